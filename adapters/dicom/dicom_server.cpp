@@ -1,0 +1,336 @@
+#include "adapters/dicom/dicom_server.h"
+
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmdata/dcdict.h>
+#include <dcmtk/dcmnet/dul.h>
+#include <dcmtk/oflog/oflog.h>
+
+#include <atomic>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "adapters/dicom/association.h"
+#include "adapters/dicom/listener.h"
+#include "adapters/dicom/store_scp.h"
+#include "adapters/dicom/traffic.h"
+#include "adapters/dicom/worklist_scp.h"
+#include "core/log.h"
+#include "core/text.h"
+
+namespace gateway::adapters::dicom {
+namespace {
+
+using core::cat;
+using core::Code;
+using core::Error;
+
+// Connections beyond the limit get as far as a polite rejection, a few at a time.
+constexpr std::size_t kRejectionsMax = 8;
+
+constexpr core::Milliseconds kTurn{1'000};  // the watchdog sees the accepting thread this often
+
+// DCMTK's own log may name patients; every event worth a line is ours to write.
+core::Status prepare_dcmtk() {
+  OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+  dcmDisableGethostbyaddr.set(OFTrue);
+  if (dcmDataDict.isDictionaryLoaded()) return {};
+  return Error(
+      Code::invalid,
+      "DCMTK's data dictionary is missing; install the package dcmtk's libraries come from again");
+}
+
+// Serves one association from its request to its end.
+class Session {
+ public:
+  Session(const DicomOptions& options, const sync::HoldingsDoor& door, const core::Clock& clock,
+          Traffic& traffic, Association& association)
+      : options_(options),
+        door_(door),
+        clock_(clock),
+        traffic_(traffic),
+        association_(association),
+        store_(association, door, traffic) {}
+
+  void run() {
+    if (!is_called_by_name()) return;
+    const auto accepted = association_.accept();
+    if (!accepted.ok() || !accepted.value()) {
+      ++traffic_.rejected;
+      core::log_warn("dicom", accepted.ok() ? cat("association refused: ", caller(),
+                                                  " proposed no service this gateway has")
+                                            : accepted.error().message());
+      return;
+    }
+    ++traffic_.associations;
+    Association::Command command;
+    Association::Next next = Association::Next::command;
+    while (next == Association::Next::command) {
+      traffic_.last_seen =
+          std::chrono::duration_cast<std::chrono::milliseconds>(clock_.wall().time_since_epoch())
+              .count();
+      next = association_.next_command(command, options_.idle_timeout);
+      if (next == Association::Next::command && !serve(command)) next = Association::Next::failed;
+    }
+    log_end(next);
+  }
+
+ private:
+  std::string caller() const {
+    return cat(association_.calling_title(), " at ", association_.peer().address());
+  }
+
+  bool is_called_by_name() {
+    if (association_.called_title() == options_.ae_title) return true;
+    ++traffic_.rejected;
+    core::log_warn("dicom",
+                   cat("association refused: ", caller(), " called AE title \"",
+                       association_.called_title(), "\", this gateway is \"", options_.ae_title,
+                       "\"; set that in the device, or dicom.ae_title here"));
+    association_.reject(Rejection::called_title_unknown);
+    return false;
+  }
+
+  bool serve(const Association::Command& command) {
+    switch (command.message.CommandField) {
+      case DIMSE_C_ECHO_RQ:
+        ++traffic_.echoes;
+        return DIMSE_sendEchoResponse(association_.handle(), command.context,
+                                      &command.message.msg.CEchoRQ, STATUS_Success, nullptr)
+            .good();
+      case DIMSE_C_STORE_RQ:
+        return store_.serve(command.context, command.message.msg.CStoreRQ);
+      case DIMSE_C_FIND_RQ:
+        return serve_worklist(association_, command.context, command.message.msg.CFindRQ, door_,
+                              traffic_);
+      case DIMSE_C_CANCEL_RQ:
+        return true;  // of a query that has been answered already
+      default:
+        core::log_warn(
+            "dicom",
+            cat(caller(), " sent a command this gateway does not serve; association aborted"));
+        association_.abort();
+        return false;
+    }
+  }
+
+  void log_end(Association::Next next) {
+    const std::string summary = store_.summary();
+    const bool orderly = next == Association::Next::released || next == Association::Next::aborted;
+    if (summary.empty() && orderly) return;
+    const std::string_view end = next == Association::Next::released  ? "released"
+                                 : next == Association::Next::aborted ? "aborted by the peer"
+                                                                      : "broken off";
+    core::log(orderly ? core::Level::info : core::Level::warn, "dicom",
+              cat("association of ", caller(), " ", end, summary.empty() ? "" : ": ", summary));
+  }
+
+  const DicomOptions& options_;
+  const sync::HoldingsDoor& door_;
+  const core::Clock& clock_;
+  Traffic& traffic_;
+  Association& association_;
+  StoreScp store_;
+};
+
+class Server final : public DicomServer {
+ public:
+  Server(DicomOptions options, const sync::HoldingsDoor& door, const core::Clock& clock)
+      : options_(std::move(options)), door_(door), clock_(clock) {}
+  ~Server() override { stop(); }
+
+  std::string_view name() const override { return "dicom"; }
+  core::Status start() override;
+  void stop() override;
+  core::Json report() const override;
+  std::uint16_t port() const override { return port_; }
+  std::optional<std::uint64_t> turns() const override;
+
+ private:
+  struct Connection {
+    std::shared_ptr<PeerSocket> peer;
+    std::atomic<bool> ended{false};
+    std::thread thread;
+  };
+
+  core::Status open();
+  void accept_connections();
+  void take(Listener::Accepted accepted);
+  void join_ended();
+  void serve(Connection& connection);
+  void serve_association(const std::shared_ptr<PeerSocket>& peer);
+
+  const DicomOptions options_;
+  const sync::HoldingsDoor& door_;
+  const core::Clock& clock_;
+  Traffic traffic_;
+  std::atomic<std::uint16_t> port_{0};
+  std::atomic<std::uint64_t> turns_{0};
+  std::unique_ptr<Acceptor> acceptor_;
+  std::optional<Listener> listener_;
+  std::thread accepting_;
+  std::list<Connection> connections_;  // the accepting thread's; stop()'s once that one is joined
+  mutable std::mutex state_mutex_;
+  bool running_ = false;
+  std::string problem_;
+};
+
+core::Status Server::start() {
+  {
+    const std::lock_guard lock(state_mutex_);
+    if (running_) return {};
+  }
+  core::Status opened = open();
+  const std::lock_guard lock(state_mutex_);
+  running_ = opened.ok();
+  problem_ = opened.ok() ? "" : opened.error().message();
+  return opened;
+}
+
+core::Status Server::open() {
+  GW_CHECK(prepare_dcmtk());
+  GW_TRY(Listener listener, Listener::open(options_.bind, options_.port));
+  GW_TRY(acceptor_, Acceptor::create());
+  port_ = listener.port();
+  listener_.emplace(std::move(listener));
+  accepting_ = std::thread([this] { accept_connections(); });
+  core::log_info("dicom", cat("listening on ", options_.bind, " port ", port_.load(), " as ",
+                              options_.ae_title));
+  return {};
+}
+
+void Server::stop() {
+  if (accepting_.joinable()) {
+    listener_->wake();
+    accepting_.join();
+  }
+  for (Connection& connection : connections_) connection.peer->shut();
+  for (Connection& connection : connections_) connection.thread.join();
+  connections_.clear();
+  listener_.reset();
+  acceptor_.reset();
+  const std::lock_guard lock(state_mutex_);
+  running_ = false;
+  problem_.clear();
+}
+
+void Server::accept_connections() {
+  while (true) {
+    Listener::Accepted accepted = listener_->accept(kTurn);
+    ++turns_;
+    if (accepted.what == Listener::Accepted::What::woken) return;
+    join_ended();
+    if (accepted.what == Listener::Accepted::What::connection) take(std::move(accepted));
+  }
+}
+
+std::optional<std::uint64_t> Server::turns() const {
+  const std::lock_guard lock(state_mutex_);
+  return running_ ? std::optional(turns_.load()) : std::nullopt;
+}
+
+void Server::take(Listener::Accepted accepted) {
+  auto peer = std::make_shared<PeerSocket>(accepted.socket, std::move(accepted.peer_address),
+                                           options_.stall_timeout);
+  if (connections_.size() >= options_.associations_max + kRejectionsMax) {
+    ++traffic_.rejected;
+    return;
+  }
+  Connection& connection = connections_.emplace_back();
+  connection.peer = std::move(peer);
+  try {
+    connection.thread = std::thread([this, &connection] { serve(connection); });
+  } catch (const std::system_error&) {
+    core::log_error("dicom", "no thread for another association; the peer was hung up on");
+    connections_.pop_back();
+  }
+}
+
+void Server::join_ended() {
+  connections_.remove_if([](Connection& connection) {
+    if (!connection.ended) return false;
+    connection.thread.join();
+    return true;
+  });
+}
+
+void Server::serve(Connection& connection) {
+  try {
+    serve_association(connection.peer);
+  } catch (const std::exception& error) {
+    core::log_error("dicom", cat("association of ", connection.peer->address(),
+                                 " ended by an internal fault: ", error.what()));
+  }
+  connection.peer->close();
+  connection.ended = true;
+}
+
+void Server::serve_association(const std::shared_ptr<PeerSocket>& peer) {
+  switch (peer->await_associate_request()) {
+    case PeerSocket::Begin::gone:
+      return;
+    case PeerSocket::Begin::not_dicom:
+      ++traffic_.rejected;
+      core::log_warn("dicom", cat(peer->address(), " does not speak DICOM; hung up"));
+      return;
+    case PeerSocket::Begin::associate_request:
+      break;
+  }
+  auto association = Association::receive(*acceptor_, peer);
+  if (!association.ok()) {
+    ++traffic_.rejected;
+    core::log_warn("dicom", association.error().message());
+    return;
+  }
+  struct OpenCount {
+    explicit OpenCount(Traffic::Count& open) : count(open), ordinal(++open) {}
+    ~OpenCount() { --count; }
+    Traffic::Count& count;
+    std::uint64_t ordinal;
+  } const open(traffic_.associations_open);
+  if (open.ordinal > options_.associations_max) {
+    ++traffic_.rejected;
+    core::log_warn("dicom", cat("association refused: ", peer->address(),
+                                " came while dicom.max_associations (", options_.associations_max,
+                                ") were open"));
+    association.value()->reject(Rejection::limit_exceeded);
+    return;
+  }
+  Session(options_, door_, clock_, traffic_, *association.value()).run();
+}
+
+core::Json Server::report() const {
+  const auto count = [](const Traffic::Count& value) { return core::Json(value.load()); };
+  const std::int64_t last_seen = traffic_.last_seen;
+  const std::lock_guard lock(state_mutex_);
+  return core::Json::object(
+      {{"name", "dicom"},
+       {"state", running_           ? "running"
+                 : problem_.empty() ? "stopped"
+                                    : "failed"},
+       {"reason", problem_},
+       {"last_seen", last_seen == 0 ? core::Json()
+                                    : core::Json(core::to_instant(
+                                          core::Wall(std::chrono::milliseconds(last_seen))))},
+       {"counts", core::Json::object({{"associations", count(traffic_.associations)},
+                                      {"associations_open", count(traffic_.associations_open)},
+                                      {"rejected", count(traffic_.rejected)},
+                                      {"echoes", count(traffic_.echoes)},
+                                      {"stored", count(traffic_.stored)},
+                                      {"repeated", count(traffic_.repeated)},
+                                      {"other_copies", count(traffic_.other_copies)},
+                                      {"refused", count(traffic_.refused)},
+                                      {"queries", count(traffic_.queries)},
+                                      {"bytes", count(traffic_.bytes)}})}});
+}
+
+}  // namespace
+
+std::unique_ptr<DicomServer> DicomServer::create(DicomOptions options,
+                                                 const sync::HoldingsDoor& door,
+                                                 const core::Clock& clock) {
+  return std::make_unique<Server>(std::move(options), door, clock);
+}
+
+}  // namespace gateway::adapters::dicom

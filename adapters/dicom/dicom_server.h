@@ -1,0 +1,36 @@
+// The gateway as a DICOM application entity: C-ECHO, C-STORE and Modality Worklist C-FIND SCP
+// (PS3.4 A, B and K; PS3.7; PS3.8). What it negotiates and answers is stated in
+// docs/dicom-conformance.md.
+//
+// One thread accepts, one serves each association up to associations_max. While LOCKED it answers
+// C-ECHO with success, everything else with A700 (out of resources). A C-STORE is answered with
+// success only after sync::Ingest::store() has committed it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "adapters/adapter.h"
+#include "adapters/dicom/dicom_options.h"
+#include "core/clock.h"
+#include "sync/holdings.h"
+
+namespace gateway::adapters::dicom {
+
+/// Counts in report(): "associations", "associations_open", "rejected", "echoes", "stored",
+/// "repeated", "other_copies", "refused", "queries", "bytes".
+class DicomServer : public Adapter {
+ public:
+  /// `door` and `clock` outlive the server.
+  static std::unique_ptr<DicomServer> create(DicomOptions options, const sync::HoldingsDoor& door,
+                                             const core::Clock& clock);
+
+  /// The port bound by the last successful start(); 0 before.
+  virtual std::uint16_t port() const = 0;
+  /// For the watchdog: grows every second while the accepting thread makes progress; nothing while
+  /// stopped.
+  virtual std::optional<std::uint64_t> turns() const = 0;
+};
+
+}  // namespace gateway::adapters::dicom

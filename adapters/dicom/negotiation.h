@@ -1,0 +1,25 @@
+// Which presentation contexts the gateway takes (PS3.8 7.1.1.13): Verification, Modality Worklist
+// FIND, and everything that is or may be a storage class, unknown and private ones included, since
+// objects are kept bit for bit without being understood. Decided per proposed context, so that no
+// table of ours limits how many there are.
+#pragma once
+
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmnet/assoc.h>
+
+#include <string_view>
+
+namespace gateway::adapters::dicom {
+
+enum class Service { none, verification, worklist, storage };
+
+Service service_of(std::string_view abstract_syntax);
+
+/// True when this DCMTK hands over data sets in the transfer syntax untouched.
+bool can_carry(std::string_view transfer_syntax);
+
+/// Accepts or refuses each proposed context, with the first proposed transfer syntax that can be
+/// carried (for worklists: that can be parsed). Answers how many were accepted.
+int decide_contexts(T_ASC_Parameters& parameters);
+
+}  // namespace gateway::adapters::dicom

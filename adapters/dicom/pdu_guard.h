@@ -1,0 +1,36 @@
+// Follows the PDUs (PS3.8 9.3) in a byte stream and says when a peer's claim would cost memory:
+// DCMTK allocates whatever length a PDU header names. Pure.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace gateway::adapters::dicom {
+
+inline constexpr std::size_t kPduHeadBytes = 6;
+inline constexpr std::uint32_t kPduBytesMax = 131'072;          // the most DCMTK handles
+inline constexpr std::uint32_t kAssociateBytesMax = 1'048'576;  // 128 contexts fill 150 KB at most
+
+struct PduHead {
+  std::uint8_t type = 0;
+  std::uint32_t length = 0;  // of what follows the head
+};
+PduHead parse_pdu_head(std::span<const std::byte, kPduHeadBytes> bytes);
+
+class PduGuard {
+ public:
+  /// The next bytes of the stream. False: a PDU is longer than we allow; nothing more may be read.
+  bool pass(std::span<const std::byte> bytes);
+  /// True between PDUs.
+  bool at_boundary() const { return head_filled_ == 0 && body_left_ == 0; }
+  std::uint32_t body_left() const { return body_left_; }
+
+ private:
+  std::array<std::byte, kPduHeadBytes> head_{};
+  std::size_t head_filled_ = 0;
+  std::uint32_t body_left_ = 0;
+};
+
+}  // namespace gateway::adapters::dicom

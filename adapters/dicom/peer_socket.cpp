@@ -1,0 +1,152 @@
+#include "adapters/dicom/peer_socket.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace gateway::adapters::dicom {
+namespace {
+
+constexpr std::uint8_t kAssociateRequest = 1;
+
+int poll_timeout(std::chrono::steady_clock::time_point deadline) {
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 86'400'000));
+}
+
+}  // namespace
+
+PeerSocket::PeerSocket(int socket, std::string address, core::Milliseconds stall_timeout)
+    : socket_(socket),
+      address_(std::move(address)),
+      stall_timeout_(stall_timeout),
+      patience_(stall_timeout) {}
+
+PeerSocket::~PeerSocket() { close(); }
+
+PeerSocket::Begin PeerSocket::await_associate_request() {
+  const Deadline deadline = std::chrono::steady_clock::now() + stall_timeout_;
+  kept_.assign(kPduHeadBytes, std::byte{});
+  for (std::size_t filled = 0; filled < kept_.size();) {
+    const ssize_t received = receive(kept_.data() + filled, kept_.size() - filled, deadline);
+    if (received <= 0) return Begin::gone;
+    filled += static_cast<std::size_t>(received);
+    if (filled != kPduHeadBytes) continue;
+    const PduHead head =
+        parse_pdu_head(std::span<const std::byte, kPduHeadBytes>(kept_.data(), kPduHeadBytes));
+    if (head.type != kAssociateRequest || head.length > kAssociateBytesMax) return Begin::not_dicom;
+    kept_.resize(kPduHeadBytes + head.length);
+  }
+  return Begin::associate_request;
+}
+
+ssize_t PeerSocket::read(void* buffer, std::size_t size) {
+  if (kept_offset_ < kept_.size()) return deliver(buffer, read_kept(buffer, size));
+  const Deadline deadline =
+      guard_.at_boundary() ? std::chrono::steady_clock::now() + patience_ : pdu_deadline_;
+  return deliver(buffer, receive(buffer, size, deadline));
+}
+
+ssize_t PeerSocket::read_kept(void* buffer, std::size_t size) {
+  const std::size_t taken = std::min(size, kept_.size() - kept_offset_);
+  std::memcpy(buffer, kept_.data() + kept_offset_, taken);
+  kept_offset_ += taken;
+  if (kept_offset_ == kept_.size()) {
+    kept_.clear();
+    kept_offset_ = 0;
+  }
+  return static_cast<ssize_t>(taken);
+}
+
+ssize_t PeerSocket::deliver(void* buffer, ssize_t received) {
+  if (received <= 0) return received;
+  const auto size = static_cast<std::size_t>(received);
+  const bool began = guard_.at_boundary();
+  const bool fits = guard_.pass({static_cast<const std::byte*>(buffer), size});
+  if (began) pdu_deadline_ = std::chrono::steady_clock::now() + stall_timeout_;
+  if (!fits || size > allowance_) {
+    errno = EMSGSIZE;
+    return -1;
+  }
+  allowance_ -= size;
+  return received;
+}
+
+// When the buffer takes exactly the rest of a PDU, the head of the next one comes along: DCMTK asks
+// for heads and bodies apart, and half of the system calls would be for six bytes each.
+ssize_t PeerSocket::receive(void* buffer, std::size_t size, Deadline deadline) {
+  const bool takes_body_end = size == guard_.body_left() && kept_.empty();
+  iovec parts[] = {{buffer, size}, {next_head_.data(), next_head_.size()}};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = takes_body_end ? 2 : 1;
+  while (true) {
+    const ssize_t received = ::recvmsg(socket_, &message, MSG_DONTWAIT);
+    if (received >= 0) {
+      const auto count = static_cast<std::size_t>(received);
+      if (count <= size) return received;
+      kept_.assign(next_head_.begin(),
+                   next_head_.begin() + static_cast<std::ptrdiff_t>(count - size));
+      return static_cast<ssize_t>(size);
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return -1;
+    if (!wait_for(POLLIN, deadline)) {
+      errno = ETIMEDOUT;
+      return -1;
+    }
+  }
+}
+
+bool PeerSocket::wait_for(short events, Deadline deadline) {
+  pollfd wait{socket_, events, 0};
+  while (true) {
+    const int ready = ::poll(&wait, 1, poll_timeout(deadline));
+    if (ready > 0) return true;
+    if (ready == 0 || errno != EINTR) return false;
+  }
+}
+
+ssize_t PeerSocket::write(const void* buffer, std::size_t size) {
+  const Deadline deadline = std::chrono::steady_clock::now() + stall_timeout_;
+  const char* next = static_cast<const char*>(buffer);
+  for (std::size_t left = size; left > 0;) {
+    const ssize_t sent = ::send(socket_, next, left, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) {
+      next += sent;
+      left -= static_cast<std::size_t>(sent);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return -1;
+    if (!wait_for(POLLOUT, deadline)) {
+      errno = ETIMEDOUT;
+      return -1;
+    }
+  }
+  return static_cast<ssize_t>(size);
+}
+
+bool PeerSocket::is_readable(core::Milliseconds wait) {
+  if (kept_offset_ < kept_.size() || !guard_.at_boundary()) return true;
+  return wait_for(POLLIN, std::chrono::steady_clock::now() + wait);
+}
+
+void PeerSocket::shut() {
+  const std::lock_guard lock(mutex_);
+  if (socket_ >= 0) ::shutdown(socket_, SHUT_RDWR);
+}
+
+void PeerSocket::close() {
+  const std::lock_guard lock(mutex_);
+  if (socket_ >= 0) ::close(socket_);
+  socket_ = -1;
+}
+
+}  // namespace gateway::adapters::dicom

@@ -1,0 +1,141 @@
+#include "adapters/dicom/worklist_scp.h"
+
+#include <dcmtk/dcmdata/dctk.h>
+
+#include "adapters/dicom/sealing_sink.h"
+#include "adapters/dicom/worklist_query.h"
+#include "core/log.h"
+#include "core/text.h"
+
+namespace gateway::adapters::dicom {
+namespace {
+
+using core::Code;
+using core::Error;
+using Steps = std::vector<sync::WorklistStep>;
+
+constexpr std::size_t kIdentifierBytesMax = 262'144;
+constexpr std::uint16_t kPending = 0xff00;
+constexpr std::uint16_t kPendingUnsupportedKeys = 0xff01;
+constexpr std::uint16_t kCancelled = 0xfe00;
+
+class WorklistFind {
+ public:
+  WorklistFind(Association& association, T_ASC_PresentationContextID context,
+               const T_DIMSE_C_FindRQ& request)
+      : association_(association), context_(context), request_(request) {}
+
+  bool send_matches(const WorklistQuery& query, const Steps& steps) {
+    for (const sync::WorklistStep& step : steps) {
+      WorklistQuery::Answer answer = query.answer(step);
+      if (!answer.identifier) continue;
+      switch (check_cancel()) {
+        case Cancel::none:
+          break;
+        case Cancel::asked:
+          return send(kCancelled, nullptr, "");
+        case Cancel::broken:
+          association_.abort();
+          return false;
+      }
+      if (!send(answer.all_keys_supported ? kPending : kPendingUnsupportedKeys,
+                answer.identifier.get(), ""))
+        return false;
+    }
+    return send(kSuccess, nullptr, "");
+  }
+
+  bool send(std::uint16_t status, DcmDataset* identifier, const std::string& comment) {
+    T_DIMSE_C_FindRSP response{};
+    response.DimseStatus = status;
+    response.DataSetType = identifier == nullptr ? DIMSE_DATASET_NULL : DIMSE_DATASET_PRESENT;
+    DcmDataset detail;
+    if (!comment.empty()) (void)detail.putAndInsertString(DCM_ErrorComment, comment.c_str());
+    return DIMSE_sendFindResponse(association_.handle(), context_, &request_, &response, identifier,
+                                  comment.empty() ? nullptr : &detail)
+        .good();
+  }
+
+ private:
+  enum class Cancel { none, asked, broken };
+
+  Cancel check_cancel() {
+    const OFCondition cond =
+        DIMSE_checkForCancelRQ(association_.handle(), context_, request_.MessageID);
+    if (cond.good()) return Cancel::asked;
+    return cond == DIMSE_NODATAAVAILABLE ? Cancel::none : Cancel::broken;
+  }
+
+  Association& association_;
+  T_ASC_PresentationContextID context_;
+  const T_DIMSE_C_FindRQ& request_;
+};
+
+core::Result<std::string> receive_identifier(Association& association,
+                                             T_ASC_PresentationContextID context) {
+  association.peer().set_patience(association.peer().stall_timeout());
+  association.peer().set_read_allowance(UINT64_MAX);
+  BoundedSink sink(kIdentifierBytesMax);
+  ConsumerStream stream(sink);
+  T_ASC_PresentationContextID data_context = 0;
+  const OFCondition cond = DIMSE_receiveDataSetInFile(association.handle(), DIMSE_BLOCKING, 0,
+                                                      &data_context, &stream, nullptr, nullptr);
+  if (cond.bad() || data_context != context)
+    return Error(Code::unavailable, "the query was broken off");
+  if (sink.overflowed()) return Error(Code::invalid, "the query's identifier is too long");
+  return sink.bytes();
+}
+
+core::Result<Steps> select_steps(const WorklistQuery& query, const sync::HoldingsDoor& door) {
+  const std::shared_ptr<sync::Holdings> holdings = door.get();
+  if (!holdings) return Error(Code::locked, "the gateway is locked");
+  return holdings->database().read_value<Steps>([&](crypto::Connection& connection) {
+    return sync::find_worklist(connection, query.selection());
+  });
+}
+
+Refusal query_refusal(const Error& error) {
+  switch (error.code()) {
+    case Code::invalid:
+      return {kDoesNotMatch, "the gateway cannot read this query"};
+    case Code::locked:
+    case Code::busy:
+    case Code::no_space:
+      return refusal_for(error.code());
+    default:
+      return {kCannotUnderstand, "the gateway could not process this query: see its log"};
+  }
+}
+
+}  // namespace
+
+bool serve_worklist(Association& association, T_ASC_PresentationContextID context,
+                    const T_DIMSE_C_FindRQ& request, const sync::HoldingsDoor& door,
+                    Traffic& traffic) {
+  ++traffic.queries;
+  WorklistFind find(association, context, request);
+  const auto refuse = [&](const Error& error) {
+    const Refusal refusal = query_refusal(error);
+    core::log_warn("dicom", core::cat("worklist query from ", association.calling_title(), " at ",
+                                      association.peer().address(), " refused: ", error.message()));
+    ++traffic.refused;
+    return find.send(refusal.status, nullptr, refusal.comment);
+  };
+  if (request.DataSetType == DIMSE_DATASET_NULL)
+    return refuse(Error(Code::invalid, "it has no identifier"));
+  const auto bytes = receive_identifier(association, context);
+  if (!bytes.ok() && bytes.error().code() == Code::unavailable) {
+    association.abort();
+    return false;
+  }
+  if (!bytes.ok()) return refuse(bytes.error());
+  const E_TransferSyntax syntax =
+      DcmXfer(association.context(context).transfer_syntax.c_str()).getXfer();
+  const auto query = WorklistQuery::parse(bytes.value(), syntax);
+  if (!query.ok()) return refuse(query.error());
+  const auto steps = select_steps(query.value(), door);
+  if (!steps.ok()) return refuse(steps.error());
+  return find.send_matches(query.value(), steps.value());
+}
+
+}  // namespace gateway::adapters::dicom

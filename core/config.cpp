@@ -1,0 +1,334 @@
+#include "core/config.h"
+
+#include <algorithm>
+#include <cassert>
+#include <filesystem>
+#include <set>
+#include <variant>
+
+#include <toml++/toml.h>
+
+#include "core/files.h"
+#include "core/text.h"
+
+namespace gateway::core {
+namespace {
+
+constexpr std::size_t kConfigBytesMax = 1u << 20;
+constexpr std::size_t kSecretBytesMax = 64u << 10;
+
+struct TomlMistake {
+  std::string what;
+  unsigned line = 0;
+};
+
+/// Debian's library is built with exceptions; they end here.
+std::variant<toml::table, TomlMistake> parse_toml(std::string_view text) {
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    return TomlMistake{std::string(error.description()), error.source().begin.line};
+  }
+}
+
+std::vector<std::string> split_path(std::string_view path) {
+  std::vector<std::string> parts;
+  for (std::size_t from = 0; from <= path.size();) {
+    const std::size_t dot = std::min(path.find('.', from), path.size());
+    parts.emplace_back(path.substr(from, dot - from));
+    from = dot + 1;
+  }
+  return parts;
+}
+
+bool matches(std::string_view pattern, std::string_view path) {
+  const auto wanted = split_path(pattern);
+  const auto given = split_path(path);
+  return wanted.size() == given.size() &&
+         std::equal(wanted.begin(), wanted.end(), given.begin(),
+                    [](const std::string& w, const std::string& g) { return w == "*" || w == g; });
+}
+
+std::string_view type_name(KeyType type) {
+  switch (type) {
+    case KeyType::text:
+      return "a text in quotes";
+    case KeyType::integer:
+      return "a whole number";
+    case KeyType::boolean:
+      return "true or false";
+    case KeyType::text_list:
+      return "a list of texts in quotes";
+  }
+  return "";
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+/// Walks the parsed files, gathers values and every mistake.
+class ConfigReader {
+ public:
+  explicit ConfigReader(Config& config) : config_(config) {}
+
+  void read_text(std::string_view text, const std::string& name) {
+    const auto parsed = parse_toml(text);
+    if (const auto* broken = std::get_if<TomlMistake>(&parsed)) {
+      mistake(cat(name, ":", broken->line), "", broken->what);
+      return;
+    }
+    read_table(std::get<toml::table>(parsed), "", name);
+  }
+
+  void mistake(const std::string& where, std::string_view key, const std::string& what) {
+    if (!mistakes_.empty()) mistakes_ += '\n';
+    mistakes_ += key.empty() ? cat(where, ": ", what) : cat(where, ": ", key, ": ", what);
+  }
+
+  void check_required() {
+    for (const ConfigKey& key : config_.keys_) {
+      if (!key.required) continue;
+      const auto parts = split_path(key.path);
+      if (parts.size() == 3 && parts[1] == "*") {
+        for (const std::string& name : config_.names(parts[0])) {
+          require(cat(parts[0], ".", name, ".", parts[2]), key);
+        }
+      } else {
+        require(key.path, key);
+      }
+    }
+  }
+
+  Result<Config> finish(Config config) {
+    if (!mistakes_.empty()) return Error(Code::invalid, mistakes_);
+    return config;
+  }
+
+ private:
+  void require(const std::string& path, const ConfigKey& key) {
+    if (!config_.has(path)) {
+      mistake(config_.file_, path, cat("is missing; set it (", key.meaning, ")"));
+    }
+  }
+
+  void read_table(const toml::table& table, const std::string& prefix, const std::string& name) {
+    for (const auto& [key, node] : table) {
+      const std::string path =
+          prefix.empty() ? std::string(key.str()) : cat(prefix, ".", key.str());
+      if (const auto* inner = node.as_table()) {
+        read_table(*inner, path, name);
+      } else {
+        read_value(path, node, cat(name, ":", key.source().begin.line));
+      }
+    }
+  }
+
+  void read_value(const std::string& path, const toml::node& node, const std::string& where) {
+    const ConfigKey* key = config_.find_key(path);
+    if (!key) {
+      mistake(where, path, cat("is not a known key", nearest(path)));
+      return;
+    }
+    Config::Value value;
+    value.where = where;
+    if (!convert(*key, node, value)) {
+      mistake(where, path, cat("must be ", type_name(key->type), " (", key->meaning, ")"));
+      return;
+    }
+    if (key->type == KeyType::integer &&
+        (value.integer < key->minimum || value.integer > key->maximum)) {
+      mistake(where, path, cat(value.integer, " is outside ", key->minimum, " to ", key->maximum));
+      return;
+    }
+    if (!key->choices.empty() && key->type == KeyType::text &&
+        std::find(key->choices.begin(), key->choices.end(), value.texts[0]) == key->choices.end()) {
+      std::string choices;
+      for (const std::string& choice : key->choices)
+        choices += cat(choices.empty() ? "" : ", ", choice);
+      mistake(where, path, cat("\"", value.texts[0], "\" is not one of: ", choices));
+      return;
+    }
+    config_.values_[path] = std::move(value);
+  }
+
+  static bool convert(const ConfigKey& key, const toml::node& node, Config::Value& value) {
+    switch (key.type) {
+      case KeyType::text:
+        if (!node.is_string()) return false;
+        value.texts = {node.as_string()->get()};
+        return true;
+      case KeyType::integer:
+        if (!node.is_integer()) return false;
+        value.integer = node.as_integer()->get();
+        return true;
+      case KeyType::boolean:
+        if (!node.is_boolean()) return false;
+        value.boolean = node.as_boolean()->get();
+        return true;
+      case KeyType::text_list:
+        if (!node.is_array()) return false;
+        for (const toml::node& item : *node.as_array()) {
+          if (!item.is_string()) return false;
+          value.texts.push_back(item.as_string()->get());
+        }
+        return true;
+    }
+    return false;
+  }
+
+  std::string nearest(const std::string& path) const {
+    const std::string* best = nullptr;
+    std::size_t best_distance = 4;
+    for (const ConfigKey& key : config_.keys_) {
+      const std::size_t distance = edit_distance(key.path, path);
+      if (distance < best_distance) {
+        best = &key.path;
+        best_distance = distance;
+      }
+      // A slip in the last part of a table with a free name: compare the parts themselves.
+      const auto wanted = split_path(key.path);
+      const auto given = split_path(path);
+      if (wanted.size() == given.size() && wanted.front() == given.front()) {
+        const std::size_t last = edit_distance(wanted.back(), given.back());
+        if (last < best_distance) {
+          best = &key.path;
+          best_distance = last;
+        }
+      }
+    }
+    return best ? cat("; did you mean ", *best, "?") : "; remove it or see clinic-gateway.toml(5)";
+  }
+
+  Config& config_;
+  std::string mistakes_;
+};
+
+namespace {
+
+// Defaults are written as TOML so that the manual and the code read the same text.
+std::string default_line(const ConfigKey& key) { return cat("value = ", key.default_text); }
+
+}  // namespace
+
+Result<Config> Config::parse(std::string_view text, const std::string& name,
+                             const std::vector<ConfigKey>& keys) {
+  Config config;
+  config.file_ = name;
+  config.keys_ = keys;
+  ConfigReader reader(config);
+  reader.read_text(text, name);
+  reader.check_required();
+  return reader.finish(config);
+}
+
+Result<Config> Config::load(const std::string& path, const std::vector<ConfigKey>& keys) {
+  Config config;
+  config.file_ = path;
+  config.keys_ = keys;
+  ConfigReader reader(config);
+
+  std::vector<std::string> paths{path};
+  const std::string folder = (std::filesystem::path(path).parent_path() / "conf.d").string();
+  if (system_files().exists(folder).ok() && *system_files().exists(folder)) {
+    GW_TRY(auto names, system_files().list(folder));
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) {
+      if (name.ends_with(".toml")) paths.push_back(cat(folder, "/", name));
+    }
+  }
+  for (const std::string& file : paths) {
+    auto text = read_whole_file(system_files(), file, kConfigBytesMax);
+    if (text.ok()) {
+      reader.read_text(*text, file);
+    } else {
+      reader.mistake(file, "", text.error().message());
+    }
+  }
+  reader.check_required();
+  return reader.finish(config);
+}
+
+const ConfigKey* Config::find_key(std::string_view path) const {
+  const auto found = std::find_if(keys_.begin(), keys_.end(),
+                                  [&](const ConfigKey& key) { return matches(key.path, path); });
+  return found == keys_.end() ? nullptr : &*found;
+}
+
+Config::Value Config::value_of(std::string_view path, KeyType type) const {
+  const ConfigKey* key = find_key(path);
+  assert(key && key->type == type);
+  if (const auto found = values_.find(path); found != values_.end()) return found->second;
+  Value value;
+  if (key->default_text.empty()) return value;
+  const auto parsed = parse_toml(default_line(*key));
+  assert(std::holds_alternative<toml::table>(parsed));
+  const toml::node* node = std::get<toml::table>(parsed).get("value");
+  switch (type) {
+    case KeyType::text:
+      value.texts = {node->as_string()->get()};
+      break;
+    case KeyType::integer:
+      value.integer = node->as_integer()->get();
+      break;
+    case KeyType::boolean:
+      value.boolean = node->as_boolean()->get();
+      break;
+    case KeyType::text_list:
+      for (const toml::node& item : *node->as_array())
+        value.texts.push_back(item.as_string()->get());
+      break;
+  }
+  return value;
+}
+
+std::string Config::text(std::string_view path) const {
+  const Value value = value_of(path, KeyType::text);
+  return value.texts.empty() ? std::string() : value.texts[0];
+}
+std::int64_t Config::integer(std::string_view path) const {
+  return value_of(path, KeyType::integer).integer;
+}
+bool Config::boolean(std::string_view path) const {
+  return value_of(path, KeyType::boolean).boolean;
+}
+std::vector<std::string> Config::texts(std::string_view path) const {
+  return value_of(path, KeyType::text_list).texts;
+}
+bool Config::has(std::string_view path) const { return values_.contains(path); }
+
+std::vector<std::string> Config::names(std::string_view table) const {
+  std::set<std::string> names;
+  for (const auto& [path, value] : values_) {
+    const auto parts = split_path(path);
+    if (parts.size() >= 3 && parts[0] == table) names.insert(parts[1]);
+  }
+  return {names.begin(), names.end()};
+}
+
+std::string Config::where(std::string_view path) const {
+  const auto found = values_.find(path);
+  return found == values_.end() ? file_ : found->second.where;
+}
+
+Result<std::string> read_secret_file(const std::string& path) {
+  GW_TRY(std::string content, read_whole_file(system_files(), path, kSecretBytesMax));
+  while (!content.empty() && (content.back() == '\n' || content.back() == '\r')) content.pop_back();
+  if (content.empty()) return Error(Code::invalid, cat(path, " is empty; put the secret in it"));
+  return content;
+}
+
+}  // namespace gateway::core

@@ -1,0 +1,73 @@
+// The configuration: gateway.toml and conf.d/*.toml beside it (in name order, later files win key
+// by key). Each room registers the keys it reads; a key nobody registered, a wrong type or a value
+// out of range is a mistake that names file, line and key. Values are read once at start; a reload
+// builds a new Config.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+
+namespace gateway::core {
+
+enum class KeyType { text, integer, boolean, text_list };
+
+/// One key a room understands. `path` is dotted; a `*` component stands for a name the site chooses
+/// ("uplink.*.url").
+struct ConfigKey {
+  std::string path;
+  KeyType type = KeyType::text;
+  std::string meaning;            // one line for the manual
+  std::string default_text = {};  // as it would be written in TOML; empty: none
+  bool required =
+      false;  // within its table, where the table exists (for tables with `*`) or always
+  std::int64_t minimum = 0;  // integers only
+  std::int64_t maximum = INT64_MAX;
+  std::vector<std::string> choices = {};  // texts only; empty: any
+};
+
+class Config {
+ public:
+  /// Reads and checks. All mistakes are gathered into one Error, a line each: "FILE:LINE: KEY: what
+  /// is wrong; what to do".
+  static Result<Config> load(const std::string& path, const std::vector<ConfigKey>& keys);
+  /// The same from text, for tests; `name` stands for the file.
+  static Result<Config> parse(std::string_view text, const std::string& name,
+                              const std::vector<ConfigKey>& keys);
+
+  /// Registered keys only (asserts otherwise); a key that was not given answers its default.
+  std::string text(std::string_view path) const;
+  std::int64_t integer(std::string_view path) const;
+  bool boolean(std::string_view path) const;
+  std::vector<std::string> texts(std::string_view path) const;
+  bool has(std::string_view path) const;
+  /// The names in use below a table: names("uplink") -> {"his", "pacs"}, sorted.
+  std::vector<std::string> names(std::string_view table) const;
+  /// "FILE:LINE" where the key was set, else the main file's name: for errors found later.
+  std::string where(std::string_view path) const;
+
+ private:
+  struct Value {
+    std::vector<std::string> texts;
+    std::int64_t integer = 0;
+    bool boolean = false;
+    std::string where;
+  };
+  friend class ConfigReader;
+  const ConfigKey* find_key(std::string_view path) const;
+  Value value_of(std::string_view path, KeyType type) const;
+
+  std::string file_;
+  std::vector<ConfigKey> keys_;
+  std::map<std::string, Value, std::less<>> values_;
+};
+
+/// A secret kept in a file of its own (0600): its text without the trailing newline. The error
+/// never holds the content.
+Result<std::string> read_secret_file(const std::string& path);
+
+}  // namespace gateway::core

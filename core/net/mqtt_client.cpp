@@ -1,0 +1,213 @@
+#include "core/net/mqtt_client.h"
+
+#include <mosquitto.h>
+#include <mqtt_protocol.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include "core/text.h"
+
+namespace gateway::core::net {
+namespace {
+
+constexpr int keepalive_s = 30;
+constexpr int qos_at_least_once = 1;
+constexpr bool retained = true;
+constexpr int first_error_reason = 0x80;  // MQTT 5, 2.4
+
+struct ClientDeleter {
+  void operator()(mosquitto* client) const { mosquitto_destroy(client); }
+};
+
+std::string text_of(int code) {
+  if (code == MOSQ_ERR_ERRNO) return std::strerror(errno);
+  return mosquitto_strerror(code);
+}
+
+class LibraryClient final : public MqttClient {
+ public:
+  LibraryClient(const MqttOptions& options, TlsContext* tls)
+      : peer_(cat(options.host, ':', options.port)),
+        tls_(tls),
+        client_(mosquitto_new(options.client_id.c_str(), /*clean_start=*/true, this)) {}
+
+  Status start(const MqttOptions& options);
+  void turn(int wake_fd, Milliseconds wait) override;
+  Phase phase() const override { return phase_; }
+  const std::string& why_ended() const override { return why_ended_; }
+  Result<int> publish(const std::string& topic, const std::string& payload) override;
+  std::vector<Acknowledged> acknowledged() override { return std::exchange(acknowledged_, {}); }
+  void disconnect() override { mosquitto_disconnect(client_.get()); }
+
+ private:
+  static LibraryClient& self(void* object) { return *static_cast<LibraryClient*>(object); }
+  void listen();
+  void end(std::string_view why);
+  void end_by_code(int code);
+  int carry_on(short happened);
+  int socket_error() const;
+
+  std::string peer_;
+  TlsContext* tls_;
+  Phase phase_ = Phase::connecting;
+  std::string why_ended_;
+  std::string last_tls_error_;
+  std::vector<Acknowledged> acknowledged_;
+  // Last: destroying it may still call back into the members above.
+  std::unique_ptr<mosquitto, ClientDeleter> client_;
+};
+
+Status LibraryClient::start(const MqttOptions& options) {
+  if (!client_) {
+    return Error(Code::invalid,
+                 cat("no MQTT client: ", text_of(errno == EINVAL ? MOSQ_ERR_INVAL : MOSQ_ERR_NOMEM),
+                     "; check the client id"));
+  }
+  mosquitto* const client = client_.get();
+  listen();
+  mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
+  mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
+  if (!options.username.empty()) {
+    const int code =
+        mosquitto_username_pw_set(client, options.username.c_str(), options.password.c_str());
+    if (code != MOSQ_ERR_SUCCESS)
+      return Error(Code::invalid, cat("MQTT user name: ", text_of(code)));
+  }
+  if (!options.will_topic.empty()) {
+    const int code = mosquitto_will_set(client, options.will_topic.c_str(),
+                                        static_cast<int>(options.will_payload.size()),
+                                        options.will_payload.data(), qos_at_least_once, retained);
+    if (code != MOSQ_ERR_SUCCESS) return Error(Code::invalid, cat("MQTT will: ", text_of(code)));
+  }
+  if (tls_ != nullptr) {
+    mosquitto_int_option(client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+    mosquitto_void_option(client, MOSQ_OPT_SSL_CTX, tls_->native());
+    tls_->take_failure();
+  }
+  const int code = mosquitto_connect_async(client, options.host.c_str(), options.port, keepalive_s);
+  if (code != MOSQ_ERR_SUCCESS) end_by_code(code);
+  return {};
+}
+
+void LibraryClient::listen() {
+  mosquitto* const client = client_.get();
+  mosquitto_connect_v5_callback_set(
+      client, [](mosquitto*, void* object, int reason, int, const mosquitto_property*) {
+        if (reason == 0) {
+          self(object).phase_ = Phase::connected;
+        } else {
+          self(object).end(cat("the broker refused the session (", mosquitto_reason_string(reason),
+                               "); check client id, user name, password and certificate"));
+        }
+      });
+  mosquitto_disconnect_v5_callback_set(client, [](mosquitto*, void* object, int reason,
+                                                  const mosquitto_property*) {
+    // The library's own codes and the broker's reasons share this number; reasons that end a
+    // session start at 0x80.
+    if (reason >= first_error_reason) {
+      self(object).end(cat("the broker ended the session (", mosquitto_reason_string(reason), ")"));
+    } else {
+      self(object).end_by_code(reason);
+    }
+  });
+  mosquitto_publish_v5_callback_set(
+      client, [](mosquitto*, void* object, int message_id, int reason, const mosquitto_property*) {
+        const bool taken = reason < first_error_reason;
+        self(object).acknowledged_.push_back(
+            {message_id, taken ? "" : mosquitto_reason_string(reason)});
+      });
+  mosquitto_log_callback_set(client, [](mosquitto*, void* object, int level, const char* text) {
+    if (level == MOSQ_LOG_ERR) self(object).last_tls_error_ = text;
+  });
+}
+
+void LibraryClient::end(std::string_view why) {
+  if (phase_ == Phase::ended) return;
+  phase_ = Phase::ended;
+  why_ended_ = cat(peer_, ": ", why);
+}
+
+void LibraryClient::end_by_code(int code) {
+  const std::string failed_check = tls_ == nullptr ? "" : tls_->take_failure();
+  if (!failed_check.empty()) {
+    end(failed_check);
+  } else if (!last_tls_error_.empty()) {
+    end(cat("TLS failed: ", last_tls_error_));
+  } else if (code == MOSQ_ERR_SUCCESS) {
+    end("disconnected");
+  } else {
+    end(text_of(code));
+  }
+}
+
+void LibraryClient::turn(int wake_fd, Milliseconds wait) {
+  if (phase_ == Phase::ended) return;
+  mosquitto* const client = client_.get();
+  pollfd watched[2] = {{wake_fd, POLLIN, 0}, {mosquitto_socket(client), POLLIN, 0}};
+  if (mosquitto_want_write(client)) watched[1].events |= POLLOUT;
+  ::poll(watched, 2, static_cast<int>(wait.count()));
+  int code = MOSQ_ERR_SUCCESS;
+  if (watched[1].fd >= 0 && watched[1].revents != 0) code = carry_on(watched[1].revents);
+  if (code == MOSQ_ERR_SUCCESS && phase_ != Phase::ended) code = mosquitto_loop_misc(client);
+  if (code != MOSQ_ERR_SUCCESS) end_by_code(code);
+}
+
+int LibraryClient::carry_on(short happened) {
+  mosquitto* const client = client_.get();
+  const bool broken = phase_ == Phase::connecting && (happened & (POLLERR | POLLHUP)) != 0;
+  const int reason = broken ? socket_error() : 0;
+  if (reason != 0) {
+    end(std::strerror(reason));
+    return MOSQ_ERR_SUCCESS;
+  }
+  // Reading also carries the TLS handshake on, whichever way it wants to go.
+  int code = mosquitto_loop_read(client, 1);
+  if (code == MOSQ_ERR_SUCCESS && mosquitto_want_write(client)) {
+    code = mosquitto_loop_write(client, 1);
+  }
+  // libmosquitto takes a socket that dies in the handshake for one that is not ready yet, and would
+  // be asked again at once for ever.
+  if (code == MOSQ_ERR_SUCCESS && broken) {
+    end("the connection was refused or closed before a session; does the broker run there?");
+  }
+  return code;
+}
+
+int LibraryClient::socket_error() const {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(mosquitto_socket(client_.get()), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error;
+}
+
+Result<int> LibraryClient::publish(const std::string& topic, const std::string& payload) {
+  int message_id = 0;
+  const int code =
+      mosquitto_publish(client_.get(), &message_id, topic.c_str(), static_cast<int>(payload.size()),
+                        payload.data(), qos_at_least_once, retained);
+  if (code == MOSQ_ERR_SUCCESS) return message_id;
+  const bool broken = code == MOSQ_ERR_NO_CONN || code == MOSQ_ERR_CONN_LOST ||
+                      code == MOSQ_ERR_ERRNO || code == MOSQ_ERR_TLS;
+  if (broken) {
+    end_by_code(code);
+    return Error(Code::unavailable, why_ended_);
+  }
+  return Error(Code::invalid, cat("MQTT topic ", topic, ": ", text_of(code)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MqttClient>> MqttClient::connect(const MqttOptions& options,
+                                                        TlsContext* tls) {
+  static std::once_flag started;
+  std::call_once(started, [] { mosquitto_lib_init(); });
+  auto client = std::make_unique<LibraryClient>(options, tls);
+  GW_CHECK(client->start(options));
+  return std::unique_ptr<MqttClient>(std::move(client));
+}
+
+}  // namespace gateway::core::net

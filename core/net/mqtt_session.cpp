@@ -1,0 +1,308 @@
+#include "core/net/mqtt_session.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "core/ids.h"
+#include "core/log.h"
+#include "core/net/mqtt_client.h"
+#include "core/net/url.h"
+#include "core/text.h"
+
+namespace gateway::core::net {
+namespace {
+
+constexpr Milliseconds turn_max{500};
+constexpr Milliseconds connect_timeout{20'000};
+constexpr Milliseconds goodbye_timeout{2'000};
+constexpr Milliseconds stable_after{30'000};
+
+/// A number in [low, high].
+Milliseconds jittered(Milliseconds low, Milliseconds high) {
+  std::uint32_t random = 0;
+  const std::string bytes = random_bytes(sizeof random);
+  std::memcpy(&random, bytes.data(), sizeof random);
+  return low + Milliseconds(random % (high - low + Milliseconds(1)).count());
+}
+
+/// An eventfd: any thread rings, the loop thread polls.
+class Bell {
+ public:
+  Bell() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+  Bell(const Bell&) = delete;
+  Bell& operator=(const Bell&) = delete;
+  ~Bell() { ::close(fd_); }
+  int fd() const { return fd_; }
+  void ring() const { ::eventfd_write(fd_, 1); }
+  void silence() const {
+    eventfd_t count = 0;
+    ::eventfd_read(fd_, &count);
+  }
+
+ private:
+  int fd_;
+};
+
+class LoopSession final : public MqttSession {
+ public:
+  LoopSession(MqttOptions options, const Clock& clock)
+      : options_(std::move(options)), clock_(clock), backoff_(options_.backoff_min) {}
+  ~LoopSession() override {
+    stopping_ = true;
+    bell_.ring();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  Status start();
+  void set_retained(const std::string& topic, std::string payload) override;
+  MqttState state() const override;
+
+ private:
+  /// The last value of a topic and how far it got. One publish per topic is under way at a time.
+  struct Topic {
+    std::string payload;
+    std::uint64_t version = 0;
+    std::uint64_t published = 0;  // the version last handed to the client; 0: none in this session
+    int message_id = 0;           // awaiting the broker's answer; 0: not
+  };
+  using Topics = std::map<std::string, Topic>;
+
+  void run();
+  Result<std::unique_ptr<TlsContext>> tls_context() const;
+  std::string hold_session();
+  std::string drive(MqttClient& client);
+  void publish_waiting(MqttClient& client);
+  void note_answers(MqttClient& client);
+  bool all_answered() const;
+  void forget_session();
+  void say_goodbye(MqttClient& client);
+  void wait_before_next();
+  void note_turn();
+  void note_connected();
+  void note_ended(const std::string& why);
+
+  const MqttOptions options_;
+  const Clock& clock_;
+  Bell bell_;
+  std::atomic<bool> stopping_{false};
+  Milliseconds backoff_;  // loop thread only
+  std::optional<Monotonic>
+      stood_since_;  // loop thread only: when the present session was established
+  mutable std::mutex mutex_;
+  Topics topics_;    // guarded by mutex_; as many as the gateway has topics, each with one value
+  MqttState state_;  // guarded by mutex_
+  std::thread thread_;
+};
+
+Status LoopSession::start() {
+  if (options_.host.empty() || options_.client_id.empty()) {
+    return Error(Code::invalid, "MQTT needs a broker host and a client id");
+  }
+  if (options_.plain) {
+    Url broker;
+    broker.host = options_.host;
+    if (!broker.loopback()) {
+      return Error(Code::invalid, cat("MQTT without TLS is for a broker on this machine only, not ",
+                                      options_.host));
+    }
+  } else if (auto tls = tls_context(); !tls.ok()) {
+    return std::move(tls).error();
+  }
+  if (bell_.fd() < 0) return Error(Code::io, cat("no eventfd: ", std::strerror(errno)));
+
+  // The daemon's signals belong to its main thread, and a broken pipe is an error code here.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return {};
+}
+
+Result<std::unique_ptr<TlsContext>> LoopSession::tls_context() const {
+  return TlsContext::create(
+      {options_.host, options_.ca_file, options_.certificate_file, options_.key_file});
+}
+
+void LoopSession::set_retained(const std::string& topic, std::string payload) {
+  {
+    const std::lock_guard lock(mutex_);
+    Topic& entry = topics_[topic];
+    entry.payload = std::move(payload);
+    ++entry.version;
+  }
+  bell_.ring();
+}
+
+MqttState LoopSession::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void LoopSession::run() {
+  ::pthread_setname_np(::pthread_self(), "mqtt");
+  while (!stopping_) {
+    const std::string why = hold_session();
+    note_ended(why);
+    if (!stopping_) wait_before_next();
+  }
+}
+
+/// One attempt: from connecting to the end of the session; answers why it ended.
+std::string LoopSession::hold_session() {
+  note_turn();
+  stood_since_.reset();
+  forget_session();
+  // Made anew for each attempt, so that renewed files are read.
+  std::unique_ptr<TlsContext> tls;
+  if (!options_.plain) {
+    auto made = tls_context();
+    if (!made.ok()) return made.error().message();
+    tls = std::move(*made);
+  }
+  auto client = MqttClient::connect(options_, tls.get());
+  if (!client.ok()) return client.error().message();
+  return drive(**client);
+}
+
+std::string LoopSession::drive(MqttClient& client) {
+  const Monotonic begun = clock_.monotonic();
+  while (client.phase() != MqttClient::Phase::ended) {
+    note_turn();
+    if (client.phase() == MqttClient::Phase::connected) {
+      if (!stood_since_) note_connected();
+      if (stopping_) {
+        say_goodbye(client);
+        return "disconnected";
+      }
+      publish_waiting(client);
+    } else if (stopping_) {
+      return "stopped while connecting";
+    } else if (clock_.monotonic() - begun > connect_timeout) {
+      return cat(options_.host, ':', options_.port, ": no session within ", connect_timeout.count(),
+                 " ms");
+    }
+    client.turn(bell_.fd(), turn_max);
+    bell_.silence();
+    note_answers(client);
+  }
+  return client.why_ended();
+}
+
+void LoopSession::publish_waiting(MqttClient& client) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [name, topic] : topics_) {
+    if (topic.message_id != 0 || topic.published == topic.version) continue;
+    topic.published = topic.version;
+    const auto message_id = client.publish(name, topic.payload);
+    if (message_id.ok()) {
+      topic.message_id = *message_id;
+    } else if (message_id.error().code() == Code::unavailable) {
+      return;
+    } else {
+      log_error("core", message_id.error().message());
+    }
+  }
+}
+
+void LoopSession::note_answers(MqttClient& client) {
+  for (const auto& [message_id, refusal] : client.acknowledged()) {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(
+        topics_.begin(), topics_.end(),
+        [id = message_id](const auto& entry) { return entry.second.message_id == id; });
+    if (found == topics_.end()) continue;
+    found->second.message_id = 0;
+    if (!refusal.empty()) {
+      log_warn("core", cat("the MQTT broker refused topic ", found->first, " (", refusal,
+                           "); check its access rules"));
+    }
+  }
+}
+
+bool LoopSession::all_answered() const {
+  const std::lock_guard lock(mutex_);
+  return std::all_of(topics_.begin(), topics_.end(), [](const auto& entry) {
+    return entry.second.message_id == 0 && entry.second.published == entry.second.version;
+  });
+}
+
+void LoopSession::forget_session() {
+  const std::lock_guard lock(mutex_);
+  for (auto& [name, topic] : topics_) {
+    topic.published = 0;
+    topic.message_id = 0;
+  }
+}
+
+void LoopSession::say_goodbye(MqttClient& client) {
+  const auto deadline = clock_.monotonic() + goodbye_timeout;
+  publish_waiting(client);
+  while (!all_answered() && client.phase() == MqttClient::Phase::connected &&
+         clock_.monotonic() < deadline) {
+    client.turn(bell_.fd(), Milliseconds(50));
+    bell_.silence();
+    note_answers(client);
+    publish_waiting(client);
+  }
+  client.disconnect();
+}
+
+void LoopSession::wait_before_next() {
+  const bool stable = stood_since_ && clock_.monotonic() - *stood_since_ >= stable_after;
+  if (stable) backoff_ = options_.backoff_min;
+  const Monotonic until = clock_.monotonic() + jittered(backoff_ / 2, backoff_);
+  backoff_ = std::min(backoff_ * 2, options_.backoff_max);
+  while (!stopping_ && clock_.monotonic() < until) {
+    note_turn();
+    const auto left =
+        std::chrono::duration_cast<Milliseconds>(until - clock_.monotonic()) + Milliseconds(1);
+    pollfd rung{bell_.fd(), POLLIN, 0};
+    ::poll(&rung, 1, static_cast<int>(std::clamp(left, Milliseconds(1), turn_max).count()));
+    bell_.silence();
+  }
+}
+
+void LoopSession::note_turn() {
+  const std::lock_guard lock(mutex_);
+  ++state_.loop_turns;
+}
+
+void LoopSession::note_connected() {
+  stood_since_ = clock_.monotonic();
+  const std::lock_guard lock(mutex_);
+  state_.connected = true;
+  ++state_.connects;
+  state_.last_error.clear();
+}
+
+void LoopSession::note_ended(const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  state_.connected = false;
+  state_.last_error = why;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MqttSession>> MqttSession::start(MqttOptions options, const Clock& clock) {
+  options.backoff_min = std::max(options.backoff_min, Milliseconds(1));
+  options.backoff_max = std::max(options.backoff_max, options.backoff_min);
+  auto session = std::make_unique<LoopSession>(std::move(options), clock);
+  GW_CHECK(session->start());
+  return std::unique_ptr<MqttSession>(std::move(session));
+}
+
+}  // namespace gateway::core::net

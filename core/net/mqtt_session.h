@@ -1,0 +1,62 @@
+// An MQTT session over TLS that never dies for good: libmosquitto's own loop thread ends silently
+// on an expired broker certificate, so this runs its own loop thread, builds a new client after
+// every fatal code, and reconnects with jittered back-off that is reset only after a session has
+// stood for 30 s.
+//
+// Topics set here are retained, latest value wins: whatever was set last for a topic is published
+// again after each reconnect, so nothing queues up while offline. (What must arrive each and every
+// time goes through the outbox, not here.)
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/clock.h"
+#include "core/result.h"
+
+namespace gateway::core::net {
+
+struct MqttOptions {
+  std::string host;
+  std::uint16_t port = 8883;
+  std::string client_id;
+  std::string ca_file;           // PEM; empty: the system's store. Read again for each attempt.
+  std::string certificate_file;  // mutual TLS; empty: none
+  std::string key_file;
+  std::string username;
+  std::string password;
+  bool plain = false;  // only for a loopback broker: no TLS
+  std::string will_topic;
+  std::string will_payload;  // retained, QoS 1
+  Milliseconds backoff_min{1'000};
+  Milliseconds backoff_max{60'000};
+};
+
+struct MqttState {
+  bool connected = false;
+  std::uint64_t connects = 0;    // sessions established since start
+  std::uint64_t loop_turns = 0;  // grows while the thread lives: the watchdog reads it
+  std::string
+      last_error;  // why the last attempt or session ended, for people; empty while connected
+};
+
+/// Thread-safe. One thread, all signals blocked in it. Its name look-up is the C library's and may
+/// hold that thread for as long as DNS takes (commonly up to 30 s); everything else is bounded by
+/// 20 s to connect and a keep-alive of 30 s. MQTT 5, clean start.
+class MqttSession {
+ public:
+  /// Code::invalid: host, client id, CA or certificate file. An unreachable or untrusted broker is
+  /// no error here: it shows in state() and is tried again. `clock` must outlive the session.
+  static Result<std::unique_ptr<MqttSession>> start(MqttOptions options, const Clock& clock);
+  /// Publishes the last value of every topic if connected, waits up to 2 s for it to leave, then
+  /// disconnects cleanly.
+  virtual ~MqttSession() = default;
+  /// Retained, QoS 1. Replaces what waits for the same topic. A topic the broker refuses is logged
+  /// and left until its next value or session. Topics are ours, never input: each is kept for good.
+  virtual void set_retained(const std::string& topic, std::string payload) = 0;
+  virtual MqttState state() const = 0;
+};
+
+}  // namespace gateway::core::net

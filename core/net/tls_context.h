@@ -1,0 +1,61 @@
+// What a TLS client of ours trusts and shows: TLS 1.2 and later, forward-secret AEAD ciphers, the
+// server's chain checked against one CA file or the system's store, and its name against the
+// subject alternative names (RFC 9110 4.3.4; a common name does not count). HTTP and MQTT share it,
+// so that both say the same about a bad certificate.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+
+// OpenSSL's own forward declarations: its headers stay in the .cpp files.
+using SSL_CTX = struct ssl_ctx_st;
+using X509_STORE_CTX = struct x509_store_ctx_st;
+
+namespace gateway::core::net {
+
+struct TlsIdentity {
+  std::string host;     // DNS name or IP address the certificate must be for
+  std::string ca_file;  // PEM, trusted as it stands (roots, intermediates, leaves); empty: the
+                        // system's store
+  std::string certificate_file;  // client certificate, PEM chain; empty: none
+  std::string key_file;          // its key, PEM, not passphrase-protected
+};
+
+/// For one host; used from one thread at a time. Files are read once, in create().
+class TlsContext {
+ public:
+  /// Code::invalid names the file that cannot be used.
+  static Result<std::unique_ptr<TlsContext>> create(TlsIdentity identity);
+  TlsContext(const TlsContext&) = delete;
+  TlsContext& operator=(const TlsContext&) = delete;
+  ~TlsContext();
+
+  /// Owned by this object; whoever keeps it longer takes a reference of its own.
+  SSL_CTX* native() const { return context_; }
+  /// Which check the last server certificate failed and what to do, once; empty when none failed
+  /// since the last call.
+  std::string take_failure();
+
+ private:
+  TlsContext(TlsIdentity identity, SSL_CTX* context)
+      : identity_(std::move(identity)), context_(context) {}
+  static int verify(X509_STORE_CTX* store, void* self);
+  Status load_trust();
+  Status load_certificate();
+  std::string describe(X509_STORE_CTX* store) const;
+
+  TlsIdentity identity_;
+  SSL_CTX* context_;
+  std::string failure_;
+};
+
+/// Why a handshake or the first read after it failed, from an OpenSSL error number.
+struct TlsAlert {
+  bool about_our_certificate = false;  // the peer wants a client certificate, or another one
+  std::string text;
+};
+TlsAlert describe_tls_error(unsigned long openssl_error);
+
+}  // namespace gateway::core::net

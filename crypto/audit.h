@@ -1,0 +1,61 @@
+// The audit trail: an append-only table in which every row is chained to the one before it by
+//   mac = HMAC-SHA256(audit key, previous mac || row), the row as length-prefixed fields
+//   (docs/formats.md).
+// An edited, inserted, removed or reordered row breaks the chain, whatever the clock said; rows cut
+// off at the end show against a head (sequence number and mac) that was published before. Whoever
+// reads the row may learn of a patient: rows stay in the encrypted database.
+//
+// Threads: any; append() runs inside a change, so on the writer thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/clock.h"
+#include "core/result.h"
+#include "crypto/database.h"
+#include "crypto/digest.h"
+#include "crypto/keyring.h"
+#include "crypto/secret.h"
+
+namespace gateway::crypto {
+
+struct AuditEntry {
+  core::Wall at;         // what the clock said; order comes from the chain
+  std::string actor;     // who: "ae:CT_ROOM1", "uplink:pacs", "user:..."
+  std::string action;    // what: "store", "send", "read", ...
+  std::string resource;  // on which thing: "ImagingStudy/<uuid>"
+  std::string patient;   // whose, as Patient/<uuid>; empty: nobody's
+  std::string source;    // from where: an address, a device, "cli"
+  std::string outcome;   // "success", or a code's name
+};
+
+/// The newest row.
+struct AuditHead {
+  std::int64_t sequence = 0;
+  Digest mac{};
+};
+
+struct AuditReport {
+  std::uint64_t rows = 0;  // rows that are as they were written, counted from the first
+  std::optional<std::int64_t> broken_at;  // the first sequence number that is not
+  AuditHead head;                         // of the intact part
+};
+
+class Audit {
+ public:
+  static core::Result<Audit> create(const Keyring& keyring);
+
+  /// One row, in the caller's transaction.
+  core::Status append(Connection& connection, const AuditEntry& entry) const;
+  /// Reads the whole chain. A broken chain is a finding in the report, not an error.
+  core::Result<AuditReport> verify(Connection& connection) const;
+  static core::Result<AuditHead> head(Connection& connection);
+
+ private:
+  explicit Audit(Secret key) : key_(std::move(key)) {}
+  Secret key_;
+};
+
+}  // namespace gateway::crypto

@@ -1,0 +1,284 @@
+#include "crypto/database.h"
+
+#include <atomic>
+#include <cassert>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "core/files.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "crypto/schema.h"
+#include "crypto/sqlite_connection.h"
+
+namespace gateway::crypto {
+namespace {
+
+constexpr std::size_t kQueueMax = 1024;
+constexpr std::size_t kGroupMax = 256;
+constexpr std::size_t kReaders = 3;
+
+// A checkpoint takes longer than a commit, so it waits for a quiet moment unless the WAL has grown
+// too far.
+constexpr std::uint64_t kCheckpointWhenIdlePages = 1024;
+constexpr std::uint64_t kCheckpointAnywayPages = 4096;  // 16 MiB
+constexpr std::uint64_t kCheckpointWaitingPages =
+    32768;  // 128 MiB: readers have kept it from being reused
+constexpr auto kIdleTime = std::chrono::seconds(2);
+
+struct Pending {
+  Change change;
+  Committed committed;
+  core::Status outcome;
+};
+
+class GroupWriter {
+ public:
+  explicit GroupWriter(std::unique_ptr<SqliteConnection> connection)
+      : connection_(std::move(connection)), thread_([this] { run(); }) {}
+  ~GroupWriter() {
+    {
+      std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    work_.notify_all();
+    room_.notify_all();
+    thread_.join();
+  }
+
+  core::Status write(Change change);
+  void write_async(Change change, Committed committed);
+  std::uint64_t groups() const { return groups_.load(std::memory_order_relaxed); }
+
+ private:
+  void run();
+  bool wait_for_work(std::vector<Pending>& group);
+  void commit_group(std::vector<Pending>& group);
+  core::Status apply_all(std::vector<Pending>& group);
+  core::Status apply(const Change& change);
+  void checkpoint_if_due(bool idle);
+  void checkpoint(SqliteConnection::Checkpoint kind);
+
+  std::unique_ptr<SqliteConnection> connection_;
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::condition_variable room_;
+  std::deque<Pending> queue_;
+  bool closing_ = false;
+  std::atomic<std::uint64_t> groups_{0};
+  std::uint64_t next_checkpoint_pages_ = kCheckpointAnywayPages;
+  std::thread thread_;  // last: it runs with all of the above
+};
+
+core::Status closing_error() {
+  return core::Error(core::Code::cancelled, "the database is being closed");
+}
+
+core::Status GroupWriter::write(Change change) {
+  assert(std::this_thread::get_id() != thread_.get_id());
+  // Shared: the writer may still be inside set_value() when the waiting thread goes on.
+  auto done = std::make_shared<std::promise<core::Status>>();
+  auto outcome = done->get_future();
+  {
+    std::unique_lock lock(mutex_);
+    room_.wait(lock, [&] { return queue_.size() < kQueueMax || closing_; });
+    if (closing_) return closing_error();
+    queue_.push_back({std::move(change),
+                      [done](core::Status status) { done->set_value(std::move(status)); },
+                      {}});
+  }
+  work_.notify_one();
+  return outcome.get();
+}
+
+void GroupWriter::write_async(Change change, Committed committed) {
+  core::Status refused;
+  {
+    std::lock_guard lock(mutex_);
+    if (closing_) {
+      refused = closing_error();
+    } else if (queue_.size() >= kQueueMax) {
+      refused = core::Error(core::Code::busy, "the database has too many changes waiting");
+    } else {
+      queue_.push_back({std::move(change), std::move(committed), {}});
+    }
+  }
+  if (!refused.ok()) return committed(std::move(refused));
+  work_.notify_one();
+}
+
+bool GroupWriter::wait_for_work(std::vector<Pending>& group) {
+  std::unique_lock lock(mutex_);
+  auto has_work = [&] { return !queue_.empty() || closing_; };
+  if (connection_->wal_pages() == 0) {
+    work_.wait(lock, has_work);
+  } else if (!work_.wait_for(lock, kIdleTime, has_work)) {
+    return true;
+  }
+  if (queue_.empty()) return false;
+  while (!queue_.empty() && group.size() < kGroupMax) {
+    group.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  lock.unlock();
+  room_.notify_all();
+  return true;
+}
+
+void GroupWriter::run() {
+  std::vector<Pending> group;
+  group.reserve(kGroupMax);
+  while (wait_for_work(group)) {
+    const bool idle = group.empty();
+    if (!idle) commit_group(group);
+    group.clear();
+    checkpoint_if_due(idle);
+  }
+  checkpoint(SqliteConnection::Checkpoint::truncate);
+}
+
+void GroupWriter::commit_group(std::vector<Pending>& group) {
+  auto whole = apply_all(group);
+  connection_->roll_back();  // nothing to do after a COMMIT that succeeded
+  if (whole.ok()) groups_.fetch_add(1, std::memory_order_relaxed);
+  for (Pending& pending : group) {
+    // A change that failed by itself keeps its own reason.
+    pending.committed(pending.outcome.ok() ? whole : std::move(pending.outcome));
+  }
+}
+
+core::Status GroupWriter::apply_all(std::vector<Pending>& group) {
+  connection_->roll_back();
+  GW_CHECK(connection_->run("BEGIN IMMEDIATE"));
+  for (Pending& pending : group) {
+    pending.outcome = apply(pending.change);
+    // On a full disk or a failed read SQLite undoes the whole transaction by itself: then nobody's
+    // change was kept.
+    if (!connection_->in_transaction()) return pending.outcome;
+  }
+  return connection_->run("COMMIT");
+}
+
+core::Status GroupWriter::apply(const Change& change) {
+  GW_CHECK(connection_->run("SAVEPOINT change"));
+  auto outcome = change(*connection_);
+  if (!connection_->in_transaction()) {
+    if (!outcome.ok()) return outcome;
+    return core::Error(core::Code::internal, "a change ended its group's transaction");
+  }
+  if (!outcome.ok()) GW_CHECK(connection_->run("ROLLBACK TO change"));
+  GW_CHECK(connection_->run("RELEASE change"));
+  return outcome;
+}
+
+void GroupWriter::checkpoint_if_due(bool idle) {
+  const std::uint64_t pages = connection_->wal_pages();
+  if (pages == 0) return;
+  if (pages >= kCheckpointWaitingPages) return checkpoint(SqliteConnection::Checkpoint::restart);
+  if (idle || pages >= next_checkpoint_pages_) {
+    return checkpoint(SqliteConnection::Checkpoint::passive);
+  }
+  if (pages < kCheckpointWhenIdlePages) return;
+  std::unique_lock lock(mutex_);
+  const bool quiet = queue_.empty();
+  lock.unlock();
+  if (quiet) checkpoint(SqliteConnection::Checkpoint::passive);
+}
+
+void GroupWriter::checkpoint(SqliteConnection::Checkpoint kind) {
+  auto done = connection_->checkpoint(kind);
+  if (!done.ok()) {
+    // The data is safe in the WAL; only its length suffers.
+    core::log_warn("crypto", done.error().message());
+  }
+  const bool complete = done.ok() && *done;
+  // A reader held some pages back: trying at every commit would cost more than it frees.
+  next_checkpoint_pages_ =
+      complete ? kCheckpointAnywayPages : connection_->wal_pages() + kCheckpointAnywayPages;
+}
+
+/// A few connections, each lent to one thread at a time.
+class ReaderPool {
+ public:
+  void add(std::unique_ptr<SqliteConnection> reader) { idle_.push_back(std::move(reader)); }
+  core::Status read(const std::function<core::Status(Connection&)>& body);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable returned_;
+  std::vector<std::unique_ptr<SqliteConnection>> idle_;
+};
+
+core::Status ReaderPool::read(const std::function<core::Status(Connection&)>& body) {
+  std::unique_lock lock(mutex_);
+  returned_.wait(lock, [&] { return !idle_.empty(); });
+  auto reader = std::move(idle_.back());
+  idle_.pop_back();
+  lock.unlock();
+  core::Status outcome = reader->run("BEGIN");
+  if (outcome.ok()) outcome = body(*reader);
+  reader->roll_back();
+  lock.lock();
+  idle_.push_back(std::move(reader));
+  lock.unlock();
+  returned_.notify_one();
+  return outcome;
+}
+
+class SqlcipherDatabase final : public Database {
+ public:
+  SqlcipherDatabase(std::unique_ptr<SqliteConnection> writer,
+                    std::vector<std::unique_ptr<SqliteConnection>> readers)
+      : writer_(std::make_unique<GroupWriter>(std::move(writer))) {
+    for (auto& reader : readers) readers_.add(std::move(reader));
+  }
+
+  core::Status write(Change change) override { return writer_->write(std::move(change)); }
+  void write_async(Change change, Committed committed) override {
+    writer_->write_async(std::move(change), std::move(committed));
+  }
+  core::Status read(const std::function<core::Status(Connection&)>& body) override {
+    return readers_.read(body);
+  }
+  std::uint64_t groups_committed() const override { return writer_->groups(); }
+
+ private:
+  // The writer goes last: its closing checkpoint truncates the WAL only when no reader is left.
+  std::unique_ptr<GroupWriter> writer_;
+  ReaderPool readers_;
+};
+
+/// SQLite would make the file with the process's umask; ours is for its owner alone, as its WAL
+/// then is too.
+core::Status make_file(const std::string& path) {
+  auto made = core::system_files().create(path);
+  if (!made.ok()) {
+    if (made.error().code() == core::Code::exists) return {};
+    return std::move(made).error();
+  }
+  return core::system_files().sync_folder(path.substr(0, path.find_last_of('/')));
+}
+
+}  // namespace
+
+core::Result<std::unique_ptr<Database>> Database::open(const std::string& path, const Secret& key,
+                                                       std::span<const Migration> migrations) {
+  GW_CHECK(make_file(path));
+  GW_TRY(auto writer, SqliteConnection::open(path, key, SqliteConnection::Role::writer));
+  auto migrated = migrate(*writer, migrations);
+  if (!migrated.ok()) return std::move(migrated).error().with_context(path);
+  std::vector<std::unique_ptr<SqliteConnection>> readers;
+  for (std::size_t i = 0; i < kReaders; ++i) {
+    GW_TRY(auto reader, SqliteConnection::open(path, key, SqliteConnection::Role::reader));
+    readers.push_back(std::move(reader));
+  }
+  return std::unique_ptr<Database>(
+      std::make_unique<SqlcipherDatabase>(std::move(writer), std::move(readers)));
+}
+
+}  // namespace gateway::crypto

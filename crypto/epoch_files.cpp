@@ -1,0 +1,107 @@
+#include "crypto/epoch_files.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "core/text.h"
+#include "crypto/aes_gcm.h"
+#include "crypto/octets.h"
+
+namespace gateway::crypto {
+namespace {
+
+constexpr std::string_view kMagic = "CGEPOCH1";
+constexpr std::string_view kSuffix = ".key";
+constexpr std::size_t kPrefixBytes = 12;  // magic and epoch: the associated bytes of the wrap
+constexpr std::size_t kFileBytes = kPrefixBytes + kWrappedKeyBytes;
+
+std::array<std::byte, kPrefixBytes> prefix_of(std::uint32_t epoch) {
+  std::array<std::byte, kPrefixBytes> prefix;
+  auto magic = as_octets(kMagic);
+  std::copy(magic.begin(), magic.end(), prefix.begin());
+  put_little_endian(std::span(prefix).last<4>(), epoch);
+  return prefix;
+}
+
+std::optional<std::uint32_t> epoch_from_name(std::string_view name) {
+  if (name.size() != 6 + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
+  std::uint32_t epoch = 0;
+  auto digits = name.substr(0, 6);
+  auto [end, code] = std::from_chars(digits.begin(), digits.end(), epoch);
+  if (code != std::errc() || end != digits.end()) return std::nullopt;
+  return epoch;
+}
+
+}  // namespace
+
+std::uint32_t epoch_of(core::Wall time) {
+  std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(time));
+  if (day.year() < std::chrono::year(1970)) return 197001;
+  if (day.year() > std::chrono::year(9999)) return 999912;
+  return static_cast<std::uint32_t>(static_cast<int>(day.year())) * 100 +
+         static_cast<std::uint32_t>(static_cast<unsigned>(day.month()));
+}
+
+std::string EpochFiles::folder_in(const std::string& keyring_folder) {
+  return core::cat(keyring_folder, "/epochs");
+}
+
+EpochFiles::EpochFiles(core::Files& files, std::string folder, Secret wrapping)
+    : files_(&files), folder_(std::move(folder)), wrapping_(std::move(wrapping)) {}
+
+std::string EpochFiles::path_of(std::uint32_t epoch) const {
+  return core::cat(folder_, '/', epoch, kSuffix);
+}
+
+core::Result<EpochFiles> EpochFiles::open(core::Files& files, const std::string& keyring_folder,
+                                          Secret wrapping) {
+  EpochFiles epochs(files, folder_in(keyring_folder), std::move(wrapping));
+  GW_CHECK(files.make_folder(epochs.folder_));
+  GW_TRY(auto names, files.list(epochs.folder_));
+  for (const std::string& name : names) {
+    epochs.newest_ = std::max(epochs.newest_, epoch_from_name(name).value_or(0));
+  }
+  return epochs;
+}
+
+core::Status EpochFiles::make(std::uint32_t epoch) {
+  Secret fresh = Secret::random(kKeyBytes);
+  auto prefix = prefix_of(epoch);
+  GW_TRY(WrappedKey wrapped, wrap_key(wrapping_, fresh, prefix));
+  GW_CHECK(core::write_file_durably(*files_, path_of(epoch),
+                                    core::cat(as_text(prefix), as_text(wrapped))));
+  GW_TRY(Secret proven, read(epoch));
+  newest_ = std::max(newest_, epoch);
+  keys_.insert_or_assign(epoch, std::move(proven));
+  return {};
+}
+
+core::Result<Secret> EpochFiles::key(std::uint32_t epoch) {
+  auto known = keys_.find(epoch);
+  if (known == keys_.end()) {
+    GW_TRY(Secret loaded, read(epoch));
+    known = keys_.emplace(epoch, std::move(loaded)).first;
+  }
+  return known->second.clone();
+}
+
+core::Result<Secret> EpochFiles::read(std::uint32_t epoch) const {
+  std::string path = path_of(epoch);
+  auto text = core::read_whole_file(*files_, path, kFileBytes);
+  if (!text.ok() && text.error().code() == core::Code::not_found) return std::move(text).error();
+  if (!text.ok()) return std::move(text).error().with_context("epoch key");
+  auto prefix = prefix_of(epoch);
+  auto octets = as_octets(*text);
+  if (octets.size() != kFileBytes || !std::equal(prefix.begin(), prefix.end(), octets.begin())) {
+    return core::Error(core::Code::corrupt,
+                       core::cat("epoch key ", path, " is damaged; restore it from a backup"));
+  }
+  return unwrap_key(wrapping_, octets.subspan(kPrefixBytes), prefix)
+      .with_context(core::cat("epoch key ", path));
+}
+
+}  // namespace gateway::crypto

@@ -1,0 +1,46 @@
+// Epoch keys on disk: `<folder>/epochs/YYYYMM.key`, one random key per month, wrapped under a key
+// derived from the root. Removing one such file for good makes every object of that month
+// unreadable. Format: docs/formats.md. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "core/clock.h"
+#include "core/files.h"
+#include "core/result.h"
+#include "crypto/secret.h"
+
+namespace gateway::crypto {
+
+/// 2026-03-... UTC -> 202603. Times outside 1970 to 9999 count as those years' ends.
+std::uint32_t epoch_of(core::Wall time);
+
+class EpochFiles {
+ public:
+  static std::string folder_in(const std::string& keyring_folder);
+  /// Lists what is there; keys are read when first asked for.
+  static core::Result<EpochFiles> open(core::Files& files, const std::string& keyring_folder,
+                                       Secret wrapping);
+
+  /// 0 when there is none.
+  std::uint32_t newest() const { return newest_; }
+  /// Makes and proves a new epoch's key; durable on return.
+  core::Status make(std::uint32_t epoch);
+  /// Code::not_found when the epoch is unknown or retired, Code::corrupt when its file is damaged.
+  core::Result<Secret> key(std::uint32_t epoch);
+
+ private:
+  EpochFiles(core::Files& files, std::string folder, Secret wrapping);
+  core::Result<Secret> read(std::uint32_t epoch) const;
+  std::string path_of(std::uint32_t epoch) const;
+
+  core::Files* files_;
+  std::string folder_;
+  Secret wrapping_;
+  std::uint32_t newest_ = 0;
+  std::map<std::uint32_t, Secret> keys_;
+};
+
+}  // namespace gateway::crypto

@@ -1,0 +1,66 @@
+// The keyring: one random root key for everything at rest, wrapped by key slots in
+// `<folder>/keyring.json` (the way LUKS does it), and monthly epoch keys wrapped under the root in
+// `<folder>/epochs/`. Database, object and audit keys derive from the root with HKDF. The format is
+// in docs/formats.md. What must work LOCKED (broker identity) is not in here.
+//
+// Threads: open()/create() from one thread; derived_key(), current_epoch() and epoch_key() from
+// any.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/files.h"
+#include "core/result.h"
+#include "crypto/secret.h"
+
+namespace gateway::crypto {
+
+struct SlotInfo {
+  std::string id;    // uuid
+  std::string kind;  // "passphrase"
+  std::string created;
+};
+
+/// The key slot's opener: a passphrase as text, from a file, a systemd credential or the operator's
+/// terminal.
+struct Passphrase {
+  Secret text;
+};
+
+class Keyring {
+ public:
+  /// True when `<folder>/keyring.json` exists: the box has been set up.
+  static core::Result<bool> exists(core::Files& files, const std::string& folder);
+
+  /// Makes root key and first slot, writes them durably and opens the slot again to prove it.
+  /// Code::exists if there is one. The Argon2id cost is measured so that opening takes about half a
+  /// second here, never below the libsodium "interactive" limits.
+  static core::Result<std::unique_ptr<Keyring>> create(core::Files& files,
+                                                       const std::string& folder,
+                                                       const Passphrase& passphrase,
+                                                       const core::Clock& clock);
+
+  /// Tries every slot the opener fits. Code::locked when none opens ("the passphrase opens none of
+  /// the N key slots of FILE; ..."), Code::corrupt when the file itself is damaged.
+  static core::Result<std::unique_ptr<Keyring>> open(core::Files& files, const std::string& folder,
+                                                     const Passphrase& passphrase,
+                                                     const core::Clock& clock);
+
+  virtual ~Keyring() = default;
+
+  virtual std::vector<SlotInfo> slots() const = 0;
+  /// "passphrase" for now: how the opened slot is protected, for status and health.
+  virtual std::string protection() const = 0;
+  /// 32 bytes for a purpose: "database", "audit", ...
+  virtual core::Result<Secret> derived_key(std::string_view purpose) const = 0;
+  /// The id (YYYYMM as a number, or the last known one when the clock runs behind it) of the epoch
+  /// new objects are wrapped under; its key exists durably.
+  virtual core::Result<std::uint32_t> current_epoch() = 0;
+  virtual core::Result<Secret> epoch_key(std::uint32_t epoch) const = 0;
+};
+
+}  // namespace gateway::crypto

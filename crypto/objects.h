@@ -1,0 +1,78 @@
+// Sealed objects: bulk bytes (pixel data, PDFs) as files nobody can read without the keyring.
+// Chunks of AES-256-GCM in a STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizard 2015):
+// truncation, reordering and swapped files are detected. Each object has a random key, wrapped in
+// the file's own header under an epoch key of the keyring, so that the keyring and the files alone
+// give every object back. Format: docs/formats.md.
+//
+// Life of an object: create() opens a file in `<folder>/incoming/`; finish() makes bytes and name
+// durable; the caller then commits the object's id to the database and calls settle(), which moves
+// the file to `<folder>/<2 hex>/`. open() finds it in either place, so a crash between commit and
+// settle loses nothing; sweep() at start settles what is committed and removes what is not.
+//
+// Threads: the store from any; one writer or reader object from one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/files.h"
+#include "core/result.h"
+#include "crypto/keyring.h"
+
+namespace gateway::crypto {
+
+/// What finish() promises is on disk.
+struct SealedObject {
+  std::string id;          // uuid; the file's name and bound into every chunk's authentication
+  std::uint64_t size = 0;  // plaintext bytes
+};
+
+class SealedWriter {
+ public:
+  virtual ~SealedWriter() = default;  // without finish(): the file is removed
+  /// Seals and appends. After an error every further call answers the same error.
+  virtual core::Status append(std::span<const std::byte> bytes) = 0;
+  /// The last chunk, fsync of the file and of its folder entry. Once only.
+  virtual core::Result<SealedObject> finish() = 0;
+  virtual std::uint64_t size() const = 0;
+};
+
+class SealedReader {
+ public:
+  virtual ~SealedReader() = default;
+  virtual std::uint64_t size() const = 0;
+  /// Up to bytes.size() plaintext bytes at `offset`, fewer only at the end. Only the touched chunks
+  /// are decrypted. Code::corrupt when any touched chunk fails its authentication.
+  virtual core::Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> bytes) = 0;
+};
+
+struct SweepReport {
+  std::uint64_t settled = 0;
+  std::uint64_t removed = 0;
+};
+
+class ObjectStore {
+ public:
+  /// `reserve_bytes`: create() and append() answer Code::no_space when less than that would stay
+  /// free.
+  static core::Result<std::unique_ptr<ObjectStore>> open(core::Files& files,
+                                                         const std::string& folder,
+                                                         Keyring& keyring,
+                                                         std::uint64_t reserve_bytes);
+  virtual ~ObjectStore() = default;
+
+  virtual core::Result<std::unique_ptr<SealedWriter>> create() = 0;
+  virtual core::Status settle(const std::string& id) = 0;
+  virtual core::Result<std::unique_ptr<SealedReader>> open_object(const std::string& id) = 0;
+  /// Overwrites the header's wrapped key, syncs, then removes the file: the bytes left behind
+  /// cannot be opened.
+  virtual core::Status shred(const std::string& id) = 0;
+  /// At start, before any create(): looks only at `incoming/`.
+  virtual core::Result<SweepReport> sweep(
+      const std::function<core::Result<bool>(const std::string& id)>& is_committed) = 0;
+};
+
+}  // namespace gateway::crypto

@@ -1,0 +1,108 @@
+#include "crypto/sealed_writer.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+#include "core/log.h"
+#include "core/text.h"
+#include "crypto/octets.h"
+
+namespace gateway::crypto {
+namespace {
+
+constexpr std::uint64_t kWritebackBytes = 1U << 20;
+
+}  // namespace
+
+ChunkBuffers::Buffer ChunkBuffers::lend() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!kept_.empty()) {
+      Buffer buffer = std::move(kept_.back());
+      kept_.pop_back();
+      return buffer;
+    }
+  }
+  return std::make_unique_for_overwrite<std::byte[]>(kBytes);
+}
+
+void ChunkBuffers::give_back(Buffer buffer) {
+  std::lock_guard lock(mutex_);
+  if (kept_.size() < kKeptMax) kept_.push_back(std::move(buffer));
+}
+
+ChunkSealer::ChunkSealer(ObjectFolder& folder, ChunkBuffers& buffers, ObjectFolder::Entry entry,
+                         const ObjectHeader& header, AesGcm cipher)
+    : folder_(folder),
+      buffers_(buffers),
+      entry_(std::move(entry)),
+      header_(header),
+      cipher_(std::move(cipher)),
+      buffer_(buffers.lend()) {
+  std::ranges::copy(write_header(header_), buffer_.get());
+}
+
+ChunkSealer::~ChunkSealer() {
+  buffers_.give_back(std::move(buffer_));
+  if (finished_) return;
+  entry_.file.reset();
+  if (auto removed = folder_.remove_incoming(entry_.id); !removed.ok()) {
+    core::log_warn("crypto", core::cat("an abandoned object stays until the next start: ",
+                                       removed.error().message()));
+  }
+}
+
+core::Status ChunkSealer::latch(core::Status status) {
+  if (!status.ok()) failed_ = status.error();
+  return status;
+}
+
+core::Status ChunkSealer::append(std::span<const std::byte> bytes) {
+  assert(!finished_);
+  if (failed_) return *failed_;
+  size_ += bytes.size();
+  while (!bytes.empty()) {
+    // A full chunk is sealed only when more follows: the last one is sealed as such.
+    if (filled_ == kChunkBytes) GW_CHECK(latch(seal_chunk(false)));
+    const std::size_t taken = std::min(kChunkBytes - filled_, bytes.size());
+    std::memcpy(chunk().data() + filled_, bytes.data(), taken);
+    filled_ += taken;
+    bytes = bytes.subspan(taken);
+  }
+  return {};
+}
+
+core::Status ChunkSealer::seal_chunk(bool last) {
+  if (chunks_ + 1 >= kChunksMax) {
+    return core::Error(core::Code::invalid, "the object is longer than an object can be");
+  }
+  GW_CHECK(folder_.check_space(filled_));
+  std::span sealed(buffer_.get() + kObjectHeaderBytes, filled_ + kTagBytes);
+  GW_CHECK(cipher_.seal(chunk_nonce(header_, chunks_, last), header_.id, chunk().first(filled_),
+                        sealed));
+  // The header goes out with the first chunk, in one write.
+  const std::size_t lead = chunks_ == 0 ? kObjectHeaderBytes : 0;
+  GW_CHECK(entry_.file->append({sealed.data() - lead, sealed.size() + lead}));
+  unwritten_ += sealed.size();
+  if (!last && unwritten_ >= kWritebackBytes) {
+    entry_.file->start_writeback();
+    unwritten_ = 0;
+  }
+  filled_ = 0;
+  ++chunks_;
+  return {};
+}
+
+core::Result<SealedObject> ChunkSealer::finish() {
+  assert(!finished_);
+  if (failed_) return *failed_;
+  GW_CHECK(latch(seal_chunk(true)));
+  GW_CHECK(latch(entry_.file->sync()));
+  finished_ = true;
+  entry_.file.reset();
+  return SealedObject{entry_.id, size_};
+}
+
+}  // namespace gateway::crypto

@@ -1,0 +1,55 @@
+#include "daemon/cli/client.h"
+
+#include <unistd.h>
+
+#include "core/text.h"
+
+namespace gateway::cli {
+namespace {
+
+using core::cat;
+using core::Code;
+using core::Error;
+
+Error unreachable(const std::string& socket, const Error& error) {
+  std::string advice = "is clinic-gatewayd running? systemctl status clinic-gateway";
+  // A root-owned folder hides the socket itself, so "not there" may mean "not for you".
+  if (::geteuid() != 0) advice += "; or use sudo";
+  return Error(Code::unavailable, cat("the gateway does not answer on ", socket, " (",
+                                      error.message(), "); ", advice));
+}
+
+Code code_named(std::string_view name) {
+  for (const Code code :
+       {Code::invalid, Code::not_found, Code::exists, Code::locked, Code::no_space, Code::busy,
+        Code::corrupt, Code::io, Code::refused, Code::untrusted, Code::cancelled}) {
+    if (core::to_string(code) == name) return code;
+  }
+  return Code::internal;
+}
+
+}  // namespace
+
+core::Result<core::Json> ask(const std::string& socket, core::net::HttpRequest request,
+                             core::Milliseconds timeout) {
+  const auto answer = core::net::unix_http_request(socket, request, timeout);
+  if (!answer.ok()) return unreachable(socket, answer.error());
+  auto json = core::Json::parse(answer->body);
+  if (!json.ok()) {
+    return Error(Code::internal, cat("HTTP ", answer->status, " without JSON on ", socket,
+                                     "; is it the gateway's socket?"));
+  }
+  if (answer->status == 200) return std::move(*json);
+  const core::Json& error = (*json)["error"];
+  return Error(code_named(error["code"].text()), error["message"].text().empty()
+                                                     ? cat("HTTP ", answer->status)
+                                                     : std::string(error["message"].text()));
+}
+
+ExitCode exit_code(const Error& error) {
+  if (error.code() == Code::unavailable) return kUnreachable;
+  if (error.code() == Code::locked) return kLocked;
+  return kFailed;
+}
+
+}  // namespace gateway::cli

@@ -1,0 +1,202 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+
+#include "core/net/url.h"
+#include "core/text.h"
+#include "daemon/settings.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::cat;
+
+std::string last_component(std::string_view path) {
+  return std::string(path.substr(path.rfind('.') + 1));
+}
+std::string beside(std::string_view path, std::string_view sibling) {
+  return cat(path.substr(0, path.rfind('.') + 1), sibling);
+}
+
+bool is_secret(const std::string& component) {
+  return component == "key_file" || component == "password_file" ||
+         component == "passphrase_file" || component == "token_file";
+}
+
+class Checker {
+ public:
+  Checker(const core::Config& config, const std::vector<core::ConfigKey>& keys)
+      : config_(config), keys_(keys) {}
+
+  std::vector<Mistake> run() {
+    for (const core::ConfigKey& key : keys_) {
+      if (key.type != core::KeyType::text) continue;
+      for (const std::string& path : paths_of(key)) check_text(path);
+    }
+    check_site();
+    check_folders();
+    check_mqtt();
+    return std::move(mistakes_);
+  }
+
+ private:
+  bool registered(std::string_view pattern) const {
+    return std::any_of(keys_.begin(), keys_.end(),
+                       [&](const core::ConfigKey& key) { return key.path == pattern; });
+  }
+
+  /// The key as given: a `*` becomes each name in use.
+  std::vector<std::string> paths_of(const core::ConfigKey& key) const {
+    const auto star = key.path.find(".*.");
+    std::vector<std::string> paths;
+    if (star == key.path.npos) {
+      if (config_.has(key.path)) paths.push_back(key.path);
+      return paths;
+    }
+    const std::string table = key.path.substr(0, star);
+    for (const std::string& name : config_.names(table)) {
+      std::string path = cat(table, '.', name, key.path.substr(star + 2));
+      if (config_.has(path)) paths.push_back(std::move(path));
+    }
+    return paths;
+  }
+
+  void mistake(const std::string& key, std::string what, bool fatal = true) {
+    mistakes_.push_back({config_.where(key), key, std::move(what), fatal});
+  }
+
+  void check_text(const std::string& path) {
+    const std::string component = last_component(path);
+    if (component.ends_with("_file")) check_file(path, component);
+    if (component == "url" || component.ends_with("_url")) check_url(path);
+  }
+
+  void check_file(const std::string& key, const std::string& component) {
+    const std::string file = config_.text(key);
+    struct stat facts {};
+    if (::stat(file.c_str(), &facts) != 0) {
+      mistake(key, cat(file, ": ", std::generic_category().message(errno), "; put it there"),
+              false);
+    } else if (!S_ISREG(facts.st_mode) || ::access(file.c_str(), R_OK) != 0) {
+      mistake(key, cat(file, " is not a readable file; let user clinic-gateway read it"), false);
+    } else if (is_secret(component) && (facts.st_mode & S_IRWXO) != 0) {
+      mistake(key, cat(file, " is open to every user; chmod o-rwx ", file), false);
+    }
+  }
+
+  void check_url(const std::string& key) {
+    const auto url = core::net::parse_url(config_.text(key));
+    if (!url.ok()) {
+      mistake(key, url.error().message());
+    } else if (!url->tls && !url->loopback() && !plain_allowed(key)) {
+      mistake(key,
+              cat("http:// to ", url->host, " would send patient data in the clear; use https://"));
+    }
+  }
+
+  bool plain_allowed(const std::string& key) const {
+    const auto first = key.find('.');
+    const auto second = key.find('.', first + 1);
+    if (second == key.npos) return false;
+    const std::string pattern = cat(key.substr(0, first), ".*.plain_allowed");
+    return registered(pattern) && config_.boolean(beside(key, "plain_allowed"));
+  }
+
+  void check_site() {
+    const std::string name = config_.text("site.name");
+    const bool good =
+        !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
+          return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+        });
+    if (!good) {
+      mistake("site.name", cat("\"", name, "\" is no site name; use 1 to 32 of a-z, 0-9 and -"));
+    }
+    const std::string zone = config_.text("site.timezone");
+    if (!is_time_zone(zone)) {
+      mistake("site.timezone",
+              cat("\"", zone,
+                  "\" is no time zone known here; use a name such as Africa/Blantyre "
+                  "(package tzdata)"));
+    }
+  }
+
+  void check_folders() {
+    for (const char* key : {"storage.state_dir", "control.socket"}) {
+      const std::string path = config_.text(key);
+      if (!path.starts_with('/')) {
+        mistake(key, cat("\"", path, "\" is no absolute path; start it with /"));
+      }
+    }
+    constexpr std::size_t kSocketPathMax = sizeof(sockaddr_un::sun_path) - 1;
+    if (config_.text("control.socket").size() > kSocketPathMax) {
+      mistake("control.socket", cat("is longer than ", kSocketPathMax, " characters; shorten it"));
+    }
+  }
+
+  void check_mqtt() {
+    if (!config_.has("mqtt.host")) {
+      for (const core::ConfigKey& key : keys_) {
+        if (key.path.starts_with("mqtt.") && config_.has(key.path)) {
+          mistake(key.path, "is set but mqtt.host is not; set mqtt.host or remove the table");
+          return;
+        }
+      }
+      return;
+    }
+    const std::string host = config_.text("mqtt.host");
+    const auto url = core::net::parse_url(
+        cat("https://", host.find(':') == host.npos ? host : cat('[', host, ']')));
+    if (!url.ok() || !url->base.empty()) {
+      mistake("mqtt.host", cat("\"", host,
+                               "\" is no host name or address; the port goes to "
+                               "mqtt.port"));
+    } else if (config_.boolean("mqtt.plain") && !url->loopback()) {
+      mistake("mqtt.plain", "true is for a broker on this machine only; use TLS");
+    }
+    check_pair("mqtt.certificate_file", "mqtt.key_file");
+    check_pair("mqtt.password_file", "mqtt.username");
+    const std::string prefix = config_.text("mqtt.topic_prefix");
+    if (prefix.empty() || prefix.find_first_of("+#") != prefix.npos || prefix.starts_with('/') ||
+        prefix.ends_with('/')) {
+      mistake("mqtt.topic_prefix", "must be a topic without +, # and a / at its ends");
+    }
+  }
+
+  void check_pair(const char* with, const char* needed) {
+    if (config_.has(with) && !config_.has(needed)) {
+      mistake(with, cat("needs ", needed, "; set it too"));
+    }
+  }
+
+  const core::Config& config_;
+  const std::vector<core::ConfigKey>& keys_;
+  std::vector<Mistake> mistakes_;
+};
+
+}  // namespace
+
+std::string Mistake::line() const { return cat(where, ": ", key, ": ", what); }
+
+std::vector<Mistake> check_config(const core::Config& config,
+                                  const std::vector<core::ConfigKey>& keys) {
+  return Checker(config, keys).run();
+}
+
+bool is_time_zone(const std::string& name) {
+  const bool safe = !name.empty() && name.find("..") == name.npos && name.front() != '/' &&
+                    std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                      return std::isalnum(c) || c == '/' || c == '_' || c == '-' || c == '+';
+                    });
+  if (!safe) return false;
+  std::ifstream file("/usr/share/zoneinfo/" + name, std::ios::binary);
+  char magic[4] = {};
+  return file.read(magic, sizeof magic) && std::string_view(magic, 4) == "TZif";
+}
+
+}  // namespace gateway::daemon

@@ -1,0 +1,416 @@
+#include "daemon/gateway.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "adapters/dicom/dicom_options.h"
+#include "adapters/dicom/dicom_server.h"
+#include "core/files.h"
+#include "core/ids.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "daemon/blocking.h"
+#include "daemon/component.h"
+#include "daemon/opening.h"
+#include "daemon/ops/control.h"
+#include "daemon/ops/doctor.h"
+#include "daemon/ops/health.h"
+#include "daemon/ops/service_notify.h"
+#include "daemon/ops/vitals.h"
+#include "daemon/ops/watchdog.h"
+#include "daemon/sync_component.h"
+#include "daemon/version.h"
+#include "daemon/writer_pulse.h"
+#include "sync/options.h"
+#include "sync/reports.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::cat;
+using core::Code;
+using core::Error;
+using core::Json;
+using core::net::Awaitable;
+using std::chrono::seconds;
+
+constexpr seconds kPortRetry{5};
+constexpr seconds kFileRetry{10};
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+Error locked_error(const OpeningReport& report) {
+  return {Code::locked, cat("the gateway is ", to_string(report.state), ": ", report.reason)};
+}
+
+class GatewayImpl final : public Gateway {
+ public:
+  GatewayImpl(boost::asio::io_context& loop, core::Config config, Settings settings,
+              std::string config_path, const core::Clock& clock)
+      : loop_(loop.get_executor()),
+        config_(std::move(config)),
+        settings_(std::move(settings)),
+        config_path_(std::move(config_path)),
+        clock_(clock),
+        started_(clock.monotonic()),
+        health_timer_(loop_),
+        opening_(
+            loop_, core::system_files(), clock,
+            PassphraseSource(settings_.passphrase_file, environment("CREDENTIALS_DIRECTORY")),
+            OpeningOptions{.holdings = sync::holdings_options(config_)},
+            [this](std::shared_ptr<sync::Holdings> holdings, const std::string& by) {
+              on_opened(std::move(holdings), by);
+            },
+            [this] { on_change(); }),
+        dicom_component_(
+            loop_, "dicom", kPortRetry, [this] { return start_dicom(); }, [this] { on_change(); }),
+        mqtt_component_(
+            loop_, "mqtt", kFileRetry, [this] { return start_mqtt(); }, [this] { on_change(); }),
+        control_component_(
+            loop_, "control", kPortRetry, [this] { return start_control(); },
+            [this] { on_change(); }),
+        uplinks_(loop_, config_, clock, [this] { on_change(); }) {
+    if (settings_.mqtt) {
+      health_ =
+          std::make_unique<HealthPublisher>(*settings_.mqtt, settings_.site_name, boot_id_, clock_);
+    }
+  }
+
+  ~GatewayImpl() override { stop(); }
+
+  core::Status start() override {
+    // Another daemon's control socket is the one thing that ends this one.
+    control_component_.start();
+    if (control_conflict_) return Error(Code::exists, control_component_.problem());
+    dicom_component_.start();
+    if (health_) mqtt_component_.start();
+    opening_.start();
+    announced_ = true;
+    on_change();
+    start_watchdog();
+    beat();
+    return {};
+  }
+
+  void stop() override {
+    if (std::exchange(stopped_, true)) return;
+    notify_stopping();
+    if (watchdog_) watchdog_->stop();
+    health_timer_.cancel();
+    control_.reset();
+    for (Component* component : {&control_component_, &mqtt_component_, &dicom_component_}) {
+      component->stop();
+    }
+    opening_.stop();
+    if (dicom_) dicom_->stop();
+    uplinks_.stop();
+    door_.close();
+    lane_.stop();
+    health_.reset();
+    core::log_info("daemon", "stopped");
+  }
+
+ private:
+  core::Status start_dicom() {
+    GW_TRY(auto options, adapters::dicom::dicom_options(config_));
+    if (!dicom_) dicom_ = adapters::dicom::DicomServer::create(std::move(options), door_, clock_);
+    return dicom_->start();
+  }
+
+  core::Status start_mqtt() { return health_->start(); }
+
+  core::Status start_control() {
+    auto server = core::net::UnixHttpServer::listen(loop_, settings_.control_socket,
+                                                    control_routes(control_actions()));
+    if (!server.ok()) {
+      control_conflict_ = server.error().code() == Code::exists;
+      return std::move(server).error().with_context("control.socket");
+    }
+    control_ = std::move(*server);
+    return {};
+  }
+
+  void start_watchdog() {
+    const auto period = watchdog_period();
+    if (!period) return;
+    std::vector<Watchdog::Part> parts{
+        {"database writer", [this] { return writer_pulse_.counter(door_.get()); }},
+        {"dicom",
+         [this]() -> std::optional<std::uint64_t> {
+           return dicom_component_.running() ? dicom_->turns() : std::nullopt;
+         }},
+        {"mqtt", [this]() -> std::optional<std::uint64_t> {
+           if (!mqtt_component_.running()) return std::nullopt;
+           return health_->state().loop_turns;
+         }}};
+    watchdog_ =
+        std::make_unique<Watchdog>(loop_, clock_, *period, std::move(parts), notify_watchdog);
+    watchdog_->start();
+  }
+
+  void on_opened(std::shared_ptr<sync::Holdings> holdings, const std::string& by) {
+    record_unlock(*holdings, by);
+    uplinks_.start(holdings);
+    door_.open(std::move(holdings));
+  }
+
+  void record_unlock(sync::Holdings& holdings, const std::string& by) {
+    // The database commits what is queued before it goes, and the audit key goes after it.
+    holdings.database().write_async(
+        [&audit = holdings.audit(), at = clock_.wall(), by](crypto::Connection& connection) {
+          return audit.append(connection, {.at = at,
+                                           .actor = by,
+                                           .action = "unlock",
+                                           .resource = "gateway",
+                                           .patient = "",
+                                           .source = "local",
+                                           .outcome = "success"});
+        },
+        [](const core::Status& status) {
+          if (status.ok()) return;
+          core::log_error("daemon",
+                          cat("the unlock is not in the audit trail: ", status.error().message()));
+        });
+  }
+
+  /// State or a component's outcome changed: everyone who watches hears it at once.
+  void on_change() {
+    if (!announced_ || stopped_) return;
+    const OpeningReport& report = opening_.report();
+    std::string line(to_string(report.state));
+    if (!report.reason.empty()) line += cat(": ", report.reason);
+    for (const Problem& problem : problems()) {
+      line += cat("; ", problem.component, ": ", problem.text);
+    }
+    if (line != status_line_) notify_ready(line);
+    status_line_ = std::move(line);
+    publish_health();
+  }
+
+  void beat() {
+    if (!settings_.mqtt) return;
+    health_timer_.expires_after(seconds(settings_.mqtt->health_every_s));
+    health_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error || stopped_) return;
+      publish_health();
+      beat();
+    });
+  }
+
+  /// One at a time; a change while one is being gathered is gathered again after it.
+  void publish_health() {
+    if (!mqtt_component_.running()) return;
+    publish_again_ = true;
+    if (publishing_) return;
+    publishing_ = true;
+    boost::asio::co_spawn(
+        loop_,
+        [](GatewayImpl* self) -> Awaitable<void> {
+          while (std::exchange(self->publish_again_, false)) {
+            const Vitals vitals = co_await self->vitals();
+            if (self->stopped_) co_return;
+            self->health_->publish(vitals);
+          }
+          self->publishing_ = false;
+        }(this),
+        boost::asio::detached);
+  }
+
+  std::vector<Problem> problems() const {
+    std::vector<Problem> found;
+    if (opening_.report().state == OpeningState::failed) {
+      found.push_back({"storage", opening_.report().reason});
+    }
+    for (const Component* component :
+         {&control_component_, &dicom_component_, &mqtt_component_, &uplinks_.component()}) {
+      if (!component->problem().empty()) {
+        found.push_back({component->name(), component->problem()});
+      }
+    }
+    return found;
+  }
+
+  Awaitable<Vitals> vitals() {
+    Vitals vitals;
+    vitals.opening = opening_.report();
+    vitals.version = kVersion;
+    vitals.site = settings_.site_name;
+    vitals.boot_id = boot_id_;
+    vitals.now = clock_.wall();
+    vitals.uptime_s = std::chrono::duration_cast<seconds>(clock_.monotonic() - started_).count();
+    vitals.uplinks = uplinks_.report();
+    if (dicom_) vitals.dicom = dicom_->report();
+    vitals.mqtt.configured = settings_.mqtt.has_value();
+    if (health_) {
+      const core::net::MqttState state = health_->state();
+      vitals.mqtt.connected = state.connected;
+      vitals.mqtt.connects = state.connects;
+      vitals.mqtt.last_error = state.last_error;
+    }
+    vitals.problems = problems();
+    vitals.disk.reserve_bytes = settings_.reserve_bytes;
+    co_await add_stored(vitals);
+    co_return vitals;
+  }
+
+  /// What a disk or the database must be asked for.
+  Awaitable<void> add_stored(Vitals& vitals) {
+    struct Stored {
+      core::Result<std::uint64_t> free_bytes;
+      core::Result<Json> queue;
+    };
+    const Stored stored = co_await lane_.run(
+        [folder = settings_.state_folder, holdings = door_.get(), now = vitals.now]() -> Stored {
+          auto free_bytes = core::system_files().free_bytes(folder);
+          if (!holdings) return {std::move(free_bytes), Json()};
+          return {std::move(free_bytes), holdings->database().read_value<Json>([&](auto& c) {
+                    return sync::health_report(c, core::to_instant(now));
+                  })};
+        });
+    if (stored.free_bytes.ok()) {
+      vitals.disk.free_bytes = *stored.free_bytes;
+    } else {
+      vitals.problems.push_back({"disk", stored.free_bytes.error().message()});
+    }
+    if (stored.queue.ok()) {
+      vitals.queue = *stored.queue;
+    } else {
+      vitals.problems.push_back({"database", stored.queue.error().message()});
+    }
+    if (stored.free_bytes.ok() && *stored.free_bytes < settings_.reserve_bytes) {
+      vitals.problems.push_back(
+          {"disk", cat(*stored.free_bytes >> 20, " MB are free, ", settings_.reserve_bytes >> 20,
+                       " MB are the reserve: nothing new is taken in; make room")});
+    }
+  }
+
+  ControlActions control_actions() {
+    ControlActions actions;
+    actions.status = [this] { return status_answer(); };
+    actions.studies = [this](std::int64_t limit) {
+      return report_answer(sync::studies_report, "studies", limit);
+    };
+    actions.queue = [this](std::int64_t limit) {
+      return report_answer(sync::queue_report, "queue", limit);
+    };
+    actions.retry = [this](std::int64_t number) { return retry_answer(number); };
+    actions.unlock = [this](crypto::Passphrase passphrase) {
+      return unlock_answer(std::move(passphrase));
+    };
+    actions.doctor = [this] { return doctor_answer(); };
+    return actions;
+  }
+
+  Awaitable<core::Result<Json>> status_answer() {
+    const Vitals now = co_await vitals();
+    co_return status_document(now);
+  }
+
+  using Report = core::Result<Json> (*)(crypto::Connection&, std::int64_t);
+  Awaitable<core::Result<Json>> report_answer(Report report, const char* member,
+                                              std::int64_t limit) {
+    auto holdings = door_.get();
+    if (!holdings) co_return locked_error(opening_.report());
+    core::Result<Json> rows = co_await lane_.run([holdings = std::move(holdings), report, limit] {
+      return holdings->database().read_value<Json>(
+          [&](crypto::Connection& connection) { return report(connection, limit); });
+    });
+    if (!rows.ok()) co_return std::move(rows).error();
+    co_return Json::object({{member, std::move(*rows)}});
+  }
+
+  Awaitable<core::Result<Json>> retry_answer(std::int64_t number) {
+    auto holdings = door_.get();
+    if (!holdings) co_return locked_error(opening_.report());
+    core::Result<std::int64_t> retried = co_await lane_.run(
+        [holdings = std::move(holdings), number]() -> core::Result<std::int64_t> {
+          std::int64_t count = 0;
+          GW_CHECK(holdings->database().write([&](crypto::Connection& connection) -> core::Status {
+            GW_TRY(count, sync::retry_parked(connection, number));
+            return {};
+          }));
+          return count;
+        });
+    if (!retried.ok()) co_return std::move(retried).error();
+    if (number != 0 && *retried == 0) {
+      co_return Error(Code::not_found, cat("there is no parked item ", number));
+    }
+    uplinks_.wake();
+    co_return Json::object({{"retried", *retried}});
+  }
+
+  Awaitable<core::Result<Json>> unlock_answer(crypto::Passphrase passphrase) {
+    // Shared with the callback: the socket may give up on this coroutine before it is answered.
+    struct Pending {
+      explicit Pending(const boost::asio::any_io_executor& loop)
+          : done(loop, boost::asio::steady_timer::time_point::max()) {}
+      boost::asio::steady_timer done;
+      core::Status status{Error(Code::cancelled, "the gateway is stopping")};
+    };
+    auto pending = std::make_shared<Pending>(loop_);
+    opening_.unlock(std::move(passphrase), [pending](core::Status status) {
+      pending->status = std::move(status);
+      pending->done.expires_at(boost::asio::steady_timer::time_point::min());
+    });
+    co_await pending->done.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    if (!pending->status.ok()) co_return pending->status.error();
+    co_return Json::object({{"state", std::string(to_string(opening_.report().state))}});
+  }
+
+  Awaitable<core::Result<Json>> doctor_answer() {
+    const Vitals now = co_await vitals();
+    // A lane of its own: probes of far servers must not hold up health and status.
+    auto lane = std::make_shared<BlockingLane>();
+    std::vector<Finding> findings = co_await lane->run(
+        [path = config_path_] { return examine_machine(path, DaemonSeen::running); });
+    std::vector<Finding> own = examine_vitals(now);
+    findings.insert(findings.end(), own.begin(), own.end());
+    co_return findings_document(findings);
+  }
+
+  boost::asio::any_io_executor loop_;
+  core::Config config_;
+  Settings settings_;
+  std::string config_path_;
+  const core::Clock& clock_;
+  const core::Monotonic started_;
+  const std::string boot_id_ = core::new_uuid();
+  bool announced_ = false;
+  bool stopped_ = false;
+  bool publishing_ = false;
+  bool publish_again_ = false;
+  bool control_conflict_ = false;
+  std::string status_line_;
+
+  BlockingLane lane_;
+  sync::HoldingsDoor door_;
+  boost::asio::steady_timer health_timer_;
+  Opening opening_;
+  Component dicom_component_;
+  Component mqtt_component_;
+  Component control_component_;
+  SyncComponent uplinks_;
+  WriterPulse writer_pulse_;
+  std::unique_ptr<HealthPublisher> health_;
+  std::unique_ptr<adapters::dicom::DicomServer> dicom_;
+  std::unique_ptr<core::net::UnixHttpServer> control_;
+  std::unique_ptr<Watchdog> watchdog_;
+};
+
+}  // namespace
+
+std::unique_ptr<Gateway> Gateway::create(boost::asio::io_context& loop, core::Config config,
+                                         Settings settings, std::string config_path,
+                                         const core::Clock& clock) {
+  return std::make_unique<GatewayImpl>(loop, std::move(config), std::move(settings),
+                                       std::move(config_path), clock);
+}
+
+}  // namespace gateway::daemon

@@ -1,0 +1,128 @@
+// clinic-gatewayd: the process around the gateway. What must be true of the process before any
+// thread starts is set here.
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "core/log.h"
+#include "core/text.h"
+#include "daemon/gateway.h"
+#include "daemon/settings.h"
+#include "daemon/version.h"
+
+namespace gateway::daemon {
+namespace {
+
+// docs/man/clinic-gatewayd.8
+enum Exit { kExitOk = 0, kExitFailed = 1, kExitConfig = 2 };
+
+void prepare_process() {
+  ::umask(077);
+  // Memory holds keys and patients: it must not end up in a core file, nor be read by a debugger of
+  // the same user.
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+#ifndef GATEWAY_SANITIZED  // LeakSanitizer needs to look into the process
+  ::prctl(PR_SET_DUMPABLE, 0);
+#endif
+  // DCMTK reads it when it makes a socket; without it each answer waits 40 ms for Nagle.
+  ::setenv("TCP_NODELAY", "1", 1);
+  // A peer that goes away is an error of that write, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);
+  // An arena per thread would keep what each association's thread once used.
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
+}
+
+int report_config_error(const core::Error& error) {
+  std::fprintf(stderr, "%s\n", error.message().c_str());
+  return kExitConfig;
+}
+
+int check(const std::string& file) {
+  const auto keys = all_config_keys();
+  const auto config = core::Config::load(file, keys);
+  if (!config.ok()) return report_config_error(config.error());
+  const auto mistakes = check_config(*config, keys);
+  for (const Mistake& mistake : mistakes) std::fprintf(stderr, "%s\n", mistake.line().c_str());
+  if (!mistakes.empty()) return kExitConfig;
+  std::printf("%s: ok\n", file.c_str());
+  return kExitOk;
+}
+
+int serve(const std::string& file) {
+  const auto keys = all_config_keys();
+  auto config = core::Config::load(file, keys);
+  if (!config.ok()) return report_config_error(config.error());
+  bool fatal = false;
+  for (const Mistake& mistake : check_config(*config, keys)) {
+    fatal = fatal || mistake.fatal;
+    if (mistake.fatal) {
+      core::log_error("daemon", mistake.line());
+    } else {
+      core::log_warn("daemon", mistake.line());
+    }
+  }
+  if (fatal) return kExitConfig;
+  Settings settings = read_settings(*config);
+  core::set_log_level(settings.log_level);
+  core::log_info("daemon", core::cat("clinic-gatewayd ", kVersion, " starts with ", file));
+
+  boost::asio::io_context loop(1);
+  boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
+  auto gateway =
+      Gateway::create(loop, std::move(*config), std::move(settings), file, core::system_clock());
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    gateway->stop();
+    loop.stop();
+  });
+  if (const core::Status started = gateway->start(); !started.ok()) {
+    core::log_error("daemon", started.error().message());
+    return kExitFailed;
+  }
+  loop.run();
+  // What was cancelled ends in order; a straggler does not hold up the stop.
+  loop.restart();
+  loop.run_for(std::chrono::seconds(1));
+  gateway.reset();
+  return kExitOk;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(
+      "The clinic-gateway daemon: takes in studies, keeps them encrypted, brings them to "
+      "the hospital.\nExit codes: 0 stopped or configuration ok, 1 failed, 2 mistake in "
+      "the configuration or command line.");
+  std::string file = kConfigFile;
+  bool check_only = false;
+  app.add_option("--config", file, "configuration file; conf.d/*.toml beside it are read too")
+      ->capture_default_str();
+  app.add_flag("--check-config", check_only, "print every mistake of the configuration and exit");
+  app.set_version_flag("--version", core::cat("clinic-gatewayd ", kVersion));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitConfig;
+  }
+  return check_only ? check(file) : serve(file);
+}
+
+}  // namespace
+}  // namespace gateway::daemon
+
+int main(int argc, char** argv) {
+  gateway::daemon::prepare_process();
+  return gateway::daemon::run(argc, argv);
+}

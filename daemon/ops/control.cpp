@@ -1,0 +1,149 @@
+#include "daemon/ops/control.h"
+
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "core/text.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::cat;
+using core::Code;
+using core::Error;
+using core::Json;
+using core::net::Awaitable;
+using core::net::HttpRequest;
+using core::net::HttpResponse;
+
+constexpr std::int64_t kLimitDefault = 50;
+constexpr std::int64_t kLimitMax = 1000;
+constexpr std::size_t kPassphraseMax = 4096;
+
+int http_status(Code code) {
+  switch (code) {
+    case Code::invalid:
+      return 400;
+    case Code::refused:
+      return 405;
+    case Code::not_found:
+      return 404;
+    case Code::exists:
+      return 409;
+    case Code::locked:
+    case Code::busy:
+    case Code::no_space:
+    case Code::cancelled:
+    case Code::unavailable:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+HttpResponse respond(int status, const Json& body) {
+  return HttpResponse{status, {{"Content-Type", "application/json"}}, body.dump()};
+}
+
+HttpResponse respond(const core::Result<Json>& answer) {
+  if (answer.ok()) return respond(200, *answer);
+  const Error& error = answer.error();
+  return respond(http_status(error.code()),
+                 Json::object({{"error", Json::object({{"code", core::to_string(error.code())},
+                                                       {"message", error.message()}})}}));
+}
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stopped, code] = std::from_chars(text.data(), end, value);
+  if (code != std::errc() || stopped != end) return std::nullopt;
+  return value;
+}
+
+/// "limit=N" is the only parameter there is.
+core::Result<std::int64_t> limit_of(std::string_view query) {
+  if (query.empty()) return kLimitDefault;
+  const auto wrong = [] {
+    return Error(Code::invalid, cat("the query must be limit=N with N from 1 to ", kLimitMax));
+  };
+  if (!query.starts_with("limit=")) return wrong();
+  const auto limit = whole_number(query.substr(6));
+  if (!limit || *limit < 1 || *limit > kLimitMax) return wrong();
+  return *limit;
+}
+
+core::Result<std::int64_t> number_of(const std::string& body) {
+  GW_TRY(const Json json, Json::parse(body, 4));
+  const auto number = json["number"].integer();
+  if (!number || *number < 0) {
+    return Error(Code::invalid, "the body must be {\"number\":N}; 0 means every parked item");
+  }
+  return *number;
+}
+
+core::Result<crypto::Passphrase> passphrase_of(std::string& body) {
+  std::string_view text = body;
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  if (text.empty() || text.size() > kPassphraseMax) {
+    return Error(Code::invalid, cat("the passphrase must have 1 to ", kPassphraseMax, " bytes"));
+  }
+  crypto::Passphrase passphrase{crypto::Secret::copy_of(text)};
+  explicit_bzero(body.data(), body.size());
+  return passphrase;
+}
+
+class Routes {
+ public:
+  explicit Routes(ControlActions actions) : actions_(std::move(actions)) {}
+
+  Awaitable<core::Result<Json>> answer(HttpRequest& request) const {
+    const std::string_view target = request.target;
+    const auto mark = target.find('?');
+    const std::string_view path = target.substr(0, mark);
+    const std::string_view query =
+        mark == target.npos ? std::string_view() : target.substr(mark + 1);
+    const bool get = request.method == "GET";
+    const bool post = request.method == "POST";
+    const bool reads = path == "/v1/status" || path == "/v1/studies" || path == "/v1/queue" ||
+                       path == "/v1/doctor";
+    const bool acts = path == "/v1/retry" || path == "/v1/unlock";
+    if (!reads && !acts) co_return Error(Code::not_found, "there is no such route");
+    if ((reads && !get) || (acts && !post)) {
+      co_return Error(Code::refused, cat("this route takes ", reads ? "GET" : "POST"));
+    }
+    if (path == "/v1/status") co_return co_await actions_.status();
+    if (path == "/v1/doctor") co_return co_await actions_.doctor();
+    if (path == "/v1/retry") {
+      GW_CO_TRY(const std::int64_t number, number_of(request.body));
+      co_return co_await actions_.retry(number);
+    }
+    if (path == "/v1/unlock") {
+      GW_CO_TRY(auto passphrase, passphrase_of(request.body));
+      co_return co_await actions_.unlock(std::move(passphrase));
+    }
+    GW_CO_TRY(const std::int64_t limit, limit_of(query));
+    if (path == "/v1/studies") co_return co_await actions_.studies(limit);
+    co_return co_await actions_.queue(limit);
+  }
+
+ private:
+  ControlActions actions_;
+};
+
+}  // namespace
+
+core::net::HttpHandler control_routes(ControlActions actions) {
+  auto routes = std::make_shared<const Routes>(std::move(actions));
+  return [routes](HttpRequest request) -> Awaitable<HttpResponse> {
+    // The coroutine outlives the call: what it needs is in its own frame.
+    return [](std::shared_ptr<const Routes> held, HttpRequest asked) -> Awaitable<HttpResponse> {
+      const core::Result<Json> answer = co_await held->answer(asked);
+      co_return respond(answer);
+    }(routes, std::move(request));
+  };
+}
+
+}  // namespace gateway::daemon

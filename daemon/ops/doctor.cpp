@@ -1,0 +1,207 @@
+#include "daemon/ops/doctor.h"
+
+#include <sys/stat.h>
+
+#include "core/files.h"
+#include "core/text.h"
+#include "crypto/keyring.h"
+#include "daemon/ops/probes.h"
+#include "daemon/passphrase_source.h"
+#include "daemon/settings.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::cat;
+using core::Json;
+
+// No gateway ran before this was written: a clock that says otherwise has lost its time.
+constexpr std::string_view kOldestPlausible = "2026-01-01";
+
+Finding good(std::string check, std::string detail) {
+  return {std::move(check), Verdict::ok, std::move(detail), ""};
+}
+Finding bad(Verdict verdict, std::string check, std::string detail, std::string advice) {
+  return {std::move(check), verdict, std::move(detail), std::move(advice)};
+}
+
+Finding examine_clock() {
+  const std::string now = core::to_instant(core::system_clock().wall());
+  if (now < kOldestPlausible) {
+    return bad(Verdict::fail, "clock", cat("it is ", now, " here"),
+               "set the clock (timedatectl) or let systemd-timesyncd reach a time server: "
+               "certificates look invalid until then");
+  }
+  return good("clock", now);
+}
+
+Finding examine_disk(const Settings& settings) {
+  auto free_bytes = core::system_files().free_bytes(settings.state_folder);
+  if (!free_bytes.ok()) {
+    return bad(Verdict::fail, "disk", free_bytes.error().message(),
+               cat("check that ", settings.state_folder, " exists and its disk is mounted"));
+  }
+  const std::string detail = cat(*free_bytes >> 20, " MB free, reserve ",
+                                 settings.reserve_bytes >> 20, " MB, ", settings.state_folder);
+  if (*free_bytes < settings.reserve_bytes) {
+    return bad(Verdict::fail, "disk", detail,
+               "make room or lower storage.reserve_mb: nothing new is taken in");
+  }
+  if (*free_bytes < 2 * settings.reserve_bytes) {
+    return bad(Verdict::warn, "disk", detail, "the disk fills up; make room");
+  }
+  return good("disk", detail);
+}
+
+Finding examine_state_folder(const Settings& settings) {
+  struct stat facts {};
+  const std::string& folder = settings.state_folder;
+  if (::stat(folder.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) {
+    return bad(Verdict::fail, "state folder", cat(folder, " is not there"),
+               "the daemon makes it at its first start; look at journalctl -u clinic-gateway");
+  }
+  if ((facts.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return bad(Verdict::warn, "state folder", cat(folder, " is open to other users"),
+               cat("chmod 0700 ", folder));
+  }
+  return good("state folder", cat(folder, ", closed to other users"));
+}
+
+Finding examine_keys(const Settings& settings, DaemonSeen daemon) {
+  const auto set_up = crypto::Keyring::exists(core::system_files(), settings.state_folder);
+  if (!set_up.ok()) {
+    return bad(Verdict::warn, "keys", set_up.error().message(),
+               "run as root: sudo clinic-gateway "
+               "doctor");
+  }
+  const PassphraseSource source(settings.passphrase_file, "");
+  if (!source.configured()) {
+    if (daemon == DaemonSeen::running) {
+      return good("keys", *set_up ? "keyring there; passphrase by credential or operator"
+                                  : "no keyring yet; passphrase by credential or operator");
+    }
+    return bad(Verdict::warn, "keys",
+               *set_up ? "keyring there, no passphrase file configured" : "no keyring yet",
+               "unless a systemd credential is set, run clinic-gateway unlock after each start");
+  }
+  const auto passphrase = source.read();
+  if (!passphrase.ok()) {
+    return bad(Verdict::warn, "keys", passphrase.error().message(),
+               "without it the gateway starts LOCKED");
+  }
+  return good("keys", *set_up ? "keyring and passphrase file there"
+                              : "passphrase file there; the first start makes the keyring");
+}
+
+Finding port_finding(const core::Config& config, DaemonSeen daemon) {
+  const std::string address = config.text("dicom.bind");
+  const auto port = static_cast<std::uint16_t>(config.integer("dicom.port"));
+  const std::string where = cat("port ", port, " on ", address);
+  const bool taken = port_is_taken(address, port);
+  if (daemon == DaemonSeen::absent) {
+    if (!taken) return good("dicom port", cat(where, " is free; the daemon is not running"));
+    return bad(Verdict::fail, "dicom port", cat(where, " is used by another program"),
+               "stop it or set another dicom.port");
+  }
+  if (taken) return good("dicom port", cat(where, " listens"));
+  return bad(Verdict::fail, "dicom port", cat("nothing listens on ", where),
+             "see the problem of dicom below");
+}
+
+void add_mistakes(const core::Config& config, const std::vector<core::ConfigKey>& keys,
+                  const std::string& path, std::vector<Finding>& findings) {
+  const auto mistakes = check_config(config, keys);
+  if (mistakes.empty()) findings.push_back(good("configuration", cat(path, " is ok")));
+  for (const Mistake& mistake : mistakes) {
+    findings.push_back(bad(mistake.fatal ? Verdict::fail : Verdict::warn, "configuration",
+                           mistake.line(), "correct it and restart clinic-gateway"));
+  }
+}
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::ok:
+      return "ok";
+    case Verdict::warn:
+      return "warn";
+    case Verdict::fail:
+      return "fail";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<Finding> examine_machine(const std::string& config_path, DaemonSeen daemon) {
+  std::vector<Finding> findings{examine_clock()};
+  const auto keys = all_config_keys();
+  const auto config = core::Config::load(config_path, keys);
+  if (!config.ok()) {
+    findings.push_back(bad(Verdict::fail, "configuration", config.error().message(),
+                           "correct it and restart clinic-gateway"));
+    return findings;
+  }
+  add_mistakes(*config, keys, config_path, findings);
+  const Settings settings = read_settings(*config);
+  findings.push_back(examine_disk(settings));
+  findings.push_back(examine_state_folder(settings));
+  findings.push_back(examine_keys(settings, daemon));
+  findings.push_back(port_finding(*config, daemon));
+  for (PeerCheck& check : probe_peers(*config, settings)) {
+    if (check.problem.empty()) {
+      findings.push_back(bad(check.soon ? Verdict::warn : Verdict::ok, check.name, check.detail,
+                             check.soon ? "renew the certificate" : ""));
+    } else {
+      findings.push_back(bad(Verdict::fail, check.name, check.problem,
+                             "what is queued waits and is sent once it is reached"));
+    }
+  }
+  return findings;
+}
+
+std::vector<Finding> examine_vitals(const Vitals& vitals) {
+  std::vector<Finding> findings;
+  const OpeningReport& opening = vitals.opening;
+  if (opening.state == OpeningState::ready) {
+    findings.push_back(good("state", cat("ready since ", core::to_instant(opening.since))));
+  } else {
+    findings.push_back(bad(Verdict::fail, "state",
+                           cat(daemon::to_string(opening.state), ": ", opening.reason),
+                           "nothing is taken in or sent until then"));
+  }
+  for (const Problem& problem : vitals.problems) {
+    if (problem.component == "storage") continue;  // said by the state
+    findings.push_back(
+        bad(Verdict::fail, problem.component, problem.text, "the daemon tries again by itself"));
+  }
+  if (vitals.mqtt.configured && !vitals.mqtt.connected) {
+    findings.push_back(
+        bad(Verdict::warn, "mqtt session",
+            vitals.mqtt.last_error.empty() ? "not connected yet" : vitals.mqtt.last_error,
+            "the daemon tries again by itself"));
+  } else if (vitals.mqtt.configured) {
+    findings.push_back(good("mqtt session", "connected"));
+  }
+  const std::int64_t parked = vitals.queue["parked"].integer().value_or(0);
+  if (parked > 0) {
+    findings.push_back(
+        bad(Verdict::warn, "queue", cat(parked, " items were refused and are parked"),
+            "clinic-gateway queue shows why; clinic-gateway retry sends them again"));
+  } else if (vitals.queue.is_object()) {
+    findings.push_back(good("queue", cat(vitals.queue["waiting"].number_text(), " waiting")));
+  }
+  return findings;
+}
+
+Json findings_document(const std::vector<Finding>& findings) {
+  Json rows = Json::array();
+  for (const Finding& finding : findings) {
+    rows.add(Json::object({{"check", finding.check},
+                           {"verdict", to_string(finding.verdict)},
+                           {"detail", finding.detail},
+                           {"advice", finding.advice}}));
+  }
+  return Json::object({{"findings", std::move(rows)}});
+}
+
+}  // namespace gateway::daemon

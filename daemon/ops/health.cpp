@@ -1,0 +1,54 @@
+#include "daemon/ops/health.h"
+
+#include "core/config.h"
+#include "core/text.h"
+
+namespace gateway::daemon {
+
+using core::cat;
+
+HealthPublisher::HealthPublisher(MqttSettings settings, const std::string& site,
+                                 std::string boot_id, const core::Clock& clock)
+    : settings_(std::move(settings)),
+      client_id_(cat("clinic-gateway-", site)),
+      boot_id_(std::move(boot_id)),
+      status_topic_(cat(settings_.topic_prefix, '/', site, "/status")),
+      health_topic_(cat(settings_.topic_prefix, '/', site, "/health")),
+      clock_(clock) {}
+
+HealthPublisher::~HealthPublisher() {
+  if (session_) session_->set_retained(status_topic_, mqtt_offline_document(boot_id_).dump());
+}
+
+core::Status HealthPublisher::start() {
+  core::net::MqttOptions options;
+  options.host = settings_.host;
+  options.port = settings_.port;
+  options.client_id = client_id_;
+  options.ca_file = settings_.ca_file;
+  options.certificate_file = settings_.certificate_file;
+  options.key_file = settings_.key_file;
+  options.username = settings_.username;
+  options.plain = settings_.plain;
+  options.will_topic = status_topic_;
+  options.will_payload = mqtt_offline_document(boot_id_).dump();
+  if (!settings_.password_file.empty()) {
+    auto password = core::read_secret_file(settings_.password_file);
+    if (!password.ok()) return std::move(password).error().with_context("mqtt.password_file");
+    options.password = std::move(*password);
+  }
+  GW_TRY(session_, core::net::MqttSession::start(std::move(options), clock_));
+  return {};
+}
+
+void HealthPublisher::publish(const Vitals& vitals) {
+  if (!session_) return;
+  session_->set_retained(status_topic_, mqtt_status_document(vitals).dump());
+  session_->set_retained(health_topic_, health_document(vitals, ++seq_).dump());
+}
+
+core::net::MqttState HealthPublisher::state() const {
+  return session_ ? session_->state() : core::net::MqttState{};
+}
+
+}  // namespace gateway::daemon

@@ -1,0 +1,179 @@
+#include "daemon/ops/probes.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "core/json.h"
+#include "core/net/http.h"
+#include "core/net/tls_probe.h"
+#include "core/net/url.h"
+#include "core/text.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::cat;
+using core::Milliseconds;
+
+constexpr Milliseconds kHandshakeTimeout{4'000};
+constexpr Milliseconds kAnswerTimeout{5'000};
+constexpr std::int64_t kSoonDays = 30;
+
+/// What an uplink's table says of its peer.
+struct UplinkPeer {
+  std::string name;
+  std::string kind;
+  core::net::HttpClientOptions http;
+};
+
+std::string certificate_text(const core::net::TlsPeer& peer) {
+  return cat(peer.protocol, ", certificates good until ", peer.ends, " (", peer.days_left,
+             " days)");
+}
+
+void probe_handshake(const std::string& host, std::uint16_t port, core::net::TlsIdentity identity,
+                     PeerCheck& check) {
+  identity.host = host;
+  const auto peer = core::net::probe_tls(std::move(identity), port, kHandshakeTimeout);
+  if (!peer.ok()) {
+    check.problem = peer.error().message();
+    return;
+  }
+  check.detail = cat("reached, ", certificate_text(*peer));
+  check.soon = peer->days_left < kSoonDays;
+}
+
+/// One GET on a loop of its own, so that the caller needs none.
+core::Result<core::net::HttpResponse> get(core::net::HttpClientOptions options,
+                                          const std::string& target) {
+  boost::asio::io_context loop(1);
+  GW_TRY(auto client, core::net::HttpClient::create(loop.get_executor(), std::move(options)));
+  core::Result<core::net::HttpResponse> answer(
+      core::Error(core::Code::unavailable, "no answer in time"));
+  boost::asio::co_spawn(
+      loop,
+      [](core::net::HttpClient& http, const std::string& path,
+         core::Result<core::net::HttpResponse>& out) -> core::net::Awaitable<void> {
+        core::net::HttpRequest request;
+        request.target = path;
+        request.headers = {{"Accept", "application/fhir+json"}};
+        out = co_await http.send(std::move(request));
+        http.close();
+      }(*client, target, answer),
+      boost::asio::detached);
+  loop.run_for(kAnswerTimeout);
+  client->close();
+  loop.restart();
+  loop.run_for(Milliseconds(100));
+  return answer;
+}
+
+void probe_fhir(const UplinkPeer& peer, PeerCheck& check) {
+  const auto answer = get(peer.http, "/metadata");
+  if (!answer.ok()) {
+    check.problem = answer.error().message();
+    return;
+  }
+  if (answer->status != 200) {
+    check.problem =
+        cat("/metadata answers HTTP ", answer->status,
+            answer->status == 401 || answer->status == 403 ? "; check username and password_file"
+                                                           : "; check the path in its url");
+    return;
+  }
+  const auto json = core::Json::parse(answer->body);
+  const std::string version(json.ok() ? (*json)["fhirVersion"].text() : std::string_view());
+  if (!version.starts_with("4.")) {
+    check.problem = version.empty()
+                        ? "/metadata is no FHIR CapabilityStatement; check the path in its url"
+                        : cat("it speaks FHIR ", version, ", not 4.x; use its R4 address");
+    return;
+  }
+  check.detail += cat(", FHIR ", version);
+}
+
+PeerCheck probe_uplink(const UplinkPeer& peer) {
+  PeerCheck check{.name = cat("uplink ", peer.name)};
+  const auto url = core::net::parse_url(peer.http.url);
+  if (!url.ok()) {
+    check.problem = url.error().message();
+    return check;
+  }
+  if (url->tls) {
+    probe_handshake(url->host, url->port,
+                    {"", peer.http.ca_file, peer.http.certificate_file, peer.http.key_file}, check);
+  } else if (const auto reached = core::net::probe_tcp(url->host, url->port, kHandshakeTimeout);
+             reached.ok()) {
+    check.detail = "reached, without TLS";
+  } else {
+    check.problem = reached.error().message();
+  }
+  if (check.problem.empty() && peer.kind == "fhir") probe_fhir(peer, check);
+  return check;
+}
+
+PeerCheck probe_broker(const MqttSettings& mqtt) {
+  PeerCheck check{.name = "mqtt broker"};
+  if (!mqtt.plain) {
+    probe_handshake(mqtt.host, mqtt.port, {"", mqtt.ca_file, mqtt.certificate_file, mqtt.key_file},
+                    check);
+  } else if (const auto reached = core::net::probe_tcp(mqtt.host, mqtt.port, kHandshakeTimeout);
+             reached.ok()) {
+    check.detail = "reached, without TLS";
+  } else {
+    check.problem = reached.error().message();
+  }
+  return check;
+}
+
+UplinkPeer uplink_peer(const core::Config& config, const std::string& name) {
+  const auto text = [&](std::string_view key) {
+    const std::string path = cat("uplink.", name, '.', key);
+    return config.has(path) ? config.text(path) : std::string();
+  };
+  UplinkPeer peer{.name = name, .kind = text("kind"), .http = {}};
+  peer.http.url = text("url");
+  peer.http.ca_file = text("ca_file");
+  peer.http.certificate_file = text("certificate_file");
+  peer.http.key_file = text("key_file");
+  peer.http.username = text("username");
+  peer.http.connect_timeout = kHandshakeTimeout;
+  peer.http.idle_timeout = kAnswerTimeout;
+  peer.http.connections_max = 1;
+  peer.http.plain_allowed = true;  // what the configuration allows was checked before
+  if (const std::string file = text("password_file"); !file.empty()) {
+    // Unreadable: check_config() has said so; the peer's 401 will follow.
+    if (auto password = core::read_secret_file(file); password.ok()) {
+      peer.http.password = std::move(*password);
+    }
+  }
+  return peer;
+}
+
+}  // namespace
+
+std::vector<PeerCheck> probe_peers(const core::Config& config, const Settings& settings) {
+  std::vector<std::function<PeerCheck()>> probes;
+  for (const std::string& name : config.names("uplink")) {
+    probes.push_back([peer = uplink_peer(config, name)] { return probe_uplink(peer); });
+  }
+  if (settings.mqtt) probes.push_back([mqtt = *settings.mqtt] { return probe_broker(mqtt); });
+  std::vector<PeerCheck> checks(probes.size());
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    threads.emplace_back([&checks, &probes, i] { checks[i] = probes[i](); });
+  }
+  threads.clear();
+  return checks;
+}
+
+bool port_is_taken(const std::string& address, std::uint16_t port) {
+  const bool any = address == "0.0.0.0" || address == "::";
+  return core::net::probe_tcp(any ? "localhost" : address, port, kHandshakeTimeout).ok();
+}
+
+}  // namespace gateway::daemon

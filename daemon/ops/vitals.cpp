@@ -1,0 +1,133 @@
+#include "daemon/ops/vitals.h"
+
+#include <algorithm>
+
+namespace gateway::daemon {
+namespace {
+
+using core::Json;
+
+constexpr int kSchemaVersion = 1;
+
+Json or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+Json queue_counts(const Vitals& vitals) {
+  if (!vitals.queue.is_object()) return {};
+  return Json::object({{"waiting", vitals.queue["waiting"]},
+                       {"parked", vitals.queue["parked"]},
+                       {"oldest_age_s", vitals.queue["oldest_age_s"]}});
+}
+
+const Json& counts_of(const Vitals& vitals, std::string_view uplink) {
+  static const Json none;
+  for (const Json& row : vitals.queue["by_uplink"].items()) {
+    if (row["uplink"].text() == uplink) return row;
+  }
+  return none;
+}
+
+/// The running service's view joined with the queue's; the last success is the later of what this
+/// run saw and what the database remembers of earlier ones (FHIR instants compare as text).
+Json uplink_entry(const Vitals& vitals, const Json& uplink) {
+  const Json& counts = counts_of(vitals, uplink["name"].text());
+  Json entry = Json::object(
+      {{"name", uplink["name"]}, {"kind", uplink["kind"]}, {"state", uplink["state"]}});
+  const std::string_view seen = uplink["last_success"].text();
+  const std::string_view stored = counts["last_success"].text();
+  entry.set("last_success", or_null(std::string(std::max(seen, stored))));
+  for (const char* member : {"waiting", "parked", "oldest_age_s"}) {
+    entry.set(member, counts[member]);
+  }
+  return entry;
+}
+
+Json numbers_only(const Json& object) {
+  Json out = Json::object();
+  for (const auto& [name, value] : object.members()) {
+    if (value.is_number()) out.append_member(name, value);
+  }
+  return out;
+}
+
+Json problems_of(const Vitals& vitals) {
+  Json problems = Json::array();
+  for (const Problem& problem : vitals.problems) {
+    problems.add(Json::object({{"component", problem.component}, {"problem", problem.text}}));
+  }
+  return problems;
+}
+
+Json disk_of(const Vitals& vitals) {
+  return Json::object(
+      {{"free_bytes", vitals.disk.free_bytes ? Json(*vitals.disk.free_bytes) : Json()},
+       {"reserve_bytes", vitals.disk.reserve_bytes}});
+}
+
+Json state_of(const Vitals& vitals) { return std::string(to_string(vitals.opening.state)); }
+
+}  // namespace
+
+Json status_document(const Vitals& vitals) {
+  Json uplinks = Json::array();
+  for (const Json& uplink : vitals.uplinks.items()) {
+    Json entry = uplink_entry(vitals, uplink);
+    entry.set("last_error", uplink["last_error"]);
+    entry.set("in_flight", uplink["in_flight"]);
+    uplinks.add(std::move(entry));
+  }
+  return Json::object({{"state", state_of(vitals)},
+                       {"reason", or_null(vitals.opening.reason)},
+                       {"version", vitals.version},
+                       {"site", vitals.site},
+                       {"boot_id", vitals.boot_id},
+                       {"uptime_s", vitals.uptime_s},
+                       {"since", core::to_instant(vitals.opening.since)},
+                       {"set_up", vitals.opening.set_up},
+                       {"key_protection", or_null(vitals.opening.key_protection)},
+                       {"queue", queue_counts(vitals)},
+                       {"uplinks", std::move(uplinks)},
+                       {"dicom", vitals.dicom},
+                       {"mqtt", Json::object({{"configured", vitals.mqtt.configured},
+                                              {"connected", vitals.mqtt.connected},
+                                              {"connects", vitals.mqtt.connects},
+                                              {"last_error", or_null(vitals.mqtt.last_error)}})},
+                       {"disk", disk_of(vitals)},
+                       {"problems", problems_of(vitals)}});
+}
+
+Json health_document(const Vitals& vitals, std::uint64_t seq) {
+  Json uplinks = Json::array();
+  for (const Json& uplink : vitals.uplinks.items()) uplinks.add(uplink_entry(vitals, uplink));
+  return Json::object({{"schema", kSchemaVersion},
+                       {"seq", seq},
+                       {"boot_id", vitals.boot_id},
+                       {"at", core::to_instant(vitals.now)},
+                       {"site", vitals.site},
+                       {"version", vitals.version},
+                       {"state", state_of(vitals)},
+                       {"since", core::to_instant(vitals.opening.since)},
+                       {"uptime_s", vitals.uptime_s},
+                       {"key_protection", or_null(vitals.opening.key_protection)},
+                       {"queue", queue_counts(vitals)},
+                       {"uplinks", std::move(uplinks)},
+                       {"dicom", Json::object({{"state", vitals.dicom["state"]},
+                                               {"counts", numbers_only(vitals.dicom["counts"])}})},
+                       {"mqtt", Json::object({{"connects", vitals.mqtt.connects}})},
+                       {"disk", disk_of(vitals)},
+                       {"problems", problems_of(vitals)}});
+}
+
+Json mqtt_status_document(const Vitals& vitals) {
+  return Json::object({{"schema", kSchemaVersion},
+                       {"state", state_of(vitals)},
+                       {"since", core::to_instant(vitals.opening.since)},
+                       {"boot_id", vitals.boot_id},
+                       {"version", vitals.version},
+                       {"site", vitals.site}});
+}
+
+Json mqtt_offline_document(const std::string& boot_id) {
+  return Json::object({{"schema", kSchemaVersion}, {"state", "offline"}, {"boot_id", boot_id}});
+}
+
+}  // namespace gateway::daemon

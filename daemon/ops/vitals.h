@@ -1,0 +1,54 @@
+// What the daemon knows of itself at one moment, and the three documents made of it: the control
+// socket's status (docs/man/clinic-gateway.1), MQTT status and MQTT health
+// (docs/mqtt/*.schema.json). Pure. The MQTT documents leave the clinic: they hold states, counts,
+// times and our own sentences, never a peer's words, which might quote a patient.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "daemon/opening.h"
+
+namespace gateway::daemon {
+
+/// A part that does not run, in our own words.
+struct Problem {
+  std::string component;
+  std::string text;
+};
+
+struct Vitals {
+  OpeningReport opening;
+  std::string version;
+  std::string site;
+  std::string boot_id;  // random per start of the daemon
+  core::Wall now;
+  std::int64_t uptime_s = 0;
+  core::Json queue;    // sync::health_report(); null while not ready
+  core::Json uplinks;  // sync::SyncService::report(); null while not ready
+  core::Json dicom;    // the adapter's report
+  struct {
+    bool configured = false;
+    bool connected = false;
+    std::uint64_t connects = 0;
+    std::string last_error;
+  } mqtt;
+  struct {
+    std::optional<std::uint64_t> free_bytes;  // absent: the disk did not answer
+    std::uint64_t reserve_bytes = 0;
+  } disk;
+  std::vector<Problem> problems;
+};
+
+core::Json status_document(const Vitals& vitals);
+/// `seq` counts the health messages of this boot_id.
+core::Json health_document(const Vitals& vitals, std::uint64_t seq);
+core::Json mqtt_status_document(const Vitals& vitals);
+/// The will, and what a clean stop leaves behind.
+core::Json mqtt_offline_document(const std::string& boot_id);
+
+}  // namespace gateway::daemon

@@ -1,0 +1,56 @@
+// Starts the sync service on open holdings, again and again until its uplinks can be made, and
+// hands on the wake-ups of whoever queues something. Loop thread only, but for the wake-ups.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/json.h"
+#include "daemon/component.h"
+#include "sync/holdings.h"
+#include "sync/service.h"
+
+namespace gateway::daemon {
+
+class SyncComponent {
+ public:
+  /// `config` and `clock` outlive it.
+  SyncComponent(boost::asio::any_io_executor loop, const core::Config& config,
+                const core::Clock& clock, std::function<void()> changed);
+  ~SyncComponent();
+  SyncComponent(const SyncComponent&) = delete;
+  SyncComponent& operator=(const SyncComponent&) = delete;
+
+  /// Before the holdings' door opens, since it sets what ingest wakes.
+  void start(std::shared_ptr<sync::Holdings> holdings);
+  void stop();
+  /// Thread-safe.
+  void wake() { waker_->wake(); }
+  /// sync::SyncService::report(); null until it runs.
+  core::Json report() const;
+  const Component& component() const { return component_; }
+
+ private:
+  /// Outlives the service in the hands of ingest.
+  struct Waker {
+    std::mutex mutex;
+    sync::SyncService* service = nullptr;
+    void wake();
+    void aim_at(sync::SyncService* target);
+  };
+  core::Status start_service();
+
+  boost::asio::any_io_executor loop_;
+  const core::Config& config_;
+  const core::Clock& clock_;
+  std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
+  std::shared_ptr<sync::Holdings> holdings_;
+  std::shared_ptr<sync::SyncService> service_;
+  Component component_;
+};
+
+}  // namespace gateway::daemon

@@ -1,0 +1,129 @@
+// The sync engine: decides what to claim, send, record, hold back, park and pull, and when. Pure
+// and sans-IO: step(now, event) -> effects, so that the real engine runs in virtual time under
+// tests/sim and a seed replays to the same trace. The executor (service.cpp) carries effects out.
+//
+// An uplink that cannot be reached waits with jittered back-off and is probed by one row;
+// everything queued keeps its place. A row the peer refuses is parked with the reason and holds
+// back only itself and what needs it. A row that fails by itself waits by itself. Whatever may have
+// been sent is marked so before the attempt and read back before the next one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/clock.h"
+#include "sync/outbox.h"
+#include "sync/retry.h"
+#include "sync/uplink.h"
+
+namespace gateway::sync {
+
+namespace event {
+struct Started {};
+struct Queued {};  // something may be new in the outbox
+struct Ticked {};  // the time asked for has come
+struct Claimed {
+  std::string uplink;
+  std::vector<OutboxRow> rows;
+  std::optional<core::Monotonic>
+      settles_at;     // a row was passed over because its subject still changes
+  std::string error;  // the claim itself failed (database); rows is empty
+};
+struct Delivered {
+  std::string uplink;
+  std::vector<RowOutcome> outcomes;
+};
+struct Pulled {
+  std::string uplink;
+  PullReport report;
+};
+}  // namespace event
+using Event = std::variant<event::Started, event::Queued, event::Ticked, event::Claimed,
+                           event::Delivered, event::Pulled>;
+
+namespace effect {
+struct ClaimRows {
+  std::string uplink;
+  std::size_t rows_max;
+  std::uint64_t bytes_max;
+  std::set<std::int64_t> held;
+};
+struct DeliverRows {
+  std::string uplink;
+  std::vector<OutboxRow> rows;
+};
+struct RecordVerdicts {
+  std::string uplink;
+  std::vector<Verdict> verdicts;
+};
+struct StartPull {
+  std::string uplink;
+};
+struct WakeAt {
+  core::Monotonic time;
+};
+}  // namespace effect
+using Effect = std::variant<effect::ClaimRows, effect::DeliverRows, effect::RecordVerdicts,
+                            effect::StartPull, effect::WakeAt>;
+
+/// How an uplink stands, for status and health.
+struct UplinkStanding {
+  enum class State { unknown, up, down } state = State::unknown;
+  std::string last_error;  // empty while up
+  std::size_t in_flight = 0;
+};
+
+struct EngineOptions {
+  RetryPace link_pace;
+  RetryPace row_pace{core::Milliseconds(5'000), core::Milliseconds(600'000)};
+  int attempts_max = 10;  // of one row that fails by itself; then it is parked
+};
+
+class Engine {
+ public:
+  Engine(std::map<std::string, UplinkLimits> uplinks, EngineOptions options, std::uint64_t seed);
+
+  std::vector<Effect> step(core::Monotonic now, const Event& event);
+  const UplinkStanding& standing(const std::string& uplink) const {
+    return lines_.at(uplink).standing;
+  }
+
+ private:
+  struct Line {
+    UplinkLimits limits;
+    UplinkStanding standing;
+    unsigned failures = 0;              // of the link, in a row
+    unsigned rows_failed_in_a_row = 0;  // of single rows: many in a row mean the peer, not the rows
+    core::Monotonic next_try{};         // nothing is tried before
+    core::Monotonic next_pull{};
+    bool claiming = false;
+    bool pulling = false;
+    bool outbox_may_have_rows = true;
+    std::optional<core::Monotonic> settles_at;
+    std::map<std::int64_t, core::Monotonic> held;  // rows waiting by themselves
+    std::map<std::int64_t, OutboxRow> sending;     // rows in flight
+  };
+
+  void on(core::Monotonic now, const event::Claimed& claimed, std::vector<Effect>& effects);
+  void on(core::Monotonic now, const event::Delivered& delivered, std::vector<Effect>& effects);
+  void on(core::Monotonic now, const event::Pulled& pulled, std::vector<Effect>& effects);
+  Verdict judge(Line& line, core::Monotonic now, const RowOutcome& outcome);
+  void link_failed(Line& line, core::Monotonic now, const std::string& reason,
+                   std::optional<core::Milliseconds> wish);
+  void link_worked(Line& line);
+  void advance(const std::string& name, Line& line, core::Monotonic now,
+               std::vector<Effect>& effects);
+  std::optional<core::Monotonic> next_wake(const Line& line, core::Monotonic now) const;
+
+  EngineOptions options_;
+  std::mt19937_64 random_;
+  std::map<std::string, Line> lines_;
+};
+
+}  // namespace gateway::sync

@@ -1,0 +1,72 @@
+#include "sync/fhir_endpoint.h"
+
+#include "core/text.h"
+#include "sync/peer_answer.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::net::Awaitable;
+using core::net::HttpRequest;
+
+std::string version_of(const core::net::HttpResponse& answer, const core::Json& body) {
+  std::string_view tag = answer.header("etag");
+  if (tag.starts_with("W/")) tag.remove_prefix(2);
+  if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"')
+    return std::string(tag.substr(1, tag.size() - 2));
+  return std::string(body["meta"]["versionId"].text());
+}
+
+}  // namespace
+
+Awaitable<core::Result<FhirAnswer>> FhirEndpoint::read(ResourceKey key) {
+  HttpRequest request;
+  request.target = "/" + key.text();
+  co_return co_await send(std::move(request));
+}
+
+Awaitable<core::Result<FhirAnswer>> FhirEndpoint::update(ResourceKey key, std::string body,
+                                                         std::string if_match) {
+  HttpRequest request;
+  request.method = "PUT";
+  request.target = "/" + key.text();
+  request.headers = {{"Content-Type", "application/fhir+json"}, {"Prefer", "return=minimal"}};
+  if (!if_match.empty())
+    request.headers.emplace_back("If-Match", core::cat("W/\"", if_match, "\""));
+  request.body = std::move(body);
+  co_return co_await send(std::move(request));
+}
+
+Awaitable<core::Result<FhirAnswer>> FhirEndpoint::page(std::string target) {
+  HttpRequest request;
+  request.target = std::move(target);
+  // HAPI keeps search results for a minute unless told not to.
+  request.headers = {{"Cache-Control", "no-cache"}};
+  co_return co_await send(std::move(request));
+}
+
+Awaitable<core::Result<FhirAnswer>> FhirEndpoint::send(HttpRequest request) {
+  request.headers.emplace_back("Accept", "application/fhir+json");
+  GW_CO_TRY(const core::net::HttpResponse response, co_await client_->send(std::move(request)));
+  FhirAnswer answer;
+  answer.status = response.status;
+  answer.not_serving = sync::not_serving(response, "json");
+  answer.retry_after = sync::retry_after(response);
+  answer.date = response.header("date");
+  if (auto body = core::Json::parse(response.body); body.ok()) answer.body = std::move(*body);
+  answer.version = version_of(response, answer.body);
+  co_return answer;
+}
+
+std::string outcome_text(const FhirAnswer& answer) {
+  std::string text = core::cat("the server answered ", answer.status);
+  for (const core::Json& issue : answer.body["issue"].items()) {
+    const std::string_view said = !issue["diagnostics"].text().empty()
+                                      ? issue["diagnostics"].text()
+                                      : issue["details"]["text"].text();
+    if (!said.empty()) text += core::cat("; ", said.substr(0, 500));
+  }
+  return text;
+}
+
+}  // namespace gateway::sync

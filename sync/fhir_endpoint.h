@@ -1,0 +1,47 @@
+// A FHIR R4 server's REST interface (R4 3.1) as the push and the pull see it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/json.h"
+#include "core/net/http.h"
+#include "core/result.h"
+#include "sync/replica.h"
+
+namespace gateway::sync {
+
+struct FhirAnswer {
+  int status = 0;
+  core::Json body;          // null when there was none or it was not JSON
+  std::string version;      // of the resource: ETag, else meta.versionId; empty when unknown
+  std::string not_serving;  // see peer_answer.h
+  std::optional<core::Milliseconds> retry_after;
+  std::string date;  // the server's Date header
+};
+
+class FhirEndpoint {
+ public:
+  explicit FhirEndpoint(std::shared_ptr<core::net::HttpClient> client)
+      : client_(std::move(client)) {}
+
+  core::net::Awaitable<core::Result<FhirAnswer>> read(ResourceKey key);
+  /// PUT Type/id, with If-Match when `if_match` is not empty.
+  core::net::Awaitable<core::Result<FhirAnswer>> update(ResourceKey key, std::string body,
+                                                        std::string if_match);
+  /// GET of a search or history page; `target` starts with '/' or '?'.
+  core::net::Awaitable<core::Result<FhirAnswer>> page(std::string target);
+  void close() { client_->close(); }
+
+ private:
+  core::net::Awaitable<core::Result<FhirAnswer>> send(core::net::HttpRequest request);
+
+  std::shared_ptr<core::net::HttpClient> client_;
+};
+
+/// What an OperationOutcome (or any error answer) says, in one line for a person on the box. May
+/// hold the server's own words about the resource: never for logs or MQTT.
+std::string outcome_text(const FhirAnswer& answer);
+
+}  // namespace gateway::sync

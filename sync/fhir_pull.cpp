@@ -1,0 +1,280 @@
+#include "sync/fhir_pull.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "core/civil_time.h"
+#include "core/text.h"
+#include "sync/async_write.h"
+#include "sync/replica.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+using core::net::Awaitable;
+using crypto::Connection;
+
+constexpr int kPageSize = 100;
+constexpr int kPagesMax = 100'000;        // a server whose next links run in circles
+constexpr std::size_t kMissingMax = 200;  // references fetched by themselves per page
+// Longer than a server's slowest transaction and the drift between its clock and its proxy's.
+constexpr auto kOverlap = std::chrono::minutes(5);
+
+struct Page {
+  std::vector<Json> resources;
+  std::string next;
+  std::optional<core::Wall> newest;
+  std::optional<core::Wall> served_at;
+};
+
+std::optional<ResourceKey> key_of(const Json& resource) {
+  return parse_reference(core::cat(resource["resourceType"].text(), "/", resource["id"].text()));
+}
+
+/// The references a resource must not arrive before.
+std::optional<ResourceKey> needed_by(const Json& resource) {
+  if (resource["resourceType"].text() != "ServiceRequest") return std::nullopt;
+  return parse_reference(resource["subject"]["reference"].text());
+}
+
+core::Result<Page> read_page(const FhirAnswer& answer) {
+  if (!answer.not_serving.empty()) return core::Error(core::Code::unavailable, answer.not_serving);
+  if (answer.status != 200) {
+    return core::Error(
+        core::Code::refused,
+        core::cat("the search was answered with ", answer.status, "; check pull of this uplink"));
+  }
+  if (answer.body["resourceType"].text() != "Bundle") {
+    return core::Error(core::Code::refused,
+                       "the search was not answered with a FHIR Bundle; check url of this uplink");
+  }
+  Page page;
+  page.served_at = core::parse_http_date(answer.date);
+  for (const Json& entry : answer.body["entry"].items()) {
+    const Json& resource = entry["resource"];
+    if (!key_of(resource)) continue;  // an OperationOutcome about the search itself
+    if (const auto updated = core::parse_instant(resource["meta"]["lastUpdated"].text())) {
+      page.newest = std::max(page.newest.value_or(*updated), *updated);
+    }
+    page.resources.push_back(resource);
+  }
+  for (const Json& link : answer.body["link"].items()) {
+    if (link["relation"].text() != "next") continue;
+    GW_TRY(page.next, page_target(link["url"].text()));
+  }
+  return page;
+}
+
+core::Result<std::string> first_target(Connection& connection, const std::string& uplink,
+                                       const std::string& query) {
+  GW_TRY(const auto since,
+         connection.text("SELECT since FROM pull_cursor WHERE uplink = ? AND query = ?", uplink,
+                         query));
+  std::string target = core::cat("/", query, query.find('?') == std::string::npos ? "?" : "&",
+                                 "_sort=_lastUpdated&_count=", kPageSize);
+  if (since) target += core::cat("&_lastUpdated=ge", *since);
+  return target;
+}
+
+/// References of the page that neither the replica nor the page itself has.
+core::Result<std::set<std::string>> missing_references(Connection& connection,
+                                                       const std::vector<Json>& resources) {
+  std::set<std::string> here;
+  for (const Json& resource : resources) here.insert(key_of(resource)->text());
+  std::set<std::string> missing;
+  for (const Json& resource : resources) {
+    const auto need = needed_by(resource);
+    if (!need || here.contains(need->text()) || missing.size() >= kMissingMax) continue;
+    GW_TRY(const auto held, connection.integer("SELECT 1 FROM resource WHERE type = ? AND id = ?",
+                                               need->type, need->id));
+    if (!held) missing.insert(need->text());
+  }
+  return missing;
+}
+
+/// Fetches them by id and puts them before the page; one the server does not have leaves its
+/// dependants waiting.
+Awaitable<core::Status> complete_page(FhirEndpoint& endpoint, Holdings& holdings,
+                                      std::vector<Json>& resources) {
+  auto missing = holdings.database().read_value<std::set<std::string>>(
+      [&](Connection& connection) { return missing_references(connection, resources); });
+  if (!missing.ok()) co_return std::move(missing).error();
+  std::vector<Json> fetched;
+  for (const std::string& reference : *missing) {
+    auto answer = co_await endpoint.read(*parse_reference(reference));
+    if (!answer.ok()) co_return std::move(answer).error();
+    if (!answer->not_serving.empty())
+      co_return core::Error(core::Code::unavailable, answer->not_serving);
+    if (answer->status == 200 && key_of(answer->body)) fetched.push_back(std::move(answer->body));
+  }
+  resources.insert(resources.begin(), std::make_move_iterator(fetched.begin()),
+                   std::make_move_iterator(fetched.end()));
+  co_return core::Status();
+}
+
+core::Status hold_back(Connection& connection, const std::string& uplink, const ResourceKey& key,
+                       const Json& resource, std::string_view needs, std::string_view reason,
+                       std::string_view now) {
+  return connection.run(
+      "INSERT INTO inbox (uplink, type, id, remote_version, needs, reason, at, body) VALUES (?, ?, "
+      "?, ?, ?, ?, ?, ?)"
+      " ON CONFLICT (uplink, type, id) DO UPDATE SET remote_version = excluded.remote_version, "
+      "needs = excluded.needs,"
+      " reason = excluded.reason, body = excluded.body",
+      uplink, key.type, key.id, resource["meta"]["versionId"].text(), needs, reason, now,
+      resource.dump());
+}
+
+core::Result<bool> is_waiting_to_go(Connection& connection, const std::string& uplink,
+                                    const ResourceKey& key) {
+  GW_TRY(const auto row,
+         connection.integer(
+             "SELECT 1 FROM outbox WHERE uplink = ? AND kind = 'resource' AND subject = ? LIMIT 1",
+             uplink, key.text()));
+  return row.has_value();
+}
+
+/// What waited in the inbox for `key`, now that it is held.
+core::Status apply_dependants(Connection& connection, const std::string& uplink,
+                              const ResourceKey& key, const WorklistOptions& worklist,
+                              std::string_view now) {
+  std::vector<Json> waiting;
+  {
+    GW_TRY(auto rows, connection.query("SELECT body FROM inbox WHERE uplink = ? AND needs = ?",
+                                       uplink, key.text()));
+    while (true) {
+      GW_TRY(const bool more, rows.next());
+      if (!more) break;
+      GW_TRY(Json body, Json::parse(rows.text(0)));
+      waiting.push_back(std::move(body));
+    }
+  }
+  for (const Json& resource : waiting)
+    GW_CHECK(apply_pulled(connection, uplink, resource, worklist, now));
+  return {};
+}
+
+core::Status refresh_after(Connection& connection, const ResourceKey& key,
+                           const WorklistOptions& worklist) {
+  if (key.type == "ServiceRequest") return refresh_worklist(connection, key.id, worklist);
+  if (key.type == "Patient") return refresh_worklist_of_patient(connection, key.id, worklist);
+  return {};
+}
+
+/// One query from its cursor to its last page.
+Awaitable<core::Result<std::int64_t>> pull_query(FhirEndpoint& endpoint, Holdings& holdings,
+                                                 const core::Clock& clock,
+                                                 const std::string& uplink,
+                                                 const std::string& query) {
+  auto target = holdings.database().read_value<std::string>(
+      [&](Connection& connection) { return first_target(connection, uplink, query); });
+  if (!target.ok()) co_return std::move(target).error();
+  std::optional<core::Wall> newest;
+  auto applied = std::make_shared<std::int64_t>(0);
+  for (int pages = 0; !target->empty() && pages < kPagesMax; ++pages) {
+    auto answer = co_await endpoint.page(*target);
+    if (!answer.ok()) co_return std::move(answer).error();
+    auto page = read_page(*answer);
+    if (!page.ok()) co_return std::move(page).error();
+    if (pages == 0 && page->served_at) newest = page->served_at;
+    if (page->newest) newest = std::max(newest.value_or(*page->newest), *page->newest);
+    GW_CO_CHECK(co_await complete_page(endpoint, holdings, page->resources));
+
+    *target = page->next;
+    // The cursor belongs to the whole query: it moves in the transaction of the last page only.
+    const std::string since =
+        page->next.empty() && newest ? core::to_instant(*newest - kOverlap) : std::string();
+    const std::string now = core::to_instant(clock.wall());
+    auto resources = std::make_shared<std::vector<Json>>(std::move(page->resources));
+    GW_CO_CHECK(co_await write_async(
+        holdings.database(), [=, &holdings](Connection& connection) -> core::Status {
+          for (const Json& resource : *resources) {
+            GW_TRY(const Applied result,
+                   apply_pulled(connection, uplink, resource, holdings.options().worklist, now));
+            if (result == Applied::applied) ++*applied;
+          }
+          if (since.empty()) return {};
+          return connection.run(
+              "INSERT INTO pull_cursor (uplink, query, since) VALUES (?, ?, ?)"
+              " ON CONFLICT (uplink, query) DO UPDATE SET since = excluded.since",
+              uplink, query, since);
+        }));
+  }
+  co_return *applied;
+}
+
+}  // namespace
+
+core::Result<std::string> page_target(std::string_view link) {
+  const auto question = link.find('?');
+  if (question == std::string_view::npos) {
+    return core::Error(core::Code::refused, "the server's link to the next page has no query");
+  }
+  const std::string_view path = link.substr(0, question);
+  const std::string_view last = path.substr(path.rfind('/') + 1);
+  // A search page is Base/Type?… or Base?…; a resource type is the only last segment that begins
+  // with a capital letter.
+  const bool is_type = !last.empty() && last.front() >= 'A' && last.front() <= 'Z';
+  return core::cat(is_type ? core::cat("/", last) : std::string(), link.substr(question));
+}
+
+core::Result<Applied> apply_pulled(Connection& connection, const std::string& uplink,
+                                   const Json& resource, const WorklistOptions& worklist,
+                                   std::string_view now_instant) {
+  const auto key = key_of(resource);
+  if (!key) return core::Error(core::Code::invalid, "a pulled entry has no type or id");
+  const std::string remote_version(resource["meta"]["versionId"].text());
+  GW_TRY(const auto base, read_base(connection, uplink, *key));
+  if (base && !remote_version.empty() && base->remote_version == remote_version)
+    return Applied::unchanged;
+
+  if (const auto need = needed_by(resource)) {
+    GW_TRY(const auto held, read_resource(connection, *need));
+    if (!held) {
+      GW_CHECK(hold_back(connection, uplink, *key, resource, need->text(),
+                         "it refers to a resource that has not arrived", now_instant));
+      return Applied::waiting;
+    }
+  }
+  GW_TRY(const bool ours_waits, is_waiting_to_go(connection, uplink, *key));
+  if (ours_waits) {
+    GW_CHECK(hold_back(connection, uplink, *key, resource, "",
+                       "the clinic changed it too; a person decides", now_instant));
+    return Applied::waiting;
+  }
+  GW_TRY(const auto held, read_resource(connection, *key));
+  std::int64_t version = held ? held->version : 0;
+  // What comes back as we sent it is agreed upon, not news: our own text stays.
+  if (!held || !same_content(held->body, resource)) {
+    GW_TRY(version, put_resource(connection, *key, resource, uplink, now_instant));
+  }
+  GW_CHECK(put_base(connection, uplink, *key, {remote_version, version}));
+  GW_CHECK(connection.run("DELETE FROM inbox WHERE uplink = ? AND type = ? AND id = ?", uplink,
+                          key->type, key->id));
+  GW_CHECK(refresh_after(connection, *key, worklist));
+  GW_CHECK(apply_dependants(connection, uplink, *key, worklist, now_instant));
+  return Applied::applied;
+}
+
+Awaitable<PullReport> pull_queries(FhirEndpoint& endpoint, Holdings& holdings,
+                                   const core::Clock& clock, std::string uplink,
+                                   std::vector<std::string> queries) {
+  PullReport report;
+  for (const std::string& query : queries) {
+    auto applied = co_await pull_query(endpoint, holdings, clock, uplink, query);
+    if (!applied.ok()) {
+      report.error =
+          core::cat("pull of ", query.substr(0, query.find('?')), ": ", applied.error().message());
+      co_return report;
+    }
+    report.applied += *applied;
+  }
+  report.reached = true;
+  co_return report;
+}
+
+}  // namespace gateway::sync

@@ -1,0 +1,39 @@
+// Brings a FHIR server's changes into the replica: `_lastUpdated=ge<cursor>` sorted ascending, page
+// by page, each page one transaction with the worklist it changes. The cursor is saved after the
+// last page, behind what was seen by more than a server's longest transaction, and repeats are
+// recognised by versionId. A resource whose reference is not held waits in the inbox until that
+// arrives.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/net/http.h"
+#include "crypto/database.h"
+#include "sync/fhir_endpoint.h"
+#include "sync/holdings.h"
+#include "sync/uplink.h"
+
+namespace gateway::sync {
+
+/// Runs each query ("Patient", "ServiceRequest?performer=…") to its end, patients first.
+core::net::Awaitable<PullReport> pull_queries(FhirEndpoint& endpoint, Holdings& holdings,
+                                              const core::Clock& clock, std::string uplink,
+                                              std::vector<std::string> queries);
+
+enum class Applied { unchanged, applied, waiting };
+
+/// Applies one pulled resource inside the caller's transaction: replica, agreed version and
+/// worklist, or an inbox row with the reason. A resource with clinic changes that are not delivered
+/// yet is never overwritten.
+core::Result<Applied> apply_pulled(crypto::Connection& connection, const std::string& uplink,
+                                   const core::Json& resource, const WorklistOptions& worklist,
+                                   std::string_view now_instant);
+
+/// The request target of a page link, taken relative to our own base URL: a server behind a proxy
+/// names itself differently.
+core::Result<std::string> page_target(std::string_view link);
+
+}  // namespace gateway::sync

@@ -1,0 +1,20 @@
+// Delivers one resource to a FHIR server: PUT by our own id, If-Match whenever a version was agreed
+// before, and after a lost answer reading back before sending again. A version the server changed
+// meanwhile is never overwritten.
+#pragma once
+
+#include <string>
+
+#include "core/clock.h"
+#include "core/net/http.h"
+#include "sync/fhir_endpoint.h"
+#include "sync/holdings.h"
+#include "sync/uplink.h"
+
+namespace gateway::sync {
+
+core::net::Awaitable<RowOutcome> push_resource(FhirEndpoint& endpoint, Holdings& holdings,
+                                               const core::Clock& clock, const std::string& uplink,
+                                               OutboxRow row);
+
+}  // namespace gateway::sync

@@ -1,0 +1,60 @@
+#include "sync/fhir_uplink.h"
+
+#include "sync/fhir_endpoint.h"
+#include "sync/fhir_pull.h"
+#include "sync/fhir_push.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::net::Awaitable;
+
+class FhirUplink final : public Uplink {
+ public:
+  FhirUplink(FhirUplinkOptions options, std::shared_ptr<core::net::HttpClient> client,
+             std::shared_ptr<Holdings> holdings, const core::Clock& clock)
+      : options_(std::move(options)),
+        endpoint_(std::move(client)),
+        holdings_(std::move(holdings)),
+        clock_(clock) {}
+
+  const std::string& name() const override { return options_.name; }
+  std::string_view kind() const override { return "fhir"; }
+  UplinkLimits limits() const override {
+    UplinkLimits limits;
+    limits.deliveries_in_flight = 4;
+    if (!options_.pull.empty()) limits.pull_every = options_.poll_every;
+    return limits;
+  }
+
+  Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
+    std::vector<RowOutcome> outcomes;
+    for (OutboxRow& row : rows) {
+      outcomes.push_back(
+          co_await push_resource(endpoint_, *holdings_, clock_, options_.name, std::move(row)));
+    }
+    co_return outcomes;
+  }
+  Awaitable<PullReport> pull() override {
+    return pull_queries(endpoint_, *holdings_, clock_, options_.name, options_.pull);
+  }
+  void close() override { endpoint_.close(); }
+
+ private:
+  FhirUplinkOptions options_;
+  FhirEndpoint endpoint_;
+  std::shared_ptr<Holdings> holdings_;
+  const core::Clock& clock_;
+};
+
+}  // namespace
+
+std::unique_ptr<Uplink> make_fhir_uplink(FhirUplinkOptions options,
+                                         std::shared_ptr<core::net::HttpClient> client,
+                                         std::shared_ptr<Holdings> holdings,
+                                         const core::Clock& clock) {
+  return std::make_unique<FhirUplink>(std::move(options), std::move(client), std::move(holdings),
+                                      clock);
+}
+
+}  // namespace gateway::sync

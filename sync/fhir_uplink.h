@@ -1,0 +1,25 @@
+// The FHIR uplink: resources out (fhir_push.h), the HIS's changes in (fhir_pull.h).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "sync/holdings.h"
+#include "sync/uplink.h"
+
+namespace gateway::sync {
+
+struct FhirUplinkOptions {
+  std::string name;
+  core::Milliseconds poll_every{15'000};
+  std::vector<std::string> pull;  // searches; empty: nothing is pulled
+};
+
+std::unique_ptr<Uplink> make_fhir_uplink(FhirUplinkOptions options,
+                                         std::shared_ptr<core::net::HttpClient> client,
+                                         std::shared_ptr<Holdings> holdings,
+                                         const core::Clock& clock);
+
+}  // namespace gateway::sync

@@ -1,0 +1,53 @@
+#include "sync/holdings.h"
+
+#include "core/log.h"
+#include "core/text.h"
+#include "crypto/migrations.h"
+#include "sync/migrations.h"
+
+namespace gateway::sync {
+namespace {
+
+std::vector<crypto::Migration> all_migrations() {
+  std::vector<crypto::Migration> all;
+  for (const auto& migration : crypto::migrations()) all.push_back(migration);
+  for (const auto& migration : migrations()) all.push_back(migration);
+  return all;
+}
+
+}  // namespace
+
+core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
+                                                       std::unique_ptr<crypto::Keyring> keyring,
+                                                       const core::Clock& clock,
+                                                       HoldingsOptions options) {
+  std::shared_ptr<Holdings> held(new Holdings(std::move(options)));
+  held->keyring_ = std::move(keyring);
+  GW_TRY(const crypto::Secret key, held->keyring_->derived_key("database"));
+  GW_TRY(auto audit, crypto::Audit::create(*held->keyring_));
+  held->audit_ = std::make_unique<crypto::Audit>(std::move(audit));
+  const auto migrations = all_migrations();
+  GW_TRY(held->database_,
+         crypto::Database::open(held->options_.state_folder + "/gateway.db", key, migrations));
+  GW_TRY(held->objects_, crypto::ObjectStore::open(files, held->options_.state_folder + "/objects",
+                                                   *held->keyring_, held->options_.reserve_bytes));
+
+  crypto::Database& database = *held->database_;
+  GW_TRY(const crypto::SweepReport swept, held->objects_->sweep([&](const std::string& id) {
+    return database.read_value<bool>([&](crypto::Connection& connection) -> core::Result<bool> {
+      GW_TRY(const auto row,
+             connection.integer("SELECT 1 FROM dicom_instance WHERE object_id = ?", id));
+      return row.has_value();
+    });
+  }));
+  if (swept.settled + swept.removed > 0) {
+    core::log_info("sync",
+                   core::cat("after the last stop: ", swept.settled, " objects put in place, ",
+                             swept.removed, " that were never acknowledged removed"));
+  }
+  held->ingest_ = std::make_unique<Ingest>(database, *held->objects_, *held->audit_,
+                                           held->settling_, clock, held->options_.ingest);
+  return held;
+}
+
+}  // namespace gateway::sync

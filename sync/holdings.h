@@ -1,0 +1,77 @@
+// What exists only while the gateway is unlocked, and the door to it. While LOCKED the door answers
+// nothing, and adapters say "out of resources"; opening it needs no restart.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "core/clock.h"
+#include "crypto/audit.h"
+#include "crypto/database.h"
+#include "crypto/keyring.h"
+#include "crypto/objects.h"
+#include "sync/ingest.h"
+#include "sync/settling.h"
+#include "sync/worklist.h"
+
+namespace gateway::sync {
+
+struct HoldingsOptions {
+  std::string state_folder;
+  std::uint64_t reserve_bytes = 0;
+  core::Milliseconds study_quiet{5'000};
+  IngestOptions ingest;
+  WorklistOptions worklist;
+};
+
+/// Database, objects and the doors to them, opened in order and closed in reverse. Members are
+/// thread-safe as their headers say.
+class Holdings {
+ public:
+  /// Opens the database (migrating it), the objects, and sweeps what a crash left behind.
+  static core::Result<std::shared_ptr<Holdings>> open(core::Files& files,
+                                                      std::unique_ptr<crypto::Keyring> keyring,
+                                                      const core::Clock& clock,
+                                                      HoldingsOptions options);
+
+  crypto::Keyring& keyring() { return *keyring_; }
+  crypto::Database& database() { return *database_; }
+  crypto::ObjectStore& objects() { return *objects_; }
+  const crypto::Audit& audit() { return *audit_; }
+  Ingest& ingest() { return *ingest_; }
+  Settling& settling() { return settling_; }
+  const HoldingsOptions& options() const { return options_; }
+
+ private:
+  explicit Holdings(HoldingsOptions options)
+      : options_(std::move(options)), settling_(options_.study_quiet) {}
+
+  HoldingsOptions options_;
+  Settling settling_;
+  std::unique_ptr<crypto::Keyring> keyring_;
+  std::unique_ptr<crypto::Audit> audit_;
+  std::unique_ptr<crypto::Database> database_;
+  std::unique_ptr<crypto::ObjectStore> objects_;
+  std::unique_ptr<Ingest> ingest_;
+};
+
+/// Thread-safe.
+class HoldingsDoor {
+ public:
+  /// Null while LOCKED. Hold the pointer only for one operation.
+  std::shared_ptr<Holdings> get() const {
+    const std::lock_guard lock(mutex_);
+    return holdings_;
+  }
+  void open(std::shared_ptr<Holdings> holdings) {
+    const std::lock_guard lock(mutex_);
+    holdings_ = std::move(holdings);
+  }
+  void close() { open(nullptr); }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<Holdings> holdings_;
+};
+
+}  // namespace gateway::sync

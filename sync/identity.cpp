@@ -1,0 +1,116 @@
+#include "sync/identity.h"
+
+#include <algorithm>
+
+#include "core/civil_time.h"
+#include "core/net/http.h"
+#include "core/text.h"
+#include "sync/fhir/person_name.h"
+#include "sync/replica.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+
+/// What disagrees between the data set and the Patient, for a person to read; empty when all
+/// agrees.
+std::string disagreement(const InstanceFacts& facts, const Json& patient) {
+  std::string what;
+  const auto add = [&](std::string_view element) {
+    what += core::cat(what.empty() ? "" : ", ", element);
+  };
+  if (!fhir::names_agree(facts.patient_name, fhir::pn_from_human_names(patient["name"])))
+    add("name");
+  const std::string born = core::to_dicom_date(patient["birthDate"].text());
+  if (!born.empty() && !facts.birth_date.empty() && born != facts.birth_date) add("birth date");
+  const std::string sex = fhir::sex_from_gender(patient["gender"].text());
+  if (!sex.empty() && !fhir::gender_from_sex(facts.sex).empty() && sex != facts.sex) add("sex");
+  return what;
+}
+
+core::Result<StudyIdentity> compare_with(crypto::Connection& connection, const InstanceFacts& facts,
+                                         const std::string& patient, std::string service_request) {
+  GW_TRY(const auto held, read_resource(connection, {"Patient", patient}));
+  if (!held)
+    return StudyIdentity{"disputed", "the patient's record is not held", "",
+                         std::move(service_request)};
+  const std::string what = disagreement(facts, held->body);
+  if (!what.empty()) {
+    return StudyIdentity{"disputed", core::cat("the patient id is known, but ", what, " differ"),
+                         "", std::move(service_request)};
+  }
+  return StudyIdentity{"linked", "", patient, std::move(service_request)};
+}
+
+}  // namespace
+
+std::string patient_id_system(std::string_view issuer_text, std::string_view default_system) {
+  const std::string_view issuer = core::trim(issuer_text);
+  if (issuer.empty()) return std::string(default_system);
+  if (issuer.find(':') != std::string_view::npos)
+    return std::string(issuer);  // a URI: our own worklist hands these out
+  const bool is_oid = std::all_of(issuer.begin(), issuer.end(),
+                                  [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  if (is_oid) return core::cat("urn:oid:", issuer);
+  // A local name means something only here: it never equals an issuer known by URI.
+  return core::cat(default_system, "#", core::net::url_encode(issuer));
+}
+
+core::Result<StudyIdentity> decide_identity(crypto::Connection& connection,
+                                            const InstanceFacts& facts,
+                                            std::string_view default_system) {
+  std::string step_patient;
+  std::string step_patient_id;
+  std::string service_request;
+  {
+    GW_TRY(auto rows,
+           connection.query(
+               "SELECT patient, patient_id, service_request FROM worklist_step WHERE study_uid = ?",
+               facts.study_instance_uid));
+    GW_TRY(const bool found, rows.next());
+    if (found) {
+      step_patient = rows.text(0);
+      step_patient_id = rows.text(1);
+      service_request = rows.text(2);
+    }
+  }
+  if (facts.patient_id.empty()) {
+    return StudyIdentity{"unassigned", "the images carry no patient id", "",
+                         std::move(service_request)};
+  }
+  if (!step_patient.empty()) {
+    if (step_patient_id != facts.patient_id) {
+      return StudyIdentity{
+          "disputed", "the images carry another patient id than the worklist entry they answer", "",
+          std::move(service_request)};
+    }
+    return compare_with(connection, facts, step_patient, std::move(service_request));
+  }
+  GW_TRY(const auto matches,
+         find_by_identifier(connection, "Patient",
+                            patient_id_system(facts.patient_id_issuer, default_system),
+                            facts.patient_id));
+  if (matches.size() > 1)
+    return StudyIdentity{"disputed", "several patients carry this patient id", "", ""};
+  if (matches.empty()) return StudyIdentity{"provisional", "", "", ""};
+  return compare_with(connection, facts, matches[0], "");
+}
+
+Json provisional_patient(const std::string& id, const InstanceFacts& facts,
+                         std::string_view default_system) {
+  Json patient = Json::object({{"resourceType", "Patient"}, {"id", id}});
+  patient.set("identifier",
+              Json::array({Json::object(
+                  {{"system", patient_id_system(facts.patient_id_issuer, default_system)},
+                   {"value", facts.patient_id}})}));
+  if (Json name = fhir::human_name_from_pn(facts.patient_name); !name.is_null())
+    patient.set("name", Json::array({name}));
+  if (const auto gender = fhir::gender_from_sex(facts.sex); !gender.empty())
+    patient.set("gender", gender);
+  if (const auto born = core::to_fhir_date(facts.birth_date); !born.empty())
+    patient.set("birthDate", born);
+  return patient;
+}
+
+}  // namespace gateway::sync

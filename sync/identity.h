@@ -1,0 +1,37 @@
+// Whose study is this? CLINICAL.md "Identity" as code: an identifier is (issuer, value); a match by
+// id whose name, birth date or sex disagrees is disputed and waits for a person; a missing id is
+// unassigned; nothing is guessed or merged.
+#pragma once
+
+#include <string>
+
+#include "core/json.h"
+#include "core/result.h"
+#include "crypto/database.h"
+#include "sync/imaging.h"
+
+namespace gateway::sync {
+
+struct StudyIdentity {
+  std::string state;    // linked, provisional, unassigned, disputed
+  std::string reason;   // for a person; empty for linked and provisional. No patient data.
+  std::string patient;  // id of the Patient; empty unless linked or provisional
+  std::string
+      service_request;  // the order whose worklist step gave this Study Instance UID; may be empty
+};
+
+/// The FHIR system of a patient id: the data set's issuer where it names one, else the configured
+/// default.
+std::string patient_id_system(std::string_view issuer_text, std::string_view default_system);
+
+/// Decides from the replica and the worklist; "provisional" with an empty patient means: make one
+/// with provisional_patient().
+core::Result<StudyIdentity> decide_identity(crypto::Connection& connection,
+                                            const InstanceFacts& facts,
+                                            std::string_view default_system);
+
+/// The Patient to register for an id nobody knows yet.
+core::Json provisional_patient(const std::string& id, const InstanceFacts& facts,
+                               std::string_view default_system);
+
+}  // namespace gateway::sync

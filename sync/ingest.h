@@ -1,0 +1,57 @@
+// The one door for new data. Whatever an adapter received enters here; only after store() has
+// answered ok may the adapter give its positive answer: rows, object reference, outbox rows and
+// audit are then committed together on stable storage.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/result.h"
+#include "crypto/audit.h"
+#include "crypto/database.h"
+#include "crypto/objects.h"
+#include "sync/imaging.h"
+#include "sync/settling.h"
+
+namespace gateway::sync {
+
+struct IngestOptions {
+  std::string patient_id_issuer;  // FHIR system of patient ids whose data set names no issuer
+  std::vector<std::string> image_uplinks;  // where instances go
+  std::vector<std::string> fhir_uplinks;   // where resources go
+};
+
+/// Thread-safe; calls block until the group commit.
+class Ingest {
+ public:
+  Ingest(crypto::Database& database, crypto::ObjectStore& objects, const crypto::Audit& audit,
+         Settling& settling, const core::Clock& clock, IngestOptions options);
+
+  /// Where bulk bytes go before store(); Code::no_space at the disk's reserve.
+  core::Result<std::unique_ptr<crypto::SealedWriter>> begin_object();
+
+  /// Commits one instance. For `repeated`, the object just written is removed. Code::no_space,
+  /// Code::busy: the sender keeps its copy.
+  core::Result<StoreOutcome> store(const ReceivedInstance& instance);
+
+  /// Called after each commit from the committing thread: wakes the sync loop. Set once, before any
+  /// store().
+  void on_queued(std::function<void()> wake) { wake_ = std::move(wake); }
+
+ private:
+  core::Status store_in(crypto::Connection& connection, const ReceivedInstance& instance,
+                        StoreOutcome& outcome, std::string& study_subject);
+
+  crypto::Database& database_;
+  crypto::ObjectStore& objects_;
+  const crypto::Audit& audit_;
+  Settling& settling_;
+  const core::Clock& clock_;
+  IngestOptions options_;
+  std::function<void()> wake_ = [] {};
+};
+
+}  // namespace gateway::sync

@@ -1,0 +1,167 @@
+-- The replica: FHIR resources as the clinic sees them, every local version kept.
+CREATE TABLE resource (
+  type TEXT NOT NULL,
+  id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  deleted INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (type, id)
+) WITHOUT ROWID;
+
+CREATE TABLE resource_version (
+  type TEXT NOT NULL,
+  id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  origin TEXT NOT NULL,  -- 'clinic', else the uplink it came from
+  at TEXT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (type, id, version)
+) WITHOUT ROWID;
+
+-- The last version both sides agreed on, per uplink: what If-Match names and a three-way merge starts from.
+CREATE TABLE resource_base (
+  uplink TEXT NOT NULL,
+  type TEXT NOT NULL,
+  id TEXT NOT NULL,
+  remote_version TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  PRIMARY KEY (uplink, type, id)
+) WITHOUT ROWID;
+
+CREATE TABLE resource_identifier (
+  type TEXT NOT NULL,
+  system TEXT NOT NULL,
+  value TEXT NOT NULL,
+  id TEXT NOT NULL,
+  PRIMARY KEY (type, system, value, id)
+) WITHOUT ROWID;
+CREATE INDEX resource_identifier_by_id ON resource_identifier (type, id);
+
+-- Pulled resources that cannot be applied yet: a referenced resource is missing, or a person must decide.
+CREATE TABLE inbox (
+  uplink TEXT NOT NULL,
+  type TEXT NOT NULL,
+  id TEXT NOT NULL,
+  remote_version TEXT NOT NULL,
+  needs TEXT NOT NULL DEFAULT '',  -- Type/id it waits for; empty: a person
+  reason TEXT NOT NULL,
+  at TEXT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (uplink, type, id)  -- the newest version seen replaces an older one
+) WITHOUT ROWID;
+
+CREATE TABLE pull_cursor (
+  uplink TEXT NOT NULL,
+  query TEXT NOT NULL,
+  since TEXT NOT NULL,  -- FHIR instant
+  PRIMARY KEY (uplink, query)
+) WITHOUT ROWID;
+
+-- Imaging: what is held of each study. Bulk bytes are sealed objects named by object_id.
+CREATE TABLE dicom_study (
+  study_uid TEXT PRIMARY KEY,
+  imaging_study_id TEXT NOT NULL UNIQUE,
+  identity TEXT NOT NULL CHECK (identity IN ('linked', 'provisional', 'unassigned', 'disputed')),
+  identity_reason TEXT NOT NULL DEFAULT '',
+  patient TEXT NOT NULL DEFAULT '',          -- id of the Patient it is linked to
+  service_request TEXT NOT NULL DEFAULT '',  -- id of the order it answers
+  patient_id TEXT NOT NULL,
+  patient_name TEXT NOT NULL,
+  birth_date TEXT NOT NULL,
+  sex TEXT NOT NULL,
+  accession_number TEXT NOT NULL,
+  study_id TEXT NOT NULL,
+  study_date TEXT NOT NULL,
+  study_time TEXT NOT NULL,
+  description TEXT NOT NULL,
+  referring_physician TEXT NOT NULL,
+  received_at TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE dicom_series (
+  study_uid TEXT NOT NULL REFERENCES dicom_study (study_uid),
+  series_uid TEXT NOT NULL,
+  modality TEXT NOT NULL,
+  number TEXT NOT NULL,
+  description TEXT NOT NULL,
+  body_part TEXT NOT NULL,
+  series_date TEXT NOT NULL,
+  series_time TEXT NOT NULL,
+  PRIMARY KEY (study_uid, series_uid)
+) WITHOUT ROWID;
+
+CREATE TABLE dicom_instance (
+  row INTEGER PRIMARY KEY,
+  sop_instance_uid TEXT NOT NULL,
+  copy INTEGER NOT NULL,  -- 0 the first; more: other bytes under the same UID, flagged
+  study_uid TEXT NOT NULL REFERENCES dicom_study (study_uid),
+  series_uid TEXT NOT NULL,
+  sop_class_uid TEXT NOT NULL,
+  transfer_syntax_uid TEXT NOT NULL,
+  instance_number TEXT NOT NULL,
+  number_of_frames TEXT NOT NULL,
+  object_id TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  data_set_offset INTEGER NOT NULL,
+  data_set_digest BLOB NOT NULL,
+  calling_ae_title TEXT NOT NULL,
+  received_at TEXT NOT NULL,
+  UNIQUE (sop_instance_uid, copy)
+);
+CREATE UNIQUE INDEX dicom_instance_by_object ON dicom_instance (object_id);
+CREATE INDEX dicom_instance_by_study ON dicom_instance (study_uid, series_uid);
+
+-- Who has confirmed an instance, and how: 'stored' (the peer's own answer to our request) or 'present' (found there after a lost answer).
+CREATE TABLE dicom_delivery (
+  instance INTEGER NOT NULL REFERENCES dicom_instance (row) ON DELETE CASCADE,
+  uplink TEXT NOT NULL,
+  proof TEXT NOT NULL,
+  at TEXT NOT NULL,
+  PRIMARY KEY (instance, uplink)
+) WITHOUT ROWID;
+
+-- Work still to be delivered. A row ends by being deleted in the transaction that records its delivery.
+CREATE TABLE outbox (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  uplink TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('instance', 'resource')),
+  subject TEXT NOT NULL,  -- dicom_instance.row, or Type/id
+  bytes INTEGER NOT NULL DEFAULT 0,
+  state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sending', 'parked')),
+  perhaps_sent INTEGER NOT NULL DEFAULT 0,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  needs INTEGER,  -- outbox number that must be gone first
+  queued_at TEXT NOT NULL,
+  reason TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX outbox_by_state ON outbox (uplink, state, number);
+CREATE INDEX outbox_by_subject ON outbox (uplink, kind, subject, state);
+
+CREATE TABLE uplink_success (
+  uplink TEXT PRIMARY KEY,
+  at TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Modality worklist steps, made from orders. UIDs and accession numbers never change once given.
+CREATE TABLE worklist_step (
+  service_request TEXT PRIMARY KEY,
+  step_id TEXT NOT NULL,
+  study_uid TEXT NOT NULL UNIQUE,
+  accession_number TEXT NOT NULL,
+  open INTEGER NOT NULL,
+  patient TEXT NOT NULL,  -- id of the Patient resource
+  patient_id TEXT NOT NULL,
+  start_date TEXT NOT NULL,
+  start_time TEXT NOT NULL,
+  modality TEXT NOT NULL,
+  station_ae_title TEXT NOT NULL,
+  body TEXT NOT NULL  -- the other fields as JSON
+) WITHOUT ROWID;
+CREATE INDEX worklist_step_by_start ON worklist_step (open, start_date, start_time);
+CREATE INDEX worklist_step_by_patient ON worklist_step (patient);
+CREATE INDEX worklist_step_by_patient_id ON worklist_step (open, patient_id);
+CREATE INDEX worklist_step_by_accession ON worklist_step (accession_number);
+
+CREATE TABLE counter (
+  name TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,133 @@
+#include "sync/options.h"
+
+#include "core/text.h"
+#include "sync/fhir_uplink.h"
+#include "sync/stow_uplink.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::ConfigKey;
+using core::KeyType;
+
+std::vector<std::string> uplinks_of_kind(const core::Config& config, std::string_view kind) {
+  std::vector<std::string> names;
+  for (const std::string& name : config.names("uplink")) {
+    if (config.text(core::cat("uplink.", name, ".kind")) == kind) names.push_back(name);
+  }
+  return names;
+}
+
+core::Result<core::net::HttpClientOptions> client_options(const core::Config& config,
+                                                          const std::string& name) {
+  const auto key = [&](std::string_view last) { return core::cat("uplink.", name, ".", last); };
+  core::net::HttpClientOptions options;
+  options.url = config.text(key("url"));
+  options.ca_file = config.text(key("ca_file"));
+  options.certificate_file = config.text(key("certificate_file"));
+  options.key_file = config.text(key("key_file"));
+  options.username = config.text(key("username"));
+  options.idle_timeout = core::Milliseconds(config.integer(key("idle_timeout_s")) * 1'000);
+  if (const std::string path = config.text(key("password_file")); !path.empty()) {
+    auto password = core::read_secret_file(path);
+    if (!password.ok()) {
+      return std::move(password).error().with_context(
+          core::cat(config.where(key("password_file")), ": ", key("password_file")));
+    }
+    options.password = std::move(*password);
+  }
+  return options;
+}
+
+}  // namespace
+
+std::vector<ConfigKey> sync_config_keys() {
+  std::vector<ConfigKey> keys;
+  const auto add = [&](ConfigKey key) { keys.push_back(std::move(key)); };
+  add({.path = "uplink.*.kind",
+       .meaning = "what stands at the other end",
+       .required = true,
+       .choices = {"fhir", "stow"}});
+  add({.path = "uplink.*.url", .meaning = "base URL, https://HOST[:PORT]/PATH", .required = true});
+  add({.path = "uplink.*.ca_file",
+       .meaning = "PEM file of the certificate authority to trust; without it the system's"});
+  add({.path = "uplink.*.certificate_file", .meaning = "PEM file of our client certificate"});
+  add({.path = "uplink.*.key_file", .meaning = "PEM file of its key"});
+  add({.path = "uplink.*.username", .meaning = "user name for Basic authentication"});
+  add({.path = "uplink.*.password_file", .meaning = "file that holds the password"});
+  add({.path = "uplink.*.idle_timeout_s",
+       .type = KeyType::integer,
+       .meaning = "seconds without a byte after which a connection is given up",
+       .default_text = "60",
+       .minimum = 5,
+       .maximum = 3600});
+  add({.path = "uplink.*.poll_s",
+       .type = KeyType::integer,
+       .meaning = "fhir: seconds between two pulls",
+       .default_text = "15",
+       .minimum = 1,
+       .maximum = 86'400});
+  add({.path = "uplink.*.pull",
+       .type = KeyType::text_list,
+       .meaning = "fhir: searches that say which resources the clinic holds; do not filter by what "
+                  "changes, such as status",
+       .default_text = R"(["Patient", "ServiceRequest"])"});
+  add({.path = "imaging.study_quiet_s",
+       .type = KeyType::integer,
+       .meaning = "seconds without a new instance after which a study's ImagingStudy is sent",
+       .default_text = "5",
+       .minimum = 0,
+       .maximum = 3600});
+  add({.path = "worklist.default_modality",
+       .meaning = "DICOM modality of orders that name none",
+       .default_text = R"("OT")"});
+  add({.path = "worklist.default_station_ae",
+       .meaning = "scheduled station AE title of every order"});
+  add({.path = "worklist.accession_prefix",
+       .meaning = "beginning of accession numbers made here, where the HIS gives none",
+       .default_text = R"("GW")"});
+  return keys;
+}
+
+HoldingsOptions holdings_options(const core::Config& config) {
+  HoldingsOptions options;
+  options.state_folder = config.text("storage.state_dir");
+  options.reserve_bytes = static_cast<std::uint64_t>(config.integer("storage.reserve_mb")) << 20;
+  options.study_quiet = core::Milliseconds(config.integer("imaging.study_quiet_s") * 1'000);
+  options.ingest.patient_id_issuer = config.text("dicom.patient_id_issuer");
+  options.ingest.image_uplinks = uplinks_of_kind(config, "stow");
+  options.ingest.fhir_uplinks = uplinks_of_kind(config, "fhir");
+  options.worklist.patient_id_issuer = options.ingest.patient_id_issuer;
+  options.worklist.time_zone = config.text("site.timezone");
+  options.worklist.default_modality = config.text("worklist.default_modality");
+  options.worklist.default_station_ae = config.text("worklist.default_station_ae");
+  options.worklist.accession_prefix = config.text("worklist.accession_prefix");
+  return options;
+}
+
+core::Result<std::vector<std::unique_ptr<Uplink>>> make_uplinks(boost::asio::any_io_executor loop,
+                                                                std::shared_ptr<Holdings> holdings,
+                                                                const core::Config& config,
+                                                                const core::Clock& clock) {
+  std::vector<std::unique_ptr<Uplink>> uplinks;
+  for (const std::string& name : config.names("uplink")) {
+    GW_TRY(auto options, client_options(config, name));
+    auto client = core::net::HttpClient::create(loop, std::move(options));
+    if (!client.ok()) {
+      const std::string key = core::cat("uplink.", name, ".url");
+      return std::move(client).error().with_context(
+          core::cat(config.where(key), ": uplink.", name));
+    }
+    if (config.text(core::cat("uplink.", name, ".kind")) == "stow") {
+      uplinks.push_back(make_stow_uplink(name, std::move(*client), holdings));
+    } else {
+      FhirUplinkOptions fhir{
+          name, core::Milliseconds(config.integer(core::cat("uplink.", name, ".poll_s")) * 1'000),
+          config.texts(core::cat("uplink.", name, ".pull"))};
+      uplinks.push_back(make_fhir_uplink(std::move(fhir), std::move(*client), holdings, clock));
+    }
+  }
+  return uplinks;
+}
+
+}  // namespace gateway::sync

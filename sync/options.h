@@ -1,0 +1,29 @@
+// The configuration keys of this room, and what is built from them.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/result.h"
+#include "sync/holdings.h"
+#include "sync/uplink.h"
+
+namespace gateway::sync {
+
+std::vector<core::ConfigKey> sync_config_keys();
+
+/// What the holdings are opened with. Reads also site.timezone, storage.* and
+/// dicom.patient_id_issuer, which their own rooms register.
+HoldingsOptions holdings_options(const core::Config& config);
+
+/// Every [uplink.NAME] of the configuration. An uplink whose files cannot be read is an Error that
+/// names the key.
+core::Result<std::vector<std::unique_ptr<Uplink>>> make_uplinks(boost::asio::any_io_executor loop,
+                                                                std::shared_ptr<Holdings> holdings,
+                                                                const core::Config& config,
+                                                                const core::Clock& clock);
+
+}  // namespace gateway::sync

@@ -1,0 +1,60 @@
+// The outbox: what still has to reach an uplink, in order. Rows are queued in the transaction that
+// stores what they speak of, marked before they are sent, and deleted in the transaction that
+// records their delivery: nothing is dropped, and what may have been sent is known as such. All
+// functions run inside the caller's transaction.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "crypto/database.h"
+#include "sync/uplink.h"
+
+namespace gateway::sync {
+
+/// Queues one row; a row of the same subject that still waits is left to do the work. Answers the
+/// row's number.
+core::Result<std::int64_t> queue_row(crypto::Connection& connection, std::string_view uplink,
+                                     std::string_view kind, std::string_view subject,
+                                     std::uint64_t bytes, std::optional<std::int64_t> needs,
+                                     std::string_view now_instant);
+
+struct ClaimLimits {
+  std::size_t rows_max = 1;
+  std::uint64_t bytes_max = 0;  // at least one row is answered whatever its size
+  std::set<std::int64_t> held;  // numbers that are not due yet
+  std::function<bool(const std::string&)> is_settling;  // subjects still changing
+};
+struct Claim {
+  std::vector<OutboxRow> rows;
+  bool skipped_settling = false;  // a row would have been due but its subject still changes
+};
+/// Marks the oldest due rows as being sent and answers them. Not due: held, still settling, needing
+/// an unfinished row, or another row of the same subject being sent.
+core::Result<Claim> claim_rows(crypto::Connection& connection, std::string_view uplink,
+                               const ClaimLimits& limits);
+
+/// What the engine decided for one row.
+struct Verdict {
+  enum class What { done, again, park } what = What::again;
+  std::int64_t number = 0;
+  bool perhaps_sent = false;
+  bool counts_as_attempt = false;
+  std::string reason;
+  std::string remote_version;
+  std::int64_t local_version = 0;
+  bool found_there = false;  // recognised by reading back, not by the peer's answer to our request
+};
+core::Status record_verdicts(crypto::Connection& connection, std::string_view uplink,
+                             const std::vector<Verdict>& verdicts, std::string_view now_instant);
+
+/// After a restart nobody is sending: every marked row waits again, as perhaps sent.
+core::Status release_claims(crypto::Connection& connection);
+
+}  // namespace gateway::sync

@@ -1,0 +1,147 @@
+#include "sync/replica.h"
+
+#include <algorithm>
+
+#include "core/text.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+using crypto::Connection;
+
+core::Status index_identifiers(Connection& connection, const ResourceKey& key, const Json& body) {
+  GW_CHECK(connection.run("DELETE FROM resource_identifier WHERE type = ? AND id = ?", key.type,
+                          key.id));
+  for (const Json& identifier : body["identifier"].items()) {
+    const std::string_view value = identifier["value"].text();
+    // A retired identifier must not match anyone any more.
+    if (value.empty() || identifier["use"].text() == "old") continue;
+    GW_CHECK(connection.run(
+        "INSERT OR IGNORE INTO resource_identifier (type, system, value, id) VALUES (?, ?, ?, ?)",
+        key.type, identifier["system"].text(), value, key.id));
+  }
+  return {};
+}
+
+bool equal_unordered(const Json& a, const Json& b) {
+  if (a.is_object() && b.is_object()) {
+    return a.size() == b.size() &&
+           std::all_of(a.members().begin(), a.members().end(), [&](const Json::Member& member) {
+             return equal_unordered(member.second, b[std::string_view(member.first)]);
+           });
+  }
+  if (a.is_array() && b.is_array()) {
+    return a.size() == b.size() &&
+           std::equal(a.items().begin(), a.items().end(), b.items().begin(), equal_unordered);
+  }
+  return a == b;
+}
+
+}  // namespace
+
+std::optional<ResourceKey> parse_reference(std::string_view reference) {
+  const auto slash = reference.find('/');
+  if (slash == std::string_view::npos || slash == 0) return std::nullopt;
+  std::string_view id = reference.substr(slash + 1);
+  id = id.substr(0, id.find("/_history/"));
+  const auto is_id_char = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.';
+  };
+  const auto type = reference.substr(0, slash);
+  const bool named = std::all_of(type.begin(), type.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+  if (!named || id.empty() || id.size() > 64 || !std::all_of(id.begin(), id.end(), is_id_char)) {
+    return std::nullopt;
+  }
+  return ResourceKey{std::string(type), std::string(id)};
+}
+
+core::Result<std::optional<StoredResource>> read_resource(Connection& connection,
+                                                          const ResourceKey& key) {
+  GW_TRY(auto rows, connection.query(
+                        "SELECT v.version, v.origin, v.body FROM resource r JOIN resource_version v"
+                        " ON v.type = r.type AND v.id = r.id AND v.version = r.version"
+                        " WHERE r.type = ? AND r.id = ? AND r.deleted = 0",
+                        key.type, key.id));
+  GW_TRY(const bool found, rows.next());
+  if (!found) return std::optional<StoredResource>();
+  GW_TRY(Json body, Json::parse(rows.text(2)));
+  return std::optional<StoredResource>(
+      StoredResource{rows.integer(0), std::string(rows.text(1)), std::move(body)});
+}
+
+core::Result<std::int64_t> put_resource(Connection& connection, const ResourceKey& key,
+                                        const Json& body, std::string_view origin,
+                                        std::string_view now_instant) {
+  GW_TRY(const auto held, read_resource(connection, key));
+  if (held && held->body == body) return held->version;
+  GW_TRY(const auto newest,
+         connection.integer("SELECT version FROM resource WHERE type = ? AND id = ?", key.type,
+                            key.id));
+  const std::int64_t version = newest.value_or(0) + 1;
+  GW_CHECK(connection.run(
+      "INSERT INTO resource (type, id, version) VALUES (?, ?, ?)"
+      " ON CONFLICT (type, id) DO UPDATE SET version = excluded.version, deleted = 0",
+      key.type, key.id, version));
+  GW_CHECK(
+      connection.run("INSERT INTO resource_version (type, id, version, origin, at, body) VALUES "
+                     "(?, ?, ?, ?, ?, ?)",
+                     key.type, key.id, version, origin, now_instant, body.dump()));
+  GW_CHECK(index_identifiers(connection, key, body));
+  return version;
+}
+
+core::Result<std::optional<AgreedVersion>> read_base(Connection& connection,
+                                                     std::string_view uplink,
+                                                     const ResourceKey& key) {
+  GW_TRY(auto rows, connection.query("SELECT remote_version, version FROM resource_base WHERE "
+                                     "uplink = ? AND type = ? AND id = ?",
+                                     uplink, key.type, key.id));
+  GW_TRY(const bool found, rows.next());
+  if (!found) return std::optional<AgreedVersion>();
+  return std::optional<AgreedVersion>(AgreedVersion{std::string(rows.text(0)), rows.integer(1)});
+}
+
+core::Status put_base(Connection& connection, std::string_view uplink, const ResourceKey& key,
+                      const AgreedVersion& base) {
+  return connection.run(
+      "INSERT INTO resource_base (uplink, type, id, remote_version, version) VALUES (?, ?, ?, ?, ?)"
+      " ON CONFLICT (uplink, type, id) DO UPDATE SET remote_version = excluded.remote_version,"
+      " version = excluded.version",
+      uplink, key.type, key.id, base.remote_version, base.version);
+}
+
+core::Result<std::vector<std::string>> find_by_identifier(Connection& connection,
+                                                          std::string_view type,
+                                                          std::string_view system,
+                                                          std::string_view value) {
+  GW_TRY(auto rows,
+         connection.query(
+             "SELECT id FROM resource_identifier WHERE type = ? AND system = ? AND value = ?", type,
+             system, value));
+  std::vector<std::string> ids;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return ids;
+    ids.emplace_back(rows.text(0));
+  }
+}
+
+Json without_meta(Json resource) {
+  resource.erase("meta");
+  return resource;
+}
+
+bool same_content(const Json& a, const Json& b) {
+  Json left = without_meta(a);
+  Json right = without_meta(b);
+  // A server may generate the narrative; it says nothing the elements do not say.
+  if (left["text"]["status"].text() != "additional") left.erase("text");
+  if (right["text"]["status"].text() != "additional") right.erase("text");
+  return equal_unordered(left, right);
+}
+
+}  // namespace gateway::sync

@@ -1,0 +1,63 @@
+// The replica: the FHIR resources the clinic sees, every local version, and the last version agreed
+// with each uplink. All functions run inside the caller's transaction (writes) or snapshot (reads).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/json.h"
+#include "core/result.h"
+#include "crypto/database.h"
+
+namespace gateway::sync {
+
+/// "Patient/0190…": the type and id of a relative literal reference; nothing for anything else.
+/// Absolute URLs are not followed.
+struct ResourceKey {
+  std::string type;
+  std::string id;
+  std::string text() const { return type + "/" + id; }
+};
+std::optional<ResourceKey> parse_reference(std::string_view reference);
+
+struct StoredResource {
+  std::int64_t version = 0;  // local
+  std::string origin;        // "clinic" or an uplink's name
+  core::Json body;
+};
+
+core::Result<std::optional<StoredResource>> read_resource(crypto::Connection& connection,
+                                                          const ResourceKey& key);
+
+/// Stores a new version and its search values; answers the version's number. Stores nothing when
+/// the newest equals `body`.
+core::Result<std::int64_t> put_resource(crypto::Connection& connection, const ResourceKey& key,
+                                        const core::Json& body, std::string_view origin,
+                                        std::string_view now_instant);
+
+struct AgreedVersion {
+  std::string remote_version;
+  std::int64_t version = 0;
+};
+core::Result<std::optional<AgreedVersion>> read_base(crypto::Connection& connection,
+                                                     std::string_view uplink,
+                                                     const ResourceKey& key);
+core::Status put_base(crypto::Connection& connection, std::string_view uplink,
+                      const ResourceKey& key, const AgreedVersion& base);
+
+/// Ids of resources of `type` that carry the identifier.
+core::Result<std::vector<std::string>> find_by_identifier(crypto::Connection& connection,
+                                                          std::string_view type,
+                                                          std::string_view system,
+                                                          std::string_view value);
+
+/// A copy without meta: what two sides compare after a lost answer.
+core::Json without_meta(core::Json resource);
+/// True when both say the same apart from meta and the generated narrative, whatever the order of
+/// their members.
+bool same_content(const core::Json& a, const core::Json& b);
+
+}  // namespace gateway::sync

@@ -1,0 +1,126 @@
+#include "sync/reports.h"
+
+#include <optional>
+
+#include "core/civil_time.h"
+#include "core/text.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+using crypto::Connection;
+
+Json age_s(std::string_view since, std::string_view now) {
+  const auto from = core::parse_instant(since);
+  const auto to = core::parse_instant(now);
+  if (!from || !to) return {};
+  // A clock set back must not show as a negative age.
+  return static_cast<std::int64_t>(std::max<std::int64_t>(
+      0, std::chrono::duration_cast<std::chrono::seconds>(*to - *from).count()));
+}
+
+}  // namespace
+
+core::Result<Json> health_report(Connection& connection, const std::string& now_instant) {
+  GW_TRY(auto rows,
+         connection.query(
+             "SELECT o.uplink, sum(o.state <> 'parked'), sum(o.state = 'parked'), "
+             "min(o.queued_at), s.at"
+             " FROM outbox o LEFT JOIN uplink_success s ON s.uplink = o.uplink GROUP BY o.uplink"
+             " UNION ALL SELECT uplink, 0, 0, NULL, at FROM uplink_success"
+             " WHERE uplink NOT IN (SELECT uplink FROM outbox) ORDER BY 1"));
+  Json by_uplink = Json::array();
+  std::int64_t waiting = 0;
+  std::int64_t parked = 0;
+  std::string oldest;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) break;
+    waiting += rows.integer(1);
+    parked += rows.integer(2);
+    const std::string since(rows.text(3));
+    if (!since.empty() && (oldest.empty() || since < oldest)) oldest = since;
+    by_uplink.add(Json::object({{"uplink", rows.text(0)},
+                                {"waiting", rows.integer(1)},
+                                {"parked", rows.integer(2)},
+                                {"oldest_age_s", age_s(since, now_instant)},
+                                {"last_success", rows.is_null(4) ? Json() : Json(rows.text(4))}}));
+  }
+  GW_TRY(const auto held_back, connection.integer("SELECT count(*) FROM inbox"));
+  return Json::object({{"waiting", waiting},
+                       {"parked", parked},
+                       {"inbox_waiting", held_back.value_or(0)},
+                       {"oldest_age_s", age_s(oldest, now_instant)},
+                       {"by_uplink", std::move(by_uplink)}});
+}
+
+core::Result<Json> queue_report(Connection& connection, std::int64_t limit) {
+  GW_TRY(auto rows,
+         connection.query(
+             "SELECT number, uplink, kind, subject, state, attempts, queued_at, reason FROM outbox"
+             " ORDER BY state <> 'parked', number LIMIT ?",
+             limit));
+  Json list = Json::array();
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return list;
+    list.add(Json::object({{"number", rows.integer(0)},
+                           {"uplink", rows.text(1)},
+                           {"kind", rows.text(2)},
+                           {"subject", rows.text(3)},
+                           {"state", rows.text(4)},
+                           {"attempts", rows.integer(5)},
+                           {"queued_at", rows.text(6)},
+                           {"reason", rows.text(7)}}));
+  }
+}
+
+core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {
+  // Delivered: every uplink an instance was queued for has confirmed it.
+  GW_TRY(auto rows,
+         connection.query(
+             "SELECT s.study_uid, s.patient_name, s.patient_id, s.accession_number, s.study_date, "
+             "s.description, s.identity,"
+             " s.identity_reason,"
+             " (SELECT group_concat(DISTINCT modality) FROM dicom_series e WHERE e.study_uid = "
+             "s.study_uid),"
+             " (SELECT count(*) FROM dicom_series e WHERE e.study_uid = s.study_uid),"
+             " count(i.row), sum(o.number IS NULL), sum(o.state IN ('waiting', 'sending')), "
+             "sum(o.state = 'parked')"
+             " FROM (SELECT * FROM dicom_study ORDER BY received_at DESC LIMIT ?) s"
+             " JOIN dicom_instance i ON i.study_uid = s.study_uid"
+             " LEFT JOIN outbox o ON o.kind = 'instance' AND o.subject = CAST(i.row AS TEXT)"
+             " GROUP BY s.study_uid ORDER BY s.received_at DESC",
+             limit));
+  Json list = Json::array();
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return list;
+    list.add(Json::object({{"study_uid", rows.text(0)},
+                           {"patient_name", rows.text(1)},
+                           {"patient_id", rows.text(2)},
+                           {"accession", rows.text(3)},
+                           {"date", rows.text(4)},
+                           {"description", rows.text(5)},
+                           {"identity", rows.text(6)},
+                           {"identity_reason", rows.text(7)},
+                           {"modalities", rows.text(8)},
+                           {"series", rows.integer(9)},
+                           {"instances", rows.integer(10)},
+                           {"delivered", rows.integer(11)},
+                           {"waiting", rows.integer(12)},
+                           {"parked", rows.integer(13)}}));
+  }
+}
+
+core::Result<std::int64_t> retry_parked(Connection& connection, std::int64_t number) {
+  // What was refused may have been changed since: look before it goes again.
+  GW_CHECK(connection.run(
+      "UPDATE outbox SET state = 'waiting', perhaps_sent = 1, attempts = 0, reason = ''"
+      " WHERE state = 'parked' AND (?1 = 0 OR number = ?1)",
+      number));
+  return connection.changes();
+}
+
+}  // namespace gateway::sync

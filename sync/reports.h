@@ -1,0 +1,29 @@
+// What operators see of the queue and the studies, as JSON for the control socket and as counts for
+// health. No names, ids or dates of patients in health_report(); the others go only to the operator
+// on the box.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/json.h"
+#include "core/result.h"
+#include "crypto/database.h"
+
+namespace gateway::sync {
+
+/// {"waiting","parked","oldest_age_s" (null when
+/// empty),"by_uplink":[{"uplink","waiting","parked","oldest_age_s","last_success"}]}
+core::Result<core::Json> health_report(crypto::Connection& connection,
+                                       const std::string& now_instant);
+/// Rows of the outbox, parked first, at most `limit`:
+/// [{"number","uplink","kind","subject","state","attempts","queued_at","reason"}]
+core::Result<core::Json> queue_report(crypto::Connection& connection, std::int64_t limit);
+/// Newest studies first:
+/// [{"study_uid","patient_name","patient_id","accession","date","description","modalities","series","instances","delivered",
+/// "waiting","parked","identity":"linked|provisional|unassigned|disputed"}]
+core::Result<core::Json> studies_report(crypto::Connection& connection, std::int64_t limit);
+/// Puts parked rows back to waiting: one by number, or all when `number` is 0. Answers how many.
+core::Result<std::int64_t> retry_parked(crypto::Connection& connection, std::int64_t number);
+
+}  // namespace gateway::sync

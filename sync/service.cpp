@@ -1,0 +1,226 @@
+#include "sync/service.h"
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstring>
+#include <map>
+
+#include "core/ids.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "sync/async_write.h"
+#include "sync/engine.h"
+#include "sync/outbox.h"
+
+namespace gateway::sync {
+namespace {
+
+namespace asio = boost::asio;
+using core::Json;
+using core::net::Awaitable;
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, core::random_bytes(sizeof seed).data(), sizeof seed);
+  return seed;
+}
+
+std::string_view state_name(UplinkStanding::State state) {
+  switch (state) {
+    case UplinkStanding::State::unknown:
+      return "unknown";
+    case UplinkStanding::State::up:
+      return "up";
+    case UplinkStanding::State::down:
+      return "down";
+  }
+  return "unknown";
+}
+
+class Service final : public SyncService, public std::enable_shared_from_this<Service> {
+ public:
+  Service(asio::any_io_executor loop, std::shared_ptr<Holdings> holdings,
+          std::vector<std::unique_ptr<Uplink>> uplinks, const core::Clock& clock)
+      : loop_(loop),
+        holdings_(std::move(holdings)),
+        clock_(clock),
+        timer_(loop),
+        engine_(limits_of(uplinks), {}, random_seed()) {
+    for (auto& uplink : uplinks) {
+      std::string name = uplink->name();
+      uplinks_[std::move(name)] = std::move(uplink);
+    }
+  }
+
+  void start() override { asio::co_spawn(loop_, begin(shared_from_this()), asio::detached); }
+
+  void stop() override {
+    stopped_ = true;
+    timer_.cancel();
+    for (auto& [name, uplink] : uplinks_) uplink->close();
+  }
+
+  void wake() override {
+    if (wake_posted_.exchange(true)) return;
+    asio::post(loop_, [self = shared_from_this()] {
+      self->wake_posted_ = false;
+      self->step(event::Queued{});
+    });
+  }
+
+  Json report() const override {
+    Json list = Json::array();
+    for (const auto& [name, uplink] : uplinks_) {
+      const UplinkStanding& standing = engine_.standing(name);
+      const auto success = last_success_.find(name);
+      list.add(Json::object(
+          {{"name", name},
+           {"kind", uplink->kind()},
+           {"state", state_name(standing.state)},
+           {"last_success", success == last_success_.end() ? Json() : Json(success->second)},
+           {"last_error", standing.last_error},
+           {"in_flight", static_cast<std::int64_t>(standing.in_flight)}}));
+    }
+    return list;
+  }
+
+  std::uint64_t turns() const override { return turns_; }
+
+ private:
+  static std::map<std::string, UplinkLimits> limits_of(
+      const std::vector<std::unique_ptr<Uplink>>& uplinks) {
+    std::map<std::string, UplinkLimits> limits;
+    for (const auto& uplink : uplinks) limits[uplink->name()] = uplink->limits();
+    return limits;
+  }
+
+  static Awaitable<void> begin(std::shared_ptr<Service> self) {
+    const auto released = co_await write_async(self->holdings_->database(), release_claims);
+    if (!released.ok()) core::log_error("sync", released.error().message());
+    self->step(event::Started{});
+  }
+
+  void step(const Event& event) {
+    if (stopped_) return;
+    ++turns_;
+    for (Effect& effect : engine_.step(clock_.monotonic(), event)) {
+      std::visit([this](auto& wanted) { carry_out(wanted); }, effect);
+    }
+  }
+
+  void carry_out(effect::ClaimRows& wanted) {
+    asio::co_spawn(loop_, claim(shared_from_this(), std::move(wanted)), asio::detached);
+  }
+  void carry_out(effect::DeliverRows& wanted) {
+    asio::co_spawn(loop_, deliver(shared_from_this(), std::move(wanted)), asio::detached);
+  }
+  void carry_out(effect::RecordVerdicts& wanted) {
+    asio::co_spawn(loop_, record(shared_from_this(), std::move(wanted)), asio::detached);
+  }
+  void carry_out(effect::StartPull& wanted) {
+    asio::co_spawn(loop_, pull(shared_from_this(), std::move(wanted.uplink)), asio::detached);
+  }
+  void carry_out(effect::WakeAt& wanted) {
+    timer_.expires_at(wanted.time);
+    timer_.async_wait([self = shared_from_this()](boost::system::error_code cancelled) {
+      if (!cancelled) self->step(event::Ticked{});
+    });
+  }
+
+  static Awaitable<void> claim(std::shared_ptr<Service> self, effect::ClaimRows wanted) {
+    auto claimed = std::make_shared<Claim>();
+    Settling& settling = self->holdings_->settling();
+    const core::Monotonic now = self->clock_.monotonic();
+    ClaimLimits limits{wanted.rows_max, wanted.bytes_max, std::move(wanted.held),
+                       [&settling, now](const std::string& subject) {
+                         return settling.is_settling(subject, now);
+                       }};
+    const core::Status status = co_await write_async(
+        self->holdings_->database(),
+        [claimed, limits, uplink = wanted.uplink](crypto::Connection& connection) -> core::Status {
+          GW_TRY(*claimed, claim_rows(connection, uplink, limits));
+          return {};
+        });
+    event::Claimed event{wanted.uplink, std::move(claimed->rows), std::nullopt, ""};
+    if (claimed->skipped_settling) event.settles_at = settling.next(self->clock_.monotonic());
+    if (!status.ok()) {
+      event.rows.clear();
+      event.error = status.error().message();
+    }
+    self->step(event);
+  }
+
+  static Awaitable<void> deliver(std::shared_ptr<Service> self, effect::DeliverRows wanted) {
+    auto outcomes = co_await self->uplinks_.at(wanted.uplink)->deliver(std::move(wanted.rows));
+    self->note_standing(wanted.uplink, [&] {
+      self->step(event::Delivered{wanted.uplink, std::move(outcomes)});
+    });
+  }
+
+  static Awaitable<void> pull(std::shared_ptr<Service> self, std::string uplink) {
+    PullReport report = co_await self->uplinks_.at(uplink)->pull();
+    self->note_standing(uplink, [&] { self->step(event::Pulled{uplink, std::move(report)}); });
+  }
+
+  /// One line when an uplink goes down or comes back, not one per try.
+  template <class Body>
+  void note_standing(const std::string& name, Body body) {
+    const auto before = engine_.standing(name).state;
+    body();
+    const UplinkStanding& standing = engine_.standing(name);
+    if (standing.state == UplinkStanding::State::up)
+      last_success_[name] = core::to_instant(clock_.wall());
+    if (standing.state == before) return;
+    if (standing.state == UplinkStanding::State::up) {
+      core::log_info("sync", core::cat("uplink ", name, " is up"));
+    } else {
+      core::log_warn("sync", core::cat("uplink ", name, " is down: ", standing.last_error));
+    }
+  }
+
+  static Awaitable<void> record(std::shared_ptr<Service> self, effect::RecordVerdicts wanted) {
+    for (const Verdict& verdict : wanted.verdicts) {
+      if (verdict.what == Verdict::What::park) {
+        core::log_warn("sync", core::cat("uplink ", wanted.uplink, ": item ", verdict.number,
+                                         " is parked; see clinic-gateway queue"));
+      }
+    }
+    const std::string now = core::to_instant(self->clock_.wall());
+    const core::Status status = co_await write_async(
+        self->holdings_->database(), [wanted, now](crypto::Connection& connection) {
+          return record_verdicts(connection, wanted.uplink, wanted.verdicts, now);
+        });
+    if (status.ok()) {
+      self->step(event::Queued{});
+      co_return;
+    }
+    // The rows stay marked as being sent: what became of them is read back after the next start,
+    // nothing is sent twice.
+    core::log_error("sync", status.error().message());
+  }
+
+  asio::any_io_executor loop_;
+  std::shared_ptr<Holdings> holdings_;
+  const core::Clock& clock_;
+  asio::steady_timer timer_;
+  Engine engine_;
+  std::map<std::string, std::unique_ptr<Uplink>> uplinks_;
+  std::map<std::string, std::string> last_success_;
+  std::atomic<bool> wake_posted_ = false;
+  std::atomic<std::uint64_t> turns_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<SyncService> SyncService::create(asio::any_io_executor loop,
+                                                 std::shared_ptr<Holdings> holdings,
+                                                 std::vector<std::unique_ptr<Uplink>> uplinks,
+                                                 const core::Clock& clock) {
+  return std::make_shared<Service>(loop, std::move(holdings), std::move(uplinks), clock);
+}
+
+}  // namespace gateway::sync

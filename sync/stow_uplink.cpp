@@ -1,0 +1,221 @@
+#include "sync/stow_uplink.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "core/ids.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "sync/multipart.h"
+#include "sync/peer_answer.h"
+#include "sync/stow.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+using core::net::Awaitable;
+using core::net::HttpRequest;
+
+struct Outgoing {
+  OutboxRow row;
+  std::string sop_instance_uid;
+  std::string study_uid;
+  std::string object_id;
+};
+
+RowOutcome ended(const OutboxRow& row, Delivery result, std::string reason,
+                 bool found_there = false) {
+  RowOutcome outcome;
+  outcome.number = row.number;
+  outcome.result = result;
+  outcome.reason = std::move(reason);
+  outcome.found_there = found_there;
+  return outcome;
+}
+
+core::Result<std::optional<Outgoing>> load(crypto::Connection& connection, const OutboxRow& row) {
+  GW_TRY(auto rows,
+         connection.query("SELECT sop_instance_uid, study_uid, object_id FROM dicom_instance"
+                          " WHERE row = CAST(? AS INTEGER)",
+                          row.subject));
+  GW_TRY(const bool found, rows.next());
+  if (!found) return std::optional<Outgoing>();
+  return std::optional<Outgoing>(Outgoing{row, std::string(rows.text(0)), std::string(rows.text(1)),
+                                          std::string(rows.text(2))});
+}
+
+class StowUplink final : public Uplink {
+ public:
+  StowUplink(std::string name, std::shared_ptr<core::net::HttpClient> client,
+             std::shared_ptr<Holdings> holdings)
+      : name_(std::move(name)), client_(std::move(client)), holdings_(std::move(holdings)) {}
+
+  const std::string& name() const override { return name_; }
+  std::string_view kind() const override { return "stow"; }
+  UplinkLimits limits() const override {
+    UplinkLimits limits;
+    limits.rows_per_delivery = 16;
+    limits.bytes_per_delivery = 8u << 20;
+    limits.deliveries_in_flight = 2;
+    return limits;
+  }
+  Awaitable<PullReport> pull() override {
+    PullReport report;
+    report.reached = true;
+    co_return report;
+  }
+  void close() override { client_->close(); }
+
+  Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
+    std::vector<RowOutcome> outcomes;
+    std::vector<Outgoing> to_send;
+    for (const OutboxRow& row : rows) {
+      auto loaded = holdings_->database().read_value<std::optional<Outgoing>>(
+          [&](crypto::Connection& connection) { return load(connection, row); });
+      if (!loaded.ok()) {
+        outcomes.push_back(ended(row, Delivery::failed, loaded.error().message()));
+      } else if (!*loaded) {
+        outcomes.push_back(ended(row, Delivery::refused, "the instance is no longer held"));
+      } else if (auto settled = row.perhaps_sent ? co_await look_for(**loaded) : std::nullopt) {
+        outcomes.push_back(std::move(*settled));
+      } else {
+        to_send.push_back(std::move(**loaded));
+      }
+    }
+    if (!to_send.empty()) co_await send(std::move(to_send), outcomes);
+    co_return outcomes;
+  }
+
+ private:
+  /// Is it at the PACS already? Nothing: no, send it.
+  Awaitable<std::optional<RowOutcome>> look_for(const Outgoing& outgoing) {
+    HttpRequest request;
+    request.target = core::cat("/studies/", outgoing.study_uid,
+                               "/instances?SOPInstanceUID=", outgoing.sop_instance_uid);
+    request.headers = {{"Accept", "application/dicom+json"}};
+    auto answer = co_await client_->send(std::move(request));
+    if (!answer.ok()) co_return outcome_of_error(outgoing.row.number, answer.error());
+    if (const std::string why = not_serving(*answer, "json"); !why.empty()) {
+      co_return ended(outgoing.row, Delivery::unreached, why);
+    }
+    if (answer->status == 204 || answer->status == 404) co_return std::nullopt;
+    if (answer->status != 200) {
+      co_return ended(outgoing.row, Delivery::failed,
+                      core::cat("looking for the instance, the PACS answered ", answer->status));
+    }
+    auto found = Json::parse(answer->body);
+    if (!found.ok()) co_return ended(outgoing.row, Delivery::failed, found.error().message());
+    for (const Json& instance : found->items()) {
+      if (instance["00080018"]["Value"][0].text() == outgoing.sop_instance_uid) {
+        co_return ended(outgoing.row, Delivery::delivered, "", true);
+      }
+    }
+    co_return std::nullopt;
+  }
+
+  Awaitable<void> send(std::vector<Outgoing> group, std::vector<RowOutcome>& outcomes) {
+    std::vector<std::unique_ptr<crypto::SealedReader>> parts;
+    std::vector<Outgoing> readable;
+    for (Outgoing& outgoing : group) {
+      auto reader = holdings_->objects().open_object(outgoing.object_id);
+      if (reader.ok()) {
+        parts.push_back(std::move(*reader));
+        readable.push_back(std::move(outgoing));
+      } else {
+        outcomes.push_back(ended(outgoing.row, Delivery::refused, reader.error().message()));
+      }
+    }
+    if (readable.empty()) co_return;
+
+    const std::string boundary = core::cat("gateway-", core::to_hex(core::random_bytes(16)));
+    HttpRequest request;
+    request.method = "POST";
+    request.target = "/studies";
+    request.headers = {
+        {"Content-Type",
+         core::cat("multipart/related; type=\"application/dicom\"; boundary=", boundary)},
+        {"Accept", "application/dicom+json"}};
+    request.source =
+        std::make_unique<MultipartSource>(std::move(parts), "application/dicom", boundary);
+    auto answer = co_await client_->send(std::move(request));
+    if (!answer.ok()) {
+      for (const Outgoing& outgoing : readable)
+        outcomes.push_back(outcome_of_error(outgoing.row.number, answer.error()));
+    } else if (answer->status == 413 && readable.size() > 1) {
+      const auto middle = readable.begin() + static_cast<std::ptrdiff_t>(readable.size() / 2);
+      std::vector<Outgoing> second(std::make_move_iterator(middle),
+                                   std::make_move_iterator(readable.end()));
+      readable.erase(middle, readable.end());
+      co_await send(std::move(readable), outcomes);
+      co_await send(std::move(second), outcomes);
+    } else {
+      for (const Outgoing& outgoing : readable)
+        outcomes.push_back(co_await conclude(outgoing, *answer));
+    }
+  }
+
+  /// What the store's answer means for one of its instances.
+  Awaitable<RowOutcome> conclude(const Outgoing& outgoing, const core::net::HttpResponse& answer) {
+    if (const std::string why = not_serving(answer, "json"); !why.empty()) {
+      RowOutcome outcome = ended(outgoing.row, Delivery::unreached, why);
+      outcome.retry_after = retry_after(answer);
+      co_return outcome;
+    }
+    const auto body = Json::parse(answer.body);
+    const auto verdicts =
+        body.ok() ? read_stow_answer(*body) : std::map<std::string, StowInstance>();
+    const auto named = verdicts.find(outgoing.sop_instance_uid);
+    if (named == verdicts.end()) co_return co_await conclude_unnamed(outgoing, answer.status);
+    const std::string code = core::cat(
+        "failure reason ", core::to_hex(std::string{static_cast<char>(named->second.reason >> 8),
+                                                    static_cast<char>(named->second.reason)}));
+    switch (named->second.verdict) {
+      case StowVerdict::stored:
+        co_return ended(outgoing.row, Delivery::delivered, "");
+      case StowVerdict::already_there: {
+        auto found = co_await look_for(outgoing);
+        co_return found.value_or(ended(outgoing.row, Delivery::failed,
+                                       "the PACS says it has the instance but does not show it"));
+      }
+      case StowVerdict::try_later:
+        co_return ended(outgoing.row, Delivery::failed,
+                        core::cat("the PACS could not store the instance now, ", code));
+      case StowVerdict::refused:
+        break;
+    }
+    co_return ended(outgoing.row, Delivery::refused,
+                    core::cat("the PACS refused the instance, ", code));
+  }
+
+  /// The answer does not speak of the instance: its status must do, and success without a word is
+  /// no success.
+  Awaitable<RowOutcome> conclude_unnamed(const Outgoing& outgoing, int status) {
+    if (status == 400 || status == 413 || status == 415 || status == 422) {
+      co_return ended(outgoing.row, Delivery::refused,
+                      core::cat("the PACS answered ", status, " and will not take the instance"));
+    }
+    if (status == 404 || status == 405) {
+      co_return ended(
+          outgoing.row, Delivery::unreached,
+          core::cat("the server answered ", status, " to a store: check url of this uplink"));
+    }
+    if (auto found = co_await look_for(outgoing)) co_return *found;
+    co_return ended(outgoing.row, Delivery::failed,
+                    core::cat("the PACS answered ", status, " without naming the instance"));
+  }
+
+  std::string name_;
+  std::shared_ptr<core::net::HttpClient> client_;
+  std::shared_ptr<Holdings> holdings_;
+};
+
+}  // namespace
+
+std::unique_ptr<Uplink> make_stow_uplink(std::string name,
+                                         std::shared_ptr<core::net::HttpClient> client,
+                                         std::shared_ptr<Holdings> holdings) {
+  return std::make_unique<StowUplink>(std::move(name), std::move(client), std::move(holdings));
+}
+
+}  // namespace gateway::sync

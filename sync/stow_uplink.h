@@ -1,0 +1,18 @@
+// The STOW-RS uplink: small groups of instances per request, only what is missing goes again, an
+// instance is delivered when the PACS lists it as stored, and after a lost answer it is looked for
+// (QIDO-RS) before it is sent again. PS3.18 10.5, 10.6.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "sync/holdings.h"
+#include "sync/uplink.h"
+
+namespace gateway::sync {
+
+std::unique_ptr<Uplink> make_stow_uplink(std::string name,
+                                         std::shared_ptr<core::net::HttpClient> client,
+                                         std::shared_ptr<Holdings> holdings);
+
+}  // namespace gateway::sync

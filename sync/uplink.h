@@ -1,0 +1,75 @@
+// An uplink: one way out to a hospital system. It delivers outbox rows and says what became of
+// each; what to do about it is the engine's decision.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/net/http.h"
+#include "core/result.h"
+
+namespace gateway::sync {
+
+/// One claimed outbox row.
+struct OutboxRow {
+  std::int64_t number = 0;
+  std::string
+      kind;  // "instance" (subject: row id of dicom_instance) or "resource" (subject: Type/id)
+  std::string subject;
+  std::uint64_t bytes = 0;  // for sizing batches; 0: unknown
+  int attempts = 0;
+  bool perhaps_sent =
+      false;  // an earlier attempt ended without an answer: read back before sending
+};
+
+enum class Delivery {
+  delivered,  // the peer confirmed it
+  refused,    // the peer will never take it as it is: park it with the reason
+  failed,     // this row failed, others may pass: try it again later
+  lost,       // the answer was lost: perhaps delivered
+  unreached,  // the peer could not be reached or is not itself: nothing was processed, try all
+              // later
+};
+
+struct RowOutcome {
+  std::int64_t number = 0;
+  Delivery result = Delivery::unreached;
+  std::string reason;                             // for people; empty when delivered
+  std::optional<core::Milliseconds> retry_after;  // the peer's own wish
+  std::string remote_version;                     // resources: the versionId the peer now has
+  bool found_there = false;                       // delivered: recognised by reading back
+  std::int64_t local_version = 0;                 // resources: the replica version that was sent
+};
+
+struct PullReport {
+  bool reached = false;
+  std::string error;         // why it ended early, for people
+  std::int64_t applied = 0;  // resources new or changed
+};
+
+struct UplinkLimits {
+  std::size_t rows_per_delivery = 1;
+  std::uint64_t bytes_per_delivery = 8u << 20;
+  std::size_t deliveries_in_flight = 1;
+  std::optional<core::Milliseconds> pull_every;  // set where the uplink pulls
+};
+
+/// Used from the loop thread only.
+class Uplink {
+ public:
+  virtual ~Uplink() = default;
+  virtual const std::string& name() const = 0;
+  virtual std::string_view kind() const = 0;
+  virtual UplinkLimits limits() const = 0;
+  /// One outcome per row, in any order. Never throws.
+  virtual core::net::Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) = 0;
+  /// Brings the peer's changes into the replica; uplinks that do not pull answer reached = true.
+  virtual core::net::Awaitable<PullReport> pull() = 0;
+  /// Ends what is running; every waiting call returns soon.
+  virtual void close() = 0;
+};
+
+}  // namespace gateway::sync

@@ -1,0 +1,311 @@
+#include "sync/worklist.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "core/civil_time.h"
+#include "core/ids.h"
+#include "core/text.h"
+#include "sync/fhir/person_name.h"
+#include "sync/replica.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+using crypto::Connection;
+
+constexpr std::string_view kDicomTerminology = "http://dicom.nema.org/resources/ontology/DCM";
+constexpr std::string_view kSnomed = "http://snomed.info/sct";
+constexpr std::string_view kImagingCategory = "363679005";
+constexpr std::size_t kShLength = 16;
+constexpr std::size_t kLoLength = 64;
+constexpr int kStepsMax = 1'000;
+
+/// Cut at a character, not inside one: SH and LO count characters (PS3.5 6.2).
+std::string characters(std::string_view text, std::size_t count) {
+  std::string out;
+  for (const char c : text) {
+    const bool starts = (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    if (starts && count-- == 0) break;
+    out += c == '\\' ? '/' : c;
+  }
+  return std::string(core::trim(out));
+}
+
+std::optional<std::string> modality_in(const Json& concepts) {
+  for (const Json& concept_element : concepts.items()) {
+    for (const Json& coding : concept_element["coding"].items()) {
+      if (coding["system"].text() == kDicomTerminology) return std::string(coding["code"].text());
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> modality_of(const Json& order) {
+  for (const std::string_view element : {"orderDetail", "category"}) {
+    if (auto modality = modality_in(order[element])) return modality;
+  }
+  return modality_in(Json::array({order["code"]}));
+}
+
+/// Orders for images, and orders that do not say what they are for; a laboratory's order is nothing
+/// for a modality.
+bool is_imaging_order(const Json& order) {
+  if (order["category"].size() == 0 || modality_of(order)) return true;
+  for (const Json& category : order["category"].items()) {
+    for (const Json& coding : category["coding"].items()) {
+      if (coding["system"].text() == kSnomed && coding["code"].text() == kImagingCategory)
+        return true;
+    }
+  }
+  return false;
+}
+
+bool is_open(const Json& order) {
+  const std::string_view intent = order["intent"].text();
+  const bool actionable = intent == "order" || intent == "original-order" ||
+                          intent == "reflex-order" || intent == "filler-order" ||
+                          intent == "instance-order";
+  return order["status"].text() == "active" && actionable && !order["doNotPerform"].boolean() &&
+         is_imaging_order(order);
+}
+
+std::string accession_given(const Json& order) {
+  for (const Json& identifier : order["identifier"].items()) {
+    for (const Json& coding : identifier["type"]["coding"].items()) {
+      if (coding["code"].text() == "ACSN") return std::string(identifier["value"].text());
+    }
+  }
+  return {};
+}
+
+/// The placer's or any other number of the order, for a person to find it again.
+std::string order_number(const Json& order) {
+  for (const Json& identifier : order["identifier"].items()) {
+    const Json& coding = identifier["type"]["coding"][0];
+    if (coding["code"].text() == "PLAC") return std::string(identifier["value"].text());
+  }
+  if (const auto group = order["requisition"]["value"].text(); !group.empty())
+    return std::string(group);
+  return std::string(order["identifier"][0]["value"].text());
+}
+
+std::string start_of(const Json& order) {
+  for (const Json* when : {&order["occurrenceDateTime"], &order["occurrencePeriod"]["start"],
+                           &order["occurrenceTiming"]["event"][0], &order["authoredOn"]}) {
+    if (!when->text().empty()) return std::string(when->text());
+  }
+  return {};
+}
+
+std::string priority_of(const Json& order) {
+  const std::string_view priority = order["priority"].text();
+  if (priority == "stat") return "STAT";
+  return priority == "urgent" || priority == "asap" ? "HIGH" : "ROUTINE";
+}
+
+void describe_procedure(const Json& order, WorklistStep& step) {
+  const Json& code = order["code"];
+  const Json& coding = code["coding"][0];
+  step.procedure_code = characters(coding["code"].text(), kShLength);
+  step.procedure_meaning = characters(coding["display"].text(), kLoLength);
+  const std::string_view system = coding["system"].text();
+  if (system == kSnomed)
+    step.procedure_scheme = "SCT";
+  else if (system == "http://loinc.org")
+    step.procedure_scheme = "LN";
+  else if (system == kDicomTerminology)
+    step.procedure_scheme = "DCM";
+  else if (!step.procedure_code.empty())
+    step.procedure_scheme = "99LOCAL";
+  const auto text = code["text"].text();
+  step.procedure_description = characters(text.empty() ? step.procedure_meaning : text, kLoLength);
+  if (step.procedure_meaning.empty()) step.procedure_meaning = step.procedure_description;
+}
+
+/// The id a modality shows and sends back: of the clinic's own issuer where the patient has one.
+void name_patient(const Json& patient, const std::string& id, std::string_view own_issuer,
+                  WorklistStep& step) {
+  const Json* chosen = nullptr;
+  int best = -1;
+  for (const Json& identifier : patient["identifier"].items()) {
+    if (identifier["use"].text() == "old" || identifier["value"].text().empty()) continue;
+    int rank = 0;
+    if (identifier["type"]["coding"][0]["code"].text() == "MR") rank = 1;
+    if (!own_issuer.empty() && identifier["system"].text() == own_issuer) rank = 2;
+    if (rank > best) {
+      best = rank;
+      chosen = &identifier;
+    }
+  }
+  step.patient_id = chosen ? std::string((*chosen)["value"].text()) : id;
+  step.patient_id_issuer =
+      chosen ? characters((*chosen)["system"].text(), kLoLength) : std::string();
+  step.patient_name = fhir::pn_from_human_names(patient["name"]);
+  step.birth_date = core::to_dicom_date(patient["birthDate"].text());
+  step.sex = fhir::sex_from_gender(patient["gender"].text());
+}
+
+// The fields only the answer needs, in one place so that writing and reading cannot drift apart.
+struct BodyField {
+  const char* name;
+  std::string WorklistStep::*field;
+};
+constexpr std::array kBodyFields = {
+    BodyField{"requestedProcedureId", &WorklistStep::requested_procedure_id},
+    BodyField{"procedureCode", &WorklistStep::procedure_code},
+    BodyField{"procedureScheme", &WorklistStep::procedure_scheme},
+    BodyField{"procedureMeaning", &WorklistStep::procedure_meaning},
+    BodyField{"procedureDescription", &WorklistStep::procedure_description},
+    BodyField{"priority", &WorklistStep::priority},
+    BodyField{"stationName", &WorklistStep::station_name},
+    BodyField{"location", &WorklistStep::location},
+    BodyField{"performingPhysician", &WorklistStep::performing_physician},
+    BodyField{"referringPhysician", &WorklistStep::referring_physician},
+    BodyField{"requestingPhysician", &WorklistStep::requesting_physician},
+    BodyField{"patientName", &WorklistStep::patient_name},
+    BodyField{"patientIdIssuer", &WorklistStep::patient_id_issuer},
+    BodyField{"birthDate", &WorklistStep::birth_date},
+    BodyField{"sex", &WorklistStep::sex},
+    BodyField{"comments", &WorklistStep::comments},
+};
+
+/// Keeps what was given before; else gives UIDs and numbers once and for all.
+core::Status fix_identifiers(Connection& connection, const Json& order,
+                             const WorklistOptions& options, WorklistStep& step) {
+  {
+    GW_TRY(auto rows, connection.query("SELECT step_id, study_uid, accession_number FROM "
+                                       "worklist_step WHERE service_request = ?",
+                                       step.service_request_id));
+    GW_TRY(const bool found, rows.next());
+    if (found) {
+      step.step_id = rows.text(0);
+      step.study_instance_uid = rows.text(1);
+      step.accession_number = rows.text(2);
+      return {};
+    }
+  }
+  GW_CHECK(
+      connection.run("INSERT INTO counter (name, value) VALUES ('worklist_step', 1)"
+                     " ON CONFLICT (name) DO UPDATE SET value = value + 1"));
+  GW_TRY(const auto number,
+         connection.integer("SELECT value FROM counter WHERE name = 'worklist_step'"));
+  step.step_id = core::cat("S", number.value_or(0));
+  step.study_instance_uid = core::uid_from_uuid(core::new_uuid());
+  const std::string given = accession_given(order);
+  // A number that does not fit SH would come back cut: such an order gets one of ours.
+  const bool fits =
+      !given.empty() && given.size() <= kShLength && given.find('\\') == std::string::npos;
+  step.accession_number =
+      fits ? given : characters(core::cat(options.accession_prefix, number.value_or(0)), kShLength);
+  return {};
+}
+
+core::Status store_step(Connection& connection, const WorklistStep& step,
+                        const std::string& patient) {
+  Json body = Json::object();
+  for (const BodyField& entry : kBodyFields) {
+    if (const std::string& value = step.*entry.field; !value.empty())
+      body.append_member(entry.name, value);
+  }
+  return connection.run(
+      "INSERT INTO worklist_step (service_request, step_id, study_uid, accession_number, open, "
+      "patient, patient_id,"
+      " start_date, start_time, modality, station_ae_title, body) VALUES (?, ?, ?, ?, 1, ?, ?, ?, "
+      "?, ?, ?, ?)"
+      " ON CONFLICT (service_request) DO UPDATE SET open = 1, patient = excluded.patient,"
+      " patient_id = excluded.patient_id, start_date = excluded.start_date, start_time = "
+      "excluded.start_time,"
+      " modality = excluded.modality, station_ae_title = excluded.station_ae_title, body = "
+      "excluded.body",
+      step.service_request_id, step.step_id, step.study_instance_uid, step.accession_number,
+      patient, step.patient_id, step.start_date, step.start_time, step.modality,
+      step.station_ae_title, body.dump());
+}
+
+}  // namespace
+
+core::Status refresh_worklist(Connection& connection, const std::string& service_request_id,
+                              const WorklistOptions& options) {
+  GW_TRY(const auto order, read_resource(connection, {"ServiceRequest", service_request_id}));
+  const auto subject =
+      order ? parse_reference(order->body["subject"]["reference"].text()) : std::nullopt;
+  std::optional<StoredResource> patient;
+  if (subject && subject->type == "Patient") {
+    GW_TRY(patient, read_resource(connection, *subject));
+  }
+  if (!order || !patient || !is_open(order->body)) {
+    return connection.run("UPDATE worklist_step SET open = 0 WHERE service_request = ?",
+                          service_request_id);
+  }
+  const Json& request = order->body;
+  WorklistStep step;
+  step.service_request_id = service_request_id;
+  GW_CHECK(fix_identifiers(connection, request, options, step));
+  step.requested_procedure_id = characters(order_number(request), kShLength);
+  if (step.requested_procedure_id.empty()) step.requested_procedure_id = step.step_id;
+  describe_procedure(request, step);
+  step.priority = priority_of(request);
+  step.modality = modality_of(request).value_or(
+      options.default_modality.empty() ? "OT" : options.default_modality);
+  step.station_ae_title = options.default_station_ae;
+  step.location = characters(request["locationReference"][0]["display"].text(), kShLength);
+  const auto start = core::to_dicom_time(start_of(request), options.time_zone);
+  step.start_date = start.date;
+  step.start_time = start.time;
+  step.performing_physician = fhir::pn_from_display(request["performer"][0]["display"].text());
+  step.requesting_physician = fhir::pn_from_display(request["requester"]["display"].text());
+  step.referring_physician = step.requesting_physician;
+  step.comments = characters(request["note"][0]["text"].text(), kLoLength);
+  name_patient(patient->body, subject->id, options.patient_id_issuer, step);
+  return store_step(connection, step, subject->id);
+}
+
+core::Status refresh_worklist_of_patient(Connection& connection, const std::string& patient_id,
+                                         const WorklistOptions& options) {
+  std::vector<std::string> orders;
+  {
+    GW_TRY(auto rows,
+           connection.query("SELECT service_request FROM worklist_step WHERE patient = ?",
+                            patient_id));
+    while (true) {
+      GW_TRY(const bool more, rows.next());
+      if (!more) break;
+      orders.emplace_back(rows.text(0));
+    }
+  }
+  for (const std::string& order : orders) GW_CHECK(refresh_worklist(connection, order, options));
+  return {};
+}
+
+core::Result<std::vector<WorklistStep>> find_worklist(Connection& connection,
+                                                      const WorklistSelection& selection) {
+  const std::string to = selection.date_to.empty() ? "99999999" : selection.date_to;
+  GW_TRY(auto rows, connection.query(
+                        "SELECT service_request, step_id, study_uid, accession_number, patient_id, "
+                        "start_date, start_time,"
+                        " modality, station_ae_title, body FROM worklist_step WHERE open = 1"
+                        " AND start_date >= ?1 AND start_date <= ?2 AND (?3 = '' OR modality = ?3)"
+                        " AND (?4 = '' OR station_ae_title = ?4 OR station_ae_title = '')"
+                        " AND (?5 = '' OR patient_id = ?5) AND (?6 = '' OR accession_number = ?6)"
+                        " ORDER BY start_date, start_time LIMIT ?7",
+                        selection.date_from, to, selection.modality, selection.station_ae_title,
+                        selection.patient_id, selection.accession_number, kStepsMax));
+  std::vector<WorklistStep> steps;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return steps;
+    WorklistStep step;
+    std::array columns = {&step.service_request_id, &step.step_id,    &step.study_instance_uid,
+                          &step.accession_number,   &step.patient_id, &step.start_date,
+                          &step.start_time,         &step.modality,   &step.station_ae_title};
+    for (std::size_t i = 0; i < columns.size(); ++i) *columns[i] = rows.text(static_cast<int>(i));
+    GW_TRY(const Json body, Json::parse(rows.text(static_cast<int>(columns.size()))));
+    for (const BodyField& entry : kBodyFields) step.*entry.field = body[entry.name].text();
+    steps.push_back(std::move(step));
+  }
+}
+
+}  // namespace gateway::sync

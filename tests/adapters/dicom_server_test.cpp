@@ -1,0 +1,474 @@
+// The DICOM server on loopback, with real database and sealed objects, against DCMTK's requester
+// side, its command line tools and raw sockets.
+#include "adapters/dicom/dicom_server.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "core/clock.h"
+#include "core/files.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "crypto/digest.h"
+#include "sync/replica.h"
+#include "tests/adapters/data_sets.h"
+#include "tests/adapters/scu.h"
+
+namespace gateway::adapters::dicom {
+namespace {
+
+using core::Json;
+
+// Standing still it makes the keyring choose the least passphrase cost.
+class StillClock final : public core::Clock {
+ public:
+  core::Monotonic monotonic() const override { return {}; }
+  core::Wall wall() const override {
+    return std::chrono::sys_days(std::chrono::year(2026) / 3 / 1);
+  }
+};
+
+bool eventually(const std::function<bool()>& condition) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+class DicomServerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "gateway-dicom-XXXXXX").string();
+    ASSERT_TRUE(::mkdtemp(pattern.data()));
+    folder_ = pattern;
+    options_.bind = "127.0.0.1";
+    options_.port = 0;
+    options_.ae_title = "GW";
+  }
+  void TearDown() override {
+    if (server_) server_->stop();
+    server_.reset();
+    door_.close();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void unlock(std::uint64_t reserve_bytes = 0) {
+    static const StillClock still;
+    auto& files = core::system_files();
+    const crypto::Passphrase passphrase{
+        crypto::Secret::copy_of(std::string_view("a test's passphrase"))};
+    auto keyring = crypto::Keyring::create(files, folder_ + "/keyring", passphrase, still);
+    ASSERT_TRUE(keyring.ok()) << keyring.error().message();
+    sync::HoldingsOptions options;
+    options.state_folder = folder_;
+    options.reserve_bytes = reserve_bytes;
+    options.ingest = {"urn:oid:2.25.1", {"pacs"}, {}};
+    auto held = sync::Holdings::open(files, std::move(*keyring), core::system_clock(), options);
+    ASSERT_TRUE(held.ok()) << held.error().message();
+    door_.open(*held);
+  }
+  void serve() {
+    server_ = DicomServer::create(options_, door_, core::system_clock());
+    const auto started = server_->start();
+    ASSERT_TRUE(started.ok()) << started.error().message();
+  }
+  std::unique_ptr<Scu> connect() {
+    auto scu = Scu::connect(server_->port(), "GW");
+    EXPECT_TRUE(scu);
+    return scu;
+  }
+  std::int64_t count(const std::string& sql) {
+    auto value = door_.get()->database().read_value<std::optional<std::int64_t>>(
+        [&](crypto::Connection& connection) { return connection.integer(sql); });
+    EXPECT_TRUE(value.ok()) << value.error().message();
+    return value.ok() ? value->value_or(-1) : -1;
+  }
+  std::int64_t instances() { return count("SELECT count(*) FROM dicom_instance"); }
+  std::int64_t counted(const char* what) {
+    return server_->report()["counts"][what].integer().value_or(-1);
+  }
+  std::size_t files_in(const std::string& folder) {
+    std::size_t files = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ + "/" + folder))
+      files += entry.is_regular_file() ? 1 : 0;
+    return files;
+  }
+
+  struct Ran {
+    int status = -1;
+    std::string output;
+  };
+  // `arguments` follow host and port.
+  Ran run(const std::string& tool, const std::string& arguments) {
+    const std::string command =
+        core::cat(tool, " -aec GW 127.0.0.1 ", server_->port(), " ", arguments, " 2>&1");
+    Ran ran;
+    FILE* pipe = ::popen(command.c_str(), "r");
+    if (pipe == nullptr) return ran;
+    std::array<char, 4096> buffer;
+    while (std::fgets(buffer.data(), buffer.size(), pipe) != nullptr) ran.output += buffer.data();
+    ran.status = ::pclose(pipe);
+    return ran;
+  }
+
+  int connect_raw() {
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server_->port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return socket;
+  }
+  // True when the server hangs up.
+  static bool is_hung_up_on(int socket) {
+    timeval limit{20, 0};
+    ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    std::array<char, 256> buffer;
+    ssize_t got = 0;
+    while ((got = ::recv(socket, buffer.data(), buffer.size(), 0)) > 0) {
+    }
+    return got == 0 || errno == ECONNRESET;
+  }
+
+  std::string folder_;
+  DicomOptions options_;
+  sync::HoldingsDoor door_;
+  std::unique_ptr<DicomServer> server_;
+};
+
+TEST_F(DicomServerTest, StoresWhatWasSentByteForByte) {
+  unlock();
+  serve();
+  DcmDataset data_set;
+  fill_ct(data_set, 1, 300'000);
+  auto scu = connect();
+  EXPECT_EQ(scu->store(data_set).status, 0x0000);
+  scu->release();
+  const std::string sent = encode(data_set, EXS_LittleEndianExplicit, EET_ExplicitLength);
+
+  std::string object_id;
+  std::int64_t offset = 0;
+  std::string digest;
+  ASSERT_TRUE(
+      door_.get()
+          ->database()
+          .read([&](crypto::Connection& connection) -> core::Status {
+            GW_TRY(auto rows,
+                   connection.query(
+                       "SELECT object_id, data_set_offset, data_set_digest FROM dicom_instance"));
+            GW_TRY(const bool found, rows.next());
+            EXPECT_TRUE(found);
+            object_id = rows.text(0);
+            offset = rows.integer(1);
+            digest = std::string(reinterpret_cast<const char*>(rows.blob(2).data()),
+                                 rows.blob(2).size());
+            return {};
+          })
+          .ok());
+  auto reader = door_.get()->objects().open_object(object_id);
+  ASSERT_TRUE(reader.ok()) << reader.error().message();
+  std::string held((*reader)->size(), '\0');
+  const auto read = (*reader)->read(0, std::as_writable_bytes(std::span(held)));
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(held.substr(128, 4), "DICM");
+  const std::string data_set_held = held.substr(static_cast<std::size_t>(offset));
+  EXPECT_EQ(data_set_held.size(), sent.size());
+  EXPECT_TRUE(data_set_held == sent);
+  const crypto::Digest expected = crypto::sha256(octets(sent));
+  EXPECT_EQ(digest, std::string(reinterpret_cast<const char*>(expected.data()), expected.size()));
+}
+
+TEST_F(DicomServerTest, ServesTheToolsOfDcmtk) {
+  unlock();
+  serve();
+  EXPECT_EQ(run("echoscu", "").status, 0);
+  for (int i = 1; i <= 3; ++i) {
+    DcmFileFormat file;
+    fill_ct(*file.getDataset(), i);
+    ASSERT_TRUE(file.saveFile((folder_ + "/" + std::to_string(i) + ".dcm").c_str(),
+                              EXS_LittleEndianExplicit)
+                    .good());
+  }
+  const Ran stored =
+      run("storescu", core::cat(folder_, "/1.dcm ", folder_, "/2.dcm ", folder_, "/3.dcm"));
+  EXPECT_EQ(stored.status, 0) << stored.output;
+  EXPECT_EQ(instances(), 3);
+  const Ran found = run("findscu", "-W -k 0010,0010=");
+  EXPECT_EQ(found.status, 0) << found.output;
+}
+
+TEST_F(DicomServerTest, ResendIsSuccessAndOtherBytesAreKeptBeside) {
+  unlock();
+  serve();
+  DcmDataset data_set;
+  fill_ct(data_set, 1);
+  auto scu = connect();
+  EXPECT_EQ(scu->store(data_set).status, 0x0000);
+  EXPECT_EQ(scu->store(data_set).status, 0x0000);
+  EXPECT_EQ(instances(), 1);
+  put(data_set, DCM_InstanceNumber, "99");
+  EXPECT_EQ(scu->store(data_set).status, 0x0000);
+  EXPECT_EQ(instances(), 2);
+  EXPECT_EQ(counted("stored"), 1);
+  EXPECT_EQ(counted("repeated"), 1);
+  EXPECT_EQ(counted("other_copies"), 1);
+}
+
+TEST_F(DicomServerTest, LockedItEchoesAndSaysOutOfResources) {
+  serve();
+  DcmDataset data_set;
+  fill_ct(data_set, 1, 200'000);
+  auto scu = connect();
+  EXPECT_EQ(scu->echo(), 0x0000);
+  const auto stored = scu->store(data_set);
+  EXPECT_EQ(stored.status, 0xa700);
+  EXPECT_NE(stored.comment.find("locked"), std::string::npos);
+  DcmDataset keys;
+  put(keys, DCM_PatientName, "");
+  EXPECT_EQ(scu->find(keys).status, 0xa700);
+  EXPECT_EQ(scu->echo(), 0x0000);
+
+  unlock();
+  EXPECT_EQ(scu->store(data_set).status, 0x0000);
+}
+
+TEST_F(DicomServerTest, NoDiskSpaceIsOutOfResourcesAndTheAssociationLives) {
+  unlock(std::uint64_t{1} << 60);
+  serve();
+  DcmDataset data_set;
+  fill_ct(data_set, 1, 200'000);
+  auto scu = connect();
+  EXPECT_EQ(scu->store(data_set).status, 0xa700);
+  EXPECT_EQ(scu->echo(), 0x0000);
+  EXPECT_EQ(instances(), 0);
+}
+
+TEST_F(DicomServerTest, RefusesADataSetThatIsNotWhatItsCommandSays) {
+  unlock();
+  serve();
+  DcmDataset data_set;
+  fill_ct(data_set, 1);
+  auto scu = connect();
+  const auto mismatch = scu->store(data_set, "1.2.826.0.1.3680043.10.9");
+  EXPECT_EQ(mismatch.status, 0xa900);
+  EXPECT_EQ(mismatch.comment, "SOP Instance UID of data set and command differ");
+  delete data_set.remove(DCM_StudyInstanceUID);
+  EXPECT_EQ(scu->store(data_set).status, 0xc000);
+  EXPECT_EQ(instances(), 0);
+  EXPECT_EQ(files_in("objects"), 0u);
+}
+
+TEST_F(DicomServerTest, CalledByAnotherNameItRejects) {
+  serve();
+  T_ASC_RejectParametersReason reason{};
+  EXPECT_FALSE(Scu::connect(server_->port(), "OTHER", &reason));
+  EXPECT_EQ(reason, ASC_REASON_SU_CALLEDAETITLENOTRECOGNIZED);
+  EXPECT_TRUE(Scu::connect(server_->port(), " GW "));
+}
+
+TEST_F(DicomServerTest, BeyondItsLimitItRejectsForNow) {
+  options_.associations_max = 2;
+  serve();
+  auto first = connect();
+  auto second = connect();
+  T_ASC_RejectParametersReason reason{};
+  EXPECT_FALSE(Scu::connect(server_->port(), "GW", &reason));
+  EXPECT_EQ(reason, ASC_REASON_SP_PRES_LOCALLIMITEXCEEDED);
+  first->release();
+  EXPECT_TRUE(eventually([&] { return Scu::connect(server_->port(), "GW") != nullptr; }));
+  EXPECT_EQ(second->echo(), 0x0000);
+}
+
+TEST_F(DicomServerTest, ServesAssociationsSideBySide) {
+  unlock();
+  serve();
+  std::vector<std::thread> senders;
+  for (int sender = 0; sender < 2; ++sender) {
+    senders.emplace_back([this, sender] {
+      auto scu = Scu::connect(server_->port(), "GW");
+      ASSERT_TRUE(scu);
+      for (int i = 0; i < 20; ++i) {
+        DcmDataset data_set;
+        fill_ct(data_set, 100 * sender + i, 50'000);
+        EXPECT_EQ(scu->store(data_set).status, 0x0000);
+      }
+      scu->release();
+    });
+  }
+  for (auto& sender : senders) sender.join();
+  EXPECT_EQ(instances(), 40);
+}
+
+TEST_F(DicomServerTest, TheSameInstanceFromTwoAssociationsIsHeldOnce) {
+  unlock();
+  serve();
+  std::vector<std::thread> senders;
+  for (int sender = 0; sender < 4; ++sender) {
+    senders.emplace_back([this] {
+      auto scu = Scu::connect(server_->port(), "GW");
+      ASSERT_TRUE(scu);
+      for (int i = 0; i < 10; ++i) {
+        DcmDataset data_set;
+        fill_ct(data_set, i, 20'000);
+        EXPECT_EQ(scu->store(data_set).status, 0x0000);
+      }
+    });
+  }
+  for (auto& sender : senders) sender.join();
+  EXPECT_EQ(instances(), 10);
+}
+
+TEST_F(DicomServerTest, APeerThatLeavesInTheMiddleLeavesNothing) {
+  unlock();
+  serve();
+  DcmDataset data_set;
+  fill_ct(data_set, 1, 4'000);
+  connect()->break_off_store(data_set);
+  EXPECT_TRUE(eventually([&] { return counted("associations_open") == 0; }));
+  EXPECT_EQ(instances(), 0);
+  EXPECT_EQ(files_in("objects"), 0u);
+}
+
+TEST_F(DicomServerTest, GarbageIsHungUpOnAndOthersAreServed) {
+  serve();
+  for (const std::string& garbage :
+       {std::string("GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"), std::string(100'000, '\xff'),
+        std::string(64, '\0'), std::string("\x01\x00\xff\xff\xff\xff", 6) + std::string(100, 'x'),
+        std::string("\x01\x00\x00\x00\x00\x50", 6) + std::string(80, 'x'),
+        std::string("\x04\x00\x00\x00\x00\x04\x00\x00\x00\x00", 10)}) {
+    const int socket = connect_raw();
+    (void)::send(socket, garbage.data(), garbage.size(), MSG_NOSIGNAL);
+    EXPECT_TRUE(is_hung_up_on(socket));
+    ::close(socket);
+  }
+  EXPECT_EQ(connect()->echo(), 0x0000);
+}
+
+TEST_F(DicomServerTest, StallingPeersAreDropped) {
+  options_.stall_timeout = core::Milliseconds(200);
+  options_.idle_timeout = core::Milliseconds(300);
+  serve();
+  const int silent = connect_raw();
+  EXPECT_TRUE(is_hung_up_on(silent));
+  ::close(silent);
+  const int halting = connect_raw();
+  (void)::send(halting, "\x01\x00\x00\x00\x01\x00half", 10, MSG_NOSIGNAL);
+  EXPECT_TRUE(is_hung_up_on(halting));
+  ::close(halting);
+  auto idle = connect();
+  EXPECT_TRUE(eventually([&] { return counted("associations_open") == 0; }));
+}
+
+TEST_F(DicomServerTest, StopEndsAssociationsThatAreOpen) {
+  unlock();
+  serve();
+  auto idle = connect();
+  EXPECT_EQ(idle->echo(), 0x0000);
+  server_->stop();
+  EXPECT_NE(idle->echo(), 0x0000);
+  EXPECT_EQ(server_->report()["state"].text(), "stopped");
+  ASSERT_TRUE(server_->start().ok());
+  EXPECT_EQ(connect()->echo(), 0x0000);
+}
+
+TEST_F(DicomServerTest, APortInUseIsOneClearSentenceAndCanBeRetried) {
+  serve();
+  DicomOptions same = options_;
+  same.port = server_->port();
+  auto second = DicomServer::create(same, door_, core::system_clock());
+  const auto started = second->start();
+  ASSERT_FALSE(started.ok());
+  EXPECT_EQ(started.error().message(),
+            core::cat("dicom.port ", same.port,
+                      " on 127.0.0.1 is in use by another program; stop it or set another port"));
+  EXPECT_EQ(second->report()["state"].text(), "failed");
+  server_->stop();
+  EXPECT_TRUE(second->start().ok());
+  EXPECT_EQ(second->report()["state"].text(), "running");
+  EXPECT_TRUE(second->turns().has_value());
+}
+
+class WorklistServerTest : public DicomServerTest {
+ protected:
+  void order(int number, const std::string& family) {
+    const std::string text_number = std::to_string(number);
+    const Json patient = Json::object(
+        {{"resourceType", "Patient"},
+         {"id", "p" + text_number},
+         {"identifier", Json::array({Json::object(
+                            {{"system", "urn:oid:2.25.1"}, {"value", "P" + text_number}})})},
+         {"name",
+          Json::array({Json::object({{"family", family}, {"given", Json::array({"Ana"})}})})}});
+    const Json request =
+        Json::object({{"resourceType", "ServiceRequest"},
+                      {"id", "r" + text_number},
+                      {"status", "active"},
+                      {"intent", "order"},
+                      {"code", Json::object({{"text", "Chest X-ray"}})},
+                      {"subject", Json::object({{"reference", "Patient/p" + text_number}})},
+                      {"occurrenceDateTime", "2026-03-05T09:30:00Z"}});
+    const auto written = door_.get()->database().write([&](crypto::Connection& connection)
+                                                           -> core::Status {
+      const std::string now = "2026-03-01T08:00:00.000Z";
+      GW_CHECK(sync::put_resource(connection, {"Patient", "p" + text_number}, patient, "his", now));
+      GW_CHECK(sync::put_resource(connection, {"ServiceRequest", "r" + text_number}, request, "his",
+                                  now));
+      return sync::refresh_worklist(connection, "r" + text_number, {});
+    });
+    ASSERT_TRUE(written.ok()) << written.error().message();
+  }
+};
+
+TEST_F(WorklistServerTest, AnswersMatchesWithTheKeysAskedFor) {
+  unlock();
+  order(1, "García");
+  order(2, "Smith");
+  serve();
+  DcmDataset keys;
+  put(keys, DCM_PatientName, "GARCIA*");
+  put(keys, DCM_StudyInstanceUID, "");
+  auto scu = connect();
+  const auto found = scu->find(keys);
+  EXPECT_EQ(found.status, 0x0000);
+  ASSERT_EQ(found.identifiers.size(), 1u);
+  EXPECT_EQ(found.pending[0], 0xff00);
+  OFString name;
+  OFString study;
+  EXPECT_TRUE(found.identifiers[0]->findAndGetOFString(DCM_PatientName, name).good());
+  EXPECT_STREQ(name.c_str(), "García^Ana");
+  EXPECT_TRUE(found.identifiers[0]->findAndGetOFString(DCM_StudyInstanceUID, study).good());
+  EXPECT_FALSE(study.empty());
+
+  put(keys, DCM_PatientComments, "");
+  EXPECT_EQ(scu->find(keys).pending.at(0), 0xff01);
+}
+
+TEST_F(WorklistServerTest, ACancelEndsTheAnswers) {
+  unlock();
+  for (int i = 0; i < 300; ++i) order(i, "Doe");
+  serve();
+  DcmDataset keys;
+  put(keys, DCM_PatientName, "");
+  auto scu = connect();
+  const auto found = scu->find(keys, 1);
+  EXPECT_EQ(found.status, 0xfe00);
+  EXPECT_LT(found.identifiers.size(), 300u);
+  EXPECT_EQ(scu->echo(), 0x0000);
+}
+
+}  // namespace
+}  // namespace gateway::adapters::dicom

@@ -1,0 +1,153 @@
+#include "tests/adapters/scu.h"
+
+#include <dcmtk/dcmnet/diutil.h>
+
+#include <array>
+
+#include "tests/adapters/data_sets.h"
+
+namespace gateway::adapters::dicom {
+namespace {
+
+T_DIMSE_C_StoreRQ store_request(T_ASC_Association& association, DcmDataset& data_set,
+                                const std::string& command_uid) {
+  T_DIMSE_C_StoreRQ request{};
+  OFString sop_class;
+  OFString instance;
+  EXPECT_TRUE(data_set.findAndGetOFString(DCM_SOPClassUID, sop_class).good());
+  EXPECT_TRUE(data_set.findAndGetOFString(DCM_SOPInstanceUID, instance).good());
+  request.MessageID = association.nextMsgID++;
+  OFStandard::strlcpy(request.AffectedSOPClassUID, sop_class.c_str(),
+                      sizeof request.AffectedSOPClassUID);
+  OFStandard::strlcpy(request.AffectedSOPInstanceUID,
+                      command_uid.empty() ? instance.c_str() : command_uid.c_str(),
+                      sizeof request.AffectedSOPInstanceUID);
+  request.DataSetType = DIMSE_DATASET_PRESENT;
+  request.Priority = DIMSE_PRIORITY_MEDIUM;
+  return request;
+}
+
+struct FindProgress {
+  Scu::Found* found;
+  T_ASC_Association* association;
+  T_ASC_PresentationContextID context;
+  std::size_t cancel_after;
+};
+
+void take_answer(void* data, T_DIMSE_C_FindRQ* request, int /*count*/, T_DIMSE_C_FindRSP* response,
+                 DcmDataset* identifier) {
+  auto& progress = *static_cast<FindProgress*>(data);
+  progress.found->pending.push_back(response->DimseStatus);
+  progress.found->identifiers.push_back(std::make_unique<DcmDataset>(*identifier));
+  if (progress.found->pending.size() != progress.cancel_after) return;
+  EXPECT_TRUE(
+      DIMSE_sendCancelRequest(progress.association, progress.context, request->MessageID).good());
+}
+
+}  // namespace
+
+std::unique_ptr<Scu> Scu::connect(std::uint16_t port, const std::string& called,
+                                  T_ASC_RejectParametersReason* rejected) {
+  std::unique_ptr<Scu> scu(new Scu());
+  EXPECT_TRUE(ASC_initializeNetwork(NET_REQUESTOR, 0, 20, &scu->network_).good());
+  T_ASC_Parameters* parameters = nullptr;
+  EXPECT_TRUE(ASC_createAssociationParameters(&parameters, ASC_DEFAULTMAXPDU).good());
+  ASC_setAPTitles(parameters, "TEST_SCU", called.c_str(), nullptr);
+  ASC_setPresentationAddresses(parameters, "localhost",
+                               ("127.0.0.1:" + std::to_string(port)).c_str());
+  const char* syntax = UID_LittleEndianExplicitTransferSyntax;
+  T_ASC_PresentationContextID id = 1;
+  for (const char* abstract_syntax :
+       {UID_CTImageStorage, "1.2.826.0.1.3680043.99.1", UID_VerificationSOPClass,
+        UID_FINDModalityWorklistInformationModel}) {
+    EXPECT_TRUE(ASC_addPresentationContext(parameters, id, abstract_syntax, &syntax, 1).good());
+    id = static_cast<T_ASC_PresentationContextID>(id + 2);
+  }
+  const OFCondition cond = ASC_requestAssociation(scu->network_, parameters, &scu->association_);
+  if (cond.good()) return scu;
+  if (rejected != nullptr && cond == DUL_ASSOCIATIONREJECTED) {
+    T_ASC_RejectParameters reasons{};
+    ASC_getRejectParameters(parameters, &reasons);
+    *rejected = reasons.reason;
+  }
+  return nullptr;
+}
+
+Scu::~Scu() {
+  if (association_ != nullptr) {
+    (void)ASC_dropAssociation(association_);
+    (void)ASC_destroyAssociation(&association_);
+  }
+  ASC_dropNetwork(&network_);
+}
+
+T_ASC_PresentationContextID Scu::context_for(const char* abstract_syntax) const {
+  return ASC_findAcceptedPresentationContextID(association_, abstract_syntax);
+}
+
+std::uint16_t Scu::echo() {
+  DIC_US status = 0xffff;
+  DcmDataset* detail = nullptr;
+  (void)DIMSE_echoUser(association_, association_->nextMsgID++, DIMSE_NONBLOCKING, 20, &status,
+                       &detail);
+  delete detail;
+  return status;
+}
+
+Scu::Stored Scu::store(DcmDataset& data_set, const std::string& command_uid) {
+  T_DIMSE_C_StoreRQ request = store_request(*association_, data_set, command_uid);
+  T_DIMSE_C_StoreRSP response{};
+  DcmDataset* detail = nullptr;
+  const OFCondition cond =
+      DIMSE_storeUser(association_, context_for(request.AffectedSOPClassUID), &request, nullptr,
+                      &data_set, nullptr, nullptr, DIMSE_NONBLOCKING, 20, &response, &detail);
+  Stored stored;
+  if (cond.good()) stored.status = response.DimseStatus;
+  OFString comment;
+  if (detail != nullptr && detail->findAndGetOFString(DCM_ErrorComment, comment).good())
+    stored.comment = comment.c_str();
+  delete detail;
+  return stored;
+}
+
+void Scu::break_off_store(DcmDataset& data_set) {
+  T_DIMSE_Message message{};
+  message.CommandField = DIMSE_C_STORE_RQ;
+  message.msg.CStoreRQ = store_request(*association_, data_set, "");
+  const T_ASC_PresentationContextID context = context_for(message.msg.CStoreRQ.AffectedSOPClassUID);
+  EXPECT_TRUE(DIMSE_sendMessageUsingMemoryData(association_, context, &message, nullptr, nullptr,
+                                               nullptr, nullptr)
+                  .good());
+  std::string bytes = encode(data_set, EXS_LittleEndianExplicit);
+  bytes.resize((bytes.size() / 2) & ~std::size_t{1});
+  DUL_PDV pdv{bytes.size(), context, DUL_DATASETPDV, OFFalse, bytes.data()};
+  DUL_PDVLIST list{};
+  list.count = 1;
+  list.pdv = &pdv;
+  EXPECT_TRUE(DUL_WritePDVs(&association_->DULassociation, &list).good());
+  (void)ASC_dropAssociation(association_);
+}
+
+Scu::Found Scu::find(DcmDataset& keys, std::size_t cancel_after) {
+  T_DIMSE_C_FindRQ request{};
+  request.MessageID = association_->nextMsgID++;
+  OFStandard::strlcpy(request.AffectedSOPClassUID, UID_FINDModalityWorklistInformationModel,
+                      sizeof request.AffectedSOPClassUID);
+  request.DataSetType = DIMSE_DATASET_PRESENT;
+  Found found;
+  FindProgress progress{&found, association_, context_for(UID_FINDModalityWorklistInformationModel),
+                        cancel_after};
+  T_DIMSE_C_FindRSP response{};
+  DcmDataset* detail = nullptr;
+  int count = 0;
+  const OFCondition cond =
+      DIMSE_findUser(association_, progress.context, &request, &keys, count, take_answer, &progress,
+                     DIMSE_NONBLOCKING, 20, &response, &detail);
+  delete detail;
+  if (cond.good()) found.status = response.DimseStatus;
+  return found;
+}
+
+void Scu::release() { EXPECT_TRUE(ASC_releaseAssociation(association_).good()); }
+
+}  // namespace gateway::adapters::dicom

@@ -1,0 +1,102 @@
+#include "core/config.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace gateway::core {
+namespace {
+
+std::vector<ConfigKey> keys() {
+  ConfigKey name{.path = "site.name",
+                 .meaning = "the site's name",
+                 .default_text = "",
+                 .required = true,
+                 .choices = {}};
+  ConfigKey port{.path = "dicom.port",
+                 .type = KeyType::integer,
+                 .meaning = "port",
+                 .default_text = "11112",
+                 .choices = {}};
+  port.minimum = 1;
+  port.maximum = 65535;
+  ConfigKey url{.path = "uplink.*.url",
+                .meaning = "base URL",
+                .default_text = "",
+                .required = true,
+                .choices = {}};
+  ConfigKey kind{
+      .path = "uplink.*.kind", .meaning = "kind", .default_text = "", .choices = {"fhir", "stow"}};
+  ConfigKey pull{.path = "uplink.*.pull",
+                 .type = KeyType::text_list,
+                 .meaning = "searches",
+                 .default_text = R"(["Patient"])",
+                 .choices = {}};
+  return {name, port, url, kind, pull};
+}
+
+std::string mistakes(const char* text) {
+  const auto config = Config::parse(text, "gateway.toml", keys());
+  return config.ok() ? "" : config.error().message();
+}
+
+TEST(Config, ReadsValuesAndDefaults) {
+  const auto config = Config::parse(R"(
+[site]
+name = "north"
+[uplink.his]
+url = "https://his/fhir"
+kind = "fhir"
+)",
+                                    "gateway.toml", keys());
+  ASSERT_TRUE(config.ok()) << config.error().message();
+  EXPECT_EQ(config->text("site.name"), "north");
+  EXPECT_EQ(config->integer("dicom.port"), 11112);
+  EXPECT_EQ(config->names("uplink"), std::vector<std::string>{"his"});
+  EXPECT_EQ(config->texts("uplink.his.pull"), std::vector<std::string>{"Patient"});
+  EXPECT_EQ(config->where("uplink.his.url"), "gateway.toml:5");
+}
+
+TEST(Config, EveryMistakeIsNamedWithFileLineAndKey) {
+  EXPECT_EQ(mistakes("[site]\nnmae = \"x\"\n"),
+            "gateway.toml:2: site.nmae: is not a known key; did you mean site.name?\n"
+            "gateway.toml: site.name: is missing; set it (the site's name)");
+}
+
+TEST(Config, AValueOutOfRangeOrOfAnotherTypeIsAMistake) {
+  EXPECT_EQ(mistakes("site.name = \"x\"\n[dicom]\nport = 70000\n"),
+            "gateway.toml:3: dicom.port: 70000 is outside 1 to 65535");
+  EXPECT_EQ(mistakes("site.name = \"x\"\n[dicom]\nport = \"104\"\n"),
+            "gateway.toml:3: dicom.port: must be a whole number (port)");
+  EXPECT_EQ(mistakes("site.name = \"x\"\n[uplink.a]\nurl = \"u\"\nkind = \"ftp\"\n"),
+            "gateway.toml:4: uplink.a.kind: \"ftp\" is not one of: fhir, stow");
+}
+
+TEST(Config, ARequiredKeyIsWantedWhereItsTableExists) {
+  EXPECT_EQ(mistakes("site.name = \"x\"\n[uplink.a]\nkind = \"fhir\"\n"),
+            "gateway.toml: uplink.a.url: is missing; set it (base URL)");
+  EXPECT_EQ(mistakes("site.name = \"x\"\n"), "");
+}
+
+TEST(Config, BrokenTomlNamesTheLine) {
+  EXPECT_EQ(mistakes("[site]\nname = \n").find("gateway.toml:2"), 0u);
+}
+
+TEST(Config, LaterFilesInConfDWinKeyByKey) {
+  std::string folder = (std::filesystem::temp_directory_path() / "gateway-config-XXXXXX").string();
+  ASSERT_TRUE(::mkdtemp(folder.data()));
+  std::filesystem::create_directory(folder + "/conf.d");
+  std::ofstream(folder + "/gateway.toml") << "site.name = \"default\"\ndicom.port = 1\n";
+  std::ofstream(folder + "/conf.d/10-a.toml") << "dicom.port = 2\n";
+  std::ofstream(folder + "/conf.d/20-b.toml") << "dicom.port = 3\n";
+  std::ofstream(folder + "/conf.d/ignored.bak") << "dicom.port = 4\n";
+  const auto config = Config::load(folder + "/gateway.toml", keys());
+  ASSERT_TRUE(config.ok()) << config.error().message();
+  EXPECT_EQ(config->integer("dicom.port"), 3);
+  EXPECT_EQ(config->text("site.name"), "default");
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace gateway::core

@@ -1,0 +1,226 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "core/net/mqtt_session.h"
+#include "tests/fakes/certificates.h"
+#include "tests/fakes/mosquitto_broker.h"
+#include "tests/fakes/tcp_relay.h"
+#include "tests/fakes/tls_server.h"
+#include "tests/fakes/waiting.h"
+
+namespace gateway::core::net {
+namespace {
+
+using fakes::eventually;
+using fakes::MosquittoWitness;
+using ::testing::HasSubstr;
+using namespace std::chrono_literals;
+
+constexpr char topic[] = "clinic/box-1/status";
+
+class MqttSessionTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fakes::MosquittoBroker::installed()) GTEST_SKIP() << "mosquitto is not installed";
+  }
+  fakes::CertificateFiles good_certificate() const {
+    return ca.issue({.name = "broker", .dns_names = {"localhost"}, .addresses = {"127.0.0.1"}});
+  }
+  void connect_to(std::uint16_t port) {
+    options.port = port;
+    auto started = MqttSession::start(options, system_clock());
+    ASSERT_TRUE(started.ok()) << started.error().message();
+    session = std::move(*started);
+  }
+  bool connected(std::uint64_t times = 1) const {
+    return eventually(
+        [&] { return session->state().connected && session->state().connects >= times; });
+  }
+  bool fails_with(const std::string& text) const {
+    return eventually([&] { return session->state().last_error.find(text) != std::string::npos; });
+  }
+  static MqttOptions quick_options(const std::string& ca_file) {
+    MqttOptions options;
+    options.host = "127.0.0.1";
+    options.client_id = "box-1";
+    options.ca_file = ca_file;
+    options.will_topic = topic;
+    options.will_payload = "gone";
+    options.backoff_min = 20ms;
+    options.backoff_max = 100ms;
+    return options;
+  }
+
+  fakes::TestFolder folder;
+  fakes::TestCa ca{folder, "broker-ca"};
+  fakes::MosquittoBroker broker{folder};
+  MqttOptions options = quick_options(ca.file());
+  std::unique_ptr<MqttSession> session;
+};
+
+TEST_F(MqttSessionTest, PublishesRetainedStatusWithTheLatestValue) {
+  broker.start(ca, good_certificate());
+  connect_to(broker.port());
+  session->set_retained(topic, "starting");
+  session->set_retained(topic, "online");
+  ASSERT_TRUE(connected());
+  EXPECT_EQ(session->state().last_error, "");
+  MosquittoWitness live(broker, ca, topic, 10);
+  std::optional<std::string> seen = live.next();
+  while (seen && *seen != "0 online" && *seen != "1 online") seen = live.next();
+  ASSERT_TRUE(seen);
+  // Somebody who comes later sees it as well.
+  MosquittoWitness late(broker, ca, topic, 1);
+  EXPECT_EQ(late.next(), "1 online");
+}
+
+TEST_F(MqttSessionTest, ACutConnectionIsMetByTheWillAndThenByTheStatusAgain) {
+  broker.start(ca, good_certificate());
+  fakes::TcpRelay relay(broker.port());
+  connect_to(relay.port());
+  session->set_retained(topic, "online");
+  ASSERT_TRUE(connected());
+  MosquittoWitness witness(broker, ca, topic, 4);
+  std::optional<std::string> seen = witness.next();
+  while (seen && !seen->ends_with("online")) seen = witness.next();
+  ASSERT_TRUE(seen);
+
+  relay.cut();
+  EXPECT_EQ(witness.next(), "0 gone");
+  EXPECT_EQ(witness.next(), "0 online");
+  EXPECT_TRUE(connected(2));
+}
+
+TEST_F(MqttSessionTest, AnEndInOrderPublishesTheLastValueAndNoWill) {
+  broker.start(ca, good_certificate());
+  connect_to(broker.port());
+  session->set_retained(topic, "online");
+  ASSERT_TRUE(connected());
+  for (int i = 0; i < 100; ++i) session->set_retained("clinic/box-1/n/" + std::to_string(i), "x");
+  session->set_retained(topic, "stopped");
+  session.reset();
+  MosquittoWitness witness(broker, ca, topic, 1);
+  EXPECT_EQ(witness.next(), "1 stopped");
+  MosquittoWitness last(broker, ca, "clinic/box-1/n/99", 1);
+  EXPECT_EQ(last.next(), "1 x");
+}
+
+TEST_F(MqttSessionTest, SurvivesAnExpiredBrokerCertificate) {
+  broker.start(ca, good_certificate());
+  connect_to(broker.port());
+  session->set_retained(topic, "online");
+  ASSERT_TRUE(connected());
+
+  broker.stop();
+  broker.start(
+      ca,
+      ca.issue({.name = "old", .addresses = {"127.0.0.1"}, .days_from = -20, .days_until = -10}));
+  ASSERT_TRUE(fails_with("expired on"));
+  EXPECT_FALSE(session->state().connected);
+  const auto turns = session->state().loop_turns;
+  EXPECT_TRUE(eventually([&] { return session->state().loop_turns > turns + 5; }));
+
+  broker.stop();
+  broker.start(ca, good_certificate());
+  EXPECT_TRUE(connected(2));
+  MosquittoWitness witness(broker, ca, topic, 1);
+  EXPECT_THAT(witness.next().value_or(""), HasSubstr("online"));
+}
+
+TEST_F(MqttSessionTest, SaysWhichCheckABrokerFails) {
+  broker.start(ca, good_certificate());
+  const fakes::TestCa other(folder, "other-ca");
+  options.ca_file = other.file();
+  connect_to(broker.port());
+  EXPECT_TRUE(fails_with("is not trusted by " + other.file()));
+  broker.stop();
+  broker.start(other, other.issue({.name = "else", .dns_names = {"else.example"}}));
+  EXPECT_TRUE(fails_with("is not for 127.0.0.1"));
+}
+
+TEST_F(MqttSessionTest, TakesUpARenewedCertificateOfItsOwn) {
+  const auto needs_certificate = "require_certificate true\nuse_identity_as_username true\n";
+  broker.start(ca, good_certificate(), needs_certificate);
+  const fakes::TestCa other(folder, "other-ca");
+  const auto mine = other.issue({.name = "box"});
+  options.certificate_file = mine.certificate;
+  options.key_file = mine.key;
+  connect_to(broker.port());
+  ASSERT_TRUE(eventually([&] { return !session->state().last_error.empty(); }));
+  EXPECT_FALSE(session->state().connected);
+  EXPECT_EQ(ca.issue({.name = "box"}).certificate, mine.certificate);  // written over the old one
+  EXPECT_TRUE(connected());
+}
+
+TEST_F(MqttSessionTest, SaysThatTheBrokerRefusesTheUser) {
+  broker.start(ca, good_certificate(), "allow_anonymous false\n");
+  connect_to(broker.port());
+  EXPECT_TRUE(fails_with("the broker refused the session"));
+}
+
+TEST_F(MqttSessionTest, ATopicThatIsNotAllowedDoesNotHoldUpTheOthers) {
+  const std::string rules = folder.path("acl");
+  std::FILE* const file = std::fopen(rules.c_str(), "w");
+  std::fputs("topic readwrite clinic/box-1/#\ntopic deny clinic/box-1/secret\n", file);
+  std::fclose(file);
+  broker.start(ca, good_certificate(), "allow_anonymous true\nacl_file " + rules + "\n");
+  connect_to(broker.port());
+  session->set_retained("clinic/box-1/secret", "x");
+  session->set_retained(topic, "online");
+  ASSERT_TRUE(connected());
+  MosquittoWitness witness(broker, ca, topic, 1);
+  EXPECT_THAT(witness.next().value_or(""), HasSubstr("online"));
+  EXPECT_EQ(session->state().connects, 1);
+}
+
+TEST_F(MqttSessionTest, WaitsQuietlyWhereNobodyListens) {
+  connect_to(broker.port());
+  session->set_retained(topic, "online");
+  EXPECT_TRUE(fails_with("refused"));
+  broker.start(ca, good_certificate());
+  EXPECT_TRUE(connected());
+}
+
+TEST_F(MqttSessionTest, EndsAtOnceWhileAHandshakeHangs) {
+  std::uint16_t port = 0;
+  const int listener = fakes::listen_on_loopback(port);
+  connect_to(port);
+  ASSERT_TRUE(eventually([&] { return session->state().loop_turns >= 1; }));
+  const auto begun = std::chrono::steady_clock::now();
+  session.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 5s);
+  ::close(listener);
+}
+
+TEST_F(MqttSessionTest, TurnsWithoutHurryWhileNothingHappens) {
+  broker.start(ca, good_certificate());
+  connect_to(broker.port());
+  ASSERT_TRUE(connected());
+  const auto before = session->state().loop_turns;
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_TRUE(eventually([&] { return session->state().loop_turns >= before + 3; }));
+  EXPECT_GT(std::chrono::steady_clock::now() - begun, 500ms);
+}
+
+TEST_F(MqttSessionTest, RefusesAConfigurationThatCannotWork) {
+  const auto code = [](const MqttOptions& tried) {
+    const auto started = MqttSession::start(tried, system_clock());
+    return started.ok() ? Code::internal : started.error().code();
+  };
+  MqttOptions tried = options;
+  tried.ca_file = folder.path("missing.pem");
+  EXPECT_EQ(code(tried), Code::invalid);
+  tried = options;
+  tried.host = "broker.example";
+  tried.plain = true;
+  EXPECT_EQ(code(tried), Code::invalid);
+  tried = options;
+  tried.host.clear();
+  EXPECT_EQ(code(tried), Code::invalid);
+}
+
+}  // namespace
+}  // namespace gateway::core::net

@@ -1,0 +1,139 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "daemon/settings.h"
+#include "temp_folder.h"
+
+namespace gateway::daemon {
+namespace {
+
+using testing::HasSubstr;
+
+core::Result<core::Config> parse(const std::string& text) {
+  return core::Config::parse(text, "gateway.toml", all_config_keys());
+}
+
+/// The lines of all mistakes in `text`, joined; parsing itself must succeed.
+std::string mistakes_in(const std::string& text) {
+  const auto config = parse(text);
+  if (!config.ok()) return "unparsable: " + config.error().message();
+  std::string lines;
+  for (const Mistake& mistake : check_config(*config, all_config_keys())) {
+    lines += mistake.line() + (mistake.fatal ? " [fatal]\n" : " [later]\n");
+  }
+  return lines;
+}
+
+TEST(ConfigCheck, TakesTheSmallestConfiguration) {
+  EXPECT_EQ(mistakes_in("[site]\nname = \"clinic-1\"\n"), "");
+}
+
+TEST(ConfigCheck, AnUnknownKeyNamesFileLineAndKey) {
+  const auto config = parse("[site]\nname = \"a\"\ntimezon = \"UTC\"\n");
+  ASSERT_FALSE(config.ok());
+  EXPECT_THAT(config.error().message(), HasSubstr("gateway.toml:3: site.timezon"));
+  EXPECT_THAT(config.error().message(), HasSubstr("site.timezone"));
+}
+
+TEST(ConfigCheck, TheSiteNameIsRequired) {
+  const auto config = parse("");
+  ASSERT_FALSE(config.ok());
+  EXPECT_THAT(config.error().message(), HasSubstr("site.name"));
+}
+
+TEST(ConfigCheck, RefusesASiteNameThatIsNoTopicLevel) {
+  for (const char* name : {"", "Clinic", "a/b", "a+", "a b", "abcdefghijabcdefghijabcdefghij123"}) {
+    EXPECT_THAT(mistakes_in(std::string("[site]\nname = \"") + name + "\"\n"),
+                HasSubstr("gateway.toml:2: site.name"))
+        << name;
+  }
+}
+
+TEST(ConfigCheck, KnowsTheTimeZonesOfTheSystem) {
+  EXPECT_TRUE(is_time_zone("UTC"));
+  EXPECT_TRUE(is_time_zone("Africa/Blantyre"));
+  EXPECT_FALSE(is_time_zone("Mars/Olympus"));
+  EXPECT_FALSE(is_time_zone("../../etc/passwd"));
+  EXPECT_FALSE(is_time_zone("Africa"));
+  EXPECT_FALSE(is_time_zone(""));
+}
+
+TEST(ConfigCheck, AFileThatIsNotThereKeepsNobodyFromStarting) {
+  EXPECT_THAT(mistakes_in("[site]\nname = \"a\"\n[keys]\npassphrase_file = \"/nowhere/p\"\n"),
+              HasSubstr("gateway.toml:4: keys.passphrase_file: /nowhere/p: No such file or "
+                        "directory; put it there [later]"));
+}
+
+TEST(ConfigCheck, ASecretOpenToEveryoneIsNamed) {
+  const TempFolder folder;
+  const std::string file = folder.path() + "/passphrase";
+  std::ofstream(file) << "secret\n";
+  ::chmod(file.c_str(), 0644);
+  const std::string text = "[site]\nname = \"a\"\n[keys]\npassphrase_file = \"" + file + "\"\n";
+  EXPECT_THAT(mistakes_in(text), HasSubstr("open to every user; chmod o-rwx"));
+  ::chmod(file.c_str(), 0640);
+  EXPECT_EQ(mistakes_in(text), "");
+}
+
+TEST(ConfigCheck, TheBrokerNeedsTlsUnlessItIsOnThisMachine) {
+  const std::string site = "[site]\nname = \"a\"\n[mqtt]\nplain = true\n";
+  EXPECT_THAT(mistakes_in(site + "host = \"broker.example\"\n"),
+              HasSubstr("mqtt.plain: true is for a broker on this machine only"));
+  EXPECT_EQ(mistakes_in(site + "host = \"127.0.0.1\"\n"), "");
+  EXPECT_EQ(mistakes_in(site + "host = \"::1\"\n"), "");
+}
+
+TEST(ConfigCheck, MqttKeysWithoutAHostAreAMistake) {
+  EXPECT_THAT(mistakes_in("[site]\nname = \"a\"\n[mqtt]\nport = 1883\n"),
+              HasSubstr("mqtt.port: is set but mqtt.host is not"));
+}
+
+TEST(ConfigCheck, AHostIsNoUrl) {
+  EXPECT_THAT(mistakes_in("[site]\nname = \"a\"\n[mqtt]\nhost = \"mqtts://broker.example\"\n"),
+              HasSubstr("is no host name or address"));
+}
+
+TEST(ConfigCheck, PatientDataGoesNowhereInTheClear) {
+  const std::string uplink = "[site]\nname = \"a\"\n[uplink.his]\nkind = \"fhir\"\nurl = \"http://";
+  EXPECT_THAT(mistakes_in(uplink + "his.example/fhir\"\n"),
+              HasSubstr("gateway.toml:5: uplink.his.url: http:// to his.example would send patient "
+                        "data in the clear"));
+  EXPECT_EQ(mistakes_in(uplink + "127.0.0.1:8080/fhir\"\n"), "");
+}
+
+TEST(ConfigCheck, AMalformedUrlNamesItsPlace) {
+  EXPECT_THAT(mistakes_in("[site]\nname = \"a\"\n[uplink.his]\nkind = \"fhir\"\n"
+                          "url = \"his.example\"\n"),
+              HasSubstr("gateway.toml:5: uplink.his.url"));
+}
+
+TEST(ConfigCheck, RelativePathsAndLongSocketsAreRefused) {
+  EXPECT_THAT(mistakes_in("[site]\nname = \"a\"\n[storage]\nstate_dir = \"state\"\n"),
+              HasSubstr("storage.state_dir: \"state\" is no absolute path"));
+  EXPECT_THAT(
+      mistakes_in("[site]\nname = \"a\"\n[control]\nsocket = \"/" + std::string(120, 'x') + "\"\n"),
+      HasSubstr("control.socket: is longer than"));
+}
+
+TEST(ConfigCheck, SettingsReadWhatWasWritten) {
+  const auto config = parse(
+      "[site]\nname = \"clinic-1\"\ntimezone = \"Africa/Blantyre\"\n[storage]\nreserve_mb = 64\n"
+      "[mqtt]\nhost = \"broker.example\"\nhealth_every_s = 5\n");
+  ASSERT_TRUE(config.ok()) << config.error().message();
+  const Settings settings = read_settings(*config);
+  EXPECT_EQ(settings.site_name, "clinic-1");
+  EXPECT_EQ(settings.time_zone, "Africa/Blantyre");
+  EXPECT_EQ(settings.reserve_bytes, 64u << 20);
+  EXPECT_EQ(settings.state_folder, "/var/lib/clinic-gateway");
+  EXPECT_EQ(settings.control_socket, kControlSocket);
+  ASSERT_TRUE(settings.mqtt);
+  EXPECT_EQ(settings.mqtt->port, 8883);
+  EXPECT_EQ(settings.mqtt->health_every_s, 5);
+  EXPECT_EQ(settings.mqtt->topic_prefix, "clinic-gateway/v1");
+}
+
+}  // namespace
+}  // namespace gateway::daemon

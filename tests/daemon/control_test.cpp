@@ -1,0 +1,109 @@
+#include "daemon/ops/control.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "crypto/octets.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::Code;
+using core::Error;
+using core::Json;
+using core::net::Awaitable;
+using core::net::HttpRequest;
+using core::net::HttpResponse;
+
+class ControlTest : public testing::Test {
+ protected:
+  HttpResponse send(const std::string& method, const std::string& target, std::string body = "") {
+    HttpRequest request;
+    request.method = method;
+    request.target = target;
+    request.body = std::move(body);
+    HttpResponse response;
+    boost::asio::io_context loop;
+    boost::asio::co_spawn(
+        loop,
+        [](core::net::HttpHandler& handler, HttpRequest asked,
+           HttpResponse& out) -> Awaitable<void> {
+          out = co_await handler(std::move(asked));
+        }(handler_, std::move(request), response),
+        boost::asio::detached);
+    loop.run();
+    return response;
+  }
+
+  std::string code_of(const HttpResponse& response) {
+    const auto json = Json::parse(response.body);
+    return json.ok() ? std::string((*json)["error"]["code"].text()) : "not JSON";
+  }
+
+  ControlActions actions() {
+    ControlActions actions;
+    actions.status = [this] { return done("status"); };
+    actions.studies = [this](std::int64_t limit) {
+      return done("studies " + std::to_string(limit));
+    };
+    actions.queue = [this](std::int64_t limit) { return done("queue " + std::to_string(limit)); };
+    actions.retry = [this](std::int64_t number) { return done("retry " + std::to_string(number)); };
+    actions.unlock = [this](crypto::Passphrase passphrase) {
+      return done("unlock " + std::string(crypto::as_text(passphrase.text.bytes())));
+    };
+    actions.doctor = [this]() -> Awaitable<core::Result<Json>> {
+      asked_ = "doctor";
+      co_return Error(Code::locked, "the gateway is locked");
+    };
+    return actions;
+  }
+
+  Awaitable<core::Result<Json>> done(std::string what) {
+    asked_ = std::move(what);
+    co_return Json::object({{"ok", true}});
+  }
+
+  std::string asked_;
+  core::net::HttpHandler handler_ = control_routes(actions());
+};
+
+TEST_F(ControlTest, RoutesReachTheirActions) {
+  EXPECT_EQ(send("GET", "/v1/status").status, 200);
+  EXPECT_EQ(asked_, "status");
+  EXPECT_EQ(send("GET", "/v1/studies").body, R"({"ok":true})");
+  EXPECT_EQ(asked_, "studies 50");
+  send("GET", "/v1/queue?limit=7");
+  EXPECT_EQ(asked_, "queue 7");
+  send("POST", "/v1/retry", R"({"number":12})");
+  EXPECT_EQ(asked_, "retry 12");
+  send("POST", "/v1/unlock", "correct horse\n");
+  EXPECT_EQ(asked_, "unlock correct horse");
+}
+
+TEST_F(ControlTest, ErrorsCarryTheCodeAndAStatus) {
+  const HttpResponse response = send("GET", "/v1/doctor");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(code_of(response), "locked");
+}
+
+TEST_F(ControlTest, WhatIsNotUnderstoodReachesNoAction) {
+  EXPECT_EQ(send("GET", "/v1/nothing").status, 404);
+  EXPECT_EQ(send("POST", "/v1/status").status, 405);
+  EXPECT_EQ(send("GET", "/v1/unlock").status, 405);
+  EXPECT_EQ(send("GET", "/v1/queue?limit=0").status, 400);
+  EXPECT_EQ(send("GET", "/v1/queue?limit=100000").status, 400);
+  EXPECT_EQ(send("GET", "/v1/queue?offset=3").status, 400);
+  EXPECT_EQ(send("POST", "/v1/retry", "").status, 400);
+  EXPECT_EQ(send("POST", "/v1/retry", R"({"number":-1})").status, 400);
+  EXPECT_EQ(send("POST", "/v1/retry", R"({"number":"1"})").status, 400);
+  EXPECT_EQ(send("POST", "/v1/unlock", "\n").status, 400);
+  EXPECT_EQ(send("POST", "/v1/unlock", std::string(5000, 'x')).status, 400);
+  EXPECT_EQ(asked_, "");
+}
+
+}  // namespace
+}  // namespace gateway::daemon

@@ -1,0 +1,69 @@
+// The real daemon and the real command as child processes, in a folder of their own, on loopback.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "temp_folder.h"
+
+namespace gateway::daemon {
+
+struct Finished {
+  int exit_code = -1;  // -1: ended by a signal
+  std::string out;     // standard output
+  std::string err;     // standard error
+};
+
+/// Runs to the end; killed after 60 s. `input` goes to standard input.
+Finished run_command(const std::vector<std::string>& arguments, const std::string& input = "");
+
+/// Looks again and again until `condition` holds; false after `seconds`.
+bool holds_within(int seconds, const std::function<bool()>& condition);
+
+/// A TCP port of the loopback interface that was free a moment ago.
+std::uint16_t free_port();
+
+class DaemonProcess {
+ public:
+  DaemonProcess();
+  ~DaemonProcess();  // kills what still runs
+  DaemonProcess(const DaemonProcess&) = delete;
+  DaemonProcess& operator=(const DaemonProcess&) = delete;
+
+  /// Appended to the configuration; whole tables, or keys of `[site]` first.
+  void configure(const std::string& toml);
+  void set_environment(const std::string& name, const std::string& value);
+  void write_passphrase(const std::string& text) const;
+  void start();
+  /// SIGTERM; the exit code, or -1 when it had to be killed after 30 s.
+  int stop();
+  void kill_hard();
+  bool running();
+
+  const std::string& folder() const { return folder_.path(); }
+  std::string config_file() const { return folder() + "/gateway.toml"; }
+  std::string socket() const { return folder() + "/control.sock"; }
+  std::string state_folder() const { return folder() + "/state"; }
+  std::uint16_t dicom_port() const { return dicom_port_; }
+  std::string log() const;
+  /// The command, with --socket and --json.
+  Finished ask(std::vector<std::string> arguments, const std::string& input = "") const;
+  /// null while it does not answer.
+  core::Json status() const;
+  bool reaches(const std::string& state, int seconds = 30);
+
+ private:
+  TempFolder folder_;
+  std::uint16_t dicom_port_ = free_port();
+  std::string extra_;
+  std::map<std::string, std::string> environment_;
+  pid_t child_ = -1;
+};
+
+}  // namespace gateway::daemon

@@ -1,0 +1,100 @@
+#include "daemon/ops/vitals.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/files.h"
+#include "json_schema.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::Json;
+using testing::HasSubstr;
+using testing::Not;
+
+Json schema(const std::string& name) {
+  const auto text = core::read_whole_file(
+      core::system_files(), std::string(GATEWAY_SOURCE_DIR) + "/docs/mqtt/" + name, 1 << 20);
+  EXPECT_TRUE(text.ok());
+  auto json = Json::parse(*text);
+  EXPECT_TRUE(json.ok());
+  return *json;
+}
+
+Vitals ready_vitals() {
+  Vitals vitals;
+  vitals.opening = {OpeningState::ready, "", core::Wall{}, "passphrase", true};
+  vitals.version = "1.2.3";
+  vitals.site = "clinic-1";
+  vitals.boot_id = "0190aaaa-0000-7000-8000-000000000000";
+  vitals.uptime_s = 75;
+  vitals.queue = *Json::parse(
+      R"({"waiting":3,"parked":1,"oldest_age_s":12,"by_uplink":[)"
+      R"({"uplink":"his","waiting":2,"parked":1,"oldest_age_s":12,"last_success":"2026-03-02T00:00:00.000Z"}]})");
+  vitals.uplinks = *Json::parse(
+      R"([{"name":"his","kind":"fhir","state":"down","last_success":"2026-03-01T00:00:00.000Z",)"
+      R"("last_error":"the HIS says: Patient Banda, Chisomo is unknown","in_flight":0},)"
+      R"({"name":"pacs","kind":"stow","state":"unknown","last_success":null,"last_error":"","in_flight":0}])");
+  vitals.dicom = *Json::parse(
+      R"({"name":"dicom","state":"running","reason":"","last_seen":"2026-03-01T00:00:00.000Z","counts":{"stored":7,"note":"Banda"}})");
+  vitals.mqtt = {true, true, 2, ""};
+  vitals.disk = {1u << 30, 1u << 20};
+  vitals.problems = {{"dicom", "dicom.port 11112 is in use"}};
+  return vitals;
+}
+
+TEST(Vitals, HealthFitsItsSchemaInEveryState) {
+  const Json rules = schema("health.schema.json");
+  Vitals vitals = ready_vitals();
+  EXPECT_EQ(schema_violation(rules, health_document(vitals, 1)), "");
+  Vitals locked;
+  locked.site = "clinic-1";
+  EXPECT_EQ(schema_violation(rules, health_document(locked, 2)), "");
+  vitals.opening.state = OpeningState::failed;
+  vitals.disk.free_bytes.reset();
+  EXPECT_EQ(schema_violation(rules, health_document(vitals, 3)), "");
+}
+
+TEST(Vitals, StatusFitsItsSchemaAndSoDoesTheWill) {
+  const Json rules = schema("status.schema.json");
+  EXPECT_EQ(schema_violation(rules, mqtt_status_document(ready_vitals())), "");
+  const Json will = mqtt_offline_document("0190aaaa-0000-7000-8000-000000000000");
+  EXPECT_EQ(schema_violation(rules, will), "");
+  EXPECT_EQ(will["state"].text(), "offline");
+}
+
+TEST(Vitals, TheSchemaCheckItselfFindsMistakes) {
+  Json broken = health_document(ready_vitals(), 1);
+  broken.set("patient", "x");
+  EXPECT_THAT(schema_violation(schema("health.schema.json"), broken), HasSubstr("unknown patient"));
+  broken.erase("patient");
+  broken.erase("seq");
+  EXPECT_THAT(schema_violation(schema("health.schema.json"), broken), HasSubstr("lacks seq"));
+}
+
+TEST(Vitals, APeersWordsStayInTheClinic) {
+  const Vitals vitals = ready_vitals();
+  EXPECT_THAT(health_document(vitals, 1).dump(), Not(HasSubstr("Banda")));
+  EXPECT_THAT(mqtt_status_document(vitals).dump(), Not(HasSubstr("Banda")));
+  EXPECT_THAT(status_document(vitals).dump(), HasSubstr("Banda"));
+}
+
+TEST(Vitals, ALastSuccessBeforeARestartIsRemembered) {
+  const Json health = health_document(ready_vitals(), 1);
+  EXPECT_EQ(health["uplinks"][0]["last_success"].text(), "2026-03-02T00:00:00.000Z");
+  EXPECT_EQ(health["uplinks"][0]["waiting"].integer(), 2);
+  EXPECT_TRUE(health["uplinks"][1]["last_success"].is_null());
+}
+
+TEST(Vitals, StatusSaysWhatIsWrong) {
+  const Json status = status_document(ready_vitals());
+  EXPECT_EQ(status["state"].text(), "ready");
+  EXPECT_EQ(status["problems"][0]["component"].text(), "dicom");
+  EXPECT_EQ(status["queue"]["oldest_age_s"].integer(), 12);
+  EXPECT_TRUE(status["mqtt"]["connected"].boolean());
+  EXPECT_TRUE(status["queue"]["by_uplink"].is_null());
+}
+
+}  // namespace
+}  // namespace gateway::daemon

@@ -1,0 +1,40 @@
+#!/bin/bash
+# What tests/run.sh release runs, which has installed what is needed. Every part runs, whatever failed before it; the
+# closing lines say which passed. Arguments: names of parts, default all.
+set -uo pipefail
+
+cd "$(dirname "$0")/../.." || exit
+jobs=$(nproc)
+
+sanitizer() {
+  local preset=$1
+  cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$jobs" &&
+    # This build's libraries are not all instrumented; leaks and races of ours are what is looked for.
+    ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
+      UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
+      ctest --test-dir "build/$preset" --label-regex '^unit$' --parallel "$jobs" --output-on-failure --no-tests=error
+}
+asan_ubsan() { sanitizer asan-ubsan; }
+tsan() { sanitizer tsan; }
+tidy() { cmake --preset dev && cmake --build --preset dev --parallel "$jobs" && tests/style/tidy.sh --all build/dev; }
+package() { packaging/build-deb.sh && lintian --allow-root --fail-on error,warning --info build/deb/*.deb; }
+debian_12() { tests/release/nspawn_deb.sh bookworm; }
+debian_13() { tests/release/nspawn_deb.sh trixie; }
+
+parts=("$@")
+((${#parts[@]})) || parts=(asan_ubsan tsan tidy package debian_12 debian_13)
+results=()
+failed=0
+for part in "${parts[@]}"; do
+  begin=$SECONDS
+  printf '== %s\n' "$part"
+  if "$part"; then
+    results+=("PASS $part, $((SECONDS - begin)) s")
+  else
+    results+=("FAIL $part, $((SECONDS - begin)) s")
+    failed=$((failed + 1))
+  fi
+done
+printf '%s\n' "${results[@]}"
+printf '%d passed, %d failed\n' $((${#parts[@]} - failed)) "$failed"
+((failed == 0))

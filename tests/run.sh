@@ -1,0 +1,60 @@
+#!/bin/bash
+# The tests, from a clean checkout with nothing pre-built, on Debian 12 and 13.
+#
+#   tests/run.sh [all]          unit, style and integration tests: what must be green on every change
+#   tests/run.sh unit           the rooms' own tests (also: style, integration)
+#   tests/run.sh release        what takes longer: both sanitizer builds, clang-tidy over all sources, the package with
+#                               lintian, and its life in booted Debian 12 and 13 trees (needs root)
+#
+# Installs what is missing (packaging/install-deps.sh; as root), builds the preset dev into build/dev, ends with ctest's
+# summary and its exit code.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+jobs=$(nproc)
+
+# part NAME COMMAND...: runs it and says how long it took.
+part() {
+  local name=$1 begin=$SECONDS
+  shift
+  printf '== %s\n' "$name"
+  "$@"
+  printf '== %s: %d s\n' "$name" $((SECONDS - begin))
+}
+
+build_preset() {
+  cmake --preset "$1" >"build/$1.configure.log" 2>&1 || {
+    cat "build/$1.configure.log"
+    return 1
+  }
+  cmake --build --preset "$1" --parallel "$jobs"
+}
+
+run_ctest() {
+  local preset=$1 labels=$2
+  ctest --test-dir "build/$preset" --label-regex "^($labels)\$" --parallel "$jobs" --output-on-failure --no-tests=error
+}
+
+run_tests() {
+  local group=$1 labels=$2
+  mkdir -p build
+  part "install dependencies" packaging/install-deps.sh "$group"
+  part "build" build_preset dev
+  run_ctest dev "$labels"
+}
+
+case ${1:-all} in
+  unit) run_tests build unit ;;
+  style) run_tests test style ;;
+  integration) run_tests test integration ;;
+  all) run_tests test 'unit|style|integration' ;;
+  release)
+    mkdir -p build
+    part "install dependencies" packaging/install-deps.sh release
+    exec tests/release/run.sh
+    ;;
+  *)
+    sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
+    exit 2
+    ;;
+esac

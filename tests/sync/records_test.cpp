@@ -1,0 +1,460 @@
+// Ingest, outbox, identity, worklist and pull against the real database and sealed objects in a
+// folder of the test's own.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "core/clock.h"
+#include "core/files.h"
+#include "core/text.h"
+#include "crypto/digest.h"
+#include "sync/fhir_pull.h"
+#include "sync/holdings.h"
+#include "sync/imaging.h"
+#include "sync/outbox.h"
+#include "sync/replica.h"
+#include "sync/reports.h"
+#include "sync/worklist.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+using crypto::Connection;
+
+constexpr char kIssuer[] = "urn:oid:2.25.1";
+constexpr char kNow[] = "2026-03-01T08:00:00.000Z";
+
+/// One real keyring for all cases: opening its slot takes half a second by design.
+class BorrowedKeyring final : public crypto::Keyring {
+ public:
+  explicit BorrowedKeyring(crypto::Keyring& lent) : lent_(lent) {}
+  std::vector<crypto::SlotInfo> slots() const override { return lent_.slots(); }
+  std::string protection() const override { return lent_.protection(); }
+  core::Result<crypto::Secret> derived_key(std::string_view purpose) const override {
+    return lent_.derived_key(purpose);
+  }
+  core::Result<std::uint32_t> current_epoch() override { return lent_.current_epoch(); }
+  core::Result<crypto::Secret> epoch_key(std::uint32_t epoch) const override {
+    return lent_.epoch_key(epoch);
+  }
+
+ private:
+  crypto::Keyring& lent_;
+};
+
+std::string make_folder() {
+  std::string pattern =
+      (std::filesystem::temp_directory_path() / "gateway-records-XXXXXX").string();
+  return ::mkdtemp(pattern.data()) ? pattern : std::string();
+}
+
+class RecordsTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    keyring_folder_ = make_folder();
+    const crypto::Passphrase passphrase{
+        crypto::Secret::copy_of(std::string_view("a test's passphrase"))};
+    auto made = crypto::Keyring::create(core::system_files(), keyring_folder_ + "/keyring",
+                                        passphrase, core::system_clock());
+    ASSERT_TRUE(made.ok()) << made.error().message();
+    keyring_ = std::move(*made);
+  }
+  static void TearDownTestSuite() {
+    keyring_.reset();
+    std::filesystem::remove_all(keyring_folder_);
+  }
+
+  void SetUp() override {
+    folder_ = make_folder();
+    ASSERT_FALSE(folder_.empty());
+    open();
+  }
+  void TearDown() override {
+    held_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void open() {
+    held_.reset();
+    auto& files = core::system_files();
+    const auto& clock = core::system_clock();
+    HoldingsOptions options;
+    options.state_folder = folder_;
+    options.ingest = {kIssuer, {"pacs"}, {"his"}};
+    options.worklist.patient_id_issuer = kIssuer;
+    options.worklist.time_zone = "Europe/Madrid";
+    options.worklist.accession_prefix = "GW";
+    auto held = Holdings::open(files, std::make_unique<BorrowedKeyring>(*keyring_), clock, options);
+    ASSERT_TRUE(held.ok()) << held.error().message();
+    held_ = *held;
+  }
+
+  static InstanceFacts facts(const std::string& study, const std::string& instance) {
+    InstanceFacts f;
+    f.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2";
+    f.sop_instance_uid = instance;
+    f.study_instance_uid = study;
+    f.series_instance_uid = study + ".1";
+    f.transfer_syntax_uid = "1.2.840.10008.1.2.1";
+    f.patient_id = "P1";
+    f.patient_name = "Roe^Jane";
+    f.birth_date = "19800102";
+    f.sex = "F";
+    f.modality = "CT";
+    f.study_date = "20260301";
+    f.study_time = "091500";
+    f.instance_number = "1";
+    return f;
+  }
+
+  StoreOutcome store(const InstanceFacts& f, std::string_view bytes) {
+    auto writer = held_->ingest().begin_object();
+    EXPECT_TRUE(writer.ok());
+    EXPECT_TRUE((*writer)->append(std::as_bytes(std::span(bytes))).ok());
+    auto object = (*writer)->finish();
+    EXPECT_TRUE(object.ok());
+    crypto::Sha256 hash;
+    hash.update(std::as_bytes(std::span(bytes)));
+    auto outcome =
+        held_->ingest().store({f, *object, 0, hash.finish(), "CT1", "GATEWAY", "127.0.0.1"});
+    EXPECT_TRUE(outcome.ok()) << outcome.error().message();
+    return *outcome;
+  }
+
+  void write(const crypto::Change& change) {
+    const auto status = held_->database().write(change);
+    ASSERT_TRUE(status.ok()) << status.error().message();
+  }
+  std::int64_t count(const std::string& sql) {
+    auto value = held_->database().read_value<std::optional<std::int64_t>>(
+        [&](Connection& c) { return c.integer(sql); });
+    EXPECT_TRUE(value.ok()) << value.error().message();
+    return value.ok() ? value->value_or(-1) : -1;
+  }
+  std::string text(const std::string& sql) {
+    auto value = held_->database().read_value<std::optional<std::string>>(
+        [&](Connection& c) { return c.text(sql); });
+    EXPECT_TRUE(value.ok()) << value.error().message();
+    return value.ok() ? value->value_or("<none>") : "<error>";
+  }
+  Applied pull(std::string_view json) {
+    auto resource = Json::parse(json);
+    EXPECT_TRUE(resource.ok()) << resource.error().message();
+    Applied applied = Applied::unchanged;
+    write([&](Connection& c) -> core::Status {
+      GW_TRY(applied, apply_pulled(c, "his", *resource, held_->options().worklist, kNow));
+      return {};
+    });
+    return applied;
+  }
+  std::vector<WorklistStep> worklist(const WorklistSelection& selection = {}) {
+    auto steps = held_->database().read_value<std::vector<WorklistStep>>(
+        [&](Connection& c) { return find_worklist(c, selection); });
+    EXPECT_TRUE(steps.ok());
+    return *steps;
+  }
+  Json study_resource() {
+    auto made = held_->database().read_value<Json>([&](Connection& c) -> core::Result<Json> {
+      GW_TRY(const auto id, c.text("SELECT imaging_study_id FROM dicom_study"));
+      return imaging_study_resource(c, *id, "Europe/Madrid");
+    });
+    EXPECT_TRUE(made.ok());
+    return *made;
+  }
+  Claim claim(const std::string& uplink, std::size_t rows_max = 10) {
+    Claim made;
+    write([&](Connection& c) -> core::Status {
+      GW_TRY(made, claim_rows(c, uplink, {rows_max, 1u << 30, {}, nullptr}));
+      return {};
+    });
+    return made;
+  }
+  void record(const std::string& uplink, Verdict verdict) {
+    write([&](Connection& c) { return record_verdicts(c, uplink, {verdict}, kNow); });
+  }
+
+  static constexpr std::string_view kPatient =
+      R"({"resourceType":"Patient","id":"p1","meta":{"versionId":"1"},"identifier":[{"system":"urn:oid:2.25.1","value":"P1"}],)"
+      R"("name":[{"family":"Roe","given":["Jane"]}],"gender":"female","birthDate":"1980-01-02"})";
+  static constexpr std::string_view kOrder =
+      R"({"resourceType":"ServiceRequest","id":"s1","meta":{"versionId":"1"},"status":"active","intent":"order","priority":"stat",)"
+      R"("identifier":[{"type":{"coding":[{"code":"ACSN"}]},"value":"ACC-7"}],)"
+      R"("category":[{"coding":[{"system":"http://snomed.info/sct","code":"363679005"}]}],)"
+      R"("code":{"coding":[{"system":"http://loinc.org","code":"24627-2","display":"CT Chest"}],"text":"CT of the chest"},)"
+      R"("orderDetail":[{"coding":[{"system":"http://dicom.nema.org/resources/ontology/DCM","code":"CT"}]}],)"
+      R"("subject":{"reference":"Patient/p1"},"occurrenceDateTime":"2026-03-01T09:30:00Z","requester":{"display":"Dr. Gil"}})";
+
+  static inline std::string keyring_folder_;
+  static inline std::unique_ptr<crypto::Keyring> keyring_;
+  std::string folder_;
+  std::shared_ptr<Holdings> held_;
+};
+
+TEST_F(RecordsTest, AStoredInstanceIsQueuedForThePacsAndItsStudyAndPatientForTheHis) {
+  EXPECT_EQ(store(facts("1.2", "1.2.3"), "pixels"), StoreOutcome::stored);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE uplink = 'pacs' AND kind = 'instance'"), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE uplink = 'his' AND subject LIKE 'Patient/%'"),
+            1);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE uplink = 'his' AND subject LIKE "
+                  "'ImagingStudy/%' AND needs IS NOT NULL"),
+            1);
+  EXPECT_EQ(text("SELECT identity FROM dicom_study"), "provisional");
+  EXPECT_EQ(count("SELECT count(*) FROM audit"), 1);
+}
+
+TEST_F(RecordsTest, TheSameBytesAgainAreSuccessAndStoreNothing) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  EXPECT_EQ(store(facts("1.2", "1.2.3"), "pixels"), StoreOutcome::repeated);
+  EXPECT_EQ(count("SELECT count(*) FROM dicom_instance"), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE kind = 'instance'"), 1);
+}
+
+TEST_F(RecordsTest, OtherBytesUnderTheSameUidAreKeptAndFlagged) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  EXPECT_EQ(store(facts("1.2", "1.2.3"), "other pixels"), StoreOutcome::other_copy);
+  EXPECT_EQ(count("SELECT count(*) FROM dicom_instance"), 2);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE kind = 'instance' AND state = 'parked'"), 1);
+  EXPECT_EQ(study_resource()["numberOfInstances"].integer(), 1);
+}
+
+TEST_F(RecordsTest, ManyInstancesOfAStudyMakeOneImagingStudyRow) {
+  for (int i = 1; i <= 5; ++i) store(facts("1.2", core::cat("1.2.3.", i)), core::cat("pixels ", i));
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE subject LIKE 'ImagingStudy/%'"), 1);
+  const Json study = study_resource();
+  EXPECT_EQ(study["numberOfInstances"].integer(), 5);
+  EXPECT_EQ(study["identifier"][std::size_t{0}]["value"].text(), "urn:oid:1.2");
+  EXPECT_EQ(study["started"].text(), "2026-03-01T09:15:00+01:00");
+}
+
+TEST_F(RecordsTest, AKnownPatientIsLinkedOnlyWhenNameBirthDateAndSexAgree) {
+  pull(kPatient);
+  store(facts("1.2", "1.2.3"), "pixels");
+  EXPECT_EQ(text("SELECT identity || ' ' || patient FROM dicom_study WHERE study_uid = '1.2'"),
+            "linked p1");
+  auto other = facts("1.9", "1.9.3");
+  other.birth_date = "19700102";
+  store(other, "more pixels");
+  EXPECT_EQ(text("SELECT identity || patient FROM dicom_study WHERE study_uid = '1.9'"),
+            "disputed");
+  EXPECT_EQ(text("SELECT identity_reason FROM dicom_study WHERE study_uid = '1.9'"),
+            "the patient id is known, but birth date differ");
+}
+
+TEST_F(RecordsTest, WithoutAPatientIdNobodyIsGuessed) {
+  pull(kPatient);
+  auto anonymous = facts("1.2", "1.2.3");
+  anonymous.patient_id = "";
+  store(anonymous, "pixels");
+  EXPECT_EQ(text("SELECT identity || patient FROM dicom_study"), "unassigned");
+  EXPECT_TRUE(study_resource()["subject"]["reference"].is_null());
+}
+
+TEST_F(RecordsTest, AnotherIssuersSameNumberIsAnotherPatient) {
+  pull(kPatient);
+  auto elsewhere = facts("1.2", "1.2.3");
+  elsewhere.patient_id_issuer = "OTHER HOSPITAL";
+  store(elsewhere, "pixels");
+  EXPECT_EQ(text("SELECT identity FROM dicom_study"), "provisional");
+}
+
+TEST_F(RecordsTest, ImagesOfTwoPatientsInOneStudyPutItInDispute) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  auto second = facts("1.2", "1.2.4");
+  second.patient_id = "P2";
+  store(second, "more pixels");
+  EXPECT_EQ(text("SELECT identity || patient FROM dicom_study"), "disputed");
+}
+
+TEST_F(RecordsTest, AClaimMarksRowsAndADoneRowLeavesItsDelivery) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  const Claim claimed = claim("pacs");
+  ASSERT_EQ(claimed.rows.size(), 1u);
+  EXPECT_TRUE(claim("pacs").rows.empty());
+  Verdict done;
+  done.what = Verdict::What::done;
+  done.number = claimed.rows[0].number;
+  record("pacs", done);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE uplink = 'pacs'"), 0);
+  EXPECT_EQ(text("SELECT proof FROM dicom_delivery"), "stored");
+}
+
+TEST_F(RecordsTest, ARowWaitsForTheRowItNeeds) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  const Claim first = claim("his");
+  ASSERT_EQ(first.rows.size(), 1u);
+  EXPECT_TRUE(first.rows[0].subject.starts_with("Patient/"));
+  Verdict done;
+  done.what = Verdict::What::done;
+  done.number = first.rows[0].number;
+  done.remote_version = "1";
+  done.local_version = 1;
+  record("his", done);
+  const Claim second = claim("his");
+  ASSERT_EQ(second.rows.size(), 1u);
+  EXPECT_TRUE(second.rows[0].subject.starts_with("ImagingStudy/"));
+}
+
+TEST_F(RecordsTest, AParkedRowHoldsBackOnlyWhatNeedsItAndCanBeRetried) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  const Claim first = claim("his");
+  Verdict parked;
+  parked.what = Verdict::What::park;
+  parked.number = first.rows[0].number;
+  parked.reason = "422";
+  record("his", parked);
+  EXPECT_TRUE(claim("his").rows.empty());
+  EXPECT_EQ(claim("pacs").rows.size(), 1u);
+  write([](Connection& c) -> core::Status {
+    GW_TRY(const std::int64_t retried, retry_parked(c, 0));
+    EXPECT_EQ(retried, 1);
+    return {};
+  });
+  EXPECT_EQ(claim("his").rows.size(), 1u);
+}
+
+TEST_F(RecordsTest, AStudyThatGrowsWhileItIsSentIsQueuedAgainAndARestartFoldsBothRows) {
+  auto known = facts("1.2", "1.2.3");
+  pull(kPatient);
+  store(known, "pixels");
+  ASSERT_EQ(claim("his").rows.size(), 1u);
+  store(facts("1.2", "1.2.4"), "more pixels");
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE uplink = 'his'"), 2);
+  EXPECT_TRUE(claim("his").rows.empty());  // one at a time for one resource
+  write(release_claims);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE uplink = 'his'"), 1);
+  EXPECT_EQ(count("SELECT perhaps_sent FROM outbox WHERE uplink = 'his'"), 1);
+}
+
+TEST_F(RecordsTest, EverythingAcknowledgedIsThereAfterReopening) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  open();
+  const std::string object = text("SELECT object_id FROM dicom_instance");
+  auto reader = held_->objects().open_object(object);
+  ASSERT_TRUE(reader.ok()) << reader.error().message();
+  std::string bytes(6, '\0');
+  ASSERT_TRUE((*reader)->read(0, std::as_writable_bytes(std::span(bytes))).ok());
+  EXPECT_EQ(bytes, "pixels");
+}
+
+TEST_F(RecordsTest, AnOrderBecomesAWorklistStepInTheSitesTime) {
+  EXPECT_EQ(pull(kPatient), Applied::applied);
+  EXPECT_EQ(pull(kOrder), Applied::applied);
+  const auto steps = worklist();
+  ASSERT_EQ(steps.size(), 1u);
+  EXPECT_EQ(steps[0].accession_number, "ACC-7");
+  EXPECT_EQ(steps[0].start_date + steps[0].start_time, "20260301103000");
+  EXPECT_EQ(steps[0].modality, "CT");
+  EXPECT_EQ(steps[0].priority, "STAT");
+  EXPECT_EQ(steps[0].patient_id, "P1");
+  EXPECT_EQ(steps[0].patient_name, "Roe^Jane");
+  EXPECT_EQ(steps[0].procedure_description, "CT of the chest");
+  EXPECT_EQ(steps[0].procedure_scheme, "LN");
+  WorklistSelection selection;
+  selection.date_from = "20260302";
+  EXPECT_TRUE(worklist(selection).empty());
+  selection.date_from = selection.date_to = "20260301";
+  selection.modality = "CT";
+  EXPECT_EQ(worklist(selection).size(), 1u);
+  selection.modality = "MR";
+  EXPECT_TRUE(worklist(selection).empty());
+}
+
+TEST_F(RecordsTest, AnOrderBeforeItsPatientWaitsInTheInbox) {
+  EXPECT_EQ(pull(kOrder), Applied::waiting);
+  EXPECT_TRUE(worklist().empty());
+  EXPECT_EQ(pull(kPatient), Applied::applied);
+  EXPECT_EQ(worklist().size(), 1u);
+  EXPECT_EQ(count("SELECT count(*) FROM inbox"), 0);
+}
+
+TEST_F(RecordsTest, UidsOfAStepNeverChangeAndAClosedOrderLeavesTheWorklist) {
+  pull(kPatient);
+  pull(kOrder);
+  const auto before = worklist();
+  std::string changed(kOrder);
+  changed.replace(changed.find("\"versionId\":\"1\""), 15, "\"versionId\":\"2\"");
+  changed.replace(changed.find("CT of the chest"), 15, "CT of the heart");
+  EXPECT_EQ(pull(changed), Applied::applied);
+  const auto after = worklist();
+  EXPECT_EQ(after[0].study_instance_uid, before[0].study_instance_uid);
+  EXPECT_EQ(after[0].procedure_description, "CT of the heart");
+  changed.replace(changed.find("\"versionId\":\"2\""), 15, "\"versionId\":\"3\"");
+  changed.replace(changed.find("\"active\""), 8, "\"revoked\"");
+  pull(changed);
+  EXPECT_TRUE(worklist().empty());
+}
+
+TEST_F(RecordsTest, ThePatientsCorrectedNameShowsInTheWorklist) {
+  pull(kPatient);
+  pull(kOrder);
+  std::string corrected(kPatient);
+  corrected.replace(corrected.find("\"versionId\":\"1\""), 15, "\"versionId\":\"2\"");
+  corrected.replace(corrected.find("Roe"), 3, "Doe");
+  pull(corrected);
+  EXPECT_EQ(worklist()[0].patient_name, "Doe^Jane");
+}
+
+TEST_F(RecordsTest, ALaboratoryOrderIsNotOnTheWorklist) {
+  pull(kPatient);
+  std::string lab(kOrder);
+  lab.replace(lab.find("363679005"), 9, "108252007");
+  lab.replace(lab.find("http://dicom.nema.org/resources/ontology/DCM"), 44, "http://loinc.org");
+  pull(lab);
+  EXPECT_TRUE(worklist().empty());
+}
+
+TEST_F(RecordsTest, ImagesThatAnswerAWorklistStepAreLinkedToItsOrder) {
+  pull(kPatient);
+  pull(kOrder);
+  auto answer = facts(worklist()[0].study_instance_uid, "1.2.3");
+  store(answer, "pixels");
+  const Json study = study_resource();
+  EXPECT_EQ(study["subject"]["reference"].text(), "Patient/p1");
+  EXPECT_EQ(study["basedOn"][std::size_t{0}]["reference"].text(), "ServiceRequest/s1");
+}
+
+TEST_F(RecordsTest, ImagesOfAnotherPatientUnderAStepsStudyAreDisputed) {
+  pull(kPatient);
+  pull(kOrder);
+  auto answer = facts(worklist()[0].study_instance_uid, "1.2.3");
+  answer.patient_id = "P2";
+  store(answer, "pixels");
+  EXPECT_EQ(text("SELECT identity FROM dicom_study"), "disputed");
+}
+
+TEST_F(RecordsTest, TheSameVersionTwiceIsOneVersion) {
+  EXPECT_EQ(pull(kPatient), Applied::applied);
+  EXPECT_EQ(pull(kPatient), Applied::unchanged);
+  EXPECT_EQ(count("SELECT count(*) FROM resource_version"), 1);
+}
+
+TEST_F(RecordsTest, APulledVersionNeverOverwritesOneThatStillHasToGo) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  const std::string id = text("SELECT id FROM resource WHERE type = 'Patient'");
+  const std::string theirs = core::cat(R"({"resourceType":"Patient","id":")", id,
+                                       R"(","meta":{"versionId":"9"},"gender":"male"})");
+  EXPECT_EQ(pull(theirs), Applied::waiting);
+  EXPECT_NE(text("SELECT body FROM resource_version WHERE type = 'Patient'").find("\"female\""),
+            std::string::npos);
+  EXPECT_EQ(count("SELECT count(*) FROM inbox WHERE needs = ''"), 1);
+}
+
+TEST_F(RecordsTest, ReportsCountWhatWaitsAndWhatIsDelivered) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  auto health = held_->database().read_value<Json>(
+      [](Connection& c) { return health_report(c, "2100-01-01T00:00:00.000Z"); });
+  ASSERT_TRUE(health.ok());
+  EXPECT_EQ((*health)["waiting"].integer(), 3);
+  EXPECT_GT((*health)["oldest_age_s"].integer().value_or(0), 1'000'000);
+  EXPECT_EQ(health->dump().find("Roe"), std::string::npos);
+  auto studies =
+      held_->database().read_value<Json>([](Connection& c) { return studies_report(c, 10); });
+  ASSERT_TRUE(studies.ok());
+  EXPECT_EQ((*studies)[std::size_t{0}]["instances"].integer(), 1);
+  EXPECT_EQ((*studies)[std::size_t{0}]["delivered"].integer(), 0);
+}
+
+}  // namespace
+}  // namespace gateway::sync
