@@ -6,8 +6,14 @@
 // it fails, only it is undone. write() returns once the group's COMMIT is on stable storage: that
 // moment is what "durable before acknowledged" rests on.
 //
+// Errors of statements: Code::exists for a repeated key, Code::invalid for another broken
+// constraint, Code::no_space for a full disk, Code::corrupt for damaged pages. Constraints are
+// checked at once: a deferred one would fail the whole group.
+//
 // Threads: write(), write_async() and read() from any thread but the writer's own (a change must
-// not call write() again). Statements and connections never leave the function they were handed to.
+// not call write() again, nor a body of read() read() again). Changes and bodies do not throw, end
+// no transaction and keep no Rows. Statements and connections never leave the function they were
+// handed to.
 #pragma once
 
 #include <array>

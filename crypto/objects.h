@@ -2,14 +2,20 @@
 // Chunks of AES-256-GCM in a STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizard 2015):
 // truncation, reordering and swapped files are detected. Each object has a random key, wrapped in
 // the file's own header under an epoch key of the keyring, so that the keyring and the files alone
-// give every object back. Format: docs/formats.md.
+// give every object back. Format and write order: docs/formats.md.
 //
 // Life of an object: create() opens a file in `<folder>/incoming/`; finish() makes bytes and name
 // durable; the caller then commits the object's id to the database and calls settle(), which moves
-// the file to `<folder>/<2 hex>/`. open() finds it in either place, so a crash between commit and
-// settle loses nothing; sweep() at start settles what is committed and removes what is not.
+// the file to `<folder>/<2 hex>/`. open_object() finds it in either place, so a crash between
+// commit and settle loses nothing; sweep() at start settles what is committed and removes what is
+// not.
 //
-// Threads: the store from any; one writer or reader object from one thread at a time.
+// Deleting: mark the object in the database, shred(), delete the row; after a crash shred what is
+// marked again (Code::not_found: done).
+//
+// Memory: one chunk (256 KiB) per writer, at most one per reader. Threads: the store from any; one
+// writer or reader object from one thread at a time. Store and keyring outlive their writers; a
+// reader needs neither.
 #pragma once
 
 #include <cstdint>
@@ -65,10 +71,13 @@ class ObjectStore {
   virtual ~ObjectStore() = default;
 
   virtual core::Result<std::unique_ptr<SealedWriter>> create() = 0;
+  /// Moves a committed object to its place; not durable by itself, nor need it be.
   virtual core::Status settle(const std::string& id) = 0;
+  /// Authenticates header and last chunk, so size() can be trusted. Code::not_found when there is
+  /// no such object, Code::corrupt when it is damaged, cut or another's.
   virtual core::Result<std::unique_ptr<SealedReader>> open_object(const std::string& id) = 0;
-  /// Overwrites the header's wrapped key, syncs, then removes the file: the bytes left behind
-  /// cannot be opened.
+  /// Overwrites the header with its wrapped key, syncs, then removes the file durably: the bytes
+  /// left behind cannot be opened. Also for finished objects whose commit failed.
   virtual core::Status shred(const std::string& id) = 0;
   /// At start, before any create(): looks only at `incoming/`.
   virtual core::Result<SweepReport> sweep(

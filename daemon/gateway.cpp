@@ -266,14 +266,16 @@ class GatewayImpl final : public Gateway {
       core::Result<std::uint64_t> free_bytes;
       core::Result<Json> queue;
     };
-    const Stored stored = co_await lane_.run(
-        [folder = settings_.state_folder, holdings = door_.get(), now = vitals.now]() -> Stored {
-          auto free_bytes = core::system_files().free_bytes(folder);
-          if (!holdings) return {std::move(free_bytes), Json()};
-          return {std::move(free_bytes), holdings->database().read_value<Json>([&](auto& c) {
-                    return sync::health_report(c, core::to_instant(now));
-                  })};
-        });
+    auto ask = [folder = settings_.state_folder, holdings = door_.get(),
+                now = vitals.now]() -> Stored {
+      auto free_bytes = core::system_files().free_bytes(folder);
+      if (!holdings) return {std::move(free_bytes), Json()};
+      return {std::move(free_bytes),
+              holdings->database().read_value<Json>([&](crypto::Connection& connection) {
+                return sync::health_report(connection, core::to_instant(now));
+              })};
+    };
+    const Stored stored = co_await lane_.run(std::move(ask));
     if (stored.free_bytes.ok()) {
       vitals.disk.free_bytes = *stored.free_bytes;
     } else {
@@ -318,10 +320,11 @@ class GatewayImpl final : public Gateway {
                                               std::int64_t limit) {
     auto holdings = door_.get();
     if (!holdings) co_return locked_error(opening_.report());
-    core::Result<Json> rows = co_await lane_.run([holdings = std::move(holdings), report, limit] {
+    auto ask = [holdings = std::move(holdings), report, limit] {
       return holdings->database().read_value<Json>(
           [&](crypto::Connection& connection) { return report(connection, limit); });
-    });
+    };
+    core::Result<Json> rows = co_await lane_.run(std::move(ask));
     if (!rows.ok()) co_return std::move(rows).error();
     co_return Json::object({{member, std::move(*rows)}});
   }
@@ -329,15 +332,15 @@ class GatewayImpl final : public Gateway {
   Awaitable<core::Result<Json>> retry_answer(std::int64_t number) {
     auto holdings = door_.get();
     if (!holdings) co_return locked_error(opening_.report());
-    core::Result<std::int64_t> retried = co_await lane_.run(
-        [holdings = std::move(holdings), number]() -> core::Result<std::int64_t> {
-          std::int64_t count = 0;
-          GW_CHECK(holdings->database().write([&](crypto::Connection& connection) -> core::Status {
-            GW_TRY(count, sync::retry_parked(connection, number));
-            return {};
-          }));
-          return count;
-        });
+    auto put_back = [holdings = std::move(holdings), number]() -> core::Result<std::int64_t> {
+      std::int64_t count = 0;
+      GW_CHECK(holdings->database().write([&](crypto::Connection& connection) -> core::Status {
+        GW_TRY(count, sync::retry_parked(connection, number));
+        return {};
+      }));
+      return count;
+    };
+    core::Result<std::int64_t> retried = co_await lane_.run(std::move(put_back));
     if (!retried.ok()) co_return std::move(retried).error();
     if (number != 0 && *retried == 0) {
       co_return Error(Code::not_found, cat("there is no parked item ", number));
@@ -368,8 +371,8 @@ class GatewayImpl final : public Gateway {
     const Vitals now = co_await vitals();
     // A lane of its own: probes of far servers must not hold up health and status.
     auto lane = std::make_shared<BlockingLane>();
-    std::vector<Finding> findings = co_await lane->run(
-        [path = config_path_] { return examine_machine(path, DaemonSeen::running); });
+    auto examine = [path = config_path_] { return examine_machine(path, DaemonSeen::running); };
+    std::vector<Finding> findings = co_await lane->run(std::move(examine));
     std::vector<Finding> own = examine_vitals(now);
     findings.insert(findings.end(), own.begin(), own.end());
     co_return findings_document(findings);

@@ -42,7 +42,9 @@ void prepare_process() {
   // An arena per thread would keep what each association's thread once used.
   ::mallopt(M_ARENA_MAX, 2);
   ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
-  ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  // Setting any threshold ends glibc's own tuning of this one: the chunk buffers of sealed objects
+  // (below it) should be reused, not mapped anew for each instance.
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 
 int report_config_error(const core::Error& error) {

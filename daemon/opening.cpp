@@ -120,7 +120,7 @@ void Opening::wait_to_look() {
   timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
     if (error || !*alive) return;
     look();
-    if (!stopped_) wait_to_look();
+    if (!stopped_ && report_.state != OpeningState::ready) wait_to_look();
   });
 }
 

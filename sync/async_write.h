@@ -16,6 +16,8 @@
 
 namespace gateway::sync {
 
+/// Name the change before awaiting it: g++ 12 destroys what a lambda written inside a co_await
+/// expression captured twice.
 inline core::net::Awaitable<core::Status> write_async(crypto::Database& database,
                                                       crypto::Change change) {
   namespace asio = boost::asio;

@@ -105,7 +105,8 @@ Awaitable<core::Status> complete_page(FhirEndpoint& endpoint, Holdings& holdings
   if (!missing.ok()) co_return std::move(missing).error();
   std::vector<Json> fetched;
   for (const std::string& reference : *missing) {
-    auto answer = co_await endpoint.read(*parse_reference(reference));
+    ResourceKey key = *parse_reference(reference);
+    auto answer = co_await endpoint.read(std::move(key));
     if (!answer.ok()) co_return std::move(answer).error();
     if (!answer->not_serving.empty())
       co_return core::Error(core::Code::unavailable, answer->not_serving);
@@ -190,19 +191,19 @@ Awaitable<core::Result<std::int64_t>> pull_query(FhirEndpoint& endpoint, Holding
         page->next.empty() && newest ? core::to_instant(*newest - kOverlap) : std::string();
     const std::string now = core::to_instant(clock.wall());
     auto resources = std::make_shared<std::vector<Json>>(std::move(page->resources));
-    GW_CO_CHECK(co_await write_async(
-        holdings.database(), [=, &holdings](Connection& connection) -> core::Status {
-          for (const Json& resource : *resources) {
-            GW_TRY(const Applied result,
-                   apply_pulled(connection, uplink, resource, holdings.options().worklist, now));
-            if (result == Applied::applied) ++*applied;
-          }
-          if (since.empty()) return {};
-          return connection.run(
-              "INSERT INTO pull_cursor (uplink, query, since) VALUES (?, ?, ?)"
-              " ON CONFLICT (uplink, query) DO UPDATE SET since = excluded.since",
-              uplink, query, since);
-        }));
+    crypto::Change apply = [=, &holdings](Connection& connection) -> core::Status {
+      for (const Json& resource : *resources) {
+        GW_TRY(const Applied result,
+               apply_pulled(connection, uplink, resource, holdings.options().worklist, now));
+        if (result == Applied::applied) ++*applied;
+      }
+      if (since.empty()) return {};
+      return connection.run(
+          "INSERT INTO pull_cursor (uplink, query, since) VALUES (?, ?, ?)"
+          " ON CONFLICT (uplink, query) DO UPDATE SET since = excluded.since",
+          uplink, query, since);
+    };
+    GW_CO_CHECK(co_await write_async(holdings.database(), std::move(apply)));
   }
   co_return *applied;
 }

@@ -123,7 +123,8 @@ Awaitable<std::optional<RowOutcome>> read_back(FhirEndpoint& endpoint, Holdings&
 Awaitable<RowOutcome> put(FhirEndpoint& endpoint, Holdings& holdings, const OutboxRow& row,
                           Outgoing& outgoing) {
   const std::string if_match = outgoing.base ? outgoing.base->remote_version : std::string();
-  auto answer = co_await endpoint.update(outgoing.key, outgoing.resource.body.dump(), if_match);
+  std::string body = outgoing.resource.body.dump();
+  auto answer = co_await endpoint.update(outgoing.key, std::move(body), if_match);
   if (!answer.ok()) co_return outcome_of_error(row.number, answer.error());
   if (!answer->not_serving.empty()) co_return not_served(row, *answer);
   const int status = answer->status;
@@ -155,12 +156,12 @@ Awaitable<RowOutcome> push_resource(FhirEndpoint& endpoint, Holdings& holdings,
   if (!key)
     co_return ended(row, Delivery::refused, core::cat("\"", row.subject, "\" names no resource"));
   auto loaded = std::make_shared<std::optional<Outgoing>>();
-  const core::Status status = co_await write_async(
-      holdings.database(),
-      [loaded, &holdings, &clock, uplink, key = *key](Connection& connection) -> core::Status {
-        GW_TRY(*loaded, load_outgoing(connection, holdings, clock, uplink, key));
-        return {};
-      });
+  crypto::Change load = [loaded, &holdings, &clock, uplink,
+                         key = *key](Connection& connection) -> core::Status {
+    GW_TRY(*loaded, load_outgoing(connection, holdings, clock, uplink, key));
+    return {};
+  };
+  const core::Status status = co_await write_async(holdings.database(), std::move(load));
   if (!status.ok()) co_return ended(row, Delivery::failed, status.error().message());
   if (!*loaded) co_return ended(row, Delivery::refused, "the resource is no longer held");
   Outgoing& outgoing = **loaded;

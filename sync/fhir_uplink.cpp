@@ -30,8 +30,9 @@ class FhirUplink final : public Uplink {
   Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
     std::vector<RowOutcome> outcomes;
     for (OutboxRow& row : rows) {
-      outcomes.push_back(
-          co_await push_resource(endpoint_, *holdings_, clock_, options_.name, std::move(row)));
+      RowOutcome outcome =
+          co_await push_resource(endpoint_, *holdings_, clock_, options_.name, std::move(row));
+      outcomes.push_back(std::move(outcome));
     }
     co_return outcomes;
   }

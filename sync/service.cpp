@@ -98,7 +98,8 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
   }
 
   static Awaitable<void> begin(std::shared_ptr<Service> self) {
-    const auto released = co_await write_async(self->holdings_->database(), release_claims);
+    crypto::Change release = release_claims;
+    const auto released = co_await write_async(self->holdings_->database(), std::move(release));
     if (!released.ok()) core::log_error("sync", released.error().message());
     self->step(event::Started{});
   }
@@ -138,12 +139,12 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
                        [&settling, now](const std::string& subject) {
                          return settling.is_settling(subject, now);
                        }};
-    const core::Status status = co_await write_async(
-        self->holdings_->database(),
-        [claimed, limits, uplink = wanted.uplink](crypto::Connection& connection) -> core::Status {
-          GW_TRY(*claimed, claim_rows(connection, uplink, limits));
-          return {};
-        });
+    crypto::Change mark = [claimed, limits,
+                           uplink = wanted.uplink](crypto::Connection& connection) -> core::Status {
+      GW_TRY(*claimed, claim_rows(connection, uplink, limits));
+      return {};
+    };
+    const core::Status status = co_await write_async(self->holdings_->database(), std::move(mark));
     event::Claimed event{wanted.uplink, std::move(claimed->rows), std::nullopt, ""};
     if (claimed->skipped_settling) event.settles_at = settling.next(self->clock_.monotonic());
     if (!status.ok()) {
@@ -189,10 +190,10 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
       }
     }
     const std::string now = core::to_instant(self->clock_.wall());
-    const core::Status status = co_await write_async(
-        self->holdings_->database(), [wanted, now](crypto::Connection& connection) {
-          return record_verdicts(connection, wanted.uplink, wanted.verdicts, now);
-        });
+    crypto::Change note = [wanted, now](crypto::Connection& connection) {
+      return record_verdicts(connection, wanted.uplink, wanted.verdicts, now);
+    };
+    const core::Status status = co_await write_async(self->holdings_->database(), std::move(note));
     if (status.ok()) {
       self->step(event::Queued{});
       co_return;

@@ -77,10 +77,14 @@ class StowUplink final : public Uplink {
         outcomes.push_back(ended(row, Delivery::failed, loaded.error().message()));
       } else if (!*loaded) {
         outcomes.push_back(ended(row, Delivery::refused, "the instance is no longer held"));
-      } else if (auto settled = row.perhaps_sent ? co_await look_for(**loaded) : std::nullopt) {
-        outcomes.push_back(std::move(*settled));
       } else {
-        to_send.push_back(std::move(**loaded));
+        std::optional<RowOutcome> settled;
+        if (row.perhaps_sent) settled = co_await look_for(**loaded);
+        if (settled) {
+          outcomes.push_back(std::move(*settled));
+        } else {
+          to_send.push_back(std::move(**loaded));
+        }
       }
     }
     if (!to_send.empty()) co_await send(std::move(to_send), outcomes);
@@ -150,8 +154,10 @@ class StowUplink final : public Uplink {
       co_await send(std::move(readable), outcomes);
       co_await send(std::move(second), outcomes);
     } else {
-      for (const Outgoing& outgoing : readable)
-        outcomes.push_back(co_await conclude(outgoing, *answer));
+      for (const Outgoing& outgoing : readable) {
+        RowOutcome outcome = co_await conclude(outgoing, *answer);
+        outcomes.push_back(std::move(outcome));
+      }
     }
   }
 

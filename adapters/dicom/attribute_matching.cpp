@@ -54,7 +54,7 @@ std::string normal_name(std::string_view group) {
     out += '^';
   }
   while (!out.empty() && out.back() == '^') out.pop_back();
-  return fold(out);
+  return core::fold(out);
 }
 
 bool matches_name(std::string_view key, std::string_view value) {

@@ -2,6 +2,7 @@
 
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dcspchrs.h>
+#include <iconv.h>
 
 #include <algorithm>
 #include <array>
@@ -53,6 +54,72 @@ std::optional<std::string> convert(std::string_view value, std::string_view char
   return std::string(out.c_str(), out.length());
 }
 
+class Iconv {
+ public:
+  explicit Iconv(const char* from) : handle_(::iconv_open("UTF-8", from)) {}
+  ~Iconv() {
+    if (is_open()) ::iconv_close(handle_);
+  }
+  Iconv(const Iconv&) = delete;
+  Iconv& operator=(const Iconv&) = delete;
+
+  std::optional<std::string> convert(std::string_view value) {
+    if (!is_open()) return std::nullopt;
+    std::string in(value);
+    std::string out(4 * in.size() + 16, '\0');
+    char* from = in.data();
+    char* to = out.data();
+    std::size_t from_left = in.size();
+    std::size_t to_left = out.size();
+    if (::iconv(handle_, &from, &from_left, &to, &to_left) == static_cast<std::size_t>(-1))
+      return std::nullopt;
+    out.resize(out.size() - to_left);
+    return out;
+  }
+
+ private:
+  // POSIX's value for failure.
+  bool is_open() const { return handle_ != reinterpret_cast<iconv_t>(-1); }
+  iconv_t handle_;
+};
+
+bool is_half_width_katakana(char c) {
+  return static_cast<unsigned char>(c) >= 0xa1 && static_cast<unsigned char>(c) <= 0xdf;
+}
+
+// Japanese with code extensions (PS3.5 H), which DCMTK cannot convert on the C library's iconv.
+// JIS X 0201's katakana stand in G1 as single bytes above 0xa0, the rest is ISO-2022-JP.
+std::optional<std::string> decode_japanese(std::string_view value) {
+  constexpr std::string_view kKatakanaInG1 = "\x1b)I";  // says what the single bytes mean anyway
+  std::string out;
+  while (!value.empty()) {
+    if (value.starts_with(kKatakanaInG1)) {
+      value.remove_prefix(kKatakanaInG1.size());
+      continue;
+    }
+    if (is_half_width_katakana(value[0])) {
+      append_code_point(out, 0xff61u + (static_cast<unsigned char>(value[0]) - 0xa1u));
+      value.remove_prefix(1);
+      continue;
+    }
+    const auto end = static_cast<std::size_t>(
+        std::find_if(value.begin(), value.end(), is_half_width_katakana) - value.begin());
+    const std::string_view run = value.substr(0, std::min(end, value.find(kKatakanaInG1)));
+    // The one knows JIS X 0212, the other katakana in G0.
+    auto converted = Iconv("ISO-2022-JP-2").convert(run);
+    if (!converted) converted = Iconv("ISO-2022-JP-3").convert(run);
+    if (!converted) return std::nullopt;
+    out += *converted;
+    value.remove_prefix(run.size());
+  }
+  return out;
+}
+
+bool has_japanese_extension(std::string_view set) {
+  return set.find("IR 87") != std::string_view::npos ||
+         set.find("IR 159") != std::string_view::npos;
+}
+
 }  // namespace
 
 bool is_ascii(std::string_view text) {
@@ -65,8 +132,9 @@ std::string decode_text(std::string_view value, std::string_view character_set, 
   const std::string_view set = core::trim(character_set);
   if (set == "ISO_IR 100") return decode_latin1(value);
   if (!set.empty() && set != "ISO_IR 192") {
-    if (auto converted = convert(value, set, kind); converted && is_valid_utf8(*converted))
-      return *std::move(converted);
+    auto converted =
+        has_japanese_extension(set) ? decode_japanese(value) : convert(value, set, kind);
+    if (converted && is_valid_utf8(*converted)) return *std::move(converted);
   }
   return replace_invalid(value);
 }

@@ -18,8 +18,4 @@ CodePoint take_code_point(std::string_view& text);
 void append_code_point(std::string& out, char32_t value);
 bool is_valid_utf8(std::string_view text);
 
-/// For comparing names: lower case, without accents, over Latin, Greek and Cyrillic letters; others
-/// as they are. `text` is valid UTF-8.
-std::string fold(std::string_view text);
-
 }  // namespace gateway::adapters::dicom

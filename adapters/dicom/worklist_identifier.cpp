@@ -61,8 +61,11 @@ template <std::size_t Size>
 void put_all(DcmItem& item, const std::array<Attribute, Size>& attributes,
              const WorklistStep& step) {
   for (const Attribute& attribute : attributes) {
-    const std::string value = attribute.text == nullptr ? std::string() : step.*attribute.text;
-    (void)item.putAndInsertOFStringArray(attribute.tag, value.c_str());
+    if (attribute.text == nullptr || (step.*attribute.text).empty()) {
+      (void)item.insertEmptyElement(attribute.tag);
+    } else {
+      (void)item.putAndInsertOFStringArray(attribute.tag, (step.*attribute.text).c_str());
+    }
   }
 }
 

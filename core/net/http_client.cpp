@@ -4,6 +4,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <charconv>
 #include <deque>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "core/net/connection.h"
 #include "core/net/http.h"

@@ -1,6 +1,8 @@
 #include "core/net/http_exchange.h"
 
+#include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <optional>
 #include <vector>
 
 #include "core/net/http_wire.h"

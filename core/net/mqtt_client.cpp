@@ -2,12 +2,14 @@
 
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 #include "core/text.h"
 
@@ -49,6 +51,7 @@ class LibraryClient final : public MqttClient {
   void end(std::string_view why);
   void end_by_code(int code);
   int carry_on(short happened);
+  bool wants_to_write() const;
   int socket_error() const;
 
   std::string peer_;
@@ -148,7 +151,7 @@ void LibraryClient::turn(int wake_fd, Milliseconds wait) {
   if (phase_ == Phase::ended) return;
   mosquitto* const client = client_.get();
   pollfd watched[2] = {{wake_fd, POLLIN, 0}, {mosquitto_socket(client), POLLIN, 0}};
-  if (mosquitto_want_write(client)) watched[1].events |= POLLOUT;
+  if (wants_to_write()) watched[1].events |= POLLOUT;
   ::poll(watched, 2, static_cast<int>(wait.count()));
   int code = MOSQ_ERR_SUCCESS;
   if (watched[1].fd >= 0 && watched[1].revents != 0) code = carry_on(watched[1].revents);
@@ -175,6 +178,14 @@ int LibraryClient::carry_on(short happened) {
     end("the connection was refused or closed before a session; does the broker run there?");
   }
   return code;
+}
+
+bool LibraryClient::wants_to_write() const {
+  const auto* const tls = static_cast<const SSL*>(mosquitto_ssl_get(client_.get()));
+  // In the handshake the library says yes as long as its CONNECT waits; asking for a writable
+  // socket then would turn without a pause until the broker answers.
+  if (tls != nullptr && SSL_in_init(tls)) return !SSL_want_read(tls);
+  return mosquitto_want_write(client_.get());
 }
 
 int LibraryClient::socket_error() const {

@@ -4,8 +4,10 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <ctime>
+#include <utility>
 
 #include "core/clock.h"
 #include "core/text.h"

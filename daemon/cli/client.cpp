@@ -11,12 +11,11 @@ using core::cat;
 using core::Code;
 using core::Error;
 
-Error unreachable(const std::string& socket, const Error& error) {
-  std::string advice = "is clinic-gatewayd running? systemctl status clinic-gateway";
-  // A root-owned folder hides the socket itself, so "not there" may mean "not for you".
-  if (::geteuid() != 0) advice += "; or use sudo";
-  return Error(Code::unavailable, cat("the gateway does not answer on ", socket, " (",
-                                      error.message(), "); ", advice));
+Error unreachable(const Error& error) {
+  std::string message = error.message();
+  // A folder closed to this user hides the socket: "not there" may mean "not for you".
+  if (::geteuid() != 0) message += "; or use sudo";
+  return Error(Code::unavailable, std::move(message));
 }
 
 Code code_named(std::string_view name) {
@@ -33,7 +32,7 @@ Code code_named(std::string_view name) {
 core::Result<core::Json> ask(const std::string& socket, core::net::HttpRequest request,
                              core::Milliseconds timeout) {
   const auto answer = core::net::unix_http_request(socket, request, timeout);
-  if (!answer.ok()) return unreachable(socket, answer.error());
+  if (!answer.ok()) return unreachable(answer.error());
   auto json = core::Json::parse(answer->body);
   if (!json.ok()) {
     return Error(Code::internal, cat("HTTP ", answer->status, " without JSON on ", socket,

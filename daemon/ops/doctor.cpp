@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <sstream>
+
 #include "core/files.h"
 #include "core/text.h"
 #include "crypto/keyring.h"
@@ -137,8 +139,11 @@ std::vector<Finding> examine_machine(const std::string& config_path, DaemonSeen 
   const auto keys = all_config_keys();
   const auto config = core::Config::load(config_path, keys);
   if (!config.ok()) {
-    findings.push_back(bad(Verdict::fail, "configuration", config.error().message(),
-                           "correct it and restart clinic-gateway"));
+    std::istringstream lines(config.error().message());
+    for (std::string line; std::getline(lines, line);) {
+      findings.push_back(bad(Verdict::fail, "configuration", std::move(line),
+                             "correct it and restart clinic-gateway"));
+    }
     return findings;
   }
   add_mistakes(*config, keys, config_path, findings);

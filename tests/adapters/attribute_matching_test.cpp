@@ -42,6 +42,8 @@ TEST(NameMatching, IgnoresCaseAccentsAndWhatTheQueryLeavesOut) {
   EXPECT_TRUE(name("mul*", "Müller^Jörg"));
   EXPECT_TRUE(name("Müller^Jörg^^^", "Müller^Jörg"));
   EXPECT_TRUE(name("Wang*", "Wang^XiaoDong=王^小東"));
+  EXPECT_TRUE(name("ΔΙΟΝΎΣΙΟΣ", "διονυσιος"));
+  EXPECT_TRUE(name("ЮРИЙ", "Юрий"));
   EXPECT_TRUE(name("=王*", "Wang^XiaoDong=王^小東"));
   EXPECT_FALSE(name("Muller", "Müller^Jörg"));
   EXPECT_FALSE(name("Wang*=李*", "Wang^XiaoDong=王^小東"));

@@ -100,10 +100,12 @@ class DicomServerTest : public ::testing::Test {
   std::int64_t counted(const char* what) {
     return server_->report()["counts"][what].integer().value_or(-1);
   }
-  std::size_t files_in(const std::string& folder) {
+  // Sealed objects with content; the store keeps empty files at hand.
+  std::size_t objects() {
     std::size_t files = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ + "/" + folder))
-      files += entry.is_regular_file() ? 1 : 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ + "/objects")) {
+      if (entry.is_regular_file() && entry.file_size() > 0) ++files;
+    }
     return files;
   }
 
@@ -269,7 +271,7 @@ TEST_F(DicomServerTest, RefusesADataSetThatIsNotWhatItsCommandSays) {
   delete data_set.remove(DCM_StudyInstanceUID);
   EXPECT_EQ(scu->store(data_set).status, 0xc000);
   EXPECT_EQ(instances(), 0);
-  EXPECT_EQ(files_in("objects"), 0u);
+  EXPECT_EQ(objects(), 0u);
 }
 
 TEST_F(DicomServerTest, CalledByAnotherNameItRejects) {
@@ -340,7 +342,7 @@ TEST_F(DicomServerTest, APeerThatLeavesInTheMiddleLeavesNothing) {
   connect()->break_off_store(data_set);
   EXPECT_TRUE(eventually([&] { return counted("associations_open") == 0; }));
   EXPECT_EQ(instances(), 0);
-  EXPECT_EQ(files_in("objects"), 0u);
+  EXPECT_EQ(objects(), 0u);
 }
 
 TEST_F(DicomServerTest, GarbageIsHungUpOnAndOthersAreServed) {

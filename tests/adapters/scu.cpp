@@ -111,19 +111,24 @@ Scu::Stored Scu::store(DcmDataset& data_set, const std::string& command_uid) {
 }
 
 void Scu::break_off_store(DcmDataset& data_set) {
-  T_DIMSE_Message message{};
-  message.CommandField = DIMSE_C_STORE_RQ;
-  message.msg.CStoreRQ = store_request(*association_, data_set, "");
-  const T_ASC_PresentationContextID context = context_for(message.msg.CStoreRQ.AffectedSOPClassUID);
-  EXPECT_TRUE(DIMSE_sendMessageUsingMemoryData(association_, context, &message, nullptr, nullptr,
-                                               nullptr, nullptr)
-                  .good());
-  std::string bytes = encode(data_set, EXS_LittleEndianExplicit);
-  bytes.resize((bytes.size() / 2) & ~std::size_t{1});
-  DUL_PDV pdv{bytes.size(), context, DUL_DATASETPDV, OFFalse, bytes.data()};
+  const T_DIMSE_C_StoreRQ request = store_request(*association_, data_set, "");
+  DcmDataset command;
+  put(command, DCM_AffectedSOPClassUID, request.AffectedSOPClassUID);
+  EXPECT_TRUE(command.putAndInsertUint16(DCM_CommandField, DIMSE_C_STORE_RQ).good());
+  EXPECT_TRUE(command.putAndInsertUint16(DCM_MessageID, request.MessageID).good());
+  EXPECT_TRUE(command.putAndInsertUint16(DCM_Priority, DIMSE_PRIORITY_MEDIUM).good());
+  EXPECT_TRUE(command.putAndInsertUint16(DCM_CommandDataSetType, DIMSE_DATASET_PRESENT).good());
+  put(command, DCM_AffectedSOPInstanceUID, request.AffectedSOPInstanceUID);
+  std::string command_bytes = encode(command, EXS_LittleEndianImplicit);
+  std::string data_bytes = encode(data_set, EXS_LittleEndianExplicit);
+  data_bytes.resize((data_bytes.size() / 2) & ~std::size_t{1});
+  const T_ASC_PresentationContextID context = context_for(request.AffectedSOPClassUID);
+  std::array<DUL_PDV, 2> pdvs = {
+      DUL_PDV{command_bytes.size(), context, DUL_COMMANDPDV, OFTrue, command_bytes.data()},
+      DUL_PDV{data_bytes.size(), context, DUL_DATASETPDV, OFFalse, data_bytes.data()}};
   DUL_PDVLIST list{};
-  list.count = 1;
-  list.pdv = &pdv;
+  list.count = pdvs.size();
+  list.pdv = pdvs.data();
   EXPECT_TRUE(DUL_WritePDVs(&association_->DULassociation, &list).good());
   (void)ASC_dropAssociation(association_);
 }

@@ -2,8 +2,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
 
 #include "core/net/http.h"
 #include "tests/fakes/certificates.h"

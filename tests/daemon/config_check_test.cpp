@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "core/files.h"
 #include "daemon/settings.h"
 #include "temp_folder.h"
 
@@ -116,6 +117,16 @@ TEST(ConfigCheck, RelativePathsAndLongSocketsAreRefused) {
   EXPECT_THAT(
       mistakes_in("[site]\nname = \"a\"\n[control]\nsocket = \"/" + std::string(120, 'x') + "\"\n"),
       HasSubstr("control.socket: is longer than"));
+}
+
+TEST(ConfigCheck, TheManualNamesEveryKey) {
+  const auto manual = core::read_whole_file(
+      core::system_files(), std::string(GATEWAY_SOURCE_DIR) + "/docs/man/clinic-gateway.toml.5",
+      1 << 20);
+  ASSERT_TRUE(manual.ok());
+  for (const core::ConfigKey& key : all_config_keys()) {
+    EXPECT_THAT(*manual, HasSubstr("\n.B " + key.path + "\n"));
+  }
 }
 
 TEST(ConfigCheck, SettingsReadWhatWasWritten) {

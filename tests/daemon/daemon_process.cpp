@@ -100,6 +100,14 @@ Finished run_command(const std::vector<std::string>& arguments, const std::strin
   return {code, content(streams.out), content(streams.err)};
 }
 
+BackgroundProcess::BackgroundProcess(const std::vector<std::string>& arguments)
+    : child_(spawn(arguments, {"/dev/null", "/dev/null", "/dev/null"}, {})) {}
+
+BackgroundProcess::~BackgroundProcess() {
+  ::kill(child_, SIGKILL);
+  ::waitpid(child_, nullptr, 0);
+}
+
 DaemonProcess::DaemonProcess() { write_passphrase("correct horse battery staple"); }
 
 DaemonProcess::~DaemonProcess() { kill_hard(); }

@@ -29,6 +29,18 @@ bool holds_within(int seconds, const std::function<bool()>& condition);
 /// A TCP port of the loopback interface that was free a moment ago.
 std::uint16_t free_port();
 
+/// Another program that runs until it goes out of scope; its output is dropped.
+class BackgroundProcess {
+ public:
+  explicit BackgroundProcess(const std::vector<std::string>& arguments);
+  ~BackgroundProcess();
+  BackgroundProcess(const BackgroundProcess&) = delete;
+  BackgroundProcess& operator=(const BackgroundProcess&) = delete;
+
+ private:
+  pid_t child_;
+};
+
 class DaemonProcess {
  public:
   DaemonProcess();

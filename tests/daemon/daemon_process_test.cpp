@@ -1,4 +1,6 @@
 // The daemon and the command as they ship, from outside.
+#include "daemon_process.h"
+
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,8 +11,6 @@
 
 #include <filesystem>
 #include <fstream>
-
-#include "daemon_process.h"
 
 namespace gateway::daemon {
 namespace {
@@ -34,7 +34,8 @@ bool has_problem(const Json& status, std::string_view component) {
 /// Occupies a port until it goes.
 class PortHolder {
  public:
-  explicit PortHolder(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit PortHolder(std::uint16_t port)
+      : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     const int on = 1;
     ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_in address{};
@@ -77,7 +78,7 @@ TEST(Command, ExitCodesSayWhatHappened) {
   EXPECT_EQ(run_command({GATEWAY_COMMAND, "--help"}).exit_code, 0);
   const Finished down = run_command({GATEWAY_COMMAND, "--socket", "/nowhere/s", "status"});
   EXPECT_EQ(down.exit_code, 3);
-  EXPECT_THAT(down.err, HasSubstr("is clinic-gatewayd running?"));
+  EXPECT_THAT(down.err, HasSubstr("is clinic-gateway running?"));
 }
 
 TEST(Command, DoctorWorksWhileTheDaemonIsDown) {
@@ -85,12 +86,73 @@ TEST(Command, DoctorWorksWhileTheDaemonIsDown) {
   const std::string file = folder.path() + "/gateway.toml";
   std::ofstream(file) << "[site]\nname = \"a\"\n[dicom]\nbind = \"127.0.0.1\"\nport = "
                       << free_port() << "\n[storage]\nstate_dir = \"" << folder.path() << "\"\n";
-  const Finished doctor = run_command({GATEWAY_COMMAND, "--socket", folder.path() + "/s", "--json",
-                                       "doctor", "--config", file});
+  const Finished doctor = run_command(
+      {GATEWAY_COMMAND, "--socket", folder.path() + "/s", "--json", "doctor", "--config", file});
   EXPECT_EQ(doctor.exit_code, 1) << doctor.out;
   EXPECT_THAT(doctor.out, HasSubstr(R"({"check":"daemon","verdict":"fail")"));
   EXPECT_THAT(doctor.out, HasSubstr(R"({"check":"configuration","verdict":"ok")"));
   EXPECT_THAT(doctor.out, HasSubstr(R"({"check":"dicom port","verdict":"ok")"));
+}
+
+/// What `doctor` says of an uplink with these keys while the daemon is down.
+std::string uplink_finding(const std::string& folder, const std::string& keys) {
+  std::ofstream(folder + "/gateway.toml")
+      << "[site]\nname = \"a\"\n[storage]\nstate_dir = \"" << folder << "\"\n[uplink.peer]\n"
+      << keys;
+  const Finished doctor = run_command({GATEWAY_COMMAND, "--socket", folder + "/s", "--json",
+                                       "doctor", "--config", folder + "/gateway.toml"});
+  const Json answer = parse(doctor.out);
+  for (const Json& finding : answer["findings"].items()) {
+    if (finding["check"].text() == "uplink peer") return finding.dump();
+  }
+  return doctor.out + doctor.err;
+}
+
+TEST(Command, DoctorLooksAtTheCertificatesOfAnUplink) {
+  const TempFolder folder;
+  const std::string certificate = folder.path() + "/server.pem";
+  const std::string key = folder.path() + "/server.key";
+  const Finished made = run_command(
+      {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+       "-nodes", "-days", "10", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+       "-out", certificate, "-keyout", key});
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  const std::uint16_t port = free_port();
+  const std::string system_ca =
+      "kind = \"stow\"\nurl = \"https://localhost:" + std::to_string(port) + "/dicom-web\"\n";
+  const std::string pinned = system_ca + "ca_file = \"" + certificate + "\"\n";
+  EXPECT_THAT(uplink_finding(folder.path(), pinned), HasSubstr("is not reached"));
+  const BackgroundProcess server({"openssl", "s_server", "-accept", std::to_string(port), "-cert",
+                                  certificate, "-key", key, "-www"});
+  std::string finding;
+  EXPECT_TRUE(holds_within(20, [&] {
+    finding = uplink_finding(folder.path(), pinned);
+    return finding.find("\"warn\"") != std::string::npos;
+  })) << finding;
+  EXPECT_THAT(finding, HasSubstr("TLSv1.3"));
+  EXPECT_THAT(finding, HasSubstr(" days)"));
+  EXPECT_THAT(finding, HasSubstr("renew the certificate"));
+  EXPECT_THAT(uplink_finding(folder.path(), system_ca), HasSubstr("not trusted"));
+}
+
+TEST(Command, DoctorAsksTheHisWhichFhirItSpeaks) {
+  const TempFolder folder;
+  const std::string port = std::to_string(free_port());
+  const std::string url = "kind = \"fhir\"\nurl = \"http://127.0.0.1:" + port + "/\"\n";
+  const BackgroundProcess server(
+      {"python3", "-m", "http.server", port, "--bind", "127.0.0.1", "--directory", folder.path()});
+  const auto finding_for = [&](const std::string& metadata) {
+    std::ofstream(folder.path() + "/metadata") << metadata;
+    return uplink_finding(folder.path(), url);
+  };
+  std::string finding;
+  EXPECT_TRUE(holds_within(20, [&] {
+    finding = finding_for(R"({"resourceType":"CapabilityStatement","fhirVersion":"4.0.1"})");
+    return finding.find("\"ok\"") != std::string::npos;
+  })) << finding;
+  EXPECT_THAT(finding, HasSubstr("FHIR 4.0.1"));
+  EXPECT_THAT(finding_for(R"({"fhirVersion":"3.0.2"})"), HasSubstr("FHIR 3.0.2, not 4.x"));
+  EXPECT_THAT(finding_for("<html>Welcome</html>"), HasSubstr("no FHIR CapabilityStatement"));
 }
 
 TEST(Daemon, FirstStartMakesTheKeyringAndSoDoesNoOther) {
@@ -118,9 +180,8 @@ TEST(Daemon, NothingOfTheStateFolderIsOpenToOthers) {
   daemon.start();
   ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
   for (const auto& entry : std::filesystem::recursive_directory_iterator(daemon.state_folder())) {
-    const auto open_to_others =
-        entry.status().permissions() &
-        (std::filesystem::perms::group_all | std::filesystem::perms::others_all);
+    const auto open_to_others = entry.status().permissions() & (std::filesystem::perms::group_all |
+                                                                std::filesystem::perms::others_all);
     EXPECT_EQ(open_to_others, std::filesystem::perms::none) << entry.path();
   }
 }
@@ -219,20 +280,37 @@ TEST(Daemon, ComesBackAfterAKill) {
   EXPECT_TRUE(daemon.reaches("ready")) << daemon.log();
 }
 
-TEST(Daemon, ATooSmallDiskIsSaid) {
+TEST(Daemon, TellsTheBrokerWhatItIsAndThatItGoes) {
+  if (run_command({"mosquitto", "-h"}).exit_code == 127) GTEST_SKIP() << "no mosquitto here";
+  const std::string port = std::to_string(free_port());
+  const BackgroundProcess broker({"mosquitto", "-p", port});
+  const auto retained = [&](const std::string& topic) {
+    const Finished heard =
+        run_command({"mosquitto_sub", "-h", "127.0.0.1", "-p", port, "-t",
+                     "clinic-gateway/v1/clinic-1/" + topic, "-C", "1", "-W", "2"});
+    return parse(heard.out);
+  };
   DaemonProcess daemon;
-  daemon.configure("");
+  daemon.configure(
+      "[mqtt]\nhost = \"127.0.0.1\"\nplain = true\nhealth_every_s = 1\nport = " + port + "\n");
   daemon.start();
-  ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
-  EXPECT_GT(daemon.status()["disk"]["free_bytes"].integer().value_or(0), 0);
-  EXPECT_EQ(daemon.status()["disk"]["reserve_bytes"].integer(), 16 << 20);
+  ASSERT_TRUE(holds_within(30, [&] { return retained("status")["state"].text() == "ready"; }))
+      << daemon.log();
+  const Json health = retained("health");
+  EXPECT_EQ(health["state"].text(), "ready") << health.dump();
+  EXPECT_TRUE(holds_within(10, [&] {
+    return retained("health")["seq"].integer().value_or(0) > health["seq"].integer().value_or(0);
+  }));
+  EXPECT_TRUE(daemon.status()["mqtt"]["connected"].boolean());
+  EXPECT_EQ(daemon.stop(), 0);
+  EXPECT_EQ(retained("status")["state"].text(), "offline");
 }
 
 /// What systemd would hear.
 class NotifySocket {
  public:
   explicit NotifySocket(const std::string& path)
-      : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)) {
+      : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof address.sun_path - 1);

@@ -74,7 +74,12 @@ make_upgrade() {
 
 property() { inside systemctl show --property="$1" --value clinic-gateway.service; }
 is_active() { [[ $(property ActiveState) == active ]]; }
-state_is() { inside clinic-gateway status --json 2>/dev/null | grep -qE "\"state\": *\"$1\""; }
+# The value of a top-level key of the gateway's own status.
+status_of() {
+  inside clinic-gateway status --json 2>/dev/null |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1" 2>/dev/null
+}
+state_is() { [[ $(status_of state) == "$1" ]]; }
 # In the daemon's own words, and systemd agrees that it runs.
 becomes() { wait_for 40 state_is "$1" && is_active || { inside journalctl -u clinic-gateway -n 15 --no-pager; false; }; }
 restart() { inside systemctl restart clinic-gateway.service; }
@@ -159,8 +164,7 @@ claim "apt upgrades it without a question" apt_install /root/upgrade.deb
 claim "the upgrade started the new daemon" eval "wait_for 30 has_other_process $before"
 claim "the upgraded gateway is ready" becomes ready
 claim "the upgrade kept the keyring" keyring_is "$keyring"
-claim "the upgrade kept the site's settings" \
-  eval "inside clinic-gateway status --json | grep -qE '\"site\": *\"clinic-07\"'"
+claim "the upgrade kept the site's settings" eval '[[ $(status_of site) == clinic-07 ]]'
 
 rm -f "$tree/etc/credstore/clinic-gateway.passphrase"
 (umask 077 && mkdir -p "$tree/etc/credstore.encrypted")

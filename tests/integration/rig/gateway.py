@@ -143,8 +143,7 @@ class Gateway:
 
     def queue(self):
         """Rows of the outbox, as `clinic-gateway queue --json` prints them."""
-        answer = self._ask("queue")
-        return answer["rows"] if isinstance(answer, dict) else answer
+        return self._ask("queue")["queue"]
 
     def _ask(self, command):
         done = subprocess.run(

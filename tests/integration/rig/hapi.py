@@ -2,7 +2,8 @@
 
 `build()` compiles the launcher once per version of its sources, into a cache folder; Maven keeps the libraries in its usual
 local repository. `Hapi(...)` starts the server at once, `wait_ready()` waits for its CapabilityStatement: start it first and do other
-things meanwhile, it takes about 20 s on 2 cores and 0.6 GB of memory. Each start begins with an empty database.
+things meanwhile, it takes about 20 s on 2 idle cores, a minute on busy ones,
+and 0.6 GB of memory. Each start begins with an empty database.
 """
 
 import fcntl
@@ -86,7 +87,7 @@ class Hapi:
             cwd=folder,
         )
 
-    def wait_ready(self, timeout_s=180):
+    def wait_ready(self, timeout_s=300):
         def answers():
             answer = self._http.get(f"{self.url}/metadata", timeout=60)
             return answer.status_code == 200 and answer.json()["fhirVersion"] == "4.0.1"

@@ -1,0 +1,133 @@
+// LOCKED, ready, failed, with the real keyring, database and objects.
+#include "daemon/opening.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "temp_folder.h"
+
+namespace gateway::daemon {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+class OpeningTest : public testing::Test {
+ protected:
+  std::unique_ptr<Opening> make() {
+    OpeningOptions options;
+    options.holdings.state_folder = state_;
+    options.holdings.worklist.time_zone = "UTC";
+    options.look_every = milliseconds(5);
+    options.retry_failed_every = milliseconds(5);
+    return std::make_unique<Opening>(
+        loop_.get_executor(), core::system_files(), core::system_clock(),
+        PassphraseSource(file_, ""), std::move(options),
+        [this](std::shared_ptr<sync::Holdings> holdings, const std::string& by) {
+          holdings_ = std::move(holdings);
+          opened_by_ = by;
+        },
+        [this] { ++changes_; });
+  }
+
+  void put_passphrase(const std::string& text) { std::ofstream(file_) << text; }
+
+  /// Runs the loop until the opening says so; false when it does not within 30 s.
+  bool reaches(const Opening& opening, OpeningState state) {
+    const auto deadline = std::chrono::steady_clock::now() + seconds(30);
+    while (opening.report().state != state) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      loop_.run_one_for(seconds(1));
+    }
+    return true;
+  }
+
+  core::Status unlock(Opening& opening, std::string_view text) {
+    std::optional<core::Status> answer;
+    opening.unlock({crypto::Secret::copy_of(text)},
+                   [&](core::Status status) { answer = std::move(status); });
+    while (!answer) loop_.run_one_for(seconds(30));
+    return *answer;
+  }
+
+  TempFolder folder_;
+  std::string state_ = folder_.path() + "/state";
+  std::string file_ = folder_.path() + "/passphrase";
+  boost::asio::io_context loop_;
+  std::shared_ptr<sync::Holdings> holdings_;
+  std::string opened_by_;
+  int changes_ = 0;
+};
+
+TEST_F(OpeningTest, StaysLockedUntilThePassphraseFileAppears) {
+  auto opening = make();
+  opening->start();
+  EXPECT_EQ(opening->report().state, OpeningState::locked);
+  EXPECT_THAT(opening->report().reason, HasSubstr(file_));
+  EXPECT_FALSE(opening->report().set_up);
+  put_passphrase("first words\n");
+  ASSERT_TRUE(reaches(*opening, OpeningState::ready));
+  EXPECT_TRUE(holdings_);
+  EXPECT_EQ(opened_by_, "passphrase file");
+  EXPECT_EQ(opening->report().key_protection, "passphrase");
+  EXPECT_EQ(opening->report().reason, "");
+}
+
+TEST_F(OpeningTest, AWrongPassphraseIsAnsweredAndLeavesItLocked) {
+  {
+    auto first = make();
+    first->start();
+    ASSERT_TRUE(unlock(*first, "right").ok());
+    EXPECT_EQ(opened_by_, "operator");
+    holdings_.reset();
+  }
+  auto opening = make();
+  opening->start();
+  EXPECT_TRUE(opening->report().set_up);
+  const core::Status wrong = unlock(*opening, "wrong");
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.error().code(), core::Code::locked);
+  EXPECT_EQ(opening->report().state, OpeningState::locked);
+  EXPECT_TRUE(unlock(*opening, "right").ok());
+  EXPECT_TRUE(unlock(*opening, "whatever").ok()) << "it is ready already";
+}
+
+TEST_F(OpeningTest, ARunningAttemptIsNotDisturbed) {
+  auto opening = make();
+  opening->start();
+  opening->unlock({crypto::Secret::copy_of(std::string_view("one"))}, [](core::Status) {});
+  std::optional<core::Status> second;
+  opening->unlock({crypto::Secret::copy_of(std::string_view("two"))},
+                  [&](core::Status status) { second = std::move(status); });
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->error().code(), core::Code::busy);
+}
+
+TEST_F(OpeningTest, StoppingDuringAnAttemptOpensNothing) {
+  auto opening = make();
+  opening->start();
+  opening->unlock({crypto::Secret::copy_of(std::string_view("one"))}, [](core::Status) {});
+  opening->stop();
+  loop_.run();
+  EXPECT_FALSE(holdings_);
+}
+
+TEST_F(OpeningTest, AFolderThatCannotBeUsedFailsAndIsTriedAgain) {
+  std::ofstream(state_) << "in the way";
+  put_passphrase("words");
+  auto opening = make();
+  opening->start();
+  ASSERT_TRUE(reaches(*opening, OpeningState::failed));
+  EXPECT_THAT(opening->report().reason, HasSubstr(state_));
+  std::filesystem::remove(state_);
+  EXPECT_TRUE(reaches(*opening, OpeningState::ready));
+}
+
+}  // namespace
+}  // namespace gateway::daemon
