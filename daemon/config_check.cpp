@@ -8,6 +8,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "adapters/dicom/dicom_options.h"
 #include "core/net/url.h"
 #include "core/text.h"
 #include "daemon/settings.h"
@@ -42,6 +43,7 @@ class Checker {
     check_site();
     check_folders();
     check_mqtt();
+    check_dicom();
     return std::move(mistakes_);
   }
 
@@ -166,6 +168,18 @@ class Checker {
         prefix.ends_with('/')) {
       mistake("mqtt.topic_prefix", "must be a topic without +, # and a / at its ends");
     }
+  }
+
+  /// What only the adapter knows to be wrong; it names place and key itself.
+  void check_dicom() {
+    const auto options = adapters::dicom::dicom_options(config_);
+    if (options.ok()) return;
+    constexpr std::string_view kKey = "dicom.ae_title";
+    const std::string where = config_.where(kKey);
+    const std::string prefix = cat(where, ": ", kKey, ": ");
+    std::string what = options.error().message();
+    if (what.starts_with(prefix)) what.erase(0, prefix.size());
+    mistakes_.push_back({where, std::string(kKey), std::move(what), true});
   }
 
   void check_pair(const char* with, const char* needed) {

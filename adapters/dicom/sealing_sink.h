@@ -75,10 +75,4 @@ class BoundedSink final : public DcmConsumer {
   bool overflowed_ = false;
 };
 
-/// DCMTK takes consumers only inside a stream.
-class ConsumerStream final : public DcmOutputStream {
- public:
-  explicit ConsumerStream(DcmConsumer& consumer) : DcmOutputStream(&consumer) {}
-};
-
 }  // namespace gateway::adapters::dicom

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "adapters/dicom/crash_point.h"
+#include "adapters/dicom/data_set_receiver.h"
 #include "adapters/dicom/part10_header.h"
 #include "adapters/dicom/sealing_sink.h"
 #include "core/log.h"
@@ -63,11 +64,7 @@ bool StoreScp::serve(T_ASC_PresentationContextID context, const T_DIMSE_C_StoreR
 bool StoreScp::receive(T_ASC_PresentationContextID context, SealingSink& sink) {
   association_.peer().set_patience(association_.peer().stall_timeout());
   association_.peer().set_read_allowance(kUnlimited);
-  ConsumerStream stream(sink);
-  T_ASC_PresentationContextID data_context = 0;
-  const OFCondition cond = DIMSE_receiveDataSetInFile(association_.handle(), DIMSE_BLOCKING, 0,
-                                                      &data_context, &stream, nullptr, nullptr);
-  if (cond.good() && data_context == context) return true;
+  if (receive_data_set(*association_.handle(), context, sink).good()) return true;
   ++outcomes_["broken off"];
   association_.abort();
   return false;

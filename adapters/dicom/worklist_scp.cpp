@@ -2,6 +2,7 @@
 
 #include <dcmtk/dcmdata/dctk.h>
 
+#include "adapters/dicom/data_set_receiver.h"
 #include "adapters/dicom/sealing_sink.h"
 #include "adapters/dicom/worklist_query.h"
 #include "core/log.h"
@@ -76,11 +77,7 @@ core::Result<std::string> receive_identifier(Association& association,
   association.peer().set_patience(association.peer().stall_timeout());
   association.peer().set_read_allowance(UINT64_MAX);
   BoundedSink sink(kIdentifierBytesMax);
-  ConsumerStream stream(sink);
-  T_ASC_PresentationContextID data_context = 0;
-  const OFCondition cond = DIMSE_receiveDataSetInFile(association.handle(), DIMSE_BLOCKING, 0,
-                                                      &data_context, &stream, nullptr, nullptr);
-  if (cond.bad() || data_context != context)
+  if (receive_data_set(*association.handle(), context, sink).bad())
     return Error(Code::unavailable, "the query was broken off");
   if (sink.overflowed()) return Error(Code::invalid, "the query's identifier is too long");
   return sink.bytes();

@@ -111,6 +111,11 @@ TEST(ConfigCheck, AMalformedUrlNamesItsPlace) {
               HasSubstr("gateway.toml:5: uplink.his.url"));
 }
 
+TEST(ConfigCheck, AnAeTitleTooLongIsNamedOnce) {
+  EXPECT_THAT(mistakes_in("[site]\nname = \"a\"\n[dicom]\nae_title = \"ABCDEFGHIJKLMNOPQ\"\n"),
+              testing::MatchesRegex("gateway.toml:4: dicom.ae_title: [^:]*16[^:]* .fatal.\n"));
+}
+
 TEST(ConfigCheck, RelativePathsAndLongSocketsAreRefused) {
   EXPECT_THAT(mistakes_in("[site]\nname = \"a\"\n[storage]\nstate_dir = \"state\"\n"),
               HasSubstr("storage.state_dir: \"state\" is no absolute path"));
