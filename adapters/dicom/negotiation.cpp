@@ -66,7 +66,7 @@ Service service_of(std::string_view abstract_syntax) {
   return is_unknown_storage(uid) ? Service::storage : Service::none;
 }
 
-// DCMTK's getTransferSyntax() (dimse.cc) ends an association at the first data set in a syntax it
+// DCMTK's getTransferSyntax() (dimse.cc) ends an association at the first command in a syntax it
 // does not list, so the ones it leaves out are left out here.
 bool can_carry(std::string_view transfer_syntax) {
   switch (DcmXfer(std::string(transfer_syntax).c_str()).getXfer()) {

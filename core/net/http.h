@@ -37,7 +37,7 @@ class BodySource {
 
 struct HttpRequest {
   std::string method = "GET";
-  /// Client: path and query below the base URL, starting with '/'. Server: as received.
+  /// Client: path and query below the base URL, starting with '/' or '?'. Server: as received.
   std::string target;
   Headers headers;
   std::string body;

@@ -30,7 +30,7 @@ bool is_header_value(std::string_view text) {
 }
 
 bool is_target(std::string_view text) {
-  return text.starts_with('/') &&
+  return (text.starts_with('/') || text.starts_with('?')) &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
@@ -71,11 +71,13 @@ Result<std::string> request_head(const HttpRequest& request, const Url& url,
                                  std::optional<std::uint64_t> content_length) {
   if (!is_token(request.method)) return Error(Code::invalid, "the HTTP method is not a token");
   if (!is_target(request.target)) {
-    return Error(Code::invalid, "the request target does not start with '/' or holds a blank");
+    return Error(Code::invalid,
+                 "the request target starts with neither '/' nor '?' or holds a blank");
   }
+  const bool bare = url.base.empty() && request.target.starts_with('?');
   std::string head =
-      cat(request.method, ' ', url.base, request.target, " HTTP/1.1\r\nHost: ", url.host_header(),
-          "\r\nUser-Agent: clinic-gateway\r\n");
+      cat(request.method, ' ', bare ? "/" : "", url.base, request.target,
+          " HTTP/1.1\r\nHost: ", url.host_header(), "\r\nUser-Agent: clinic-gateway\r\n");
   if (!authorization.empty()) head += cat("Authorization: ", authorization, "\r\n");
   for (const auto& [name, value] : request.headers) {
     if (!is_token(name) || !is_header_value(value)) {

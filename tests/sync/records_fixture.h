@@ -1,0 +1,196 @@
+// A gateway's holdings in a folder of the test's own: the real database, sealed objects and
+// keyring.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "core/clock.h"
+#include "core/files.h"
+#include "core/text.h"
+#include "crypto/digest.h"
+#include "sync/fhir_pull.h"
+#include "sync/holdings.h"
+#include "sync/imaging.h"
+#include "sync/outbox.h"
+#include "sync/replica.h"
+#include "sync/reports.h"
+#include "sync/worklist.h"
+
+namespace gateway::sync {
+
+using core::Json;
+using crypto::Connection;
+
+inline constexpr char kIssuer[] = "urn:oid:2.25.1";
+inline constexpr char kNow[] = "2026-03-01T08:00:00.000Z";
+
+/// One real keyring for all cases: opening its slot takes half a second by design.
+class BorrowedKeyring final : public crypto::Keyring {
+ public:
+  explicit BorrowedKeyring(crypto::Keyring& lent) : lent_(lent) {}
+  std::vector<crypto::SlotInfo> slots() const override { return lent_.slots(); }
+  std::string protection() const override { return lent_.protection(); }
+  core::Result<crypto::Secret> derived_key(std::string_view purpose) const override {
+    return lent_.derived_key(purpose);
+  }
+  core::Result<std::uint32_t> current_epoch() override { return lent_.current_epoch(); }
+  core::Result<crypto::Secret> epoch_key(std::uint32_t epoch) const override {
+    return lent_.epoch_key(epoch);
+  }
+
+ private:
+  crypto::Keyring& lent_;
+};
+
+inline std::string make_folder() {
+  std::string pattern =
+      (std::filesystem::temp_directory_path() / "gateway-records-XXXXXX").string();
+  return ::mkdtemp(pattern.data()) ? pattern : std::string();
+}
+
+class RecordsTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    keyring_folder_ = make_folder();
+    const crypto::Passphrase passphrase{
+        crypto::Secret::copy_of(std::string_view("a test's passphrase"))};
+    auto made = crypto::Keyring::create(core::system_files(), keyring_folder_ + "/keyring",
+                                        passphrase, core::system_clock());
+    ASSERT_TRUE(made.ok()) << made.error().message();
+    keyring_ = std::move(*made);
+  }
+  static void TearDownTestSuite() {
+    keyring_.reset();
+    std::filesystem::remove_all(keyring_folder_);
+  }
+
+  void SetUp() override {
+    folder_ = make_folder();
+    ASSERT_FALSE(folder_.empty());
+    open();
+  }
+  void TearDown() override {
+    held_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void open() {
+    held_.reset();
+    auto& files = core::system_files();
+    const auto& clock = core::system_clock();
+    HoldingsOptions options;
+    options.state_folder = folder_;
+    options.ingest = {kIssuer, {"pacs"}, {"his"}};
+    options.worklist.patient_id_issuer = kIssuer;
+    options.worklist.time_zone = "Europe/Madrid";
+    options.worklist.accession_prefix = "GW";
+    auto held = Holdings::open(files, std::make_unique<BorrowedKeyring>(*keyring_), clock, options);
+    ASSERT_TRUE(held.ok()) << held.error().message();
+    held_ = *held;
+  }
+
+  static InstanceFacts facts(const std::string& study, const std::string& instance) {
+    InstanceFacts f;
+    f.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2";
+    f.sop_instance_uid = instance;
+    f.study_instance_uid = study;
+    f.series_instance_uid = study + ".1";
+    f.transfer_syntax_uid = "1.2.840.10008.1.2.1";
+    f.patient_id = "P1";
+    f.patient_name = "Roe^Jane";
+    f.birth_date = "19800102";
+    f.sex = "F";
+    f.modality = "CT";
+    f.study_date = "20260301";
+    f.study_time = "091500";
+    f.instance_number = "1";
+    return f;
+  }
+
+  StoreOutcome store(const InstanceFacts& f, std::string_view bytes) {
+    auto writer = held_->ingest().begin_object();
+    EXPECT_TRUE(writer.ok());
+    EXPECT_TRUE((*writer)->append(std::as_bytes(std::span(bytes))).ok());
+    auto object = (*writer)->finish();
+    EXPECT_TRUE(object.ok());
+    crypto::Sha256 hash;
+    hash.update(std::as_bytes(std::span(bytes)));
+    auto outcome =
+        held_->ingest().store({f, *object, 0, hash.finish(), "CT1", "GATEWAY", "127.0.0.1"});
+    EXPECT_TRUE(outcome.ok()) << outcome.error().message();
+    return *outcome;
+  }
+
+  void write(const crypto::Change& change) {
+    const auto status = held_->database().write(change);
+    ASSERT_TRUE(status.ok()) << status.error().message();
+  }
+  std::int64_t count(const std::string& sql) {
+    auto value = held_->database().read_value<std::optional<std::int64_t>>(
+        [&](Connection& c) { return c.integer(sql); });
+    EXPECT_TRUE(value.ok()) << value.error().message();
+    return value.ok() ? value->value_or(-1) : -1;
+  }
+  std::string text(const std::string& sql) {
+    auto value = held_->database().read_value<std::optional<std::string>>(
+        [&](Connection& c) { return c.text(sql); });
+    EXPECT_TRUE(value.ok()) << value.error().message();
+    return value.ok() ? value->value_or("<none>") : "<error>";
+  }
+  Applied pull(std::string_view json) {
+    auto resource = Json::parse(json);
+    EXPECT_TRUE(resource.ok()) << resource.error().message();
+    Applied applied = Applied::unchanged;
+    write([&](Connection& c) -> core::Status {
+      GW_TRY(applied, apply_pulled(c, "his", *resource, held_->options().worklist, kNow));
+      return {};
+    });
+    return applied;
+  }
+  std::vector<WorklistStep> worklist(const WorklistSelection& selection = {}) {
+    auto steps = held_->database().read_value<std::vector<WorklistStep>>(
+        [&](Connection& c) { return find_worklist(c, selection); });
+    EXPECT_TRUE(steps.ok());
+    return *steps;
+  }
+  Json study_resource() {
+    auto made = held_->database().read_value<Json>([&](Connection& c) -> core::Result<Json> {
+      GW_TRY(const auto id, c.text("SELECT imaging_study_id FROM dicom_study"));
+      return imaging_study_resource(c, *id, "Europe/Madrid");
+    });
+    EXPECT_TRUE(made.ok());
+    return *made;
+  }
+  Claim claim(const std::string& uplink, std::size_t rows_max = 10) {
+    Claim made;
+    write([&](Connection& c) -> core::Status {
+      GW_TRY(made, claim_rows(c, uplink, {rows_max, 1u << 30, {}, nullptr}));
+      return {};
+    });
+    return made;
+  }
+  void record(const std::string& uplink, Verdict verdict) {
+    write([&](Connection& c) { return record_verdicts(c, uplink, {verdict}, kNow); });
+  }
+
+  static constexpr std::string_view kPatient =
+      R"({"resourceType":"Patient","id":"p1","meta":{"versionId":"1"},"identifier":[{"system":"urn:oid:2.25.1","value":"P1"}],)"
+      R"("name":[{"family":"Roe","given":["Jane"]}],"gender":"female","birthDate":"1980-01-02"})";
+  static constexpr std::string_view kOrder =
+      R"({"resourceType":"ServiceRequest","id":"s1","meta":{"versionId":"1"},"status":"active","intent":"order","priority":"stat",)"
+      R"("identifier":[{"type":{"coding":[{"code":"ACSN"}]},"value":"ACC-7"}],)"
+      R"("category":[{"coding":[{"system":"http://snomed.info/sct","code":"363679005"}]}],)"
+      R"("code":{"coding":[{"system":"http://loinc.org","code":"24627-2","display":"CT Chest"}],"text":"CT of the chest"},)"
+      R"("orderDetail":[{"coding":[{"system":"http://dicom.nema.org/resources/ontology/DCM","code":"CT"}]}],)"
+      R"("subject":{"reference":"Patient/p1"},"occurrenceDateTime":"2026-03-01T09:30:00Z","requester":{"display":"Dr. Gil"}})";
+
+  static inline std::string keyring_folder_;
+  static inline std::unique_ptr<crypto::Keyring> keyring_;
+  std::string folder_;
+  std::shared_ptr<Holdings> held_;
+};
+
+}  // namespace gateway::sync

@@ -1,0 +1,364 @@
+// The uplinks against a scripted server that does what real ones do on their bad days; real peers
+// are in tests/integration.
+#include <boost/asio/io_context.hpp>
+#include <mutex>
+
+#include "sync/fhir_uplink.h"
+#include "sync/stow_uplink.h"
+#include "tests/fakes/tls_server.h"
+#include "tests/fakes/waiting.h"
+#include "tests/sync/records_fixture.h"
+
+namespace gateway::sync {
+namespace {
+
+class UplinksTest : public RecordsTest {
+ protected:
+  using Answer = std::function<void(fakes::ServedConnection&, const fakes::ServedRequest&)>;
+
+  /// Every request is noted, then answered by `answer`.
+  void serve(Answer answer) {
+    server_ = std::make_unique<fakes::TlsServer>(
+        fakes::TlsServerOptions{}, [this, answer](fakes::ServedConnection& connection) {
+          while (auto request = connection.read_request()) {
+            {
+              const std::lock_guard lock(mutex_);
+              requests_.push_back(*request);
+            }
+            answer(connection, *request);
+          }
+        });
+  }
+  std::shared_ptr<core::net::HttpClient> client() {
+    core::net::HttpClientOptions options;
+    options.url = core::cat("http://127.0.0.1:", server_->port(), "/base");
+    options.plain_allowed = true;
+    options.idle_timeout = core::Milliseconds(5'000);
+    auto made = core::net::HttpClient::create(loop_.get_executor(), options);
+    EXPECT_TRUE(made.ok()) << made.error().message();
+    return *made;
+  }
+  void TearDown() override {
+    if (uplink_) uplink_->close();
+    loop_.restart();
+    loop_.poll();
+    uplink_.reset();
+    server_.reset();
+    RecordsTest::TearDown();
+  }
+  void fhir(std::vector<std::string> pull = {}) {
+    uplink_ = make_fhir_uplink({"his", core::Milliseconds(1'000), std::move(pull)}, client(), held_,
+                               core::system_clock());
+  }
+  void stow() { uplink_ = make_stow_uplink("pacs", client(), held_); }
+
+  std::vector<RowOutcome> deliver(std::vector<OutboxRow> rows) {
+    return fakes::await(loop_, uplink_->deliver(std::move(rows)));
+  }
+  PullReport pull_all() { return fakes::await(loop_, uplink_->pull()); }
+
+  std::vector<std::string> heads() {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> lines;
+    for (const auto& request : requests_)
+      lines.push_back(request.head.substr(0, request.head.find(" HTTP/")));
+    return lines;
+  }
+  fakes::ServedRequest last_request() {
+    const std::lock_guard lock(mutex_);
+    return requests_.back();
+  }
+  static void reply(fakes::ServedConnection& connection, std::string_view status,
+                    std::string_view body,
+                    std::string_view headers = "Content-Type: application/fhir+json\r\n") {
+    connection.write(core::cat("HTTP/1.1 ", status, "\r\n", headers,
+                               "Content-Length: ", body.size(), "\r\n\r\n", body));
+  }
+  /// One claimed row of a provisional patient.
+  OutboxRow patient_row() {
+    store(facts("1.2", "1.2.3"), "pixels");
+    const Claim claimed = claim("his");
+    EXPECT_EQ(claimed.rows.size(), 1u);
+    return claimed.rows[0];
+  }
+  void agree(const OutboxRow& row, const std::string& remote_version, std::int64_t version) {
+    write([&](Connection& c) {
+      return put_base(c, "his", *parse_reference(row.subject), {remote_version, version});
+    });
+  }
+  void change(const OutboxRow& row) {
+    write([&](Connection& c) -> core::Status {
+      const auto key = *parse_reference(row.subject);
+      GW_TRY(auto held, read_resource(c, key));
+      held->body.set("active", true);
+      return put_resource(c, key, held->body, "clinic", kNow).ok()
+                 ? core::Status()
+                 : core::Error(core::Code::internal, "put");
+    });
+  }
+
+  boost::asio::io_context loop_;
+  std::mutex mutex_;
+  std::vector<fakes::ServedRequest> requests_;  // guarded by mutex_
+  std::unique_ptr<fakes::TlsServer> server_;
+  std::unique_ptr<Uplink> uplink_;
+};
+
+TEST_F(UplinksTest, AResourceIsCreatedUnderOurOwnIdAndItsVersionKept) {
+  serve([](auto& connection, const auto&) {
+    reply(connection, "201 Created", "", "ETag: W/\"7\"\r\n");
+  });
+  fhir();
+  const OutboxRow row = patient_row();
+  const auto outcomes = deliver({row});
+  ASSERT_EQ(outcomes.size(), 1u);
+  EXPECT_EQ(outcomes[0].result, Delivery::delivered) << outcomes[0].reason;
+  EXPECT_EQ(outcomes[0].remote_version, "7");
+  EXPECT_EQ(heads(), std::vector<std::string>{core::cat("PUT /base/", row.subject)});
+  EXPECT_EQ(last_request().head.find("If-Match"), std::string::npos);
+}
+
+TEST_F(UplinksTest, AnUpdateNamesTheVersionLastAgreedOn) {
+  serve(
+      [](auto& connection, const auto&) { reply(connection, "200 OK", "", "ETag: W/\"8\"\r\n"); });
+  fhir();
+  const OutboxRow row = patient_row();
+  agree(row, "7", 1);
+  change(row);
+  EXPECT_EQ(deliver({row})[0].result, Delivery::delivered);
+  EXPECT_NE(last_request().head.find("If-Match: W/\"7\""), std::string::npos);
+}
+
+TEST_F(UplinksTest, AfterALostAnswerTheResourceIsReadBackAndNotSentAgain) {
+  std::string stored;
+  serve([&](auto& connection, const auto& request) {
+    if (request.head.starts_with("PUT")) {
+      stored = request.body;
+      connection.reset_on_close();
+      connection.wait_for_peer_to_close();
+      return;
+    }
+    auto resource = *Json::parse(stored);
+    resource.set("meta", Json::object({{"versionId", "1"}}));
+    reply(connection, "200 OK", resource.dump());
+  });
+  // The script waits for us to give up; a short idle time-out does.
+  core::net::HttpClientOptions options;
+  options.url = core::cat("http://127.0.0.1:", server_->port(), "/base");
+  options.plain_allowed = true;
+  options.idle_timeout = core::Milliseconds(300);
+  uplink_ = make_fhir_uplink({"his", core::Milliseconds(1'000), {}},
+                             *core::net::HttpClient::create(loop_.get_executor(), options), held_,
+                             core::system_clock());
+  OutboxRow row = patient_row();
+  EXPECT_EQ(deliver({row})[0].result, Delivery::lost);
+  row.perhaps_sent = true;
+  const auto outcome = deliver({row})[0];
+  EXPECT_EQ(outcome.result, Delivery::delivered) << outcome.reason;
+  EXPECT_TRUE(outcome.found_there);
+  EXPECT_EQ(outcome.remote_version, "1");
+  EXPECT_EQ(heads().size(), 2u);
+}
+
+TEST_F(UplinksTest, WhatTheHospitalChangedIsNeverOverwritten) {
+  serve([](auto& connection, const auto& request) {
+    if (request.head.starts_with("PUT")) {
+      reply(connection, "412 Precondition Failed", R"({"resourceType":"OperationOutcome"})");
+    } else {
+      reply(connection, "200 OK",
+            R"({"resourceType":"Patient","id":"x","meta":{"versionId":"9"},"gender":"male"})");
+    }
+  });
+  fhir();
+  const OutboxRow row = patient_row();
+  agree(row, "7", 1);
+  change(row);
+  const auto outcome = deliver({row})[0];
+  EXPECT_EQ(outcome.result, Delivery::refused);
+  EXPECT_NE(outcome.reason.find("a person decides"), std::string::npos);
+  EXPECT_EQ(heads().size(), 2u);
+}
+
+TEST_F(UplinksTest, AnEarlierVersionOfOursFoundThereIsUpdatedFromThere) {
+  std::string first;
+  serve([&](auto& connection, const auto& request) {
+    if (request.head.starts_with("GET")) {
+      auto resource = *Json::parse(first);
+      resource.set("meta", Json::object({{"versionId", "1"}}));
+      reply(connection, "200 OK", resource.dump());
+    } else {
+      reply(connection, "200 OK", "", "ETag: W/\"2\"\r\n");
+    }
+  });
+  fhir();
+  OutboxRow row = patient_row();
+  first = text("SELECT body FROM resource_version WHERE type = 'Patient'");
+  change(row);
+  row.perhaps_sent = true;
+  EXPECT_EQ(deliver({row})[0].result, Delivery::delivered);
+  EXPECT_NE(last_request().head.find("If-Match: W/\"1\""), std::string::npos);
+}
+
+TEST_F(UplinksTest, EachKindOfAnswerHasItsOwnConsequence) {
+  struct Case {
+    const char* status;
+    const char* type;
+    const char* body;
+    Delivery result;
+    const char* said;
+  };
+  const Case cases[] = {
+      {"200 OK", "Content-Type: text/html\r\n", "<html>sign in</html>", Delivery::unreached,
+       "HTML"},
+      {"401 Unauthorized", "", "", Delivery::unreached, "credentials"},
+      {"503 Service Unavailable", "Retry-After: 30\r\n", "", Delivery::unreached, "503"},
+      {"500 Internal Server Error", "", "", Delivery::failed, "500"},
+      {"422 Unprocessable Entity", "Content-Type: application/fhir+json\r\n",
+       R"({"resourceType":"OperationOutcome","issue":[{"diagnostics":"no such code"}]})",
+       Delivery::refused, "no such code"},
+  };
+  const Case* current = nullptr;
+  serve([&](auto& connection, const auto&) {
+    reply(connection, current->status, current->body, current->type);
+  });
+  fhir();
+  const OutboxRow row = patient_row();
+  for (const Case& one : cases) {
+    current = &one;
+    const auto outcome = deliver({row})[0];
+    EXPECT_EQ(outcome.result, one.result) << one.status;
+    EXPECT_NE(outcome.reason.find(one.said), std::string::npos) << outcome.reason;
+  }
+}
+
+TEST_F(UplinksTest, AGroupOfInstancesGoesInOneRequestByteForByte) {
+  serve([](auto& connection, const auto&) {
+    reply(
+        connection, "200 OK",
+        R"({"00081199":{"vr":"SQ","Value":[{"00081155":{"vr":"UI","Value":["1.2.3"]}},{"00081155":{"vr":"UI","Value":["1.2.4"]}}]}})",
+        "Content-Type: application/dicom+json\r\n");
+  });
+  stow();
+  store(facts("1.2", "1.2.3"), "first pixels");
+  store(facts("1.2", "1.2.4"), "second pixels");
+  const auto outcomes = deliver(claim("pacs").rows);
+  ASSERT_EQ(outcomes.size(), 2u);
+  for (const auto& outcome : outcomes)
+    EXPECT_EQ(outcome.result, Delivery::delivered) << outcome.reason;
+  EXPECT_EQ(heads(), std::vector<std::string>{"POST /base/studies"});
+  const auto body = last_request().body;
+  EXPECT_NE(body.find("\r\n\r\nfirst pixels\r\n--"), std::string::npos);
+  EXPECT_NE(body.find("\r\n\r\nsecond pixels\r\n--"), std::string::npos);
+}
+
+TEST_F(UplinksTest, AnInstancePerhapsSentIsLookedForFirst) {
+  serve([](auto& connection, const auto&) {
+    reply(connection, "200 OK", R"([{"00080018":{"vr":"UI","Value":["1.2.3"]}}])",
+          "Content-Type: application/dicom+json\r\n");
+  });
+  stow();
+  store(facts("1.2", "1.2.3"), "pixels");
+  auto rows = claim("pacs").rows;
+  rows[0].perhaps_sent = true;
+  const auto outcome = deliver(rows)[0];
+  EXPECT_EQ(outcome.result, Delivery::delivered);
+  EXPECT_TRUE(outcome.found_there);
+  EXPECT_EQ(heads(),
+            std::vector<std::string>{"GET /base/studies/1.2/instances?SOPInstanceUID=1.2.3"});
+}
+
+TEST_F(UplinksTest, SuccessWithoutAWordOfTheInstanceIsNoSuccess) {
+  serve([](auto& connection, const auto& request) {
+    if (request.head.starts_with("GET")) return reply(connection, "204 No Content", "", "");
+    reply(connection, "200 OK", "{}", "Content-Type: application/dicom+json\r\n");
+  });
+  stow();
+  store(facts("1.2", "1.2.3"), "pixels");
+  EXPECT_EQ(deliver(claim("pacs").rows)[0].result, Delivery::failed);
+}
+
+TEST_F(UplinksTest, AGroupThatIsTooLargeIsHalved) {
+  serve([](auto& connection, const auto& request) {
+    const bool both = request.body.find("first") != std::string::npos &&
+                      request.body.find("second") != std::string::npos;
+    if (both) return reply(connection, "413 Payload Too Large", "", "");
+    const char* uid = request.body.find("first") != std::string::npos ? "1.2.3" : "1.2.4";
+    reply(connection, "200 OK",
+          core::cat(R"({"00081199":{"vr":"SQ","Value":[{"00081155":{"vr":"UI","Value":[")", uid,
+                    R"("]}}]}})"),
+          "Content-Type: application/dicom+json\r\n");
+  });
+  stow();
+  store(facts("1.2", "1.2.3"), "first pixels");
+  store(facts("1.2", "1.2.4"), "second pixels");
+  const auto outcomes = deliver(claim("pacs").rows);
+  ASSERT_EQ(outcomes.size(), 2u);
+  for (const auto& outcome : outcomes)
+    EXPECT_EQ(outcome.result, Delivery::delivered) << outcome.reason;
+  EXPECT_EQ(heads().size(), 3u);
+}
+
+std::string bundle(std::string_view entries, std::string_view next = "") {
+  const std::string link =
+      next.empty() ? "" : core::cat(R"(,"link":[{"relation":"next","url":")", next, R"("}])");
+  return core::cat(R"({"resourceType":"Bundle","type":"searchset")", link, R"(,"entry":[)", entries,
+                   "]}");
+}
+
+std::string entry(std::string_view resource, std::string_view updated) {
+  std::string text(resource);
+  text.insert(text.find("\"versionId\""), core::cat(R"("lastUpdated":")", updated, R"(",)"));
+  return core::cat(R"({"resource":)", text, "}");
+}
+
+TEST_F(UplinksTest, APullFollowsPagesAndMovesItsCursorAfterTheLast) {
+  serve([](auto& connection, const auto& request) {
+    if (request.head.starts_with("GET /base/Patient?")) {
+      return reply(
+          connection, "200 OK",
+          bundle(entry(kPatient, "2026-03-01T08:00:00Z"), "http://inside:8080/fhir?_getpages=a"));
+    }
+    reply(connection, "200 OK", bundle(""));
+  });
+  fhir({"Patient"});
+  const PullReport report = pull_all();
+  EXPECT_TRUE(report.reached) << report.error;
+  EXPECT_EQ(report.applied, 1);
+  EXPECT_EQ(heads(), (std::vector<std::string>{"GET /base/Patient?_sort=_lastUpdated&_count=100",
+                                               "GET /base?_getpages=a"}));
+  EXPECT_EQ(text("SELECT since FROM pull_cursor"), "2026-03-01T07:55:00.000Z");
+}
+
+TEST_F(UplinksTest, APullCutBetweenPagesKeepsItsCursorAndReadsAgain) {
+  bool cut = true;
+  serve([&](auto& connection, const auto& request) {
+    if (request.head.starts_with("GET /base/Patient?")) {
+      return reply(
+          connection, "200 OK",
+          bundle(entry(kPatient, "2026-03-01T08:00:00Z"), "http://inside/fhir?_getpages=a"));
+    }
+    if (cut) return reply(connection, "503 Service Unavailable", "", "");
+    reply(connection, "200 OK", bundle(""));
+  });
+  fhir({"Patient"});
+  EXPECT_FALSE(pull_all().reached);
+  EXPECT_EQ(text("SELECT since FROM pull_cursor"), "<none>");
+  EXPECT_EQ(count("SELECT count(*) FROM resource"), 1);
+  cut = false;
+  EXPECT_TRUE(pull_all().reached);
+  EXPECT_EQ(count("SELECT count(*) FROM resource_version"), 1);
+}
+
+TEST_F(UplinksTest, AnOrdersPatientIsFetchedWhenThePullDoesNotBringIt) {
+  serve([](auto& connection, const auto& request) {
+    if (request.head.starts_with("GET /base/Patient/p1"))
+      return reply(connection, "200 OK", kPatient);
+    reply(connection, "200 OK", bundle(entry(kOrder, "2026-03-01T08:00:00Z")));
+  });
+  fhir({"ServiceRequest"});
+  EXPECT_TRUE(pull_all().reached);
+  EXPECT_EQ(worklist().size(), 1u);
+}
+
+}  // namespace
+}  // namespace gateway::sync
