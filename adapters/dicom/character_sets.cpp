@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <optional>
 
 #include "adapters/dicom/utf8.h"
@@ -78,8 +79,8 @@ class Iconv {
   }
 
  private:
-  // POSIX's value for failure.
-  bool is_open() const { return handle_ != reinterpret_cast<iconv_t>(-1); }
+  // POSIX's value for failure is (iconv_t)-1.
+  bool is_open() const { return reinterpret_cast<std::intptr_t>(handle_) != -1; }
   iconv_t handle_;
 };
 

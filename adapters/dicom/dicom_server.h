@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "adapters/adapter.h"
 #include "adapters/dicom/dicom_options.h"
@@ -28,9 +27,6 @@ class DicomServer : public Adapter {
 
   /// The port bound by the last successful start(); 0 before.
   virtual std::uint16_t port() const = 0;
-  /// For the watchdog: grows every second while the accepting thread makes progress; nothing while
-  /// stopped.
-  virtual std::optional<std::uint64_t> turns() const = 0;
 };
 
 }  // namespace gateway::adapters::dicom

@@ -116,8 +116,11 @@ bool PeerSocket::wait_for(short events, Deadline deadline) {
 ssize_t PeerSocket::write(const void* buffer, std::size_t size) {
   const Deadline deadline = std::chrono::steady_clock::now() + stall_timeout_;
   const char* next = static_cast<const char*>(buffer);
+  // DCMTK writes a PDU's head and body apart; the peer is woken once, with both.
+  (void)sent_.pass({static_cast<const std::byte*>(buffer), size});
+  const int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (sent_.at_boundary() ? 0 : MSG_MORE);
   for (std::size_t left = size; left > 0;) {
-    const ssize_t sent = ::send(socket_, next, left, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = ::send(socket_, next, left, flags);
     if (sent >= 0) {
       next += sent;
       left -= static_cast<std::size_t>(sent);

@@ -63,6 +63,7 @@ class PeerSocket {
   std::uint64_t allowance_ = UINT64_MAX;
   Deadline pdu_deadline_{};
   PduGuard guard_;
+  PduGuard sent_;
   std::vector<std::byte> kept_;  // received, not yet read
   std::size_t kept_offset_ = 0;
   std::array<std::byte, kPduHeadBytes> next_head_{};

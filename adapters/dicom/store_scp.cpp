@@ -90,7 +90,7 @@ Refusal StoreScp::store(sync::Holdings& holdings, SealingSink& sink,
   };
   const auto outcome = commit();
   if (!outcome.ok()) {
-    const Refusal refusal = refusal_for(outcome.error().code());
+    Refusal refusal = refusal_for(outcome.error().code());
     note_refusal(refusal, outcome.error().message());
     return refusal;
   }

@@ -213,6 +213,19 @@ TEST_F(DicomServerTest, ServesTheToolsOfDcmtk) {
   EXPECT_EQ(found.status, 0) << found.output;
 }
 
+TEST_F(DicomServerTest, TakesFragmentsOfAnyLength) {
+  unlock();
+  serve();
+  auto scu = connect();
+  int number = 0;
+  for (const std::size_t cut : {1u, 7u, 333u, 4'096u}) {
+    DcmDataset data_set;
+    fill_ct(data_set, ++number);
+    EXPECT_EQ(scu->store_in_fragments(data_set, cut).status, 0x0000) << cut;
+  }
+  EXPECT_EQ(instances(), 4);
+}
+
 TEST_F(DicomServerTest, ResendIsSuccessAndOtherBytesAreKeptBeside) {
   unlock();
   serve();

@@ -2,8 +2,6 @@
 
 #include <dcmtk/dcmnet/diutil.h>
 
-#include <array>
-
 #include "tests/adapters/data_sets.h"
 
 namespace gateway::adapters::dicom {
@@ -110,8 +108,16 @@ Scu::Stored Scu::store(DcmDataset& data_set, const std::string& command_uid) {
   return stored;
 }
 
-void Scu::break_off_store(DcmDataset& data_set) {
-  const T_DIMSE_C_StoreRQ request = store_request(*association_, data_set, "");
+void Scu::send_fragment(T_ASC_PresentationContextID context, DUL_DATAPDV kind, std::string bytes,
+                        bool last) {
+  DUL_PDV pdv{bytes.size(), context, kind, last ? OFTrue : OFFalse, bytes.data()};
+  DUL_PDVLIST list{};
+  list.count = 1;
+  list.pdv = &pdv;
+  EXPECT_TRUE(DUL_WritePDVs(&association_->DULassociation, &list).good());
+}
+
+void Scu::send_store_command(const T_DIMSE_C_StoreRQ& request) {
   DcmDataset command;
   put(command, DCM_AffectedSOPClassUID, request.AffectedSOPClassUID);
   EXPECT_TRUE(command.putAndInsertUint16(DCM_CommandField, DIMSE_C_STORE_RQ).good());
@@ -119,17 +125,33 @@ void Scu::break_off_store(DcmDataset& data_set) {
   EXPECT_TRUE(command.putAndInsertUint16(DCM_Priority, DIMSE_PRIORITY_MEDIUM).good());
   EXPECT_TRUE(command.putAndInsertUint16(DCM_CommandDataSetType, DIMSE_DATASET_PRESENT).good());
   put(command, DCM_AffectedSOPInstanceUID, request.AffectedSOPInstanceUID);
-  std::string command_bytes = encode(command, EXS_LittleEndianImplicit);
-  std::string data_bytes = encode(data_set, EXS_LittleEndianExplicit);
-  data_bytes.resize((data_bytes.size() / 2) & ~std::size_t{1});
-  const T_ASC_PresentationContextID context = context_for(request.AffectedSOPClassUID);
-  std::array<DUL_PDV, 2> pdvs = {
-      DUL_PDV{command_bytes.size(), context, DUL_COMMANDPDV, OFTrue, command_bytes.data()},
-      DUL_PDV{data_bytes.size(), context, DUL_DATASETPDV, OFFalse, data_bytes.data()}};
-  DUL_PDVLIST list{};
-  list.count = pdvs.size();
-  list.pdv = pdvs.data();
-  EXPECT_TRUE(DUL_WritePDVs(&association_->DULassociation, &list).good());
+  send_fragment(context_for(request.AffectedSOPClassUID), DUL_COMMANDPDV,
+                encode(command, EXS_LittleEndianImplicit), true);
+}
+
+Scu::Stored Scu::store_in_fragments(DcmDataset& data_set, std::size_t cut) {
+  const T_DIMSE_C_StoreRQ request = store_request(*association_, data_set, "");
+  send_store_command(request);
+  const std::string bytes = encode(data_set, EXS_LittleEndianExplicit);
+  for (std::size_t at = 0; at < bytes.size(); at += cut) {
+    send_fragment(context_for(request.AffectedSOPClassUID), DUL_DATASETPDV, bytes.substr(at, cut),
+                  at + cut >= bytes.size());
+  }
+  T_ASC_PresentationContextID context = 0;
+  T_DIMSE_Message message{};
+  DcmDataset* detail = nullptr;
+  const OFCondition cond =
+      DIMSE_receiveCommand(association_, DIMSE_NONBLOCKING, 20, &context, &message, &detail);
+  delete detail;
+  return cond.good() ? Stored{message.msg.CStoreRSP.DimseStatus, ""} : Stored{};
+}
+
+void Scu::break_off_store(DcmDataset& data_set) {
+  const T_DIMSE_C_StoreRQ request = store_request(*association_, data_set, "");
+  send_store_command(request);
+  const std::string bytes = encode(data_set, EXS_LittleEndianExplicit);
+  send_fragment(context_for(request.AffectedSOPClassUID), DUL_DATASETPDV,
+                bytes.substr(0, bytes.size() / 2), false);
   (void)ASC_dropAssociation(association_);
 }
 

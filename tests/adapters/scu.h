@@ -28,6 +28,8 @@ class Scu {
   };
   /// `command_uid`: the SOP Instance UID the command names; empty: the data set's.
   Stored store(DcmDataset& data_set, const std::string& command_uid = "");
+  /// The data set in fragments of `cut` bytes, as DCMTK would never send it.
+  Stored store_in_fragments(DcmDataset& data_set, std::size_t cut);
   /// Sends the command and then only the first half of the data set, and hangs up.
   void break_off_store(DcmDataset& data_set);
   struct Found {
@@ -42,6 +44,9 @@ class Scu {
  private:
   Scu() = default;
   T_ASC_PresentationContextID context_for(const char* abstract_syntax) const;
+  void send_store_command(const T_DIMSE_C_StoreRQ& request);
+  void send_fragment(T_ASC_PresentationContextID context, DUL_DATAPDV kind, std::string bytes,
+                     bool last);
   T_ASC_Network* network_ = nullptr;
   T_ASC_Association* association_ = nullptr;
 };

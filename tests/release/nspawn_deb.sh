@@ -40,6 +40,13 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
+logged() {
+  "$@" >"$work/build.log" 2>&1 || {
+    tail -n 40 "$work/build.log"
+    return 1
+  }
+}
+
 build_in_tree() {
   local base builder
   base=$("$here/debian_tree.sh" "$suite") || return 1
@@ -47,10 +54,7 @@ build_in_tree() {
   [[ -e $builder/.complete ]] || cp -a "$base" "$builder" || return 1
   rm -rf "$builder/src"
   git clone --quiet "$top" "$builder/src" || return 1
-  offline "$builder" bash -c '/src/packaging/install-deps.sh build && /src/packaging/build-deb.sh' >"$work/build.log" 2>&1 || {
-    tail -n 40 "$work/build.log"
-    return 1
-  }
+  logged offline "$builder" bash -c '/src/packaging/install-deps.sh build && /src/packaging/build-deb.sh' || return 1
   cp "$builder"/src/build/deb/clinic-gateway_*.deb "$work/"
 }
 
@@ -58,7 +62,7 @@ find_package() {
   if [[ -n $deb ]]; then
     cp "$deb" "$work/"
   elif (. /etc/os-release && [[ $VERSION_CODENAME == "$suite" ]]); then
-    compgen -G "$top/build/deb/clinic-gateway_*.deb" >/dev/null || "$top/packaging/build-deb.sh" || return 1
+    compgen -G "$top/build/deb/clinic-gateway_*.deb" >/dev/null || logged "$top/packaging/build-deb.sh" || return 1
     cp "$top"/build/deb/clinic-gateway_*.deb "$work/"
   else
     build_in_tree

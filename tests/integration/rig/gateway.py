@@ -31,6 +31,8 @@ socket = "{folder}/control.sock"
 bind = "127.0.0.1"
 port = {dicom_port}
 ae_title = "{aet}"
+# pynetdicom now and then leaves a request unsent (against storescp too): break off sooner, it sends again.
+idle_timeout_s = 20
 patient_id_issuer = "{issuer}"
 [uplink.pacs]
 kind = "stow"
