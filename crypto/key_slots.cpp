@@ -19,12 +19,12 @@ constexpr std::string_view kFormat = "clinic-gateway keyring";
 constexpr std::int64_t kVersion = 1;
 constexpr std::string_view kKindPassphrase = "passphrase";
 constexpr std::string_view kKdfName = "argon2id13";
-constexpr std::uint64_t kPassesMin = crypto_pwhash_OPSLIMIT_INTERACTIVE;
+constexpr std::uint64_t kPassesMin = 4;  // twice the interactive limit, for half its memory
 constexpr std::uint64_t kPassesMax = 64;
 constexpr auto kTargetTime = std::chrono::milliseconds(500);
 constexpr std::size_t kSlotsMax = 32;
 
-static_assert(kPassphraseMemoryBytes >= crypto_pwhash_MEMLIMIT_INTERACTIVE);
+static_assert(kPassphraseMemoryBytes >= crypto_pwhash_MEMLIMIT_INTERACTIVE / 2);
 
 core::Result<Secret> stretch(const Passphrase& passphrase, std::string_view salt,
                              PassphraseCost cost) {

@@ -20,7 +20,7 @@ struct PassphraseCost {
   std::uint64_t passes = 0;
   std::uint64_t memory_bytes = 0;
 };
-constexpr std::uint64_t kPassphraseMemoryBytes = 64U << 20;
+constexpr std::uint64_t kPassphraseMemoryBytes = 32U << 20;
 
 /// What takes about half a second on this machine; the least allowed cost when the clock stands
 /// still.

@@ -38,7 +38,7 @@ class Keyring {
 
   /// Makes root key and first slot, writes them durably and opens the slot again to prove it.
   /// Code::exists if there is one. The Argon2id cost is measured so that opening takes about half a
-  /// second here, never below the libsodium "interactive" limits.
+  /// second here, never below 32 MiB and 4 passes.
   static core::Result<std::unique_ptr<Keyring>> create(core::Files& files,
                                                        const std::string& folder,
                                                        const Passphrase& passphrase,

@@ -76,7 +76,7 @@ class GatewayImpl final : public Gateway {
         control_component_(
             loop_, "control", kPortRetry, [this] { return start_control(); },
             [this] { on_change(); }),
-        uplinks_(loop_, config_, clock, [this] { on_change(); }) {
+        uplinks_(loop_, config_, clock) {
     if (settings_.mqtt) {
       health_ =
           std::make_unique<HealthPublisher>(*settings_.mqtt, settings_.site_name, boot_id_, clock_);
@@ -228,8 +228,7 @@ class GatewayImpl final : public Gateway {
     if (opening_.report().state == OpeningState::failed) {
       found.push_back({"storage", opening_.report().reason});
     }
-    for (const Component* component :
-         {&control_component_, &dicom_component_, &mqtt_component_, &uplinks_.component()}) {
+    for (const Component* component : {&control_component_, &dicom_component_, &mqtt_component_}) {
       if (!component->problem().empty()) {
         found.push_back({component->name(), component->problem()});
       }

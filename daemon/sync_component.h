@@ -1,16 +1,14 @@
-// Starts the sync service on open holdings, again and again until its uplinks can be made, and
-// hands on the wake-ups of whoever queues something. Loop thread only, but for the wake-ups.
+// Runs the sync service while the holdings are open, and hands on the wake-ups of whoever queues
+// something. Loop thread only, but for the wake-ups.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <functional>
 #include <memory>
 #include <mutex>
 
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/json.h"
-#include "daemon/component.h"
 #include "sync/holdings.h"
 #include "sync/service.h"
 
@@ -20,7 +18,7 @@ class SyncComponent {
  public:
   /// `config` and `clock` outlive it.
   SyncComponent(boost::asio::any_io_executor loop, const core::Config& config,
-                const core::Clock& clock, std::function<void()> changed);
+                const core::Clock& clock);
   ~SyncComponent();
   SyncComponent(const SyncComponent&) = delete;
   SyncComponent& operator=(const SyncComponent&) = delete;
@@ -32,7 +30,6 @@ class SyncComponent {
   void wake() { waker_->wake(); }
   /// sync::SyncService::report(); null until it runs.
   core::Json report() const;
-  const Component& component() const { return component_; }
 
  private:
   /// Outlives the service in the hands of ingest.
@@ -42,7 +39,6 @@ class SyncComponent {
     void wake();
     void aim_at(sync::SyncService* target);
   };
-  core::Status start_service();
 
   boost::asio::any_io_executor loop_;
   const core::Config& config_;
@@ -50,7 +46,6 @@ class SyncComponent {
   std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
   std::shared_ptr<sync::Holdings> holdings_;
   std::shared_ptr<sync::SyncService> service_;
-  Component component_;
 };
 
 }  // namespace gateway::daemon

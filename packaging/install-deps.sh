@@ -24,7 +24,7 @@ case ${VERSION_CODENAME:-} in
 esac
 
 build_packages=(
-  g++ cmake ninja-build pkg-config ccache git ca-certificates
+  build-essential g++ cmake ninja-build pkg-config ccache git ca-certificates
   "$boost" libdcmtk-dev libmosquitto-dev libsqlcipher-dev libsodium-dev libssl-dev zlib1g-dev
   libspdlog-dev libtomlplusplus-dev rapidjson-dev libcli11-dev libsystemd-dev libutf8proc-dev
   libhowardhinnant-date-dev

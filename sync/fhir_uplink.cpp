@@ -20,12 +20,7 @@ class FhirUplink final : public Uplink {
 
   const std::string& name() const override { return options_.name; }
   std::string_view kind() const override { return "fhir"; }
-  UplinkLimits limits() const override {
-    UplinkLimits limits;
-    limits.deliveries_in_flight = 4;
-    if (!options_.pull.empty()) limits.pull_every = options_.poll_every;
-    return limits;
-  }
+  UplinkLimits limits() const override { return fhir_uplink_limits(options_); }
 
   Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
     std::vector<RowOutcome> outcomes;
@@ -49,6 +44,13 @@ class FhirUplink final : public Uplink {
 };
 
 }  // namespace
+
+UplinkLimits fhir_uplink_limits(const FhirUplinkOptions& options) {
+  UplinkLimits limits;
+  limits.deliveries_in_flight = 4;
+  if (!options.pull.empty()) limits.pull_every = options.poll_every;
+  return limits;
+}
 
 std::unique_ptr<Uplink> make_fhir_uplink(FhirUplinkOptions options,
                                          std::shared_ptr<core::net::HttpClient> client,

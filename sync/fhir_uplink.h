@@ -17,6 +17,7 @@ struct FhirUplinkOptions {
   std::vector<std::string> pull;  // searches; empty: nothing is pulled
 };
 
+UplinkLimits fhir_uplink_limits(const FhirUplinkOptions& options);
 std::unique_ptr<Uplink> make_fhir_uplink(FhirUplinkOptions options,
                                          std::shared_ptr<core::net::HttpClient> client,
                                          std::shared_ptr<Holdings> holdings,

@@ -2,6 +2,7 @@
 
 #include "core/text.h"
 #include "sync/fhir_uplink.h"
+#include "sync/prepared_uplink.h"
 #include "sync/stow_uplink.h"
 
 namespace gateway::sync {
@@ -37,6 +38,38 @@ core::Result<core::net::HttpClientOptions> client_options(const core::Config& co
     options.password = std::move(*password);
   }
   return options;
+}
+
+core::Result<std::shared_ptr<core::net::HttpClient>> make_client(boost::asio::any_io_executor loop,
+                                                                 const core::Config& config,
+                                                                 const std::string& name) {
+  GW_TRY(auto options, client_options(config, name));
+  auto client = core::net::HttpClient::create(loop, std::move(options));
+  if (client.ok()) return client;
+  const std::string key = core::cat("uplink.", name, ".url");
+  return std::move(client).error().with_context(core::cat(config.where(key), ": uplink.", name));
+}
+
+UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdings> holdings,
+                       const core::Config& config, const core::Clock& clock,
+                       const std::string& name) {
+  const auto client = [loop, &config, name] { return make_client(loop, config, name); };
+  const std::string kind = config.text(core::cat("uplink.", name, ".kind"));
+  if (kind == "stow") {
+    auto build = [=]() -> core::Result<std::unique_ptr<Uplink>> {
+      GW_TRY(auto made, client());
+      return make_stow_uplink(name, std::move(made), holdings);
+    };
+    return {name, kind, stow_uplink_limits(), std::move(build)};
+  }
+  FhirUplinkOptions fhir{
+      name, core::Milliseconds(config.integer(core::cat("uplink.", name, ".poll_s")) * 1'000),
+      config.texts(core::cat("uplink.", name, ".pull"))};
+  auto build = [=, &clock]() -> core::Result<std::unique_ptr<Uplink>> {
+    GW_TRY(auto made, client());
+    return make_fhir_uplink(fhir, std::move(made), holdings, clock);
+  };
+  return {name, kind, fhir_uplink_limits(fhir), std::move(build)};
 }
 
 }  // namespace
@@ -105,27 +138,13 @@ HoldingsOptions holdings_options(const core::Config& config) {
   return options;
 }
 
-core::Result<std::vector<std::unique_ptr<Uplink>>> make_uplinks(boost::asio::any_io_executor loop,
-                                                                std::shared_ptr<Holdings> holdings,
-                                                                const core::Config& config,
-                                                                const core::Clock& clock) {
+std::vector<std::unique_ptr<Uplink>> make_uplinks(boost::asio::any_io_executor loop,
+                                                  std::shared_ptr<Holdings> holdings,
+                                                  const core::Config& config,
+                                                  const core::Clock& clock) {
   std::vector<std::unique_ptr<Uplink>> uplinks;
   for (const std::string& name : config.names("uplink")) {
-    GW_TRY(auto options, client_options(config, name));
-    auto client = core::net::HttpClient::create(loop, std::move(options));
-    if (!client.ok()) {
-      const std::string key = core::cat("uplink.", name, ".url");
-      return std::move(client).error().with_context(
-          core::cat(config.where(key), ": uplink.", name));
-    }
-    if (config.text(core::cat("uplink.", name, ".kind")) == "stow") {
-      uplinks.push_back(make_stow_uplink(name, std::move(*client), holdings));
-    } else {
-      FhirUplinkOptions fhir{
-          name, core::Milliseconds(config.integer(core::cat("uplink.", name, ".poll_s")) * 1'000),
-          config.texts(core::cat("uplink.", name, ".pull"))};
-      uplinks.push_back(make_fhir_uplink(std::move(fhir), std::move(*client), holdings, clock));
-    }
+    uplinks.push_back(make_prepared_uplink(plan_uplink(loop, holdings, config, clock, name)));
   }
   return uplinks;
 }

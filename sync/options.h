@@ -19,11 +19,11 @@ std::vector<core::ConfigKey> sync_config_keys();
 /// dicom.patient_id_issuer, which their own rooms register.
 HoldingsOptions holdings_options(const core::Config& config);
 
-/// Every [uplink.NAME] of the configuration. An uplink whose files cannot be read is an Error that
-/// names the key.
-core::Result<std::vector<std::unique_ptr<Uplink>>> make_uplinks(boost::asio::any_io_executor loop,
-                                                                std::shared_ptr<Holdings> holdings,
-                                                                const core::Config& config,
-                                                                const core::Clock& clock);
+/// Every [uplink.NAME] of the configuration. Files are read when an uplink is first used; `config`
+/// and `clock` must outlive the uplinks.
+std::vector<std::unique_ptr<Uplink>> make_uplinks(boost::asio::any_io_executor loop,
+                                                  std::shared_ptr<Holdings> holdings,
+                                                  const core::Config& config,
+                                                  const core::Clock& clock);
 
 }  // namespace gateway::sync

@@ -53,13 +53,7 @@ class StowUplink final : public Uplink {
 
   const std::string& name() const override { return name_; }
   std::string_view kind() const override { return "stow"; }
-  UplinkLimits limits() const override {
-    UplinkLimits limits;
-    limits.rows_per_delivery = 16;
-    limits.bytes_per_delivery = 8u << 20;
-    limits.deliveries_in_flight = 2;
-    return limits;
-  }
+  UplinkLimits limits() const override { return stow_uplink_limits(); }
   Awaitable<PullReport> pull() override {
     PullReport report;
     report.reached = true;
@@ -217,6 +211,14 @@ class StowUplink final : public Uplink {
 };
 
 }  // namespace
+
+UplinkLimits stow_uplink_limits() {
+  UplinkLimits limits;
+  limits.rows_per_delivery = 16;
+  limits.bytes_per_delivery = 8u << 20;
+  limits.deliveries_in_flight = 2;
+  return limits;
+}
 
 std::unique_ptr<Uplink> make_stow_uplink(std::string name,
                                          std::shared_ptr<core::net::HttpClient> client,

@@ -11,6 +11,7 @@
 
 namespace gateway::sync {
 
+UplinkLimits stow_uplink_limits();
 std::unique_ptr<Uplink> make_stow_uplink(std::string name,
                                          std::shared_ptr<core::net::HttpClient> client,
                                          std::shared_ptr<Holdings> holdings);

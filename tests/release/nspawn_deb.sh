@@ -51,7 +51,10 @@ build_in_tree() {
   local base builder
   base=$("$here/debian_tree.sh" "$suite") || return 1
   builder=$base-build
-  [[ -e $builder/.complete ]] || cp -a "$base" "$builder" || return 1
+  if [[ ! -d $builder ]]; then
+    rm -rf --one-file-system "$builder.part"
+    cp -a "$base" "$builder.part" && mv "$builder.part" "$builder" || return 1
+  fi
   rm -rf "$builder/src"
   git clone --quiet "$top" "$builder/src" || return 1
   logged offline "$builder" bash -c '/src/packaging/install-deps.sh build && /src/packaging/build-deb.sh' || return 1
