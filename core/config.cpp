@@ -1,12 +1,12 @@
 #include "core/config.h"
 
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <cassert>
 #include <filesystem>
 #include <set>
 #include <variant>
-
-#include <toml++/toml.h>
 
 #include "core/files.h"
 #include "core/text.h"

@@ -41,6 +41,9 @@ class SealedWriter {
   virtual ~SealedWriter() = default;  // without finish(): the file is removed
   /// Seals and appends. After an error every further call answers the same error.
   virtual core::Status append(std::span<const std::byte> bytes) = 0;
+  /// Seals the last chunk and sets it on its way to the disk without waiting: what the caller has
+  /// still to compute costs no time then. Nothing may be appended afterwards. Optional.
+  virtual core::Status seal() = 0;
   /// The last chunk, fsync of the file and of its folder entry. Once only.
   virtual core::Result<SealedObject> finish() = 0;
   virtual std::uint64_t size() const = 0;

@@ -12,7 +12,8 @@
 namespace gateway::crypto {
 namespace {
 
-constexpr std::uint64_t kWritebackBytes = 1U << 20;
+// Early enough that the last fdatasync of a single slice finds half of it written.
+constexpr std::uint64_t kWritebackBytes = 256U << 10;
 
 }  // namespace
 
@@ -60,7 +61,7 @@ core::Status ChunkSealer::latch(core::Status status) {
 }
 
 core::Status ChunkSealer::append(std::span<const std::byte> bytes) {
-  assert(!finished_);
+  assert(!sealed_);
   if (failed_) return *failed_;
   size_ += bytes.size();
   while (!bytes.empty()) {
@@ -86,7 +87,7 @@ core::Status ChunkSealer::seal_chunk(bool last) {
   const std::size_t lead = chunks_ == 0 ? kObjectHeaderBytes : 0;
   GW_CHECK(entry_.file->append({sealed.data() - lead, sealed.size() + lead}));
   unwritten_ += sealed.size();
-  if (!last && unwritten_ >= kWritebackBytes) {
+  if (last || unwritten_ >= kWritebackBytes) {
     entry_.file->start_writeback();
     unwritten_ = 0;
   }
@@ -95,10 +96,17 @@ core::Status ChunkSealer::seal_chunk(bool last) {
   return {};
 }
 
+core::Status ChunkSealer::seal() {
+  if (failed_) return *failed_;
+  if (sealed_) return {};
+  GW_CHECK(latch(seal_chunk(true)));
+  sealed_ = true;
+  return {};
+}
+
 core::Result<SealedObject> ChunkSealer::finish() {
   assert(!finished_);
-  if (failed_) return *failed_;
-  GW_CHECK(latch(seal_chunk(true)));
+  GW_CHECK(seal());
   GW_CHECK(latch(entry_.file->sync()));
   finished_ = true;
   entry_.file.reset();

@@ -38,6 +38,7 @@ class ChunkSealer final : public SealedWriter {
   ~ChunkSealer() override;
 
   core::Status append(std::span<const std::byte> bytes) override;
+  core::Status seal() override;
   core::Result<SealedObject> finish() override;
   std::uint64_t size() const override { return size_; }
 
@@ -56,6 +57,7 @@ class ChunkSealer final : public SealedWriter {
   std::uint64_t chunks_ = 0;
   std::uint64_t size_ = 0;
   std::uint64_t unwritten_ = 0;  // bytes appended since the last hint to write back
+  bool sealed_ = false;          // the last chunk is written
   bool finished_ = false;
   std::optional<core::Error> failed_;
 };

@@ -28,11 +28,11 @@ build_packages=(
   "$boost" libdcmtk-dev libmosquitto-dev libsqlcipher-dev libsodium-dev libssl-dev zlib1g-dev
   libspdlog-dev libtomlplusplus-dev rapidjson-dev libcli11-dev libsystemd-dev libutf8proc-dev
   libhowardhinnant-date-dev
-  libgtest-dev libgmock-dev dcmtk openssl
+  libgtest-dev libgmock-dev dcmtk openssl python3
   debhelper dpkg-dev fakeroot tzdata
 )
 test_packages=(
-  clang-format clang-tidy shellcheck python3 systemd
+  clang-format clang-tidy shellcheck systemd
   orthanc orthanc-dicomweb mosquitto mosquitto-clients
   "$jdk" maven python3-venv socat iproute2 procps curl
 )

@@ -32,6 +32,8 @@ core::Status finish_row(Connection& connection, std::string_view uplink, const V
   } else if (const auto key = parse_reference(subject)) {
     GW_CHECK(put_base(connection, uplink, *key, {verdict.remote_version, verdict.local_version}));
   }
+  // Numbers are used again: nobody may be left waiting for this one.
+  GW_CHECK(connection.run("UPDATE outbox SET needs = NULL WHERE needs = ?", verdict.number));
   GW_CHECK(connection.run("DELETE FROM outbox WHERE number = ?", verdict.number));
   return connection.run(
       "INSERT INTO uplink_success (uplink, at) VALUES (?, ?)"
@@ -44,11 +46,11 @@ core::Status finish_row(Connection& connection, std::string_view uplink, const V
 core::Status fold_into_waiting(Connection& connection, std::int64_t number) {
   GW_TRY(
       const auto twin,
-      connection.integer(
-          "SELECT w.number FROM outbox o JOIN outbox w ON w.uplink = o.uplink AND w.kind = o.kind"
-          " AND w.subject = o.subject AND w.state = 'waiting' AND w.number <> o.number"
-          " WHERE o.number = ? AND o.state = 'waiting'",
-          number));
+      connection.integer("SELECT w.number FROM outbox o JOIN outbox w ON w.kind = 'resource' AND "
+                         "w.subject = o.subject"
+                         " AND w.uplink = o.uplink AND w.state = 'waiting' AND w.number <> o.number"
+                         " WHERE o.number = ? AND o.kind = 'resource' AND o.state = 'waiting'",
+                         number));
   if (!twin) return {};
   GW_CHECK(connection.run(
       "UPDATE outbox SET perhaps_sent = max(perhaps_sent, (SELECT perhaps_sent FROM outbox WHERE "
@@ -67,11 +69,11 @@ core::Result<std::int64_t> queue_row(Connection& connection, std::string_view up
                                      std::string_view now_instant) {
   // An instance is queued once in its life, so only resources can find their row waiting already.
   if (kind == "resource") {
-    GW_TRY(
-        const auto waiting,
-        connection.integer("SELECT number FROM outbox WHERE uplink = ? AND kind = ? AND subject = ?"
-                           " AND state = 'waiting'",
-                           uplink, kind, subject));
+    GW_TRY(const auto waiting,
+           connection.integer(
+               "SELECT number FROM outbox WHERE kind = 'resource' AND subject = ? AND uplink = ?"
+               " AND state = 'waiting'",
+               subject, uplink));
     if (waiting) return *waiting;
   }
   const crypto::Bind need = needs ? crypto::Bind(*needs) : crypto::Bind(nullptr);
@@ -86,16 +88,16 @@ core::Result<Claim> claim_rows(Connection& connection, std::string_view uplink,
                                const ClaimLimits& limits) {
   Claim claim;
   {
-    GW_TRY(
-        auto rows,
-        connection.query(
-            "SELECT number, kind, subject, bytes, attempts, perhaps_sent FROM outbox o"
-            " WHERE uplink = ? AND state = 'waiting'"
-            " AND NOT EXISTS (SELECT 1 FROM outbox n WHERE n.number = o.needs)"
-            " AND NOT EXISTS (SELECT 1 FROM outbox s WHERE s.uplink = o.uplink AND s.kind = o.kind"
-            " AND s.subject = o.subject AND s.state = 'sending')"
-            " ORDER BY number LIMIT ?",
-            uplink, kScanMax));
+    GW_TRY(auto rows,
+           connection.query(
+               "SELECT number, kind, subject, bytes, attempts, perhaps_sent FROM outbox o"
+               " WHERE uplink = ? AND state = 'waiting'"
+               " AND NOT EXISTS (SELECT 1 FROM outbox n WHERE n.number = o.needs)"
+               " AND (o.kind <> 'resource' OR NOT EXISTS (SELECT 1 FROM outbox s WHERE s.kind = "
+               "'resource'"
+               " AND s.subject = o.subject AND s.uplink = o.uplink AND s.state = 'sending'))"
+               " ORDER BY number LIMIT ?",
+               uplink, kScanMax));
     std::uint64_t bytes = 0;
     while (claim.rows.size() < limits.rows_max) {
       GW_TRY(const bool more, rows.next());

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "adapters/dicom/instance_head.h"
 #include "core/result.h"
@@ -22,8 +23,10 @@ namespace gateway::adapters::dicom {
 /// PDV. The first failure is latched, the writer given up, and the rest swallowed.
 class SealingSink final : public DcmConsumer {
  public:
-  /// Without a writer everything is swallowed.
-  SealingSink(std::unique_ptr<crypto::SealedWriter> writer, std::string transfer_syntax_uid);
+  /// Without a writer everything is swallowed. `unhashed` keeps its memory from one instance to the
+  /// next of an association.
+  SealingSink(std::unique_ptr<crypto::SealedWriter> writer, std::string transfer_syntax_uid,
+              std::vector<std::byte>& unhashed);
 
   /// What stands before the data set in the object.
   void write_header(std::span<const std::byte> header);
@@ -39,16 +42,23 @@ class SealingSink final : public DcmConsumer {
   std::uint64_t data_set_offset() const { return data_set_offset_; }
   const std::optional<core::Error>& failure() const { return failure_; }
   sync::InstanceFacts facts() const { return head_.facts(); }
-  crypto::Digest digest() { return hash_.finish(); }
+
+  struct Durable {
+    crypto::SealedObject object;
+    crypto::Digest digest{};  // of the data set
+  };
   /// Makes the object durable. Once, without a failure().
-  core::Result<crypto::SealedObject> finish() { return writer_->finish(); }
+  core::Result<Durable> finish();
 
  private:
   void append(std::span<const std::byte> bytes);
+  void hash(std::span<const std::byte> bytes);
 
   std::unique_ptr<crypto::SealedWriter> writer_;
   InstanceHead head_;
   crypto::Sha256 hash_;
+  std::vector<std::byte>& unhashed_;
+  bool hashes_at_once_ = false;
   std::uint64_t data_set_bytes_ = 0;
   std::uint64_t data_set_offset_ = 0;
   std::optional<core::Error> failure_;

@@ -47,7 +47,7 @@ bool StoreScp::serve(T_ASC_PresentationContextID context, const T_DIMSE_C_StoreR
   if (!writer.ok()) failure = writer.error();
 
   const std::string transfer_syntax = association_.context(context).transfer_syntax;
-  SealingSink sink(writer.ok() ? std::move(writer).value() : nullptr, transfer_syntax);
+  SealingSink sink(writer.ok() ? std::move(writer).value() : nullptr, transfer_syntax, unhashed_);
   sink.write_header(part10_header(trimmed_uid(request.AffectedSOPClassUID),
                                   trimmed_uid(request.AffectedSOPInstanceUID), transfer_syntax,
                                   association_.calling_title()));
@@ -80,12 +80,13 @@ Refusal StoreScp::store(sync::Holdings& holdings, SealingSink& sink,
     return *refusal;
   }
   instance.data_set_offset = sink.data_set_offset();
-  instance.data_set_digest = sink.digest();
   instance.calling_ae_title = association_.calling_title();
   instance.called_ae_title = association_.called_title();
   instance.peer_address = association_.peer().address();
   const auto commit = [&]() -> core::Result<sync::StoreOutcome> {
-    GW_TRY(instance.object, sink.finish());
+    GW_TRY(SealingSink::Durable durable, sink.finish());
+    instance.object = std::move(durable.object);
+    instance.data_set_digest = durable.digest;
     return holdings.ingest().store(instance);
   };
   const auto outcome = commit();

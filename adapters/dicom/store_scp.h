@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "adapters/dicom/association.h"
 #include "adapters/dicom/refusal.h"
@@ -37,6 +38,7 @@ class StoreScp {
   Association& association_;
   const sync::HoldingsDoor& door_;
   Traffic& traffic_;
+  std::vector<std::byte> unhashed_;      // of the instance being received
   std::map<std::string, int> outcomes_;  // by what the log calls them
 };
 

@@ -121,7 +121,7 @@ CREATE TABLE dicom_delivery (
 
 -- Work still to be delivered. A row ends by being deleted in the transaction that records its delivery.
 CREATE TABLE outbox (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  number INTEGER PRIMARY KEY,
   uplink TEXT NOT NULL,
   kind TEXT NOT NULL CHECK (kind IN ('instance', 'resource')),
   subject TEXT NOT NULL,  -- dicom_instance.row, or Type/id
@@ -134,7 +134,9 @@ CREATE TABLE outbox (
   reason TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX outbox_by_state ON outbox (uplink, state, number);
-CREATE INDEX outbox_by_subject ON outbox (uplink, kind, subject, state);
+-- Instances, which are queued once and in great number, are in neither of these.
+CREATE INDEX outbox_resource ON outbox (subject, uplink, state) WHERE kind = 'resource';
+CREATE INDEX outbox_needs ON outbox (needs) WHERE needs IS NOT NULL;
 
 CREATE TABLE uplink_success (
   uplink TEXT PRIMARY KEY,

@@ -25,6 +25,8 @@ if [[ ! -e $tree/.complete ]]; then
     tail -n 20 "$tree.log" >&2
     exit 1
   }
+  # As Debian's installer leaves it; debootstrap writes none.
+  printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' >"$tree/etc/hosts"
   touch "$tree/.complete"
 fi
 echo "$tree"
