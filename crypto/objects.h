@@ -47,6 +47,8 @@ class SealedWriter {
   /// The last chunk, fsync of the file and of its folder entry. Once only.
   virtual core::Result<SealedObject> finish() = 0;
   virtual std::uint64_t size() const = 0;
+  /// The object's id, from the beginning.
+  virtual const std::string& id() const = 0;
 };
 
 class SealedReader {

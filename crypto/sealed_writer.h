@@ -41,6 +41,7 @@ class ChunkSealer final : public SealedWriter {
   core::Status seal() override;
   core::Result<SealedObject> finish() override;
   std::uint64_t size() const override { return size_; }
+  const std::string& id() const override { return entry_.id; }
 
  private:
   core::Status latch(core::Status status);

@@ -44,7 +44,7 @@ struct InstanceFacts {
   std::string number_of_frames;     // (0028,0008)
 };
 
-/// One received instance whose sealed object is durable already.
+/// One received instance.
 struct ReceivedInstance {
   InstanceFacts facts;
   crypto::SealedObject object;  // a DICOM Part 10 file: preamble, File Meta, data set as received

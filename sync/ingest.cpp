@@ -1,6 +1,7 @@
 #include "sync/ingest.h"
 
 #include <algorithm>
+#include <future>
 #include <map>
 
 #include "core/ids.h"
@@ -150,12 +151,25 @@ core::Result<std::unique_ptr<crypto::SealedWriter>> Ingest::begin_object() {
   return objects_.create();
 }
 
-core::Result<StoreOutcome> Ingest::store(const ReceivedInstance& instance) {
+core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::SealedWriter& object) {
+  instance.object = {object.id(), object.size()};
   StoreOutcome outcome = StoreOutcome::stored;
   std::string study_subject;
-  GW_CHECK(database_.write([&](Connection& connection) {
-    return store_in(connection, instance, outcome, study_subject);
-  }));
+  std::promise<core::Status> durable;
+  // Shared: the writer thread may still be inside set_value() when we go on.
+  const auto committed = std::make_shared<std::promise<core::Status>>();
+  const std::shared_future<core::Status> object_is_durable = durable.get_future().share();
+  database_.write_async(
+      [&](Connection& connection) -> core::Status {
+        const core::Status stored = store_in(connection, instance, outcome, study_subject);
+        // The commit must not overtake the object.
+        const core::Status waited = object_is_durable.get();
+        return stored.ok() ? waited : stored;
+      },
+      [committed](core::Status status) { committed->set_value(std::move(status)); });
+  const auto finished = object.finish();
+  durable.set_value(finished.ok() ? core::Status() : core::Status(finished.error()));
+  GW_CHECK(committed->get_future().get());
   if (outcome == StoreOutcome::repeated) {
     // Not ours to answer for: the first copy is held. The sweep takes it at the next start if this
     // fails.

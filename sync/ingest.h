@@ -33,9 +33,11 @@ class Ingest {
   /// Where bulk bytes go before store(); Code::no_space at the disk's reserve.
   core::Result<std::unique_ptr<crypto::SealedWriter>> begin_object();
 
-  /// Commits one instance. For `repeated`, the object just written is removed. Code::no_space,
+  /// Finishes the object and commits the instance (whose `object` is filled in here). The rows are
+  /// prepared while the disk takes the object, and committed only once it has: an object a row
+  /// names is always durable. For `repeated`, the object just written is removed. Code::no_space,
   /// Code::busy: the sender keeps its copy.
-  core::Result<StoreOutcome> store(const ReceivedInstance& instance);
+  core::Result<StoreOutcome> store(ReceivedInstance instance, crypto::SealedWriter& object);
 
   /// Called after each commit from the committing thread: wakes the sync loop. Set once, before any
   /// store().

@@ -42,13 +42,10 @@ void SealingSink::hash(std::span<const std::byte> bytes) {
   hash_.update(bytes);
 }
 
-core::Result<SealingSink::Durable> SealingSink::finish() {
+core::Result<crypto::Digest> SealingSink::seal() {
   GW_CHECK(writer_->seal());
   if (!hashes_at_once_) hash_.update(unhashed_);
-  Durable durable;
-  durable.digest = hash_.finish();
-  GW_TRY(durable.object, writer_->finish());
-  return durable;
+  return hash_.finish();
 }
 
 void SealingSink::append(std::span<const std::byte> bytes) {

@@ -43,12 +43,10 @@ class SealingSink final : public DcmConsumer {
   const std::optional<core::Error>& failure() const { return failure_; }
   sync::InstanceFacts facts() const { return head_.facts(); }
 
-  struct Durable {
-    crypto::SealedObject object;
-    crypto::Digest digest{};  // of the data set
-  };
-  /// Makes the object durable. Once, without a failure().
-  core::Result<Durable> finish();
+  /// Sets the last bytes on their way to the disk and answers the data set's digest. Once, without
+  /// a failure(); then the writer is to be finished.
+  core::Result<crypto::Digest> seal();
+  crypto::SealedWriter& writer() { return *writer_; }
 
  private:
   void append(std::span<const std::byte> bytes);

@@ -84,10 +84,8 @@ Refusal StoreScp::store(sync::Holdings& holdings, SealingSink& sink,
   instance.called_ae_title = association_.called_title();
   instance.peer_address = association_.peer().address();
   const auto commit = [&]() -> core::Result<sync::StoreOutcome> {
-    GW_TRY(SealingSink::Durable durable, sink.finish());
-    instance.object = std::move(durable.object);
-    instance.data_set_digest = durable.digest;
-    return holdings.ingest().store(instance);
+    GW_TRY(instance.data_set_digest, sink.seal());
+    return holdings.ingest().store(std::move(instance), sink.writer());
   };
   const auto outcome = commit();
   if (!outcome.ok()) {

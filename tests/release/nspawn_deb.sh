@@ -152,6 +152,7 @@ claim "a killed daemon is started again" restarts_after KILL
 write_credential "$passphrase"
 claim "it restarts with a credential" restart
 claim "the first start with a passphrase makes it ready" becomes ready
+claim "the keys are locked in memory" process_has '^VmLck:\s*[1-9]'
 claim "the keyring is closed to others" \
   inside sh -c '[ "$(stat -c "%U %a" /var/lib/clinic-gateway/keyring.json)" = "clinic-gateway 600" ]'
 claim "it feeds the watchdog when ready" survives_watchdog
@@ -176,14 +177,14 @@ claim "the upgrade kept the site's settings" eval '[[ $(status_of site) == clini
 rm -f "$tree/etc/credstore/clinic-gateway.passphrase"
 (umask 077 && mkdir -p "$tree/etc/credstore.encrypted")
 claim "a passphrase can be sealed to this machine" eval \
-  'printf %s "$passphrase" | inside systemd-creds encrypt --with-key=host --name=passphrase - /etc/credstore.encrypted/clinic-gateway.passphrase'
+  'printf %s "$passphrase" | inside systemd-creds encrypt --with-key=host --name=passphrase - /etc/credstore.encrypted/clinic-gateway.sealed-passphrase'
 claim "it restarts with a sealed passphrase" restart
 claim "the sealed passphrase unlocks it" becomes ready
 claim "a killed daemon is unlocked again" eval 'restarts_after KILL && becomes ready'
-printf 'damaged' >"$tree/etc/credstore.encrypted/clinic-gateway.passphrase"
+printf 'damaged' >"$tree/etc/credstore.encrypted/clinic-gateway.sealed-passphrase"
 claim "it restarts with a damaged credential" restart
 claim "a damaged credential leaves it running, LOCKED" becomes locked
-rm -f "$tree/etc/credstore.encrypted/clinic-gateway.passphrase"
+rm -f "$tree/etc/credstore.encrypted/clinic-gateway.sealed-passphrase"
 inside systemctl reset-failed
 write_credential "$passphrase"
 

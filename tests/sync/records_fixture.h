@@ -114,12 +114,10 @@ class RecordsTest : public ::testing::Test {
     auto writer = held_->ingest().begin_object();
     EXPECT_TRUE(writer.ok());
     EXPECT_TRUE((*writer)->append(std::as_bytes(std::span(bytes))).ok());
-    auto object = (*writer)->finish();
-    EXPECT_TRUE(object.ok());
     crypto::Sha256 hash;
     hash.update(std::as_bytes(std::span(bytes)));
     auto outcome =
-        held_->ingest().store({f, *object, 0, hash.finish(), "CT1", "GATEWAY", "127.0.0.1"});
+        held_->ingest().store({f, {}, 0, hash.finish(), "CT1", "GATEWAY", "127.0.0.1"}, **writer);
     EXPECT_TRUE(outcome.ok()) << outcome.error().message();
     return *outcome;
   }
