@@ -163,7 +163,7 @@ core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::Seal
       [&](Connection& connection) -> core::Status {
         const core::Status stored = store_in(connection, instance, outcome, study_subject);
         // The commit must not overtake the object.
-        const core::Status waited = object_is_durable.get();
+        const core::Status& waited = object_is_durable.get();
         return stored.ok() ? waited : stored;
       },
       [committed](core::Status status) { committed->set_value(std::move(status)); });
