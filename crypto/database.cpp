@@ -97,18 +97,17 @@ core::Status GroupWriter::write(Change change) {
 }
 
 void GroupWriter::write_async(Change change, Committed committed) {
-  core::Status refused;
-  {
-    std::lock_guard lock(mutex_);
-    if (closing_) {
-      refused = closing_error();
-    } else if (queue_.size() >= kQueueMax) {
-      refused = core::Error(core::Code::busy, "the database has too many changes waiting");
-    } else {
-      queue_.push_back({std::move(change), std::move(committed), {}});
-    }
+  std::unique_lock lock(mutex_);
+  if (closing_ || queue_.size() >= kQueueMax) {
+    core::Status refused =
+        closing_ ? closing_error()
+                 : core::Error(core::Code::busy, "the database has too many changes waiting");
+    lock.unlock();
+    committed(std::move(refused));
+    return;
   }
-  if (!refused.ok()) return committed(std::move(refused));
+  queue_.push_back({std::move(change), std::move(committed), {}});
+  lock.unlock();
   work_.notify_one();
 }
 

@@ -153,10 +153,14 @@ bool is_ascii_item(DcmItem& item) {
 void write_in(DcmDataset& identifier, const std::string& character_set) {
   if (is_ascii_item(identifier)) return;
   constexpr char kUtf8[] = "ISO_IR 192";
-  if (character_set != kUtf8 &&
-      identifier.convertCharacterSet(kUtf8, character_set.c_str(), 0, OFTrue).good())
-    return;
   (void)identifier.putAndInsertString(DCM_SpecificCharacterSet, kUtf8);
+  if (character_set == kUtf8) return;
+  // DCMTK 3.6.9 writes what a set lacks in other letters; only what comes back unchanged may go
+  // out.
+  DcmDataset narrowed(identifier);
+  if (narrowed.convertCharacterSet(kUtf8, character_set.c_str(), 0, OFTrue).bad()) return;
+  DcmDataset back(narrowed);
+  if (back.convertToUTF8().good() && back.compare(identifier) == 0) identifier = narrowed;
 }
 
 // What an index can look up: one value, no wildcard.

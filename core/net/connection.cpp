@@ -52,8 +52,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   /// What an asynchronous look-up leaves behind; it may outlive the connection, getaddrinfo cannot
   /// be stopped.
   struct Lookup {
-    explicit Lookup(asio::any_io_executor loop)
-        : done(std::move(loop), Steady::time_point::max()) {}
+    explicit Lookup(const asio::any_io_executor& loop) : done(loop, Steady::time_point::max()) {}
     asio::steady_timer done;
     error_code error = asio::error::operation_aborted;
     std::vector<tcp::endpoint> endpoints{};

@@ -99,7 +99,7 @@ TEST(DatabaseKill, KeepsEveryCommitItToldOf) {
   const std::string path = folder / "gateway.db";
   std::string told;
   for (int round = 0; round < 5; ++round) {
-    told += run_and_kill(path, round, static_cast<std::size_t>(40 + 77 * round));
+    told += run_and_kill(path, round, 40 + 77 * static_cast<std::size_t>(round));
   }
   auto database = open_at(path);
   ASSERT_TRUE(database.ok()) << database.error().message();

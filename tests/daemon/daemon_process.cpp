@@ -18,8 +18,6 @@
 namespace gateway::daemon {
 namespace {
 
-using core::cat;
-
 std::string content(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
