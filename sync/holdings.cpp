@@ -43,7 +43,7 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   if (swept.settled + swept.removed > 0) {
     core::log_info("sync",
                    core::cat("after the last stop: ", swept.settled, " objects put in place, ",
-                             swept.removed, " that were never acknowledged removed"));
+                             swept.removed, " unused or never acknowledged removed"));
   }
   held->ingest_ = std::make_unique<Ingest>(database, *held->objects_, *held->audit_,
                                            held->settling_, clock, held->options_.ingest);
