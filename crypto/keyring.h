@@ -53,7 +53,7 @@ class Keyring {
   virtual ~Keyring() = default;
 
   virtual std::vector<SlotInfo> slots() const = 0;
-  /// "passphrase" for now: how the opened slot is protected, for status and health.
+  /// How the opened slot is protected ("passphrase"), for status and health.
   virtual std::string protection() const = 0;
   /// 32 bytes for a purpose: "database", "audit", ...
   virtual core::Result<Secret> derived_key(std::string_view purpose) const = 0;
