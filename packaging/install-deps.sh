@@ -33,7 +33,7 @@ build_packages=(
 )
 test_packages=(
   clang-format clang-tidy shellcheck systemd
-  orthanc orthanc-dicomweb mosquitto mosquitto-clients
+  orthanc orthanc-dicomweb stunnel4 mosquitto mosquitto-clients
   "$jdk" maven python3-venv socat iproute2 procps curl
 )
 release_packages=(debootstrap systemd-container lintian)
