@@ -155,6 +155,7 @@ core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::Seal
   instance.object = {object.id(), object.size()};
   StoreOutcome outcome = StoreOutcome::stored;
   std::string study_subject;
+  bool may_be_committed = false;
   std::promise<core::Status> durable;
   // Shared: the writer thread may still be inside set_value() when we go on.
   const auto committed = std::make_shared<std::promise<core::Status>>();
@@ -164,19 +165,22 @@ core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::Seal
         const core::Status stored = store_in(connection, instance, outcome, study_subject);
         // The commit must not overtake the object.
         const core::Status& waited = object_is_durable.get();
+        may_be_committed = stored.ok() && waited.ok();
         return stored.ok() ? waited : stored;
       },
       [committed](core::Status status) { committed->set_value(std::move(status)); });
   const auto finished = object.finish();
   durable.set_value(finished.ok() ? core::Status() : core::Status(finished.error()));
-  GW_CHECK(committed->get_future().get());
-  if (outcome == StoreOutcome::repeated) {
-    // Not ours to answer for: the first copy is held. The sweep takes it at the next start if this
-    // fails.
+  const core::Status kept = committed->get_future().get();
+  // A COMMIT that failed may still be on the disk: then only the next start's sweep can tell.
+  const bool unnamed = !may_be_committed || outcome == StoreOutcome::repeated;
+  if (finished.ok() && unnamed) {
+    // The sweep takes it if this fails.
     if (auto removed = objects_.shred(instance.object.id); !removed.ok())
       core::log_warn("ingest", removed.error().message());
-    return outcome;
   }
+  if (!kept.ok()) return kept.error();
+  if (outcome == StoreOutcome::repeated) return outcome;
   if (auto settled = objects_.settle(instance.object.id); !settled.ok())
     core::log_warn("ingest", settled.error().message());
   if (!study_subject.empty()) settling_.touch(study_subject, clock_.monotonic());
