@@ -25,11 +25,12 @@ constexpr std::size_t kReaders = 3;
 
 // A checkpoint takes longer than a commit, so it waits for a quiet moment unless the WAL has grown
 // too far.
-constexpr std::uint64_t kCheckpointWhenIdlePages = 1024;
 constexpr std::uint64_t kCheckpointAnywayPages = 4096;  // 16 MiB
 constexpr std::uint64_t kCheckpointWaitingPages =
     32768;  // 128 MiB: readers have kept it from being reused
 constexpr auto kIdleTime = std::chrono::seconds(2);
+
+using Steady = std::chrono::steady_clock;
 
 struct Pending {
   Change change;
@@ -37,6 +38,8 @@ struct Pending {
   core::Status outcome;
 };
 
+/// Owns the connection that writes. Whoever is to use it marks it busy first: the writer thread
+/// with a group of what has queued up, or a lone writer with its own change.
 class GroupWriter {
  public:
   explicit GroupWriter(std::unique_ptr<SqliteConnection> connection)
@@ -52,26 +55,33 @@ class GroupWriter {
   }
 
   core::Status write(Change change);
+  std::optional<core::Status> write_if_idle(const Change& change);
   void write_async(Change change, Committed committed);
   std::uint64_t groups() const { return groups_.load(std::memory_order_relaxed); }
 
  private:
+  enum class Work { commit, checkpoint, close };
+
   void run();
-  bool wait_for_work(std::vector<Pending>& group);
+  Work next_work(std::vector<Pending>& group);
+  bool is_checkpoint_due() const;
   void commit_group(std::vector<Pending>& group);
   core::Status apply_all(std::vector<Pending>& group);
   core::Status apply(const Change& change);
-  void checkpoint_if_due(bool idle);
   void checkpoint(SqliteConnection::Checkpoint kind);
+  void release();
 
-  std::unique_ptr<SqliteConnection> connection_;
+  std::unique_ptr<SqliteConnection> connection_;  // of whoever made busy_ true
+  std::atomic<std::uint64_t> groups_{0};
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable room_;
   std::deque<Pending> queue_;
   bool closing_ = false;
-  std::atomic<std::uint64_t> groups_{0};
+  bool busy_ = false;
+  std::uint64_t wal_pages_ = 0;  // when it was released
   std::uint64_t next_checkpoint_pages_ = kCheckpointAnywayPages;
+  Steady::time_point last_commit_;
   std::thread thread_;  // last: it runs with all of the above
 };
 
@@ -96,6 +106,20 @@ core::Status GroupWriter::write(Change change) {
   return outcome.get();
 }
 
+std::optional<core::Status> GroupWriter::write_if_idle(const Change& change) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closing_ || busy_ || !queue_.empty()) return std::nullopt;
+    busy_ = true;
+  }
+  std::optional<core::Status> outcome;
+  std::vector<Pending> alone;
+  alone.push_back({change, [&](core::Status status) { outcome = std::move(status); }, {}});
+  commit_group(alone);
+  release();
+  return outcome;
+}
+
 void GroupWriter::write_async(Change change, Committed committed) {
   std::unique_lock lock(mutex_);
   if (closing_ || queue_.size() >= kQueueMax) {
@@ -111,32 +135,62 @@ void GroupWriter::write_async(Change change, Committed committed) {
   work_.notify_one();
 }
 
-bool GroupWriter::wait_for_work(std::vector<Pending>& group) {
+GroupWriter::Work GroupWriter::next_work(std::vector<Pending>& group) {
   std::unique_lock lock(mutex_);
-  auto has_work = [&] { return !queue_.empty() || closing_; };
-  if (connection_->wal_pages() == 0) {
-    work_.wait(lock, has_work);
-  } else if (!work_.wait_for(lock, kIdleTime, has_work)) {
-    return true;
+  while (true) {
+    if (!busy_) {
+      busy_ = true;
+      if (!queue_.empty()) break;
+      if (closing_) return Work::close;
+      if (is_checkpoint_due()) return Work::checkpoint;
+      busy_ = false;
+    }
+    if (wal_pages_ == 0 || busy_) {
+      work_.wait(lock);
+    } else {
+      work_.wait_until(lock, last_commit_ + kIdleTime);
+    }
   }
-  if (queue_.empty()) return false;
   while (!queue_.empty() && group.size() < kGroupMax) {
     group.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
   lock.unlock();
   room_.notify_all();
-  return true;
+  return Work::commit;
+}
+
+bool GroupWriter::is_checkpoint_due() const {
+  return wal_pages_ >= next_checkpoint_pages_ ||
+         (wal_pages_ > 0 && Steady::now() >= last_commit_ + kIdleTime);
+}
+
+/// Ends the use of the connection, and wakes the writer thread if there is work for it.
+void GroupWriter::release() {
+  std::unique_lock lock(mutex_);
+  const bool first_page = wal_pages_ == 0;
+  wal_pages_ = connection_->wal_pages();
+  last_commit_ = Steady::now();
+  busy_ = false;
+  const bool wake = closing_ || !queue_.empty() || is_checkpoint_due() || first_page;
+  lock.unlock();
+  if (wake) work_.notify_one();
 }
 
 void GroupWriter::run() {
   std::vector<Pending> group;
   group.reserve(kGroupMax);
-  while (wait_for_work(group)) {
-    const bool idle = group.empty();
-    if (!idle) commit_group(group);
-    group.clear();
-    checkpoint_if_due(idle);
+  for (Work work = next_work(group); work != Work::close; work = next_work(group)) {
+    if (work == Work::commit) {
+      commit_group(group);
+      group.clear();
+    } else {
+      // Readers that keep the WAL from being reused for too long are waited for.
+      checkpoint(connection_->wal_pages() >= kCheckpointWaitingPages
+                     ? SqliteConnection::Checkpoint::restart
+                     : SqliteConnection::Checkpoint::passive);
+    }
+    release();
   }
   checkpoint(SqliteConnection::Checkpoint::truncate);
 }
@@ -175,20 +229,6 @@ core::Status GroupWriter::apply(const Change& change) {
   return outcome;
 }
 
-void GroupWriter::checkpoint_if_due(bool idle) {
-  const std::uint64_t pages = connection_->wal_pages();
-  if (pages == 0) return;
-  if (pages >= kCheckpointWaitingPages) return checkpoint(SqliteConnection::Checkpoint::restart);
-  if (idle || pages >= next_checkpoint_pages_) {
-    return checkpoint(SqliteConnection::Checkpoint::passive);
-  }
-  if (pages < kCheckpointWhenIdlePages) return;
-  std::unique_lock lock(mutex_);
-  const bool quiet = queue_.empty();
-  lock.unlock();
-  if (quiet) checkpoint(SqliteConnection::Checkpoint::passive);
-}
-
 void GroupWriter::checkpoint(SqliteConnection::Checkpoint kind) {
   auto done = connection_->checkpoint(kind);
   if (!done.ok()) {
@@ -196,9 +236,10 @@ void GroupWriter::checkpoint(SqliteConnection::Checkpoint kind) {
     core::log_warn("crypto", done.error().message());
   }
   const bool complete = done.ok() && *done;
+  const std::uint64_t pages = connection_->wal_pages();
+  std::lock_guard lock(mutex_);
   // A reader held some pages back: trying at every commit would cost more than it frees.
-  next_checkpoint_pages_ =
-      complete ? kCheckpointAnywayPages : connection_->wal_pages() + kCheckpointAnywayPages;
+  next_checkpoint_pages_ = complete ? kCheckpointAnywayPages : pages + kCheckpointAnywayPages;
 }
 
 /// A few connections, each lent to one thread at a time.
@@ -238,6 +279,9 @@ class SqlcipherDatabase final : public Database {
   }
 
   core::Status write(Change change) override { return writer_->write(std::move(change)); }
+  std::optional<core::Status> write_if_idle(const Change& change) override {
+    return writer_->write_if_idle(change);
+  }
   void write_async(Change change, Committed committed) override {
     writer_->write_async(std::move(change), std::move(committed));
   }

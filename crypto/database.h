@@ -137,6 +137,10 @@ class Database {
 
   /// Blocks until committed or undone. Waits while the queue (1,024 changes) is full.
   virtual core::Status write(Change change) = 0;
+  /// Commits `change` by itself on this thread if nobody is writing; else answers nothing and has
+  /// done nothing. Spares a lone writer two changes of thread; many at once are better served by
+  /// write(), which groups them.
+  virtual std::optional<core::Status> write_if_idle(const Change& change) = 0;
   /// Never blocks: `committed` runs on the writer thread after the group's commit, or at once with
   /// Code::busy when the queue is full.
   virtual void write_async(Change change, Committed committed) = 0;

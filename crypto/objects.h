@@ -44,8 +44,9 @@ class SealedWriter {
   /// Seals the last chunk and sets it on its way to the disk without waiting: what the caller has
   /// still to compute costs no time then. Nothing may be appended afterwards. Optional.
   virtual core::Status seal() = 0;
-  /// The last chunk, fsync of the file and of its folder entry. Once only.
+  /// The last chunk, fsync of the file and of its folder entry. Again: the same answer.
   virtual core::Result<SealedObject> finish() = 0;
+  virtual bool is_finished() const = 0;
   virtual std::uint64_t size() const = 0;
   /// The object's id, from the beginning.
   virtual const std::string& id() const = 0;

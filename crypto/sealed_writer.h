@@ -40,6 +40,7 @@ class ChunkSealer final : public SealedWriter {
   core::Status append(std::span<const std::byte> bytes) override;
   core::Status seal() override;
   core::Result<SealedObject> finish() override;
+  bool is_finished() const override { return finished_; }
   std::uint64_t size() const override { return size_; }
   const std::string& id() const override { return entry_.id; }
 

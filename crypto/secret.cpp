@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "core/log.h"
 #include "crypto/octets.h"
@@ -27,7 +29,7 @@ void warn_once_about_swap() {
                  "LimitMEMLOCK of the service or turn swap off");
 }
 
-std::byte* allocate_locked(std::size_t size) {
+std::byte* map_locked(std::size_t size) {
   static const bool ready = sodium_init() >= 0;
   void* memory = ready ? sodium_malloc(size) : nullptr;
   if (memory == nullptr) throw std::bad_alloc();
@@ -35,6 +37,55 @@ std::byte* allocate_locked(std::size_t size) {
   if (sodium_mlock(memory, size) != 0) warn_once_about_swap();
   sodium_memzero(memory, size);
   return static_cast<std::byte*>(memory);
+}
+
+/// Slots for keys in one locked mapping: a mapping with guard pages of its own for each key costs
+/// ten system calls, and every sealed object has a key. Thread-safe.
+class KeySlots {
+ public:
+  static constexpr std::size_t kSlotBytes = 64;
+
+  KeySlots() : memory_(map_locked(kSlots * kSlotBytes)) {
+    free_.reserve(kSlots);
+    for (std::size_t i = kSlots; i > 0; --i) free_.push_back(memory_ + (i - 1) * kSlotBytes);
+  }
+  /// nullptr when all are lent.
+  std::byte* lend() {
+    std::lock_guard lock(mutex_);
+    if (free_.empty()) return nullptr;
+    std::byte* slot = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+  /// False when the memory is not of these slots.
+  bool give_back(std::byte* slot) {
+    if (slot < memory_ || slot >= memory_ + kSlots * kSlotBytes) return false;
+    sodium_memzero(slot, kSlotBytes);
+    std::lock_guard lock(mutex_);
+    free_.push_back(slot);
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kSlots = 256;
+  std::byte* const memory_;
+  std::mutex mutex_;
+  std::vector<std::byte*> free_;
+};
+
+KeySlots& key_slots() {
+  // Never destroyed: static objects may hold secrets to the very end of the process.
+  static KeySlots& slots = *new KeySlots();
+  return slots;
+}
+
+std::byte* allocate_locked(std::size_t size) {
+  std::byte* slot = size <= KeySlots::kSlotBytes ? key_slots().lend() : nullptr;
+  return slot != nullptr ? slot : map_locked(size);
+}
+
+void free_locked(std::byte* memory) {
+  if (memory != nullptr && !key_slots().give_back(memory)) sodium_free(memory);
 }
 
 }  // namespace
@@ -64,7 +115,7 @@ Secret& Secret::operator=(Secret&& other) noexcept {
   return *this;
 }
 
-Secret::~Secret() { sodium_free(data_); }
+Secret::~Secret() { free_locked(data_); }
 
 Secret Secret::clone() const { return copy_of(bytes()); }
 

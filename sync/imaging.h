@@ -10,7 +10,6 @@
 #include "core/json.h"
 #include "core/result.h"
 #include "crypto/database.h"
-#include "crypto/digest.h"
 #include "crypto/objects.h"
 
 namespace gateway::sync {
@@ -49,7 +48,6 @@ struct ReceivedInstance {
   InstanceFacts facts;
   crypto::SealedObject object;  // a DICOM Part 10 file: preamble, File Meta, data set as received
   std::uint64_t data_set_offset = 0;  // where the data set begins in the object
-  crypto::Digest data_set_digest{};   // SHA-256 of the data set's bytes as received
   std::string calling_ae_title;
   std::string called_ae_title;
   std::string peer_address;

@@ -1,8 +1,9 @@
 #include "sync/ingest.h"
 
 #include <algorithm>
-#include <future>
+#include <cstring>
 #include <map>
+#include <utility>
 
 #include "core/ids.h"
 #include "core/log.h"
@@ -16,26 +17,47 @@ namespace {
 
 using crypto::Connection;
 
-struct HeldCopies {
-  bool same_bytes = false;
-  std::int64_t count = 0;
+/// An object held under the SOP Instance UID of the one just received.
+struct HeldCopy {
+  crypto::SealedObject object;
+  std::uint64_t data_set_offset = 0;
 };
 
-core::Result<HeldCopies> find_copies(Connection& connection, const ReceivedInstance& instance) {
-  GW_TRY(auto rows,
-         connection.query("SELECT data_set_digest FROM dicom_instance WHERE sop_instance_uid = ?",
-                          instance.facts.sop_instance_uid));
-  HeldCopies held;
+core::Result<std::vector<HeldCopy>> find_copies(Connection& connection,
+                                                const std::string& sop_instance_uid) {
+  GW_TRY(auto rows, connection.query("SELECT object_id, size, data_set_offset FROM dicom_instance"
+                                     " WHERE sop_instance_uid = ?",
+                                     sop_instance_uid));
+  std::vector<HeldCopy> copies;
   while (true) {
     GW_TRY(const bool more, rows.next());
-    if (!more) return held;
-    const auto digest = rows.blob(0);
-    if (std::equal(digest.begin(), digest.end(), instance.data_set_digest.begin(),
-                   instance.data_set_digest.end())) {
-      held.same_bytes = true;
-    }
-    ++held.count;
+    if (!more) return copies;
+    copies.push_back({{std::string(rows.text(0)), static_cast<std::uint64_t>(rows.integer(1))},
+                      static_cast<std::uint64_t>(rows.integer(2))});
   }
+}
+
+core::Result<bool> same_data_set(crypto::ObjectStore& objects, const HeldCopy& one,
+                                 const HeldCopy& other) {
+  std::uint64_t left = one.object.size - one.data_set_offset;
+  if (left != other.object.size - other.data_set_offset) return false;
+  GW_TRY(const auto first, objects.open_object(one.object.id));
+  GW_TRY(const auto second, objects.open_object(other.object.id));
+  constexpr std::size_t kPiece = 256U << 10;
+  std::vector<std::byte> a(kPiece);
+  std::vector<std::byte> b(kPiece);
+  for (std::uint64_t at = 0; left > 0;) {
+    const std::size_t piece = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPiece));
+    GW_TRY(const std::size_t got_a,
+           first->read(one.data_set_offset + at, std::span(a).first(piece)));
+    GW_TRY(const std::size_t got_b,
+           second->read(other.data_set_offset + at, std::span(b).first(piece)));
+    if (got_a != piece || got_b != piece || std::memcmp(a.data(), b.data(), piece) != 0)
+      return false;
+    at += piece;
+    left -= piece;
+  }
+  return true;
 }
 
 struct Study {
@@ -125,14 +147,14 @@ core::Result<std::int64_t> insert_instance(Connection& connection, const Receive
                                            std::int64_t copy, const std::string& now) {
   const InstanceFacts& facts = instance.facts;
   GW_CHECK(connection.run(
-      "INSERT INTO dicom_instance (sop_instance_uid, copy, study_uid, series_uid, sop_class_uid,"
+      "INSERT INTO dicom_instance (sop_instance_uid, copy, study_uid, series_uid, "
+      "sop_class_uid,"
       " transfer_syntax_uid, instance_number, number_of_frames, object_id, size, data_set_offset,"
-      " data_set_digest, calling_ae_title, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?)",
+      " calling_ae_title, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       facts.sop_instance_uid, copy, facts.study_instance_uid, facts.series_instance_uid,
       facts.sop_class_uid, facts.transfer_syntax_uid, facts.instance_number, facts.number_of_frames,
-      instance.object.id, instance.object.size, instance.data_set_offset,
-      std::span<const std::byte>(instance.data_set_digest), instance.calling_ae_title, now));
+      instance.object.id, instance.object.size, instance.data_set_offset, instance.calling_ae_title,
+      now));
   return connection.last_row();
 }
 
@@ -151,61 +173,96 @@ core::Result<std::unique_ptr<crypto::SealedWriter>> Ingest::begin_object() {
   return objects_.create();
 }
 
-core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::SealedWriter& object) {
-  instance.object = {object.id(), object.size()};
-  StoreOutcome outcome = StoreOutcome::stored;
+/// One attempt to store an instance, and what it found out.
+struct Ingest::Attempt {
+  ReceivedInstance instance;
+  std::vector<HeldCopy> others;  // under the same UID, known to have other bytes
+  std::vector<HeldCopy> unread;  // under the same UID, yet to be compared
   std::string study_subject;
   bool may_be_committed = false;
-  std::promise<core::Status> durable;
-  // Shared: the writer thread may still be inside set_value() when we go on.
-  const auto committed = std::make_shared<std::promise<core::Status>>();
-  const std::shared_future<core::Status> object_is_durable = durable.get_future().share();
-  database_.write_async(
-      [&](Connection& connection) -> core::Status {
-        const core::Status stored = store_in(connection, instance, outcome, study_subject);
-        // The commit must not overtake the object.
-        const core::Status& waited = object_is_durable.get();
-        may_be_committed = stored.ok() && waited.ok();
-        return stored.ok() ? waited : stored;
-      },
-      [committed](core::Status status) { committed->set_value(std::move(status)); });
-  const auto finished = object.finish();
-  durable.set_value(finished.ok() ? core::Status() : core::Status(finished.error()));
-  const core::Status kept = committed->get_future().get();
+};
+
+core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::SealedWriter& object) {
+  GW_CHECK(object.seal());
+  instance.object = {object.id(), object.size()};
+  Attempt attempt;
+  attempt.instance = std::move(instance);
+
+  core::Status kept = commit(attempt, object);
+  bool repeated = false;
+  // Each turn knows one more of the copies held, of which there is rarely even one.
+  while (!kept.ok() && !attempt.unread.empty() && !repeated) {
+    GW_CHECK(object.finish());
+    repeated = is_repeat(attempt);
+    if (!repeated) kept = commit(attempt, object);
+  }
   // A COMMIT that failed may still be on the disk: then only the next start's sweep can tell.
-  const bool unnamed = !may_be_committed || outcome == StoreOutcome::repeated;
-  if (finished.ok() && unnamed) {
+  if (!kept.ok() && !attempt.may_be_committed && object.is_finished()) {
     // The sweep takes it if this fails.
-    if (auto removed = objects_.shred(instance.object.id); !removed.ok())
+    if (auto removed = objects_.shred(attempt.instance.object.id); !removed.ok())
       core::log_warn("ingest", removed.error().message());
   }
-  if (!kept.ok()) return kept.error();
-  if (outcome == StoreOutcome::repeated) return outcome;
-  if (auto settled = objects_.settle(instance.object.id); !settled.ok())
+  if (repeated) return StoreOutcome::repeated;
+  GW_CHECK(kept);
+  if (auto settled = objects_.settle(attempt.instance.object.id); !settled.ok())
     core::log_warn("ingest", settled.error().message());
-  if (!study_subject.empty()) settling_.touch(study_subject, clock_.monotonic());
+  if (!attempt.study_subject.empty()) settling_.touch(attempt.study_subject, clock_.monotonic());
   wake_();
-  return outcome;
+  return attempt.others.empty() ? StoreOutcome::stored : StoreOutcome::other_copy;
 }
 
-core::Status Ingest::store_in(Connection& connection, const ReceivedInstance& instance,
-                              StoreOutcome& outcome, std::string& study_subject) {
-  const std::string now = core::to_instant(clock_.wall());
-  GW_TRY(const HeldCopies copies, find_copies(connection, instance));
-  if (copies.same_bytes) {
-    outcome = StoreOutcome::repeated;
+core::Status Ingest::commit(Attempt& attempt, crypto::SealedWriter& object) {
+  // While the disk takes the object its rows are prepared. They must not be committed before it.
+  const auto alone = database_.write_if_idle([&](Connection& connection) -> core::Status {
+    GW_CHECK(store_in(connection, attempt));
+    GW_CHECK(object.finish());
+    attempt.may_be_committed = true;
     return {};
+  });
+  if (alone) return *alone;
+  // Others are writing: they should not wait for our disk.
+  GW_CHECK(object.finish());
+  return database_.write([&](Connection& connection) -> core::Status {
+    GW_CHECK(store_in(connection, attempt));
+    attempt.may_be_committed = true;
+    return {};
+  });
+}
+
+/// Compares with the copies not read yet. One that cannot be read is taken for another: nothing is
+/// lost by keeping both.
+bool Ingest::is_repeat(Attempt& attempt) {
+  const HeldCopy ours{attempt.instance.object, attempt.instance.data_set_offset};
+  for (HeldCopy& copy : std::exchange(attempt.unread, {})) {
+    const auto same = same_data_set(objects_, ours, copy);
+    if (!same.ok()) core::log_warn("ingest", same.error().message());
+    if (same.ok() && *same) return true;
+    attempt.others.push_back(std::move(copy));
   }
-  outcome = copies.count == 0 ? StoreOutcome::stored : StoreOutcome::other_copy;
+  return false;
+}
+
+core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
+  const ReceivedInstance& instance = attempt.instance;
+  const std::string now = core::to_instant(clock_.wall());
+  GW_TRY(attempt.unread, find_copies(connection, instance.facts.sop_instance_uid));
+  std::erase_if(attempt.unread, [&](const HeldCopy& copy) {
+    return std::ranges::any_of(
+        attempt.others, [&](const HeldCopy& other) { return other.object.id == copy.object.id; });
+  });
+  if (!attempt.unread.empty())
+    return core::Error(core::Code::exists, "a copy is held that was not compared yet");
+  const bool is_other_copy = !attempt.others.empty();
   GW_TRY(const Study study, find_or_begin_study(connection, instance.facts, options_, clock_, now));
   GW_CHECK(insert_series(connection, instance.facts));
-  GW_TRY(const std::int64_t row, insert_instance(connection, instance, copies.count, now));
+  GW_TRY(const std::int64_t row,
+         insert_instance(connection, instance, std::ssize(attempt.others), now));
 
   for (const std::string& uplink : options_.image_uplinks) {
     GW_TRY(const std::int64_t number, queue_row(connection, uplink, "instance", std::to_string(row),
                                                 instance.object.size, std::nullopt, now));
     // Which of two objects under one UID the hospital should have is for a person to say.
-    if (outcome == StoreOutcome::other_copy) {
+    if (is_other_copy) {
       GW_CHECK(connection.run("UPDATE outbox SET state = 'parked', reason = ? WHERE number = ?",
                               "another object with the same SOP Instance UID but other bytes was "
                               "received before; both are kept,"
@@ -214,20 +271,19 @@ core::Status Ingest::store_in(Connection& connection, const ReceivedInstance& in
     }
   }
   for (const std::string& uplink : options_.fhir_uplinks) {
-    study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
+    attempt.study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
     const auto need = study.needs.find(uplink);
     const auto needs = need == study.needs.end() ? std::nullopt : std::optional(need->second);
-    GW_CHECK(queue_row(connection, uplink, "resource", study_subject, 0, needs, now));
+    GW_CHECK(queue_row(connection, uplink, "resource", attempt.study_subject, 0, needs, now));
   }
-  return audit_.append(
-      connection,
-      {.at = clock_.wall(),
-       .actor = core::cat("ae:", instance.calling_ae_title),
-       .action = "create",
-       .resource = core::cat("instance/", row),
-       .patient = "",
-       .source = instance.peer_address,
-       .outcome = outcome == StoreOutcome::stored ? "stored" : "stored as another copy"});
+  return audit_.append(connection,
+                       {.at = clock_.wall(),
+                        .actor = core::cat("ae:", instance.calling_ae_title),
+                        .action = "create",
+                        .resource = core::cat("instance/", row),
+                        .patient = "",
+                        .source = instance.peer_address,
+                        .outcome = is_other_copy ? "stored as another copy" : "stored"});
 }
 
 }  // namespace gateway::sync

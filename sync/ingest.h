@@ -33,10 +33,11 @@ class Ingest {
   /// Where bulk bytes go before store(); Code::no_space at the disk's reserve.
   core::Result<std::unique_ptr<crypto::SealedWriter>> begin_object();
 
-  /// Finishes the object and commits the instance (whose `object` is filled in here). The rows are
+  /// Finishes the object and commits the instance, whose `object` is filled in here. Its rows are
   /// prepared while the disk takes the object, and committed only once it has: an object a row
-  /// names is always durable. For `repeated`, the object just written is removed. Code::no_space,
-  /// Code::busy: the sender keeps its copy.
+  /// names is always durable. An object under the same SOP Instance UID is compared byte by byte;
+  /// for `repeated`, the one just written is removed. Code::no_space, Code::busy: the sender keeps
+  /// its copy.
   core::Result<StoreOutcome> store(ReceivedInstance instance, crypto::SealedWriter& object);
 
   /// Called after each commit from the committing thread: wakes the sync loop. Set once, before any
@@ -44,8 +45,11 @@ class Ingest {
   void on_queued(std::function<void()> wake) { wake_ = std::move(wake); }
 
  private:
-  core::Status store_in(crypto::Connection& connection, const ReceivedInstance& instance,
-                        StoreOutcome& outcome, std::string& study_subject);
+  struct Attempt;
+
+  core::Status commit(Attempt& attempt, crypto::SealedWriter& object);
+  bool is_repeat(Attempt& attempt);
+  core::Status store_in(crypto::Connection& connection, Attempt& attempt);
 
   crypto::Database& database_;
   crypto::ObjectStore& objects_;

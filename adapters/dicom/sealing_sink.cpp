@@ -1,19 +1,10 @@
 #include "adapters/dicom/sealing_sink.h"
 
 namespace gateway::adapters::dicom {
-namespace {
-
-// A slice is hashed while the disk writes it; what is longer, as it comes.
-constexpr std::size_t kHashedLaterMax = 1U << 20;
-
-}  // namespace
 
 SealingSink::SealingSink(std::unique_ptr<crypto::SealedWriter> writer,
-                         std::string transfer_syntax_uid, std::vector<std::byte>& unhashed)
-    : writer_(std::move(writer)), head_(std::move(transfer_syntax_uid)), unhashed_(unhashed) {
-  unhashed_.clear();
-  unhashed_.reserve(kHashedLaterMax);
-}
+                         std::string transfer_syntax_uid)
+    : writer_(std::move(writer)), head_(std::move(transfer_syntax_uid)) {}
 
 void SealingSink::write_header(std::span<const std::byte> header) {
   data_set_offset_ = header.size();
@@ -26,26 +17,9 @@ offile_off_t SealingSink::write(const void* bytes, offile_off_t size) {
   data_set_bytes_ += part.size();
   if (writer_) {
     head_.feed(part);
-    hash(part);
     append(part);
   }
   return size;
-}
-
-void SealingSink::hash(std::span<const std::byte> bytes) {
-  if (!hashes_at_once_ && unhashed_.size() + bytes.size() <= kHashedLaterMax) {
-    unhashed_.insert(unhashed_.end(), bytes.begin(), bytes.end());
-    return;
-  }
-  if (!hashes_at_once_) hash_.update(unhashed_);
-  hashes_at_once_ = true;
-  hash_.update(bytes);
-}
-
-core::Result<crypto::Digest> SealingSink::seal() {
-  GW_CHECK(writer_->seal());
-  if (!hashes_at_once_) hash_.update(unhashed_);
-  return hash_.finish();
 }
 
 void SealingSink::append(std::span<const std::byte> bytes) {

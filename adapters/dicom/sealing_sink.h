@@ -1,5 +1,5 @@
-// Where DCMTK pours the bytes of a C-STORE's data set: hashed, scanned for facts and sealed as they
-// come, nothing held back. Internal to adapters/dicom.
+// Where DCMTK pours the bytes of a C-STORE's data set: scanned for facts and sealed as they come,
+// nothing held back. Internal to adapters/dicom.
 #pragma once
 
 #include <dcmtk/config/osconfig.h>
@@ -10,11 +10,9 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "adapters/dicom/instance_head.h"
 #include "core/result.h"
-#include "crypto/digest.h"
 #include "crypto/objects.h"
 
 namespace gateway::adapters::dicom {
@@ -23,10 +21,8 @@ namespace gateway::adapters::dicom {
 /// PDV. The first failure is latched, the writer given up, and the rest swallowed.
 class SealingSink final : public DcmConsumer {
  public:
-  /// Without a writer everything is swallowed. `unhashed` keeps its memory from one instance to the
-  /// next of an association.
-  SealingSink(std::unique_ptr<crypto::SealedWriter> writer, std::string transfer_syntax_uid,
-              std::vector<std::byte>& unhashed);
+  /// Without a writer everything is swallowed.
+  SealingSink(std::unique_ptr<crypto::SealedWriter> writer, std::string transfer_syntax_uid);
 
   /// What stands before the data set in the object.
   void write_header(std::span<const std::byte> header);
@@ -43,20 +39,14 @@ class SealingSink final : public DcmConsumer {
   const std::optional<core::Error>& failure() const { return failure_; }
   sync::InstanceFacts facts() const { return head_.facts(); }
 
-  /// Sets the last bytes on their way to the disk and answers the data set's digest. Once, without
-  /// a failure(); then the writer is to be finished.
-  core::Result<crypto::Digest> seal();
+  /// Only without a failure().
   crypto::SealedWriter& writer() { return *writer_; }
 
  private:
   void append(std::span<const std::byte> bytes);
-  void hash(std::span<const std::byte> bytes);
 
   std::unique_ptr<crypto::SealedWriter> writer_;
   InstanceHead head_;
-  crypto::Sha256 hash_;
-  std::vector<std::byte>& unhashed_;
-  bool hashes_at_once_ = false;
   std::uint64_t data_set_bytes_ = 0;
   std::uint64_t data_set_offset_ = 0;
   std::optional<core::Error> failure_;

@@ -47,7 +47,7 @@ bool StoreScp::serve(T_ASC_PresentationContextID context, const T_DIMSE_C_StoreR
   if (!writer.ok()) failure = writer.error();
 
   const std::string transfer_syntax = association_.context(context).transfer_syntax;
-  SealingSink sink(writer.ok() ? std::move(writer).value() : nullptr, transfer_syntax, unhashed_);
+  SealingSink sink(writer.ok() ? std::move(writer).value() : nullptr, transfer_syntax);
   sink.write_header(part10_header(trimmed_uid(request.AffectedSOPClassUID),
                                   trimmed_uid(request.AffectedSOPInstanceUID), transfer_syntax,
                                   association_.calling_title()));
@@ -83,11 +83,7 @@ Refusal StoreScp::store(sync::Holdings& holdings, SealingSink& sink,
   instance.calling_ae_title = association_.calling_title();
   instance.called_ae_title = association_.called_title();
   instance.peer_address = association_.peer().address();
-  const auto commit = [&]() -> core::Result<sync::StoreOutcome> {
-    GW_TRY(instance.data_set_digest, sink.seal());
-    return holdings.ingest().store(std::move(instance), sink.writer());
-  };
-  const auto outcome = commit();
+  const auto outcome = holdings.ingest().store(std::move(instance), sink.writer());
   if (!outcome.ok()) {
     Refusal refusal = refusal_for(outcome.error().code());
     note_refusal(refusal, outcome.error().message());

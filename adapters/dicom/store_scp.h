@@ -38,7 +38,6 @@ class StoreScp {
   Association& association_;
   const sync::HoldingsDoor& door_;
   Traffic& traffic_;
-  std::vector<std::byte> unhashed_;      // of the instance being received
   std::map<std::string, int> outcomes_;  // by what the log calls them
 };
 

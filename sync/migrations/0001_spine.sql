@@ -102,7 +102,6 @@ CREATE TABLE dicom_instance (
   object_id TEXT NOT NULL,
   size INTEGER NOT NULL,
   data_set_offset INTEGER NOT NULL,
-  data_set_digest BLOB NOT NULL,
   calling_ae_title TEXT NOT NULL,
   received_at TEXT NOT NULL,
   UNIQUE (sop_instance_uid, copy)

@@ -10,7 +10,6 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/text.h"
-#include "crypto/digest.h"
 #include "sync/fhir_pull.h"
 #include "sync/holdings.h"
 #include "sync/imaging.h"
@@ -114,10 +113,7 @@ class RecordsTest : public ::testing::Test {
     auto writer = held_->ingest().begin_object();
     EXPECT_TRUE(writer.ok());
     EXPECT_TRUE((*writer)->append(std::as_bytes(std::span(bytes))).ok());
-    crypto::Sha256 hash;
-    hash.update(std::as_bytes(std::span(bytes)));
-    auto outcome =
-        held_->ingest().store({f, {}, 0, hash.finish(), "CT1", "GATEWAY", "127.0.0.1"}, **writer);
+    auto outcome = held_->ingest().store({f, {}, 0, "CT1", "GATEWAY", "127.0.0.1"}, **writer);
     EXPECT_TRUE(outcome.ok()) << outcome.error().message();
     return *outcome;
   }
