@@ -82,6 +82,8 @@ class OsFile final : public File {
     (void)::sync_file_range(descriptor_, 0, 0, SYNC_FILE_RANGE_WRITE);
   }
 
+  void release_cached() override { (void)::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED); }
+
  private:
   static constexpr std::uint64_t kUnknown = UINT64_MAX;
   int descriptor_;

@@ -30,6 +30,9 @@ class File {
   virtual Status sync() = 0;
   /// Hint: begin writing what was appended so far, without waiting; keeps the final sync short.
   virtual void start_writeback() = 0;
+  /// Says that what was synced will not be read again soon: its memory is better used otherwise.
+  /// Only a hint.
+  virtual void release_cached() = 0;
 };
 
 class Files {

@@ -108,6 +108,9 @@ core::Result<SealedObject> ChunkSealer::finish() {
   if (finished_) return SealedObject{entry_.id, size_};
   GW_CHECK(seal());
   GW_CHECK(latch(entry_.file->sync()));
+  // A day of images must not push the database out of memory, and pages just freed are the cheapest
+  // for the next object.
+  entry_.file->release_cached();
   finished_ = true;
   entry_.file.reset();
   return SealedObject{entry_.id, size_};

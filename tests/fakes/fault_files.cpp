@@ -58,6 +58,7 @@ class FaultFiles::OpenFile final : public core::File {
     return {};
   }
   void start_writeback() override {}
+  void release_cached() override {}
 
  private:
   core::Status alive() const {
