@@ -1,6 +1,7 @@
 #include "sync/replica.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/text.h"
 
@@ -22,20 +23,6 @@ core::Status index_identifiers(Connection& connection, const ResourceKey& key, c
         key.type, identifier["system"].text(), value, key.id));
   }
   return {};
-}
-
-bool equal_unordered(const Json& a, const Json& b) {
-  if (a.is_object() && b.is_object()) {
-    return a.size() == b.size() &&
-           std::all_of(a.members().begin(), a.members().end(), [&](const Json::Member& member) {
-             return equal_unordered(member.second, b[std::string_view(member.first)]);
-           });
-  }
-  if (a.is_array() && b.is_array()) {
-    return a.size() == b.size() &&
-           std::equal(a.items().begin(), a.items().end(), b.items().begin(), equal_unordered);
-  }
-  return a == b;
 }
 
 }  // namespace
@@ -135,13 +122,44 @@ Json without_meta(Json resource) {
   return resource;
 }
 
+bool same_value(const Json& a, const Json& b) {
+  if (a.is_object() && b.is_object()) {
+    return a.size() == b.size() &&
+           std::all_of(a.members().begin(), a.members().end(), [&](const Json::Member& member) {
+             return same_value(member.second, b[std::string_view(member.first)]);
+           });
+  }
+  if (a.is_array() && b.is_array()) {
+    return a.size() == b.size() &&
+           std::equal(a.items().begin(), a.items().end(), b.items().begin(), same_value);
+  }
+  return a == b;
+}
+
+std::string canonical_text(const Json& value) {
+  if (value.is_object()) {
+    std::map<std::string_view, const Json*> sorted;
+    for (const auto& [member, inner] : value.members()) sorted.emplace(member, &inner);
+    std::string text = "{";
+    for (const auto& [member, inner] : sorted)
+      text += core::cat(Json(member).dump(), ':', canonical_text(*inner), ',');
+    return text + '}';
+  }
+  if (value.is_array()) {
+    std::string text = "[";
+    for (const Json& item : value.items()) text += canonical_text(item) + ',';
+    return text + ']';
+  }
+  return value.dump();
+}
+
 bool same_content(const Json& a, const Json& b) {
   Json left = without_meta(a);
   Json right = without_meta(b);
   // A server may generate the narrative; it says nothing the elements do not say.
   if (left["text"]["status"].text() != "additional") left.erase("text");
   if (right["text"]["status"].text() != "additional") right.erase("text");
-  return equal_unordered(left, right);
+  return same_value(left, right);
 }
 
 }  // namespace gateway::sync
