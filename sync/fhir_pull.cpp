@@ -130,23 +130,26 @@ core::Status hold_back(Connection& connection, const std::string& uplink, const 
       resource.dump());
 }
 
-core::Result<bool> is_waiting_to_go(Connection& connection, const std::string& uplink,
-                                    const ResourceKey& key) {
-  GW_TRY(const auto row,
-         connection.integer(
-             "SELECT 1 FROM outbox WHERE uplink = ? AND kind = 'resource' AND subject = ? LIMIT 1",
-             uplink, key.text()));
-  return row.has_value();
+/// What is queued for the uplink of a resource: nothing, a row that waits, or one on its way now.
+enum class Queued { nothing, waiting, sending };
+
+core::Result<Queued> find_queued(Connection& connection, const std::string& uplink,
+                                 const ResourceKey& key) {
+  GW_TRY(const auto sending,
+         connection.integer("SELECT max(state = 'sending') FROM outbox"
+                            " WHERE uplink = ? AND kind = 'resource' AND subject = ?",
+                            uplink, key.text()));
+  if (!sending) return Queued::nothing;
+  return *sending == 1 ? Queued::sending : Queued::waiting;
 }
 
 /// What waited in the inbox for `key`, now that it is held.
-core::Status apply_dependants(Connection& connection, const std::string& uplink,
-                              const ResourceKey& key, const WorklistOptions& worklist,
-                              std::string_view now) {
+core::Status apply_dependants(Connection& connection, const Reconciling& with,
+                              const ResourceKey& key, const WorklistOptions& worklist) {
   std::vector<Json> waiting;
   {
     GW_TRY(auto rows, connection.query("SELECT body FROM inbox WHERE uplink = ? AND needs = ?",
-                                       uplink, key.text()));
+                                       with.uplink, key.text()));
     while (true) {
       GW_TRY(const bool more, rows.next());
       if (!more) break;
@@ -154,8 +157,7 @@ core::Status apply_dependants(Connection& connection, const std::string& uplink,
       waiting.push_back(std::move(body));
     }
   }
-  for (const Json& resource : waiting)
-    GW_CHECK(apply_pulled(connection, uplink, resource, worklist, now));
+  for (const Json& resource : waiting) GW_CHECK(apply_pulled(connection, with, resource, worklist));
   return {};
 }
 
@@ -189,12 +191,12 @@ Awaitable<core::Result<std::int64_t>> pull_query(FhirEndpoint& endpoint, Holding
     // The cursor belongs to the whole query: it moves in the transaction of the last page only.
     const std::string since =
         page->next.empty() && newest ? core::to_instant(*newest - kOverlap) : std::string();
-    const std::string now = core::to_instant(clock.wall());
     auto resources = std::make_shared<std::vector<Json>>(std::move(page->resources));
-    crypto::Change apply = [=, &holdings](Connection& connection) -> core::Status {
+    crypto::Change apply = [=, &holdings, &clock](Connection& connection) -> core::Status {
+      const Reconciling with{holdings.audit(), clock, uplink};
       for (const Json& resource : *resources) {
         GW_TRY(const Applied result,
-               apply_pulled(connection, uplink, resource, holdings.options().worklist, now));
+               apply_pulled(connection, with, resource, holdings.options().worklist));
         if (result == Applied::applied) ++*applied;
       }
       if (since.empty()) return {};
@@ -223,41 +225,43 @@ core::Result<std::string> page_target(std::string_view link) {
   return core::cat(is_type ? core::cat("/", last) : std::string(), link.substr(question));
 }
 
-core::Result<Applied> apply_pulled(Connection& connection, const std::string& uplink,
-                                   const Json& resource, const WorklistOptions& worklist,
-                                   std::string_view now_instant) {
+core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& with,
+                                   const Json& resource, const WorklistOptions& worklist) {
   const auto key = key_of(resource);
   if (!key) return core::Error(core::Code::invalid, "a pulled entry has no type or id");
+  const std::string now = core::to_instant(with.clock.wall());
   const std::string remote_version(resource["meta"]["versionId"].text());
-  GW_TRY(const auto base, read_base(connection, uplink, *key));
+  GW_TRY(const auto base, read_base(connection, with.uplink, *key));
   if (base && !remote_version.empty() && base->remote_version == remote_version)
     return Applied::unchanged;
 
   if (const auto need = needed_by(resource)) {
     GW_TRY(const auto held, read_resource(connection, *need));
     if (!held) {
-      GW_CHECK(hold_back(connection, uplink, *key, resource, need->text(),
-                         "it refers to a resource that has not arrived", now_instant));
+      GW_CHECK(hold_back(connection, with.uplink, *key, resource, need->text(),
+                         "it refers to a resource that has not arrived", now));
       return Applied::waiting;
     }
   }
-  GW_TRY(const bool ours_waits, is_waiting_to_go(connection, uplink, *key));
-  if (ours_waits) {
-    GW_CHECK(hold_back(connection, uplink, *key, resource, "",
-                       "the clinic changed it too; a person decides", now_instant));
-    return Applied::waiting;
-  }
   GW_TRY(const auto held, read_resource(connection, *key));
-  std::int64_t version = held ? held->version : 0;
   // What comes back as we sent it is agreed upon, not news: our own text stays.
-  if (!held || !same_content(held->body, resource)) {
-    GW_TRY(version, put_resource(connection, *key, resource, uplink, now_instant));
+  const bool is_news = !held || !same_content(held->body, resource);
+  GW_TRY(const Queued queued, find_queued(connection, with.uplink, *key));
+  // If-Match finds out about this version too, and the push then reads it again.
+  if (is_news && queued == Queued::sending) return Applied::waiting;
+  if (is_news && queued == Queued::waiting) {
+    GW_CHECK(reconcile(connection, with, *key, resource));
+  } else {
+    std::int64_t version = held ? held->version : 0;
+    if (is_news) {
+      GW_TRY(version, put_resource(connection, *key, resource, with.uplink, now));
+    }
+    GW_CHECK(put_base(connection, with.uplink, *key, {remote_version, version}));
   }
-  GW_CHECK(put_base(connection, uplink, *key, {remote_version, version}));
-  GW_CHECK(connection.run("DELETE FROM inbox WHERE uplink = ? AND type = ? AND id = ?", uplink,
+  GW_CHECK(connection.run("DELETE FROM inbox WHERE uplink = ? AND type = ? AND id = ?", with.uplink,
                           key->type, key->id));
   GW_CHECK(refresh_after(connection, *key, worklist));
-  GW_CHECK(apply_dependants(connection, uplink, *key, worklist, now_instant));
+  GW_CHECK(apply_dependants(connection, with, *key, worklist));
   return Applied::applied;
 }
 

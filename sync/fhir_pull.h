@@ -14,6 +14,7 @@
 #include "crypto/database.h"
 #include "sync/fhir_endpoint.h"
 #include "sync/holdings.h"
+#include "sync/reconcile.h"
 #include "sync/uplink.h"
 
 namespace gateway::sync {
@@ -26,11 +27,10 @@ core::net::Awaitable<PullReport> pull_queries(FhirEndpoint& endpoint, Holdings& 
 enum class Applied { unchanged, applied, waiting };
 
 /// Applies one pulled resource inside the caller's transaction: replica, agreed version and
-/// worklist, or an inbox row with the reason. A resource with clinic changes that are not delivered
-/// yet is never overwritten.
-core::Result<Applied> apply_pulled(crypto::Connection& connection, const std::string& uplink,
-                                   const core::Json& resource, const WorklistOptions& worklist,
-                                   std::string_view now_instant);
+/// worklist, or an inbox row with the reason. With clinic changes that are not delivered yet it is
+/// merged (sync/reconcile.h), never overwrites.
+core::Result<Applied> apply_pulled(crypto::Connection& connection, const Reconciling& with,
+                                   const core::Json& resource, const WorklistOptions& worklist);
 
 /// The request target of a page link, taken relative to our own base URL: a server behind a proxy
 /// names itself differently.

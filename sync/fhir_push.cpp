@@ -6,6 +6,7 @@
 #include "sync/async_write.h"
 #include "sync/imaging.h"
 #include "sync/peer_answer.h"
+#include "sync/reconcile.h"
 #include "sync/replica.h"
 
 namespace gateway::sync {
@@ -17,11 +18,25 @@ using crypto::Connection;
 
 // How far back a version found at the server is looked for among our own.
 constexpr int kVersionsCompared = 50;
+// The hospital may change it again between our merge and our PUT; more than that waits for the next
+// attempt.
+constexpr int kPutsMax = 3;
 
 struct Outgoing {
   ResourceKey key;
   StoredResource resource;
   std::optional<AgreedVersion> base;
+
+  bool is_agreed() const { return base && base->version == resource.version; }
+};
+
+/// One row on its way; lives in push_resource().
+struct Push {
+  FhirEndpoint& endpoint;
+  Holdings& holdings;
+  const core::Clock& clock;
+  const std::string& uplink;
+  OutboxRow row;
 };
 
 RowOutcome ended(const OutboxRow& row, Delivery result, std::string reason) {
@@ -47,6 +62,14 @@ RowOutcome not_served(const OutboxRow& row, const FhirAnswer& answer) {
   return outcome;
 }
 
+core::Result<std::optional<Outgoing>> load_held(Connection& connection, const std::string& uplink,
+                                                const ResourceKey& key) {
+  GW_TRY(auto held, read_resource(connection, key));
+  if (!held) return std::optional<Outgoing>();
+  GW_TRY(auto base, read_base(connection, uplink, key));
+  return std::optional<Outgoing>(Outgoing{key, std::move(*held), std::move(base)});
+}
+
 /// An ImagingStudy is made of the instances held, at the moment it is sent; every other resource is
 /// what the replica holds.
 core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection,
@@ -55,14 +78,15 @@ core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection,
                                                     const std::string& uplink,
                                                     const ResourceKey& key) {
   if (key.type == "ImagingStudy") {
-    GW_TRY(const Json body,
+    GW_TRY(const Json made,
            imaging_study_resource(connection, key.id, holdings.options().worklist.time_zone));
+    // What the hospital added to it stays.
+    GW_TRY(const auto known, read_resource(connection, key));
+    Json body = known ? known->body : Json::object();
+    for (const auto& [member, value] : made.members()) body.set(member, value);
     GW_CHECK(put_resource(connection, key, body, "clinic", core::to_instant(clock.wall())));
   }
-  GW_TRY(auto held, read_resource(connection, key));
-  if (!held) return std::optional<Outgoing>();
-  GW_TRY(auto base, read_base(connection, uplink, key));
-  return std::optional<Outgoing>(Outgoing{key, std::move(*held), std::move(base)});
+  return load_held(connection, uplink, key);
 }
 
 /// Which of our own versions the server's copy is, if any: an earlier attempt whose answer was
@@ -82,11 +106,27 @@ core::Result<std::optional<std::int64_t>> own_version_like(Connection& connectio
   }
 }
 
+/// The hospital changed it since we last agreed: both changes are merged, and `outgoing` becomes
+/// what is to be sent now.
+Awaitable<core::Status> merge_with(Push& push, Outgoing& outgoing, Json theirs) {
+  auto merged = std::make_shared<std::optional<Outgoing>>();
+  crypto::Change change = [&push, merged, key = outgoing.key,
+                           theirs = std::move(theirs)](Connection& connection) -> core::Status {
+    const Reconciling with{push.holdings.audit(), push.clock, push.uplink};
+    GW_CHECK(reconcile(connection, with, key, theirs));
+    GW_TRY(*merged, load_held(connection, push.uplink, key));
+    return {};
+  };
+  GW_CO_CHECK(co_await write_async(push.holdings.database(), std::move(change)));
+  if (*merged) outgoing = std::move(**merged);
+  co_return core::Status();
+}
+
 /// Reads the server's copy and finds out where it stands. Answers an outcome when that settles the
 /// row; else `base` is what the next PUT must name.
-Awaitable<std::optional<RowOutcome>> read_back(FhirEndpoint& endpoint, Holdings& holdings,
-                                               const OutboxRow& row, Outgoing& outgoing) {
-  auto answer = co_await endpoint.read(outgoing.key);
+Awaitable<std::optional<RowOutcome>> read_back(Push& push, Outgoing& outgoing) {
+  const OutboxRow& row = push.row;
+  auto answer = co_await push.endpoint.read(outgoing.key);
   if (!answer.ok()) co_return outcome_of_error(row.number, answer.error());
   if (!answer->not_serving.empty()) co_return not_served(row, *answer);
   if (answer->status == 404) {
@@ -107,44 +147,48 @@ Awaitable<std::optional<RowOutcome>> read_back(FhirEndpoint& endpoint, Holdings&
   if (outgoing.base && outgoing.base->remote_version == answer->version) co_return std::nullopt;
 
   auto own =
-      holdings.database().read_value<std::optional<std::int64_t>>([&](Connection& connection) {
+      push.holdings.database().read_value<std::optional<std::int64_t>>([&](Connection& connection) {
         return own_version_like(connection, outgoing.key, answer->body);
       });
   if (!own.ok()) co_return ended(row, Delivery::failed, own.error().message());
-  if (!*own) {
-    co_return ended(row, Delivery::refused,
-                    "the hospital changed this resource since we last agreed on it; both versions "
-                    "are kept and a person decides");
+  if (*own) {
+    outgoing.base = AgreedVersion{answer->version, **own};
+    co_return std::nullopt;
   }
-  outgoing.base = AgreedVersion{answer->version, **own};
+  const core::Status merged = co_await merge_with(push, outgoing, std::move(answer->body));
+  if (!merged.ok()) co_return ended(row, Delivery::failed, merged.error().message());
+  if (outgoing.is_agreed()) co_return delivered(row, outgoing, outgoing.base->remote_version, true);
   co_return std::nullopt;
 }
 
-Awaitable<RowOutcome> put(FhirEndpoint& endpoint, Holdings& holdings, const OutboxRow& row,
-                          Outgoing& outgoing) {
-  const std::string if_match = outgoing.base ? outgoing.base->remote_version : std::string();
-  std::string body = outgoing.resource.body.dump();
-  auto answer = co_await endpoint.update(outgoing.key, std::move(body), if_match);
-  if (!answer.ok()) co_return outcome_of_error(row.number, answer.error());
-  if (!answer->not_serving.empty()) co_return not_served(row, *answer);
-  const int status = answer->status;
-  if (status == 200 || status == 201) {
-    if (!answer->version.empty()) co_return delivered(row, outgoing, answer->version, false);
-    // Without a version there is nothing to name in the next If-Match: ask for it.
-    auto settled = co_await read_back(endpoint, holdings, row, outgoing);
-    co_return settled.value_or(
-        ended(row, Delivery::failed, "the server took the resource but does not show it"));
-  }
-  if (status == 409 || status == 412) {
-    auto settled = co_await read_back(endpoint, holdings, row, outgoing);
+Awaitable<RowOutcome> put(Push& push, Outgoing& outgoing) {
+  const OutboxRow& row = push.row;
+  int status = 0;
+  for (int attempt = 0; attempt < kPutsMax; ++attempt) {
+    const std::string if_match = outgoing.base ? outgoing.base->remote_version : std::string();
+    std::string body = outgoing.resource.body.dump();
+    auto answer = co_await push.endpoint.update(outgoing.key, std::move(body), if_match);
+    if (!answer.ok()) co_return outcome_of_error(row.number, answer.error());
+    if (!answer->not_serving.empty()) co_return not_served(row, *answer);
+    status = answer->status;
+    if (status == 200 || status == 201) {
+      if (!answer->version.empty()) co_return delivered(row, outgoing, answer->version, false);
+      // Without a version there is nothing to name in the next If-Match: ask for it.
+      auto settled = co_await read_back(push, outgoing);
+      co_return settled.value_or(
+          ended(row, Delivery::failed, "the server took the resource but does not show it"));
+    }
+    if (status >= 500)
+      co_return ended(row, Delivery::failed, core::cat("the server answered ", status));
+    if (status != 409 && status != 412)
+      co_return ended(row, Delivery::refused, outcome_text(*answer));
+    auto settled = co_await read_back(push, outgoing);
     if (settled) co_return *settled;
-    co_return ended(
-        row, Delivery::failed,
-        core::cat("the server answered ", status, " although nobody changed the resource"));
   }
-  if (status >= 500)
-    co_return ended(row, Delivery::failed, core::cat("the server answered ", status));
-  co_return ended(row, Delivery::refused, outcome_text(*answer));
+  co_return ended(row, Delivery::failed,
+                  core::cat("the server answered ", status,
+                            " each time; is it changed there all "
+                            "the time?"));
 }
 
 }  // namespace
@@ -166,13 +210,13 @@ Awaitable<RowOutcome> push_resource(FhirEndpoint& endpoint, Holdings& holdings,
   if (!*loaded) co_return ended(row, Delivery::refused, "the resource is no longer held");
   Outgoing& outgoing = **loaded;
 
-  if (outgoing.base && outgoing.base->version == outgoing.resource.version) {
+  if (outgoing.is_agreed())
     co_return delivered(row, outgoing, outgoing.base->remote_version, false);
-  }
+  Push push{endpoint, holdings, clock, uplink, row};
   if (row.perhaps_sent) {
-    if (auto settled = co_await read_back(endpoint, holdings, row, outgoing)) co_return *settled;
+    if (auto settled = co_await read_back(push, outgoing)) co_return *settled;
   }
-  co_return co_await put(endpoint, holdings, row, outgoing);
+  co_return co_await put(push, outgoing);
 }
 
 }  // namespace gateway::sync

@@ -60,6 +60,17 @@ core::Result<std::optional<StoredResource>> read_resource(Connection& connection
       StoredResource{rows.integer(0), std::string(rows.text(1)), std::move(body)});
 }
 
+core::Result<std::optional<Json>> read_version(Connection& connection, const ResourceKey& key,
+                                               std::int64_t version) {
+  GW_TRY(const auto text,
+         connection.text("SELECT body FROM resource_version WHERE type = ? AND id = ?"
+                         " AND version = ?",
+                         key.type, key.id, version));
+  if (!text) return std::optional<Json>();
+  GW_TRY(Json body, Json::parse(*text));
+  return std::optional<Json>(std::move(body));
+}
+
 core::Result<std::int64_t> put_resource(Connection& connection, const ResourceKey& key,
                                         const Json& body, std::string_view origin,
                                         std::string_view now_instant) {

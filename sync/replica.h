@@ -32,6 +32,10 @@ struct StoredResource {
 core::Result<std::optional<StoredResource>> read_resource(crypto::Connection& connection,
                                                           const ResourceKey& key);
 
+/// The body of one version; nothing when there is none of that number.
+core::Result<std::optional<core::Json>> read_version(crypto::Connection& connection,
+                                                     const ResourceKey& key, std::int64_t version);
+
 /// Stores a new version and its search values; answers the version's number. Stores nothing when
 /// the newest equals `body`.
 core::Result<std::int64_t> put_resource(crypto::Connection& connection, const ResourceKey& key,

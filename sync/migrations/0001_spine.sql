@@ -49,6 +49,27 @@ CREATE TABLE inbox (
   PRIMARY KEY (uplink, type, id)  -- the newest version seen replaces an older one
 ) WITHOUT ROWID;
 
+-- What clinic and hospital both changed: the three versions and what became of each group of elements. Open: a person has yet to
+-- decide something. Kept afterwards, so that what did not win can be taken back.
+CREATE TABLE review (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  uplink TEXT NOT NULL,
+  type TEXT NOT NULL,
+  id TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'merged', 'decided')),
+  at TEXT NOT NULL,
+  policy TEXT NOT NULL,
+  base_version INTEGER NOT NULL,  -- local versions; 0: nothing was agreed on
+  ours_version INTEGER NOT NULL,
+  theirs_version INTEGER NOT NULL,
+  shown_version INTEGER NOT NULL,
+  decisions TEXT NOT NULL,  -- JSON, see sync/review.h
+  decided_by TEXT NOT NULL DEFAULT '',
+  decided_at TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX review_open ON review (number) WHERE state = 'open';
+CREATE INDEX review_of ON review (type, id);
+
 CREATE TABLE pull_cursor (
   uplink TEXT NOT NULL,
   query TEXT NOT NULL,

@@ -139,7 +139,8 @@ class RecordsTest : public ::testing::Test {
     EXPECT_TRUE(resource.ok()) << resource.error().message();
     Applied applied = Applied::unchanged;
     write([&](Connection& c) -> core::Status {
-      GW_TRY(applied, apply_pulled(c, "his", *resource, held_->options().worklist, kNow));
+      const Reconciling with{held_->audit(), core::system_clock(), "his"};
+      GW_TRY(applied, apply_pulled(c, with, *resource, held_->options().worklist));
       return {};
     });
     return applied;

@@ -1,4 +1,5 @@
 // Ingest, outbox, identity, worklist and pull against the real database and sealed objects.
+#include "sync/review.h"
 #include "tests/sync/records_fixture.h"
 
 namespace gateway::sync {
@@ -242,15 +243,57 @@ TEST_F(RecordsTest, TheSameVersionTwiceIsOneVersion) {
   EXPECT_EQ(count("SELECT count(*) FROM resource_version"), 1);
 }
 
-TEST_F(RecordsTest, APulledVersionNeverOverwritesOneThatStillHasToGo) {
+TEST_F(RecordsTest, APulledVersionIsMergedWithOneThatStillHasToGo) {
   store(facts("1.2", "1.2.3"), "pixels");
   const std::string id = text("SELECT id FROM resource WHERE type = 'Patient'");
-  const std::string theirs = core::cat(R"({"resourceType":"Patient","id":")", id,
-                                       R"(","meta":{"versionId":"9"},"gender":"male"})");
-  EXPECT_EQ(pull(theirs), Applied::waiting);
-  EXPECT_NE(text("SELECT body FROM resource_version WHERE type = 'Patient'").find("\"female\""),
+  const std::string theirs =
+      core::cat(R"({"resourceType":"Patient","id":")", id,
+                R"(","meta":{"versionId":"9"},"gender":"male","photo":[{"url":"p"}]})");
+  EXPECT_EQ(pull(theirs), Applied::applied);
+  // The hospital keeps the identity; what the clinic has becomes a proposal, and nothing is gone.
+  const ResourceKey key{"Patient", id};
+  auto shown = held_->database().read_value<std::optional<StoredResource>>(
+      [&](Connection& c) { return read_resource(c, key); });
+  ASSERT_TRUE(shown.ok() && *shown);
+  EXPECT_EQ((*shown)->body["gender"].text(), "male");
+  auto reviews =
+      held_->database().read_value<Json>([](Connection& c) { return reviews_report(c, 10); });
+  ASSERT_TRUE(reviews.ok());
+  ASSERT_EQ(reviews->size(), 1u);
+  EXPECT_EQ((*reviews)[std::size_t{0}]["state"].text(), "open");
+  const std::int64_t number = *(*reviews)[std::size_t{0}]["number"].integer();
+  auto review =
+      held_->database().read_value<Json>([&](Connection& c) { return review_report(c, number); });
+  ASSERT_TRUE(review.ok());
+  EXPECT_EQ((*review)["ours"]["gender"].text(), "female");
+  EXPECT_EQ((*review)["theirs"]["gender"].text(), "male");
+}
+
+TEST_F(RecordsTest, APersonTakesTheLosingValueBackInOneAction) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  const std::string id = text("SELECT id FROM resource WHERE type = 'Patient'");
+  pull(core::cat(R"({"resourceType":"Patient","id":")", id,
+                 R"(","meta":{"versionId":"9"},"gender":"male"})"));
+  const auto number = count("SELECT number FROM review WHERE state = 'open'");
+  const Reviewer reviewer{"user:nurse", core::system_clock().wall()};
+  EXPECT_EQ(held_->database()
+                .write([&](Connection& c) {
+                  return decide_review(c, held_->audit(), number, {{"no such", Choice::ours}},
+                                       Choice::theirs, reviewer);
+                })
+                .error()
+                .code(),
+            core::Code::invalid);
+  write([&](Connection& c) {
+    return decide_review(c, held_->audit(), number, {{"identity", Choice::ours}}, Choice::theirs,
+                         reviewer);
+  });
+  EXPECT_EQ(text("SELECT state FROM review"), "decided");
+  EXPECT_NE(text("SELECT body FROM resource_version WHERE type = 'Patient' ORDER BY version DESC")
+                .find("\"female\""),
             std::string::npos);
-  EXPECT_EQ(count("SELECT count(*) FROM inbox WHERE needs = ''"), 1);
+  EXPECT_EQ(count(core::cat("SELECT count(*) FROM outbox WHERE subject = 'Patient/", id, "'")), 1);
+  EXPECT_EQ(text("SELECT actor FROM audit WHERE action = 'decide'"), "user:nurse");
 }
 
 TEST_F(RecordsTest, ReportsCountWhatWaitsAndWhatIsDelivered) {

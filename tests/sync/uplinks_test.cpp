@@ -90,7 +90,7 @@ class UplinksTest : public RecordsTest {
     write([&](Connection& c) -> core::Status {
       const auto key = *parse_reference(row.subject);
       GW_TRY(auto held, read_resource(c, key));
-      held->body.set("active", true);
+      held->body.set("language", "es");
       return put_resource(c, key, held->body, "clinic", kNow).ok()
                  ? core::Status()
                  : core::Error(core::Code::internal, "put");
@@ -160,23 +160,50 @@ TEST_F(UplinksTest, AfterALostAnswerTheResourceIsReadBackAndNotSentAgain) {
   EXPECT_EQ(heads().size(), 2u);
 }
 
-TEST_F(UplinksTest, WhatTheHospitalChangedIsNeverOverwritten) {
-  serve([](auto& connection, const auto& request) {
-    if (request.head.starts_with("PUT")) {
+TEST_F(UplinksTest, WhatTheHospitalChangedMeanwhileIsMergedAndNeverOverwritten) {
+  Json theirs;
+  std::string merged;
+  serve([&](auto& connection, const auto& request) {
+    if (request.head.starts_with("GET")) {
+      reply(connection, "200 OK", theirs.dump());
+    } else if (request.head.find("If-Match: W/\"9\"") == std::string::npos) {
       reply(connection, "412 Precondition Failed", R"({"resourceType":"OperationOutcome"})");
     } else {
-      reply(connection, "200 OK",
-            R"({"resourceType":"Patient","id":"x","meta":{"versionId":"9"},"gender":"male"})");
+      merged = request.body;
+      reply(connection, "200 OK", "", "ETag: W/\"10\"\r\n");
     }
   });
   fhir();
   const OutboxRow row = patient_row();
   agree(row, "7", 1);
+  theirs = *Json::parse(text("SELECT body FROM resource_version WHERE type = 'Patient'"));
+  theirs.set("meta", Json::object({{"versionId", "9"}}));
+  theirs.set("maritalStatus", Json::object({{"text", "married"}}));
   change(row);
   const auto outcome = deliver({row})[0];
-  EXPECT_EQ(outcome.result, Delivery::refused);
-  EXPECT_NE(outcome.reason.find("a person decides"), std::string::npos);
-  EXPECT_EQ(heads().size(), 2u);
+  EXPECT_EQ(outcome.result, Delivery::delivered) << outcome.reason;
+  EXPECT_EQ(outcome.remote_version, "10");
+  EXPECT_EQ((*Json::parse(merged))["maritalStatus"]["text"].text(), "married");
+  EXPECT_EQ(heads().size(), 3u);
+  EXPECT_EQ(text("SELECT outcome FROM audit WHERE action = 'merge'"), "merged");
+  EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'Provenance'"), 1);
+}
+
+TEST_F(UplinksTest, AServerThatNeverAcceptsAVersionIsTriedLater) {
+  serve([](auto& connection, const auto& request) {
+    if (request.head.starts_with("PUT")) {
+      reply(connection, "412 Precondition Failed", R"({"resourceType":"OperationOutcome"})");
+    } else {
+      reply(connection, "200 OK",
+            R"({"resourceType":"Patient","id":"x","meta":{"versionId":"9"},"photo":[]})");
+    }
+  });
+  fhir();
+  const OutboxRow row = patient_row();
+  change(row);
+  const auto outcome = deliver({row})[0];
+  EXPECT_EQ(outcome.result, Delivery::failed);
+  EXPECT_NE(outcome.reason.find("412"), std::string::npos);
 }
 
 TEST_F(UplinksTest, AnEarlierVersionOfOursFoundThereIsUpdatedFromThere) {

@@ -1,0 +1,129 @@
+#include "sync/reconcile.h"
+
+#include "core/civil_time.h"
+#include "core/ids.h"
+#include "core/text.h"
+#include "sync/conflict.h"
+#include "sync/outbox.h"
+#include "sync/review.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+using crypto::Connection;
+
+core::Result<bool> was_made_here(Connection& connection, const ResourceKey& key) {
+  GW_TRY(const auto origin,
+         connection.text("SELECT origin FROM resource_version WHERE type = ? AND id = ?"
+                         " ORDER BY version LIMIT 1",
+                         key.type, key.id));
+  return origin == "clinic";
+}
+
+Json coding(std::string_view system, std::string_view code) {
+  return Json::object(
+      {{"coding", Json::array({Json::object({{"system", system}, {"code", code}})})}});
+}
+
+Json source(std::string_view role, const ResourceKey& key, std::int64_t version) {
+  return Json::object(
+      {{"role", role},
+       {"what", Json::object({{"display", core::cat(key.text(), ", version ", version,
+                                                    " of the clinic's gateway")}})}});
+}
+
+/// FHIR R4 Provenance of a merge no person made.
+Json provenance(const std::string& id, const ResourceKey& key, const ReviewVersions& versions,
+                std::string_view now) {
+  Json merged = Json::object({{"resourceType", "Provenance"}, {"id", id}});
+  merged.set("target", Json::array({Json::object({{"reference", key.text()}})}));
+  merged.set("recorded", now);
+  Json activity = coding("http://terminology.hl7.org/CodeSystem/v3-DataOperation", "UPDATE");
+  activity.set("text", core::cat("merged under policy ", kPolicyVersion));
+  merged.set("activity", std::move(activity));
+  merged.set(
+      "agent",
+      Json::array({Json::object(
+          {{"type", coding("http://terminology.hl7.org/CodeSystem/provenance-participant-type",
+                           "assembler")},
+           {"who", Json::object({{"display", "clinic-gateway"}})}})}));
+  Json entities = Json::array();
+  if (versions.base > 0) entities.add(source("revision", key, versions.base));
+  entities.add(source("source", key, versions.ours));
+  entities.add(source("source", key, versions.theirs));
+  merged.set("entity", std::move(entities));
+  return merged;
+}
+
+core::Status record(Connection& connection, const Reconciling& with, const ResourceKey& key,
+                    const ReviewVersions& versions, const Merge& merged, const std::string& now) {
+  std::string review = "no element changed by both";
+  if (!merged.decisions.empty()) {
+    GW_TRY(const std::int64_t number,
+           put_review(connection, with.uplink, key, versions, merged, now));
+    review = core::cat("review/", number);
+  }
+  return with.audit.append(
+      connection, {.at = with.clock.wall(),
+                   .actor = core::cat("policy:", kPolicyVersion),
+                   .action = "merge",
+                   .resource = key.text(),
+                   .patient = key.type == "Patient" ? key.text() : "",
+                   .source = core::cat(review, ", versions ", versions.base, ' ', versions.ours,
+                                       ' ', versions.theirs),
+                   .outcome = merged.asks() ? "a person is asked" : "merged"});
+}
+
+/// Rows that wait, of a resource the hospital has already.
+core::Status drop_waiting(Connection& connection, const std::string& uplink,
+                          const ResourceKey& key) {
+  GW_CHECK(connection.run(
+      "UPDATE outbox SET needs = NULL WHERE needs IN (SELECT number FROM outbox WHERE uplink = ?"
+      " AND kind = 'resource' AND subject = ? AND state <> 'sending')",
+      uplink, key.text()));
+  return connection.run(
+      "DELETE FROM outbox WHERE uplink = ? AND kind = 'resource' AND subject = ?"
+      " AND state <> 'sending'",
+      uplink, key.text());
+}
+
+}  // namespace
+
+core::Status reconcile(Connection& connection, const Reconciling& with, const ResourceKey& key,
+                       const Json& theirs) {
+  const std::string now = core::to_instant(with.clock.wall());
+  GW_TRY(const auto held, read_resource(connection, key));
+  if (!held) return core::Error(core::Code::internal, core::cat(key.text(), " is not held"));
+  GW_TRY(const auto agreed, read_base(connection, with.uplink, key));
+
+  Versions versions;
+  versions.ours = held->body;
+  versions.theirs = theirs;
+  if (agreed) {
+    GW_TRY(auto base, read_version(connection, key, agreed->version));
+    if (base) versions.base = std::move(*base);
+  }
+  GW_TRY(versions.ours_is_producer, was_made_here(connection, key));
+  const Merge merged = merge(versions);
+
+  ReviewVersions kept;
+  kept.base = agreed ? agreed->version : 0;
+  kept.ours = held->version;
+  GW_TRY(kept.theirs, put_resource(connection, key, theirs, with.uplink, now));
+  GW_TRY(kept.shown, put_resource(connection, key, merged.shown, "clinic", now));
+  GW_CHECK(put_base(connection, with.uplink, key,
+                    {std::string(theirs["meta"]["versionId"].text()), kept.theirs}));
+  GW_CHECK(record(connection, with, key, kept, merged, now));
+
+  if (kept.shown == kept.theirs) return drop_waiting(connection, with.uplink, key);
+  GW_TRY(const std::int64_t row,
+         queue_row(connection, with.uplink, "resource", key.text(), 0, std::nullopt, now));
+  const std::string id = core::new_uuid(with.clock);
+  const ResourceKey told{"Provenance", id};
+  GW_CHECK(put_resource(connection, told, provenance(id, key, kept, now), "clinic", now));
+  GW_CHECK(queue_row(connection, with.uplink, "resource", told.text(), 0, row, now));
+  return {};
+}
+
+}  // namespace gateway::sync

@@ -1,0 +1,28 @@
+// Brings clinic and hospital together on a resource both changed: merges under the policy, keeps
+// all versions, leaves a review, a Provenance and an audit row, and says what is still to be sent.
+#pragma once
+
+#include <string>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/result.h"
+#include "crypto/audit.h"
+#include "crypto/database.h"
+#include "sync/replica.h"
+
+namespace gateway::sync {
+
+struct Reconciling {
+  const crypto::Audit& audit;
+  const core::Clock& clock;
+  std::string uplink;
+};
+
+/// `theirs` is the hospital's version as read from it. Afterwards it is the agreed version, the
+/// replica shows the merge, and an outbox row is waiting where the hospital has yet to learn
+/// something. In the caller's transaction.
+core::Status reconcile(crypto::Connection& connection, const Reconciling& with,
+                       const ResourceKey& key, const core::Json& theirs);
+
+}  // namespace gateway::sync

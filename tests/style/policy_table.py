@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""The policy table of docs/sync.md is the one of sync/conflict_policy.cpp: same rows, elements and rules, in the same order."""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = {"union_by_key": "union"}
+
+
+def documented():
+    rows = []
+    in_table = False
+    for line in (ROOT / "docs" / "sync.md").read_text().splitlines():
+        if line.startswith("| type | group |"):
+            in_table = True
+        elif in_table and line.startswith("| ") and not line.startswith("|---"):
+            kind, group, elements, rule, reason = (cell.strip() for cell in line.strip("|").split("|"))
+            if not reason:
+                raise SystemExit(f"docs/sync.md: {kind} {group} has no reason")
+            rows.append((kind, group, elements.split(", "), rule))
+        elif in_table and not line.startswith("|"):
+            in_table = False
+    return rows
+
+
+def coded():
+    source = (ROOT / "sync" / "conflict_policy.cpp").read_text()
+    source = re.sub(r"//[^\n]*", "", source[source.index("rows = {") : source.index("return rows;")])
+    row = re.compile(r'\{\s*"([^"]+)",\s*"([^"]+)",\s*\{([^}]*)\},\s*(\w+)')
+    return [
+        (kind, group, re.findall(r'"([^"]+)"', elements), RULES.get(rule, rule))
+        for kind, group, elements, rule in row.findall(source)
+    ]
+
+
+def main():
+    written, decided = documented(), coded()
+    if len(decided) < 10:
+        raise SystemExit("sync/conflict_policy.cpp: the table was not recognised")
+    differing = [(a, b) for a, b in zip(written, decided) if a != b]
+    if differing or len(written) != len(decided):
+        for page, code in differing:
+            print(f"docs/sync.md says {page}\n  the code says {code}", file=sys.stderr)
+        raise SystemExit(f"docs/sync.md has {len(written)} rows, the code {len(decided)}")
+    print(f"{len(decided)} rows agree")
+
+
+main()
