@@ -2,159 +2,161 @@
 
 #include <sodium.h>
 
-#include <algorithm>
-#include <chrono>
-
 #include "core/ids.h"
-#include "core/json.h"
 #include "core/text.h"
 #include "crypto/aes_gcm.h"
-#include "crypto/digest.h"
 #include "crypto/octets.h"
 
 namespace gateway::crypto {
 namespace {
 
-constexpr std::string_view kFormat = "clinic-gateway keyring";
-constexpr std::int64_t kVersion = 1;
-constexpr std::string_view kKindPassphrase = "passphrase";
-constexpr std::string_view kKdfName = "argon2id13";
-constexpr std::uint64_t kPassesMin = 4;  // twice the interactive limit, for half its memory
-constexpr std::uint64_t kPassesMax = 64;
-constexpr auto kTargetTime = std::chrono::milliseconds(500);
-constexpr std::size_t kSlotsMax = 32;
+using core::cat;
+using core::Code;
+using core::Error;
 
-static_assert(kPassphraseMemoryBytes >= crypto_pwhash_MEMLIMIT_INTERACTIVE / 2);
+struct KeyPair {
+  std::string public_key;
+  Secret secret_key;
+};
 
-core::Result<Secret> stretch(const Passphrase& passphrase, std::string_view salt,
-                             PassphraseCost cost) {
-  Secret key(kKeyBytes);
-  auto text = as_text(passphrase.text.bytes());
-  int failed = crypto_pwhash(
-      raw(key.bytes()), key.size(), text.data(), text.size(), raw(as_octets(salt)), cost.passes,
-      static_cast<std::size_t>(cost.memory_bytes), crypto_pwhash_ALG_ARGON2ID13);
-  if (failed != 0) {
-    return core::Error(core::Code::internal,
-                       core::cat("Argon2id needs ", cost.memory_bytes >> 20,
-                                 " MiB of memory for a moment and did not get them; free some"));
+static_assert(crypto_box_PUBLICKEYBYTES == kKeyBytes && crypto_box_SECRETKEYBYTES == kKeyBytes &&
+              crypto_box_SEEDBYTES == kKeyBytes);
+
+unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
+
+KeyPair pair_from(const Secret& seed) {
+  KeyPair pair{std::string(kKeyBytes, '\0'), Secret(kKeyBytes)};
+  crypto_box_seed_keypair(bytes_of(pair.public_key), raw(pair.secret_key.bytes()),
+                          raw(seed.bytes()));
+  return pair;
+}
+
+/// Central's key is the pair's secret half itself, not a seed.
+core::Result<KeyPair> pair_of_escrow(const EscrowKey& key) {
+  KeyPair pair{std::string(kKeyBytes, '\0'), key.bytes.clone()};
+  if (crypto_scalarmult_base(bytes_of(pair.public_key), raw(key.bytes.bytes())) != 0) {
+    return Error(Code::invalid, "the escrow key is no usable X25519 key");
   }
-  return key;
+  return pair;
+}
+
+/// The key pair that `opener` gives for `slot`; whether it is the slot's, its public half says.
+core::Result<KeyPair> pair_of(const KeySlot& slot, const SlotOpener& opener) {
+  if (const auto* escrow = std::get_if<EscrowKey>(&opener)) return pair_of_escrow(*escrow);
+  if (const auto* passphrase = std::get_if<Passphrase>(&opener)) {
+    GW_TRY(const Secret seed, stretch(*passphrase, slot.salt, slot.cost));
+    return pair_from(seed);
+  }
+  std::span<const std::byte> material;
+  if (const auto* credential = std::get_if<CredentialSecret>(&opener)) {
+    material = credential->bytes.bytes();
+  } else if (const auto* tang = std::get_if<TangSecret>(&opener)) {
+    material = tang->bytes.bytes();
+  } else if (const auto* recovery = std::get_if<RecoveryCode>(&opener)) {
+    material = recovery->bits.bytes();
+  }
+  GW_TRY(const Secret seed, derive_from(material, cat("slot ", slot.info.kind)));
+  return pair_from(seed);
 }
 
 std::string slot_associated(const KeySlot& slot) {
-  return core::cat(kFormat, " slot ", kVersion, ' ', slot.info.kind, ' ', slot.info.id);
+  return cat("clinic-gateway keyring slot 1 ", slot.info.kind, ' ', slot.info.id);
 }
 
-core::Json slot_to_json(const KeySlot& slot) {
-  return core::Json::object({{"id", slot.info.id},
-                             {"kind", slot.info.kind},
-                             {"created", slot.info.created},
-                             {"kdf", core::Json::object({{"name", kKdfName},
-                                                         {"passes", slot.cost.passes},
-                                                         {"memory_bytes", slot.cost.memory_bytes},
-                                                         {"salt", core::to_hex(slot.salt)}})},
-                             {"wrapped_key", core::to_hex(slot.wrapped_key)}});
-}
-
-core::Error damaged(std::string_view what) {
-  return {core::Code::corrupt,
-          core::cat("the key slots are damaged (", what, "); restore the file from a backup")};
-}
-
-core::Result<KeySlot> slot_from_json(const core::Json& json) {
-  const core::Json& kdf = json["kdf"];
-  KeySlot slot;
-  slot.info = {std::string(json["id"].text()), std::string(json["kind"].text()),
-               std::string(json["created"].text())};
-  slot.cost.passes = static_cast<std::uint64_t>(kdf["passes"].integer().value_or(0));
-  slot.cost.memory_bytes = static_cast<std::uint64_t>(kdf["memory_bytes"].integer().value_or(0));
-  slot.salt = core::from_hex(kdf["salt"].text());
-  slot.wrapped_key = core::from_hex(json["wrapped_key"].text());
-  // The checksum is no authentication: whoever can write the file must not choose how much memory
-  // and time opening takes.
-  bool bounded = slot.cost.passes >= 1 && slot.cost.passes <= kPassesMax &&
-                 slot.cost.memory_bytes >= crypto_pwhash_MEMLIMIT_MIN &&
-                 slot.cost.memory_bytes <= kPassphraseMemoryBytes;
-  if (slot.info.kind != kKindPassphrase || kdf["name"].text() != kKdfName || !bounded ||
-      slot.info.id.empty() || slot.salt.size() != crypto_pwhash_SALTBYTES ||
-      slot.wrapped_key.size() != kWrappedKeyBytes) {
-    return damaged("a slot's fields are out of range");
+/// Fills sealed_key and wrapped_key.
+core::Status seal_root(KeySlot& slot, const Secret& root) {
+  const Secret wrapping = Secret::random(kKeyBytes);
+  slot.sealed_key.assign(kKeyBytes + crypto_box_SEALBYTES, '\0');
+  if (crypto_box_seal(bytes_of(slot.sealed_key), raw(wrapping.bytes()), wrapping.size(),
+                      raw(as_octets(slot.public_key))) != 0) {
+    return Error(Code::invalid, "the public key is not usable; make a new pair");
   }
-  return slot;
+  GW_TRY(const WrappedKey wrapped, wrap_key(wrapping, root, as_octets(slot_associated(slot))));
+  slot.wrapped_key = as_text(wrapped);
+  return {};
 }
 
-std::string checksum_of(const core::Json& unsummed) {
-  return core::to_hex(as_text(sha256(as_octets(unsummed.dump()))));
+/// What `NewSlot` says goes into the slot; the opener that must open it, if the box has that.
+class Means {
+ public:
+  Means(KeySlot& slot, PassphraseCost cost) : slot_(slot), cost_(cost) {}
+
+  std::optional<SlotOpener> operator()(const Passphrase& passphrase) const {
+    slot_.cost = cost_;
+    slot_.salt = new_passphrase_salt();
+    return Passphrase{passphrase.text.clone()};
+  }
+  std::optional<SlotOpener> operator()(const NewCredential& credential) const {
+    slot_.info.detail = credential.sealed_with;
+    return CredentialSecret{credential.secret.bytes.clone()};
+  }
+  std::optional<SlotOpener> operator()(const BoundTang& tang) const {
+    slot_.info.detail = tang.binding.url;
+    slot_.tang = tang.binding;
+    return TangSecret{tang.secret.bytes.clone()};
+  }
+  std::optional<SlotOpener> operator()(const RecoveryCode& code) const {
+    return RecoveryCode{code.bits.clone()};
+  }
+  std::optional<SlotOpener> operator()(const EscrowPublicKey& key) const {
+    slot_.info.detail = fingerprint(key);
+    slot_.public_key = key.bytes;
+    return std::nullopt;
+  }
+
+ private:
+  KeySlot& slot_;
+  PassphraseCost cost_;
+};
+
+std::string kind_of(const NewSlot& wanted) {
+  constexpr const char* kKinds[] = {"passphrase", "credential", "tang", "recovery", "escrow"};
+  return kKinds[wanted.means.index()];
 }
 
 }  // namespace
 
-core::Result<PassphraseCost> measure_passphrase_cost(const core::Clock& clock) {
-  PassphraseCost cost{kPassesMin, kPassphraseMemoryBytes};
-  Passphrase probe{Secret(kKeyBytes)};
-  std::string salt(crypto_pwhash_SALTBYTES, '\0');
-  auto begun = clock.monotonic();
-  GW_TRY(Secret unused, stretch(probe, salt, cost));
-  auto taken = clock.monotonic() - begun;
-  if (taken <= core::Monotonic::duration::zero()) return cost;
-  auto passes =
-      static_cast<std::uint64_t>(kTargetTime * static_cast<std::int64_t>(kPassesMin) / taken);
-  cost.passes = std::clamp(passes, kPassesMin, kPassesMax);
-  return cost;
+const std::string& protection_of(const SlotInfo& info) {
+  return info.kind == "credential" ? info.detail : info.kind;
 }
 
-core::Result<KeySlot> seal_passphrase_slot(const Secret& root, const Passphrase& passphrase,
-                                           PassphraseCost cost, std::string created) {
+core::Result<KeySlot> make_slot(const Secret& root, const NewSlot& wanted, PassphraseCost cost,
+                                std::string created) {
   KeySlot slot;
-  slot.info = {core::new_uuid(), std::string(kKindPassphrase), std::move(created)};
-  slot.cost = cost;
-  slot.salt = core::random_bytes(crypto_pwhash_SALTBYTES);
-  GW_TRY(Secret wrapping, stretch(passphrase, slot.salt, cost));
-  GW_TRY(WrappedKey wrapped, wrap_key(wrapping, root, as_octets(slot_associated(slot))));
-  slot.wrapped_key = as_text(wrapped);
+  slot.info = {core::new_uuid(), kind_of(wanted), std::move(created), wanted.label, ""};
+  const std::optional<SlotOpener> opener = std::visit(Means(slot, cost), wanted.means);
+  if (opener) {
+    GW_TRY(KeyPair pair, pair_of(slot, *opener));
+    slot.public_key = std::move(pair.public_key);
+  }
+  GW_CHECK(seal_root(slot, root));
+  if (!opener) return slot;
+  GW_TRY(const Secret opened, open_slot(slot, *opener));
+  if (sodium_memcmp(opened.bytes().data(), root.bytes().data(), kKeyBytes) != 0) {
+    return Error(Code::internal, "a new key slot does not give back what was put into it");
+  }
   return slot;
 }
 
-core::Result<Secret> open_passphrase_slot(const KeySlot& slot, const Passphrase& passphrase) {
-  GW_TRY(Secret wrapping, stretch(passphrase, slot.salt, slot.cost));
-  auto root = unwrap_key(wrapping, as_octets(slot.wrapped_key), as_octets(slot_associated(slot)));
-  if (!root.ok() && root.error().code() == core::Code::corrupt) {
-    return core::Error(core::Code::locked, "the passphrase does not open this key slot");
+core::Result<Secret> open_slot(const KeySlot& slot, const SlotOpener& opener) {
+  if (crypto::kind_of(opener) != slot.info.kind) {
+    return Error(Code::locked, cat("this is a ", slot.info.kind, " slot"));
   }
-  return root;
+  GW_TRY(const KeyPair pair, pair_of(slot, opener));
+  if (pair.public_key != slot.public_key) {
+    return Error(Code::locked, cat("the ", slot.info.kind, " does not open this key slot"));
+  }
+  Secret wrapping(kKeyBytes);
+  if (crypto_box_seal_open(raw(wrapping.bytes()), raw(as_octets(slot.sealed_key)),
+                           slot.sealed_key.size(), raw(as_octets(slot.public_key)),
+                           raw(pair.secret_key.bytes())) != 0) {
+    return Error(Code::corrupt, cat("the key slot ", slot.info.id, " is damaged"));
+  }
+  return unwrap_key(wrapping, as_octets(slot.wrapped_key), as_octets(slot_associated(slot)));
 }
 
-std::string write_keyring_text(const std::vector<KeySlot>& slots) {
-  core::Json list = core::Json::array();
-  for (const KeySlot& slot : slots) list.add(slot_to_json(slot));
-  core::Json keyring =
-      core::Json::object({{"format", kFormat}, {"version", kVersion}, {"slots", std::move(list)}});
-  std::string checksum = checksum_of(keyring);
-  keyring.set("checksum", std::move(checksum));
-  return keyring.dump() + "\n";
-}
-
-core::Result<std::vector<KeySlot>> read_keyring_text(std::string_view text) {
-  auto parsed = core::Json::parse(text);
-  if (!parsed.ok()) return damaged("not JSON");
-  core::Json& keyring = *parsed;
-  if (keyring["format"].text() != kFormat) return damaged("another file's content");
-  std::string checksum(keyring["checksum"].text());
-  keyring.erase("checksum");
-  if (checksum != checksum_of(keyring)) return damaged("its checksum does not fit");
-  if (keyring["version"].integer() != kVersion) {
-    return core::Error(
-        core::Code::invalid,
-        "the key slots were written by a newer clinic-gateway; install that version");
-  }
-  if (keyring["slots"].size() == 0 || keyring["slots"].size() > kSlotsMax) {
-    return damaged("the number of slots is out of range");
-  }
-  std::vector<KeySlot> slots;
-  for (const core::Json& item : keyring["slots"].items()) {
-    GW_TRY(KeySlot slot, slot_from_json(item));
-    slots.push_back(std::move(slot));
-  }
+core::Result<std::vector<KeySlot>> reseal_slots(std::vector<KeySlot> slots, const Secret& root) {
+  for (KeySlot& slot : slots) GW_CHECK(seal_root(slot, root));
   return slots;
 }
 

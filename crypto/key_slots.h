@@ -1,45 +1,64 @@
-// The keyring file's content: key slots, each wrapping the same root key, and a checksum that tells
-// a damaged file from a wrong passphrase. Format: docs/formats.md. No file access here.
+// The keyring file's content: key slots, each wrapping the same root key. What opens a slot becomes
+// an X25519 key pair, and the root is sealed to its public half: a new root key can be sealed to
+// every slot without anybody's passphrase. A MAC under the root covers the slots, so that nobody
+// without it can slip in a slot or a public key of their own; a checksum tells a damaged file from
+// a wrong passphrase. Format: docs/formats.md. No file access here; any thread.
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/clock.h"
 #include "core/result.h"
-#include "crypto/keyring.h"
+#include "crypto/passphrase_stretch.h"
 #include "crypto/secret.h"
+#include "crypto/slot_kinds.h"
 
 namespace gateway::crypto {
 
-/// Argon2id (RFC 9106) with one lane. Memory is bounded by kPassphraseMemoryBytes: it is held for
-/// the derivation only.
-struct PassphraseCost {
-  std::uint64_t passes = 0;
-  std::uint64_t memory_bytes = 0;
+/// What may be shown of a slot.
+struct SlotInfo {
+  std::string id;    // uuid
+  std::string kind;  // "passphrase", "credential", "tang", "recovery", "escrow"
+  std::string created;
+  std::string label;   // a person's words
+  std::string detail;  // credential: "tpm2" or "host"; tang: the URL; escrow: the key's fingerprint
 };
-constexpr std::uint64_t kPassphraseMemoryBytes = 32U << 20;
 
-/// What takes about half a second on this machine; the least allowed cost when the clock stands
-/// still.
-core::Result<PassphraseCost> measure_passphrase_cost(const core::Clock& clock);
+/// How what is held is protected while this slot opens it: "tpm2" and "host" for credentials, else
+/// the kind.
+const std::string& protection_of(const SlotInfo& info);
 
 struct KeySlot {
   SlotInfo info;
-  PassphraseCost cost;
-  std::string salt;         // raw bytes
-  std::string wrapped_key;  // raw bytes: nonce, sealed root key, tag
+  PassphraseCost cost;              // passphrase
+  std::string salt;                 // passphrase; raw bytes
+  std::optional<TangBinding> tang;  // tang
+  std::string public_key;           // X25519
+  std::string sealed_key;           // the slot's wrapping key, sealed to public_key
+  std::string wrapped_key;          // the root: nonce, sealed key, tag
 };
 
-core::Result<KeySlot> seal_passphrase_slot(const Secret& root, const Passphrase& passphrase,
-                                           PassphraseCost cost, std::string created);
-/// Code::locked when the passphrase does not open it.
-core::Result<Secret> open_passphrase_slot(const KeySlot& slot, const Passphrase& passphrase);
+/// A slot for `root`, opened again at once (an escrow slot cannot be).
+core::Result<KeySlot> make_slot(const Secret& root, const NewSlot& wanted, PassphraseCost cost,
+                                std::string created);
+/// The root. Code::locked when the opener is not this slot's; Code::corrupt when it is and the slot
+/// is damaged.
+core::Result<Secret> open_slot(const KeySlot& slot, const SlotOpener& opener);
+/// The same slots for another root: every opener opens them as before.
+core::Result<std::vector<KeySlot>> reseal_slots(std::vector<KeySlot> slots, const Secret& root);
 
-std::string write_keyring_text(const std::vector<KeySlot>& slots);
+core::Result<std::string> write_keyring_text(const std::vector<KeySlot>& slots, const Secret& root);
+
+struct KeyringText {
+  std::vector<KeySlot> slots;
+  std::string authenticated;  // what the MAC covers
+  std::string mac;
+};
 /// Code::corrupt when it is damaged; Code::invalid when a newer version wrote it.
-core::Result<std::vector<KeySlot>> read_keyring_text(std::string_view text);
+core::Result<KeyringText> read_keyring_text(std::string_view text);
+/// Code::corrupt when somebody without the root key wrote the slots.
+core::Status check_keyring_mac(const KeyringText& text, const Secret& root);
 
 }  // namespace gateway::crypto

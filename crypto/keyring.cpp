@@ -1,6 +1,7 @@
 #include "crypto/keyring.h"
 
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "core/text.h"
@@ -19,17 +20,101 @@ std::string parent_of(const std::string& folder) {
   return slash == 0 || slash == std::string::npos ? "/" : folder.substr(0, slash);
 }
 
+struct OpenedSlot {
+  Secret root;
+  SlotInfo info;
+};
+
+core::Result<OpenedSlot> open_any_slot(const std::vector<KeySlot>& slots, const SlotOpener& opener,
+                                       const std::string& path) {
+  const std::string kind = kind_of(opener);
+  for (const KeySlot& slot : slots) {
+    if (slot.info.kind != kind) continue;
+    auto root = open_slot(slot, opener);
+    if (root.ok()) return OpenedSlot{std::move(*root), slot.info};
+    if (root.error().code() != core::Code::locked) return std::move(root).error();
+  }
+  return core::Error(core::Code::locked,
+                     core::cat("the ", kind, " opens none of the ", slots.size(), " key slots of ",
+                               path, "; check the ", kind, " the service was given"));
+}
+
+/// What the file holds now.
+core::Result<KeyringText> read_file(core::Files& files, const std::string& folder) {
+  const std::string path = keyring_path(folder);
+  GW_TRY(const bool there, files.exists(path));
+  if (!there) {
+    return core::Error(core::Code::not_found,
+                       core::cat("there is no keyring at ", path, "; set the gateway up first"));
+  }
+  GW_TRY(const std::string text, core::read_whole_file(files, path, kKeyringTextMax));
+  auto read = read_keyring_text(text);
+  if (!read.ok()) return std::move(read).error().with_context(path);
+  return read;
+}
+
 class SlottedKeyring final : public Keyring {
  public:
-  SlottedKeyring(Secret root, std::vector<SlotInfo> slots, EpochFiles epochs,
-                 const core::Clock& clock)
-      : root_(std::move(root)),
+  SlottedKeyring(core::Files& files, std::string folder, OpenedSlot opened,
+                 std::vector<KeySlot> slots, EpochFiles epochs, const core::Clock& clock)
+      : files_(files),
+        folder_(std::move(folder)),
+        root_(std::move(opened.root)),
+        opened_by_(std::move(opened.info)),
         slots_(std::move(slots)),
+        proven_{opened_by_.id},
         clock_(clock),
         epochs_(std::move(epochs)) {}
 
-  std::vector<SlotInfo> slots() const override { return slots_; }
-  std::string protection() const override { return "passphrase"; }
+  std::vector<SlotInfo> slots() const override {
+    std::lock_guard lock(slots_mutex_);
+    std::vector<SlotInfo> infos;
+    for (const KeySlot& slot : slots_) infos.push_back(slot.info);
+    return infos;
+  }
+  SlotInfo opened_by() const override { return opened_by_; }
+  std::string protection() const override { return protection_of(opened_by_); }
+
+  core::Result<SlotInfo> add_slot(const NewSlot& wanted) override {
+    PassphraseCost cost;
+    if (const auto* passphrase = std::get_if<Passphrase>(&wanted.means)) {
+      if (passphrase->text.empty()) {
+        return core::Error(core::Code::invalid, "the passphrase is empty; give one");
+      }
+      GW_TRY(cost, measure_passphrase_cost(clock_));
+    }
+    GW_TRY(KeySlot slot, make_slot(root_, wanted, cost, core::to_instant(clock_.wall())));
+    const SlotInfo info = slot.info;
+    std::lock_guard lock(change_mutex_);
+    std::vector<KeySlot> wished = stored();
+    wished.push_back(std::move(slot));
+    GW_CHECK(replace(std::move(wished)));
+    if (info.kind != "escrow") mark_proven(info.id);
+    return info;
+  }
+
+  core::Status remove_slot(const std::string& id) override {
+    std::lock_guard lock(change_mutex_);
+    std::vector<KeySlot> wished = stored();
+    const auto removed =
+        std::erase_if(wished, [&](const KeySlot& slot) { return slot.info.id == id; });
+    if (removed == 0) {
+      return core::Error(core::Code::not_found,
+                         core::cat("there is no key slot ", id, "; look at keys list"));
+    }
+    if (!opens_by_itself(wished)) {
+      return core::Error(core::Code::invalid,
+                         "this is the last key slot that is known to open by itself; add a "
+                         "passphrase or recovery slot first");
+    }
+    return replace(std::move(wished));
+  }
+
+  core::Result<SlotInfo> prove(const SlotOpener& opener) override {
+    GW_TRY(OpenedSlot opened, open_any_slot(stored(), opener, keyring_path(folder_)));
+    mark_proven(opened.info.id);
+    return opened.info;
+  }
 
   core::Result<Secret> derived_key(std::string_view purpose) const override {
     return derive_key(root_, purpose);
@@ -50,23 +135,53 @@ class SlottedKeyring final : public Keyring {
   }
 
  private:
+  std::vector<KeySlot> stored() const {
+    std::lock_guard lock(slots_mutex_);
+    return slots_;
+  }
+  void mark_proven(const std::string& id) {
+    std::lock_guard lock(slots_mutex_);
+    proven_.insert(id);
+  }
+
+  /// A person keeps a passphrase or a code; whether a machine's slot still opens shows only when it
+  /// does.
+  bool opens_by_itself(const std::vector<KeySlot>& slots) const {
+    std::lock_guard lock(slots_mutex_);
+    for (const KeySlot& slot : slots) {
+      const std::string& kind = slot.info.kind;
+      if (kind == "passphrase" || kind == "recovery") return true;
+      if (kind != "escrow" && proven_.contains(slot.info.id)) return true;
+    }
+    return false;
+  }
+
+  /// The file first, read back; memory follows it.
+  core::Status replace(std::vector<KeySlot> slots) {
+    GW_TRY(const std::string text, write_keyring_text(slots, root_));
+    // A text that cannot be read again must not take the place of one that can.
+    GW_TRY(const KeyringText prepared, read_keyring_text(text));
+    GW_CHECK(check_keyring_mac(prepared, root_));
+    GW_CHECK(core::write_file_durably(files_, keyring_path(folder_), text));
+    GW_TRY(const KeyringText written, read_file(files_, folder_));
+    GW_CHECK(check_keyring_mac(written, root_));
+    std::lock_guard lock(slots_mutex_);
+    slots_ = written.slots;
+    return {};
+  }
+
+  core::Files& files_;
+  const std::string folder_;
   Secret root_;
-  std::vector<SlotInfo> slots_;
+  const SlotInfo opened_by_;
+  std::mutex change_mutex_;  // one change of the file at a time
+  mutable std::mutex slots_mutex_;
+  std::vector<KeySlot> slots_;
+  std::set<std::string> proven_;  // ids of slots that opened in this run
   const core::Clock& clock_;
   mutable std::mutex mutex_;
   mutable EpochFiles epochs_;
 };
-
-core::Result<Secret> open_any_slot(const std::vector<KeySlot>& slots, const Passphrase& passphrase,
-                                   const std::string& path) {
-  for (const KeySlot& slot : slots) {
-    auto root = open_passphrase_slot(slot, passphrase);
-    if (root.ok() || root.error().code() != core::Code::locked) return root;
-  }
-  return core::Error(core::Code::locked,
-                     core::cat("the passphrase opens none of the ", slots.size(), " key slots of ",
-                               path, "; check the passphrase the service was given"));
-}
 
 core::Status make_folders(core::Files& files, const std::string& folder) {
   GW_CHECK(files.make_folder(folder));
@@ -96,33 +211,39 @@ core::Result<std::unique_ptr<Keyring>> Keyring::create(core::Files& files,
   GW_CHECK(make_folders(files, folder));
   GW_TRY(PassphraseCost cost, measure_passphrase_cost(clock));
   Secret root = Secret::random(kKeyBytes);
-  GW_TRY(KeySlot slot,
-         seal_passphrase_slot(root, passphrase, cost, core::to_instant(clock.wall())));
-  std::vector<KeySlot> slots;
-  slots.push_back(std::move(slot));
-  GW_CHECK(core::write_file_durably(files, keyring_path(folder), write_keyring_text(slots)));
+  std::vector<KeySlot> slots(1);
+  GW_TRY(slots[0], make_slot(root, {Passphrase{passphrase.text.clone()}, ""}, cost,
+                             core::to_instant(clock.wall())));
+  GW_TRY(const std::string text, write_keyring_text(slots, root));
+  GW_CHECK(core::write_file_durably(files, keyring_path(folder), text));
   return open(files, folder, passphrase, clock);
 }
 
 core::Result<std::unique_ptr<Keyring>> Keyring::open(core::Files& files, const std::string& folder,
                                                      const Passphrase& passphrase,
                                                      const core::Clock& clock) {
-  std::string path = keyring_path(folder);
-  GW_TRY(bool there, exists(files, folder));
-  if (!there) {
-    return core::Error(core::Code::not_found,
-                       core::cat("there is no keyring at ", path, "; set the gateway up first"));
+  return open(files, folder, SlotOpener(Passphrase{passphrase.text.clone()}), clock);
+}
+
+core::Result<std::unique_ptr<Keyring>> Keyring::open(core::Files& files, const std::string& folder,
+                                                     const SlotOpener& opener,
+                                                     const core::Clock& clock) {
+  GW_TRY(KeyringText text, read_file(files, folder));
+  const std::string path = keyring_path(folder);
+  GW_TRY(OpenedSlot opened, open_any_slot(text.slots, opener, path));
+  if (auto status = check_keyring_mac(text, opened.root); !status.ok()) {
+    return std::move(status).error().with_context(path);
   }
-  GW_TRY(std::string text, core::read_whole_file(files, path, kKeyringTextMax));
-  auto slots = read_keyring_text(text);
-  if (!slots.ok()) return std::move(slots).error().with_context(path);
-  GW_TRY(Secret root, open_any_slot(*slots, passphrase, path));
-  GW_TRY(Secret wrapping, derive_key(root, "epoch-wrap"));
+  GW_TRY(Secret wrapping, derive_key(opened.root, "epoch-wrap"));
   GW_TRY(EpochFiles epochs, EpochFiles::open(files, folder, std::move(wrapping)));
-  std::vector<SlotInfo> infos;
-  for (KeySlot& slot : *slots) infos.push_back(std::move(slot.info));
   return std::unique_ptr<Keyring>(std::make_unique<SlottedKeyring>(
-      std::move(root), std::move(infos), std::move(epochs), clock));
+      files, folder, std::move(opened), std::move(text.slots), std::move(epochs), clock));
+}
+
+core::Result<std::vector<KeySlot>> Keyring::stored_slots(core::Files& files,
+                                                         const std::string& folder) {
+  GW_TRY(KeyringText text, read_file(files, folder));
+  return std::move(text.slots);
 }
 
 }  // namespace gateway::crypto

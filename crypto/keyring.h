@@ -3,8 +3,8 @@
 // `<folder>/epochs/`. Database, object and audit keys derive from the root with HKDF. The format is
 // in docs/formats.md. What must work LOCKED (broker identity) is not in here.
 //
-// Threads: open()/create() from one thread; derived_key(), current_epoch() and epoch_key() from
-// any.
+// Threads: open()/create() from one thread; everything else from any. Adding and removing slots
+// takes up to seconds (Argon2id, fsync) and holds up nobody who wants a key.
 #pragma once
 
 #include <cstdint>
@@ -15,21 +15,11 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/result.h"
+#include "crypto/key_slots.h"
 #include "crypto/secret.h"
+#include "crypto/slot_kinds.h"
 
 namespace gateway::crypto {
-
-struct SlotInfo {
-  std::string id;    // uuid
-  std::string kind;  // "passphrase"
-  std::string created;
-};
-
-/// The key slot's opener: a passphrase as text, from a file, a systemd credential or the operator's
-/// terminal.
-struct Passphrase {
-  Secret text;
-};
 
 class Keyring {
  public:
@@ -47,14 +37,36 @@ class Keyring {
   /// Tries every slot the opener fits. Code::locked when none opens ("the passphrase opens none of
   /// the N key slots of FILE; ..."), Code::corrupt when the file itself is damaged.
   static core::Result<std::unique_ptr<Keyring>> open(core::Files& files, const std::string& folder,
+                                                     const SlotOpener& opener,
+                                                     const core::Clock& clock);
+  static core::Result<std::unique_ptr<Keyring>> open(core::Files& files, const std::string& folder,
                                                      const Passphrase& passphrase,
                                                      const core::Clock& clock);
+
+  /// The slots as they stand in the file, without any key: works LOCKED. Unauthenticated until the
+  /// keyring is opened. Code::not_found when there is no keyring.
+  static core::Result<std::vector<KeySlot>> stored_slots(core::Files& files,
+                                                         const std::string& folder);
 
   virtual ~Keyring() = default;
 
   virtual std::vector<SlotInfo> slots() const = 0;
-  /// How the opened slot is protected ("passphrase"), for status and health.
+  /// The slot it was opened with.
+  virtual SlotInfo opened_by() const = 0;
+  /// How that slot is protected ("tpm2", "host", "tang", "passphrase", "recovery", "escrow"), for
+  /// status and health.
   virtual std::string protection() const = 0;
+
+  /// Makes a slot, opens it again, writes it durably and reads it back. (An escrow slot opens at
+  /// central only: there it is proven with prove().)
+  virtual core::Result<SlotInfo> add_slot(const NewSlot& wanted) = 0;
+  /// Durable on return. Code::not_found; Code::invalid when no slot would be left that still opens
+  /// by itself: one of a person (passphrase, recovery), or a credential or Tang slot that did open
+  /// in this run. An escrow slot alone is not enough.
+  virtual core::Status remove_slot(const std::string& id) = 0;
+  /// Which slot the opener opens, without changing anything. Code::locked: none.
+  virtual core::Result<SlotInfo> prove(const SlotOpener& opener) = 0;
+
   /// 32 bytes for a purpose: "database", "audit", ...
   virtual core::Result<Secret> derived_key(std::string_view purpose) const = 0;
   /// The id (YYYYMM as a number, or the last known one when the clock runs behind it) of the epoch

@@ -123,6 +123,10 @@ core::Result<Secret> derive_key(const Secret& root, std::string_view label) {
   if (root.size() != kKeyBytes) {
     return core::Error(core::Code::internal, "the root key must have 32 bytes");
   }
+  return derive_from(root.bytes(), label);
+}
+
+core::Result<Secret> derive_from(std::span<const std::byte> material, std::string_view label) {
   EVP_KDF* kdf = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
   EVP_KDF_CTX* context = EVP_KDF_CTX_new(kdf);
   EVP_KDF_free(kdf);
@@ -131,8 +135,8 @@ core::Result<Secret> derive_key(const Secret& root, std::string_view label) {
   // OpenSSL's parameter lists are not const-correct; none of these is written to.
   OSSL_PARAM parameters[] = {
       OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY,
-                                        const_cast<std::byte*>(root.bytes().data()), root.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, const_cast<std::byte*>(material.data()),
+                                        material.size()),
       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, const_cast<char*>(kHkdfSalt.data()),
                                         kHkdfSalt.size()),
       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, const_cast<char*>(label.data()),

@@ -39,5 +39,7 @@ constexpr std::size_t kKeyBytes = 32;
 /// HKDF-SHA256 (RFC 5869) of `root`, domain-separated by `label`: the only way keys come from the
 /// root key.
 core::Result<Secret> derive_key(const Secret& root, std::string_view label);
+/// The same of key material of any length that nobody can guess (never of a passphrase).
+core::Result<Secret> derive_from(std::span<const std::byte> material, std::string_view label);
 
 }  // namespace gateway::crypto

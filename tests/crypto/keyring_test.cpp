@@ -94,15 +94,16 @@ TEST(Keyring, TellsADamagedFileFromAWrongPassphrase) {
 }
 
 TEST(KeySlots, RefuseCostsThatWouldExhaustTheBox) {
-  Passphrase opener = passphrase("x");
-  auto slot = seal_passphrase_slot(Secret(kKeyBytes), opener, {2, kPassphraseMemoryBytes}, "now");
+  const Secret root(kKeyBytes);
+  auto slot = make_slot(root, {passphrase("x"), ""}, {2, kPassphraseMemoryBytes}, "now");
   ASSERT_TRUE(slot.ok());
-  EXPECT_TRUE(read_keyring_text(write_keyring_text({*slot})).ok());
+  const auto read_back = [&] { return read_keyring_text(*write_keyring_text({*slot}, root)); };
+  EXPECT_TRUE(read_back().ok());
   slot->cost = {2, UINT64_C(1) << 40};
-  EXPECT_EQ(read_keyring_text(write_keyring_text({*slot})).error().code(), core::Code::corrupt);
+  EXPECT_EQ(read_back().error().code(), core::Code::corrupt);
   slot->cost = {1000000, kPassphraseMemoryBytes};
-  EXPECT_EQ(read_keyring_text(write_keyring_text({*slot})).error().code(), core::Code::corrupt);
-  EXPECT_EQ(read_keyring_text(write_keyring_text({})).error().code(), core::Code::corrupt);
+  EXPECT_EQ(read_back().error().code(), core::Code::corrupt);
+  EXPECT_EQ(read_keyring_text(*write_keyring_text({}, root)).error().code(), core::Code::corrupt);
 }
 
 TEST(KeySlots, CostIsMeasuredWithinItsLimits) {

@@ -31,7 +31,15 @@ class BorrowedKeyring final : public crypto::Keyring {
  public:
   explicit BorrowedKeyring(crypto::Keyring& lent) : lent_(lent) {}
   std::vector<crypto::SlotInfo> slots() const override { return lent_.slots(); }
+  crypto::SlotInfo opened_by() const override { return lent_.opened_by(); }
   std::string protection() const override { return lent_.protection(); }
+  core::Result<crypto::SlotInfo> add_slot(const crypto::NewSlot& wanted) override {
+    return lent_.add_slot(wanted);
+  }
+  core::Status remove_slot(const std::string& id) override { return lent_.remove_slot(id); }
+  core::Result<crypto::SlotInfo> prove(const crypto::SlotOpener& opener) override {
+    return lent_.prove(opener);
+  }
   core::Result<crypto::Secret> derived_key(std::string_view purpose) const override {
     return lent_.derived_key(purpose);
   }
