@@ -18,6 +18,7 @@
 #include "core/text.h"
 #include "crypto/database_key.h"
 #include "crypto/sqlite_connection.h"
+#include "tests/crypto/fixed_keys.h"
 #include "tests/crypto/keys.h"
 #include "tests/crypto/scratch_folder.h"
 
@@ -32,26 +33,20 @@ constexpr std::array<Migration, 1> kSchema = {
               " PRIMARY KEY (thread, number));"}};
 constexpr int kThreads = 3;
 
-/// The same keys in every process.
-class FixedKeys final : public Keyring {
- public:
-  std::vector<SlotInfo> slots() const override { return {}; }
-  std::string protection() const override { return "passphrase"; }
-  core::Result<Secret> derived_key(std::string_view purpose) const override {
-    return derive_key(Secret::copy_of(std::string(kKeyBytes, 'r')), purpose);
-  }
-  core::Result<std::uint32_t> current_epoch() override { return 1; }
-  core::Result<Secret> epoch_key(std::uint32_t) const override { return Secret(kKeyBytes); }
-};
+/// The same in every process.
+const Keyring& fixed_keys() {
+  static ScratchFolder folder;
+  static HandClock clock;
+  static auto keys = FixedKeys::open(core::system_files(), folder.path(), clock);
+  return **keys;
+}
 
 core::Result<std::unique_ptr<Database>> open_in(const std::string& folder) {
-  static const FixedKeys keys;
-  return open_database(core::system_files(), keys, folder, kSchema);
+  return open_database(core::system_files(), fixed_keys(), folder, kSchema);
 }
 
 core::Result<std::uint32_t> rotate(const std::string& folder, Database& database) {
-  static const FixedKeys keys;
-  return rotate_database_key(core::system_files(), keys, folder, database);
+  return rotate_database_key(core::system_files(), fixed_keys(), folder, database);
 }
 
 core::Status insert(Database& database, int thread, int number) {
@@ -80,7 +75,7 @@ std::int64_t count(Database& database) {
 }
 
 bool key_opens(const std::string& folder, std::uint32_t generation) {
-  auto key = database_key(FixedKeys(), generation);
+  auto key = database_key(fixed_keys(), generation);
   return SqliteConnection::open(database_path(folder), *key, SqliteConnection::Role::reader).ok();
 }
 
@@ -147,7 +142,7 @@ TEST(DatabaseRotation, AFailureBeforeTheSwapLeavesTheOldKeyInUse) {
   auto database = open_in(folder.path());
   ASSERT_TRUE(database.ok());
   ASSERT_TRUE(fill(**database, 0, 300).ok());
-  auto key = database_key(FixedKeys(), 2);
+  auto key = database_key(fixed_keys(), 2);
   auto refused = (*database)->rotate_key(
       *key, {.announce = [] { return core::Status(core::Error(core::Code::io, "no")); },
              .confirm = [] { return core::Status(); }});
@@ -195,7 +190,7 @@ TEST(DatabaseRotationVictim, DISABLED_RotatesUntilKilled) {
   while (true) {
     auto state = read_database_key_state(core::system_files(), folder);
     const std::uint32_t next = state->generation + 1;
-    auto key = database_key(FixedKeys(), next);
+    auto key = database_key(fixed_keys(), next);
     auto note = [&](DatabaseKeyState wanted) {
       return write_database_key_state(core::system_files(), folder, wanted);
     };
