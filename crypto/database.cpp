@@ -13,6 +13,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "crypto/database_copy.h"
 #include "crypto/schema.h"
 #include "crypto/sqlite_connection.h"
 
@@ -22,6 +23,8 @@ namespace {
 constexpr std::size_t kQueueMax = 1024;
 constexpr std::size_t kGroupMax = 256;
 constexpr std::size_t kReaders = 3;
+constexpr int kSlicePages = 512;  // 2 MiB between two commits while a key is rotated
+constexpr std::size_t kCopyBytes = 1U << 20;
 
 // A checkpoint takes longer than a commit, so it waits for a quiet moment unless the WAL has grown
 // too far.
@@ -59,8 +62,15 @@ class GroupWriter {
   void write_async(Change change, Committed committed);
   std::uint64_t groups() const { return groups_.load(std::memory_order_relaxed); }
 
+  /// The connection, or nothing after a swap that failed half-way.
+  using Task = std::function<core::Status(std::unique_ptr<SqliteConnection>&)>;
+  /// Runs `task` on the writer thread, between two groups, before anything else that waits.
+  core::Status exclusively(Task task);
+  /// While held the main file does not change: what is committed stays in the WAL.
+  void hold_checkpoints(bool held);
+
  private:
-  enum class Work { commit, checkpoint, close };
+  enum class Work { exclusive, commit, checkpoint, close };
 
   void run();
   Work next_work(std::vector<Pending>& group);
@@ -71,12 +81,20 @@ class GroupWriter {
   void checkpoint(SqliteConnection::Checkpoint kind);
   void release();
 
+  struct WaitingTask {
+    Task task;
+    std::promise<core::Status> done;
+  };
+  void run_exclusive();
+
   std::unique_ptr<SqliteConnection> connection_;  // of whoever made busy_ true
   std::atomic<std::uint64_t> groups_{0};
   std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable room_;
   std::deque<Pending> queue_;
+  std::deque<WaitingTask*> tasks_;  // of callers that wait for them
+  bool checkpoints_held_ = false;
   bool closing_ = false;
   bool busy_ = false;
   std::uint64_t wal_pages_ = 0;  // when it was released
@@ -87,6 +105,12 @@ class GroupWriter {
 
 core::Status closing_error() {
   return core::Error(core::Code::cancelled, "the database is being closed");
+}
+
+core::Status reopening_failed() {
+  return core::Error(core::Code::io,
+                     "the database did not open again after its key was rotated; restart the "
+                     "service, which finishes the rotation or undoes it");
 }
 
 core::Status GroupWriter::write(Change change) {
@@ -109,7 +133,7 @@ core::Status GroupWriter::write(Change change) {
 std::optional<core::Status> GroupWriter::write_if_idle(const Change& change) {
   {
     std::lock_guard lock(mutex_);
-    if (closing_ || busy_ || !queue_.empty()) return std::nullopt;
+    if (closing_ || busy_ || !queue_.empty() || !tasks_.empty()) return std::nullopt;
     busy_ = true;
   }
   std::optional<core::Status> outcome;
@@ -140,12 +164,13 @@ GroupWriter::Work GroupWriter::next_work(std::vector<Pending>& group) {
   while (true) {
     if (!busy_) {
       busy_ = true;
+      if (!tasks_.empty()) return Work::exclusive;
       if (!queue_.empty()) break;
       if (closing_) return Work::close;
       if (is_checkpoint_due()) return Work::checkpoint;
       busy_ = false;
     }
-    if (wal_pages_ == 0 || busy_) {
+    if (wal_pages_ == 0 || busy_ || checkpoints_held_) {
       work_.wait(lock);
     } else {
       work_.wait_until(lock, last_commit_ + kIdleTime);
@@ -161,6 +186,7 @@ GroupWriter::Work GroupWriter::next_work(std::vector<Pending>& group) {
 }
 
 bool GroupWriter::is_checkpoint_due() const {
+  if (checkpoints_held_) return false;
   return wal_pages_ >= next_checkpoint_pages_ ||
          (wal_pages_ > 0 && Steady::now() >= last_commit_ + kIdleTime);
 }
@@ -169,10 +195,10 @@ bool GroupWriter::is_checkpoint_due() const {
 void GroupWriter::release() {
   std::unique_lock lock(mutex_);
   const bool first_page = wal_pages_ == 0;
-  wal_pages_ = connection_->wal_pages();
+  wal_pages_ = connection_ ? connection_->wal_pages() : 0;
   last_commit_ = Steady::now();
   busy_ = false;
-  const bool wake = closing_ || !queue_.empty() || is_checkpoint_due() || first_page;
+  const bool wake = closing_ || !queue_.empty() || !tasks_.empty() || is_checkpoint_due() || first_page;
   lock.unlock();
   if (wake) work_.notify_one();
 }
@@ -184,6 +210,8 @@ void GroupWriter::run() {
     if (work == Work::commit) {
       commit_group(group);
       group.clear();
+    } else if (work == Work::exclusive) {
+      run_exclusive();
     } else {
       // Readers that keep the WAL from being reused for too long are waited for.
       checkpoint(connection_->wal_pages() >= kCheckpointWaitingPages
@@ -192,12 +220,45 @@ void GroupWriter::run() {
     }
     release();
   }
-  checkpoint(SqliteConnection::Checkpoint::truncate);
+  if (connection_) checkpoint(SqliteConnection::Checkpoint::truncate);
+}
+
+core::Status GroupWriter::exclusively(Task task) {
+  assert(std::this_thread::get_id() != thread_.get_id());
+  WaitingTask waiting{std::move(task), {}};
+  auto outcome = waiting.done.get_future();
+  {
+    std::lock_guard lock(mutex_);
+    if (closing_) return closing_error();
+    tasks_.push_back(&waiting);
+  }
+  work_.notify_one();
+  return outcome.get();
+}
+
+void GroupWriter::run_exclusive() {
+  std::unique_lock lock(mutex_);
+  WaitingTask* waiting = tasks_.front();
+  tasks_.pop_front();
+  lock.unlock();
+  auto done = std::move(waiting->done);
+  done.set_value(waiting->task(connection_));
+}
+
+void GroupWriter::hold_checkpoints(bool held) {
+  {
+    std::lock_guard lock(mutex_);
+    checkpoints_held_ = held;
+  }
+  work_.notify_one();
 }
 
 void GroupWriter::commit_group(std::vector<Pending>& group) {
-  auto whole = apply_all(group);
-  connection_->roll_back();  // nothing to do after a COMMIT that succeeded
+  core::Status whole = reopening_failed();
+  if (connection_) {
+    whole = apply_all(group);
+    connection_->roll_back();  // nothing to do after a COMMIT that succeeded
+  }
   if (whole.ok()) groups_.fetch_add(1, std::memory_order_relaxed);
   for (Pending& pending : group) {
     // A change that failed by itself keeps its own reason.
@@ -245,37 +306,79 @@ void GroupWriter::checkpoint(SqliteConnection::Checkpoint kind) {
 /// A few connections, each lent to one thread at a time.
 class ReaderPool {
  public:
-  void add(std::unique_ptr<SqliteConnection> reader) { idle_.push_back(std::move(reader)); }
   core::Status read(const std::function<core::Status(Connection&)>& body);
+  /// Waits for every reader to come back, and closes them: further reads wait for reopen().
+  void close_all();
+  /// Lends again; with fewer or none when some did not open.
+  void reopen(std::vector<std::unique_ptr<SqliteConnection>> readers);
 
  private:
   std::mutex mutex_;
   std::condition_variable returned_;
   std::vector<std::unique_ptr<SqliteConnection>> idle_;
+  std::size_t lent_ = 0;
+  bool closed_ = false;
 };
+
+void ReaderPool::close_all() {
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  returned_.wait(lock, [&] { return lent_ == 0; });
+  idle_.clear();
+}
+
+void ReaderPool::reopen(std::vector<std::unique_ptr<SqliteConnection>> readers) {
+  {
+    std::lock_guard lock(mutex_);
+    idle_ = std::move(readers);
+    closed_ = false;
+  }
+  returned_.notify_all();
+}
 
 core::Status ReaderPool::read(const std::function<core::Status(Connection&)>& body) {
   std::unique_lock lock(mutex_);
-  returned_.wait(lock, [&] { return !idle_.empty(); });
+  returned_.wait(lock, [&] { return !closed_ && (!idle_.empty() || lent_ == 0); });
+  if (idle_.empty()) return reopening_failed();
   auto reader = std::move(idle_.back());
   idle_.pop_back();
+  ++lent_;
   lock.unlock();
   core::Status outcome = reader->run("BEGIN");
   if (outcome.ok()) outcome = body(*reader);
   reader->roll_back();
   lock.lock();
   idle_.push_back(std::move(reader));
+  --lent_;
+  // Whoever closes the readers may wait beside those who want one.
+  const bool closing = closed_;
   lock.unlock();
-  returned_.notify_one();
+  if (closing) {
+    returned_.notify_all();
+  } else {
+    returned_.notify_one();
+  }
   return outcome;
+}
+
+core::Result<std::vector<std::unique_ptr<SqliteConnection>>> open_readers(const std::string& path,
+                                                                          const Secret& key) {
+  std::vector<std::unique_ptr<SqliteConnection>> readers;
+  for (std::size_t i = 0; i < kReaders; ++i) {
+    GW_TRY(auto reader, SqliteConnection::open(path, key, SqliteConnection::Role::reader));
+    readers.push_back(std::move(reader));
+  }
+  return readers;
 }
 
 class SqlcipherDatabase final : public Database {
  public:
-  SqlcipherDatabase(std::unique_ptr<SqliteConnection> writer,
+  SqlcipherDatabase(std::string path, const Secret& key, std::unique_ptr<SqliteConnection> writer,
                     std::vector<std::unique_ptr<SqliteConnection>> readers)
-      : writer_(std::make_unique<GroupWriter>(std::move(writer))) {
-    for (auto& reader : readers) readers_.add(std::move(reader));
+      : path_(std::move(path)),
+        key_(key.clone()),
+        writer_(std::make_unique<GroupWriter>(std::move(writer))) {
+    readers_.reopen(std::move(readers));
   }
 
   core::Status write(Change change) override { return writer_->write(std::move(change)); }
@@ -289,12 +392,154 @@ class SqlcipherDatabase final : public Database {
     return readers_.read(body);
   }
   std::uint64_t groups_committed() const override { return writer_->groups(); }
+  core::Status rotate_key(const Secret& next, const KeySwap& swap) override;
+  core::Status copy_file(
+      const std::function<core::Status(std::span<const std::byte>)>& take) override;
 
  private:
+  core::Status copy_slices(const std::string& beside, const Secret& next,
+                           std::unique_ptr<DatabaseCopy>& copy);
+  core::Status swap_files(std::unique_ptr<SqliteConnection>& writer, const std::string& beside,
+                          const Secret& next, const KeySwap& swap);
+  core::Status close_file(std::unique_ptr<SqliteConnection>& writer);
+  core::Status open_again(std::unique_ptr<SqliteConnection>& writer, const Secret& key);
+  core::Status fill_main_file();
+  core::Status hand_out(const std::function<core::Status(std::span<const std::byte>)>& take);
+
+  const std::string path_;
+  std::mutex maintenance_;  // one rotation or copy of the file at a time
+  Secret key_;              // under maintenance_
   // The writer goes last: its closing checkpoint truncates the WAL only when no reader is left.
   std::unique_ptr<GroupWriter> writer_;
   ReaderPool readers_;
 };
+
+core::Status SqlcipherDatabase::rotate_key(const Secret& next, const KeySwap& swap) {
+  std::lock_guard one(maintenance_);
+  const std::string beside = path_ + kRotatingSuffix;
+  std::unique_ptr<DatabaseCopy> copy;
+  auto done = copy_slices(beside, next, copy);
+  if (done.ok()) {
+    done = writer_->exclusively([&](std::unique_ptr<SqliteConnection>& writer) -> core::Status {
+      if (!writer) return reopening_failed();
+      GW_CHECK(copy->finish());
+      copy.reset();
+      GW_CHECK(prove_copy(*writer, beside, next));
+      return swap_files(writer, beside, next, swap);
+    });
+  }
+  if (copy) {
+    // SQLite's end of a copy looks at the source's connection: the writer's thread owns that.
+    auto ended = writer_->exclusively([&](std::unique_ptr<SqliteConnection>&) -> core::Status {
+      copy.reset();
+      return {};
+    });
+    if (done.ok()) done = std::move(ended);
+  }
+  if (!done.ok()) {
+    const auto removed = remove_database_files(beside);
+    if (!removed.ok()) core::log_warn("crypto", removed.error().message());
+  }
+  return done;
+}
+
+core::Status SqlcipherDatabase::copy_slices(const std::string& beside, const Secret& next,
+                                            std::unique_ptr<DatabaseCopy>& copy) {
+  GW_CHECK(writer_->exclusively([&](std::unique_ptr<SqliteConnection>& writer) -> core::Status {
+    if (!writer) return reopening_failed();
+    GW_TRY(copy, DatabaseCopy::begin(*writer, beside, next));
+    return copy->step(1);
+  }));
+  while (copy->pages_left() > kSlicePages) {
+    GW_CHECK(writer_->exclusively(
+        [&](std::unique_ptr<SqliteConnection>&) { return copy->step(kSlicePages); }));
+  }
+  return {};
+}
+
+core::Status SqlcipherDatabase::swap_files(std::unique_ptr<SqliteConnection>& writer,
+                                           const std::string& beside, const Secret& next,
+                                           const KeySwap& swap) {
+  core::Files& files = core::system_files();
+  GW_CHECK(swap.announce());
+  auto ready = close_file(writer);
+  if (ready.ok()) ready = files.rename(beside, path_);
+  if (!ready.ok()) {
+    GW_CHECK(open_again(writer, key_));
+    return ready;
+  }
+  key_ = next.clone();
+  auto durable = files.sync_folder(path_.substr(0, path_.find_last_of('/')));
+  GW_CHECK(open_again(writer, key_));
+  GW_CHECK(std::move(durable));
+  return swap.confirm();
+}
+
+/// Everything committed is in the main file afterwards, and no WAL is left that the next file of
+/// this name would take for its own.
+core::Status SqlcipherDatabase::close_file(std::unique_ptr<SqliteConnection>& writer) {
+  readers_.close_all();
+  GW_TRY(const bool complete, writer->checkpoint(SqliteConnection::Checkpoint::truncate));
+  if (!complete) {
+    return core::Error(core::Code::busy, core::cat("the WAL of ", path_, " cannot be emptied"));
+  }
+  writer.reset();
+  core::Files& files = core::system_files();
+  GW_TRY(const bool left, files.exists(path_ + "-wal"));
+  if (left) GW_CHECK(files.remove(path_ + "-wal"));  // emptied above
+  return files.sync_folder(path_.substr(0, path_.find_last_of('/')));
+}
+
+core::Status SqlcipherDatabase::open_again(std::unique_ptr<SqliteConnection>& writer,
+                                           const Secret& key) {
+  std::vector<std::unique_ptr<SqliteConnection>> none;
+  if (!writer) {
+    auto opened = SqliteConnection::open(path_, key, SqliteConnection::Role::writer);
+    if (!opened.ok()) {
+      readers_.reopen(std::move(none));
+      return std::move(opened).error();
+    }
+    writer = std::move(*opened);
+  }
+  auto readers = open_readers(path_, key);
+  readers_.reopen(readers.ok() ? std::move(*readers) : std::move(none));
+  if (!readers.ok()) return std::move(readers).error();
+  return {};
+}
+
+core::Status SqlcipherDatabase::copy_file(
+    const std::function<core::Status(std::span<const std::byte>)>& take) {
+  std::lock_guard one(maintenance_);
+  auto copied = fill_main_file();
+  if (copied.ok()) copied = hand_out(take);
+  writer_->hold_checkpoints(false);
+  return copied;
+}
+
+core::Status SqlcipherDatabase::fill_main_file() {
+  return writer_->exclusively([&](std::unique_ptr<SqliteConnection>& writer) -> core::Status {
+    if (!writer) return reopening_failed();
+    GW_TRY(const bool complete, writer->checkpoint(SqliteConnection::Checkpoint::restart));
+    if (!complete) {
+      return core::Error(core::Code::busy,
+                         "long reads keep the database from being copied; try again later");
+    }
+    writer_->hold_checkpoints(true);
+    return {};
+  });
+}
+
+core::Status SqlcipherDatabase::hand_out(
+    const std::function<core::Status(std::span<const std::byte>)>& take) {
+  GW_TRY(auto reader, SqliteConnection::open(path_, key_, SqliteConnection::Role::reader));
+  std::vector<std::byte> buffer(kCopyBytes);
+  for (std::uint64_t at = 0;;) {
+    GW_TRY(const std::size_t got, reader->read_file(at, buffer));
+    if (got == 0) return {};
+    GW_CHECK(take(std::span(buffer).first(got)));
+    at += got;
+  }
+}
 
 /// SQLite would make the file with the process's umask; ours is for its owner alone, as its WAL
 /// then is too.
@@ -315,13 +560,9 @@ core::Result<std::unique_ptr<Database>> Database::open(const std::string& path, 
   GW_TRY(auto writer, SqliteConnection::open(path, key, SqliteConnection::Role::writer));
   auto migrated = migrate(*writer, migrations);
   if (!migrated.ok()) return std::move(migrated).error().with_context(path);
-  std::vector<std::unique_ptr<SqliteConnection>> readers;
-  for (std::size_t i = 0; i < kReaders; ++i) {
-    GW_TRY(auto reader, SqliteConnection::open(path, key, SqliteConnection::Role::reader));
-    readers.push_back(std::move(reader));
-  }
+  GW_TRY(auto readers, open_readers(path, key));
   return std::unique_ptr<Database>(
-      std::make_unique<SqlcipherDatabase>(std::move(writer), std::move(readers)));
+      std::make_unique<SqlcipherDatabase>(path, key, std::move(writer), std::move(readers)));
 }
 
 }  // namespace gateway::crypto

@@ -121,6 +121,10 @@ struct Migration {
   std::string_view sql;
 };
 
+/// Beside the database's file: what a rotation of its key has not finished. Worth nothing after a
+/// start.
+inline constexpr char kRotatingSuffix[] = ".rotating";
+
 using Change = std::function<core::Status(Connection&)>;
 using Committed = std::function<void(core::Status)>;
 
@@ -159,6 +163,23 @@ class Database {
   }
   /// Counts of groups and changes committed, for the watchdog and health.
   virtual std::uint64_t groups_committed() const = 0;
+
+  /// What the caller keeps durably of which key opens the file.
+  struct KeySwap {
+    std::function<core::Status()> announce;  // before the file is replaced: it may be either key
+    std::function<core::Status()> confirm;   // after: it is the new one
+  };
+  /// Puts the whole content under another key while changes keep coming: copied beside (`.rotating`)
+  /// in slices between commits; for the last slice, the proof (every page's code, every table's
+  /// rows) and the swap commits and reads wait. Killed before the rename the old file is as it was,
+  /// after it the new one is whole; what lies at `.rotating` is for the next start to remove. An
+  /// error before the rename leaves the old key in use. One at a time; from a thread that may wait.
+  virtual core::Status rotate_key(const Secret& next, const KeySwap& swap) = 0;
+
+  /// Hands out the main file's bytes (sealed pages) as they were at one moment after the call,
+  /// every commit before it included. Changes go on meanwhile; the WAL grows until it returns.
+  virtual core::Status copy_file(
+      const std::function<core::Status(std::span<const std::byte>)>& take) = 0;
 };
 
 }  // namespace gateway::crypto

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/ids.h"
 #include "core/text.h"
 #include "crypto/aes_gcm.h"
 #include "crypto/octets.h"
@@ -44,6 +45,10 @@ std::uint32_t epoch_of(core::Wall time) {
   if (day.year() > std::chrono::year(9999)) return 999912;
   return static_cast<std::uint32_t>(static_cast<int>(day.year())) * 100 +
          static_cast<std::uint32_t>(static_cast<unsigned>(day.month()));
+}
+
+std::uint32_t epoch_after(std::uint32_t epoch) {
+  return epoch % 100 < 12 ? epoch + 1 : (epoch / 100 + 1) * 100 + 1;
 }
 
 std::string EpochFiles::folder_in(const std::string& keyring_folder) {
@@ -87,6 +92,32 @@ core::Result<Secret> EpochFiles::key(std::uint32_t epoch) {
     known = keys_.emplace(epoch, std::move(loaded)).first;
   }
   return known->second.clone();
+}
+
+core::Result<std::vector<std::uint32_t>> EpochFiles::list() const {
+  std::vector<std::uint32_t> epochs;
+  GW_TRY(const auto names, files_->list(folder_));
+  for (const std::string& name : names) {
+    if (const auto epoch = epoch_from_name(name)) epochs.push_back(*epoch);
+  }
+  std::sort(epochs.begin(), epochs.end());
+  return epochs;
+}
+
+core::Status EpochFiles::destroy(std::uint32_t epoch) {
+  if (epoch >= newest_) {
+    return core::Error(core::Code::invalid,
+                       core::cat("epoch ", epoch, " is in use; begin a new one first"));
+  }
+  {
+    GW_TRY(auto file, files_->open_write(path_of(epoch)));
+    const std::string noise = core::random_bytes(kFileBytes);
+    GW_CHECK(file->write_at(0, as_octets(noise)));
+    GW_CHECK(file->sync());
+  }
+  GW_CHECK(files_->remove(path_of(epoch)));
+  keys_.erase(epoch);
+  return files_->sync_folder(folder_);
 }
 
 core::Result<Secret> EpochFiles::read(std::uint32_t epoch) const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/files.h"
@@ -16,6 +17,8 @@ namespace gateway::crypto {
 
 /// 2026-03-... UTC -> 202603. Times outside 1970 to 9999 count as those years' ends.
 std::uint32_t epoch_of(core::Wall time);
+/// 202612 -> 202701.
+std::uint32_t epoch_after(std::uint32_t epoch);
 
 class EpochFiles {
  public:
@@ -30,6 +33,11 @@ class EpochFiles {
   core::Status make(std::uint32_t epoch);
   /// Code::not_found when the epoch is unknown or retired, Code::corrupt when its file is damaged.
   core::Result<Secret> key(std::uint32_t epoch);
+  /// Oldest first.
+  core::Result<std::vector<std::uint32_t>> list() const;
+  /// Overwrites the key's file, then removes it, both durably. Code::invalid for the newest. Killed
+  /// in between, what is left opens nothing and can be destroyed again.
+  core::Status destroy(std::uint32_t epoch);
 
  private:
   EpochFiles(core::Files& files, std::string folder, Secret wrapping);

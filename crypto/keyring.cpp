@@ -1,5 +1,6 @@
 #include "crypto/keyring.h"
 
+#include <algorithm>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -132,6 +133,22 @@ class SlottedKeyring final : public Keyring {
   core::Result<Secret> epoch_key(std::uint32_t epoch) const override {
     std::lock_guard lock(mutex_);
     return epochs_.key(epoch);
+  }
+
+  core::Result<std::vector<std::uint32_t>> epochs() const override {
+    std::lock_guard lock(mutex_);
+    return epochs_.list();
+  }
+
+  core::Result<std::uint32_t> begin_epoch() override {
+    std::lock_guard lock(mutex_);
+    GW_CHECK(epochs_.make(std::max(epoch_of(clock_.wall()), epoch_after(epochs_.newest()))));
+    return epochs_.newest();
+  }
+
+  core::Status retire_epoch(std::uint32_t epoch) override {
+    std::lock_guard lock(mutex_);
+    return epochs_.destroy(epoch);
   }
 
  private:

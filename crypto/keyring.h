@@ -73,6 +73,13 @@ class Keyring {
   /// new objects are wrapped under; its key exists durably.
   virtual core::Result<std::uint32_t> current_epoch() = 0;
   virtual core::Result<Secret> epoch_key(std::uint32_t epoch) const = 0;
+  /// Every epoch there is a key file of, oldest first.
+  virtual core::Result<std::vector<std::uint32_t>> epochs() const = 0;
+  /// Makes the epoch after the newest the current one, whatever the month.
+  virtual core::Result<std::uint32_t> begin_epoch() = 0;
+  /// Destroys the key of an epoch before the current one: overwritten, synced, removed. What is
+  /// still wrapped under it is lost for good.
+  virtual core::Status retire_epoch(std::uint32_t epoch) = 0;
 };
 
 }  // namespace gateway::crypto

@@ -137,6 +137,31 @@ core::Result<std::unique_ptr<core::File>> ObjectFolder::open_read(const std::str
   }
 }
 
+core::Result<std::unique_ptr<core::File>> ObjectFolder::open_write(const std::string& id) {
+  for (int attempt = 0;; ++attempt) {
+    GW_TRY(std::string path, find(id));
+    auto file = files_.open_write(path);
+    if (file.ok() || file.error().code() != core::Code::not_found || attempt == 1) return file;
+  }
+}
+
+core::Status ObjectFolder::for_each(
+    const std::function<core::Status(const std::string& id)>& visit) {
+  // Objects only ever move from `incoming/` to their place: listed in this order, none slips by.
+  GW_TRY(const auto incoming, files_.list(incoming_));
+  for (const std::string& name : incoming) {
+    if (core::is_uuid(name)) GW_CHECK(visit(name));
+  }
+  const std::set<std::string> visited(incoming.begin(), incoming.end());
+  for (int i = 0; i < kFanOut; ++i) {
+    GW_TRY(const auto names, files_.list(core::cat(folder_, '/', fan_name(i))));
+    for (const std::string& name : names) {
+      if (core::is_uuid(name) && !visited.contains(name)) GW_CHECK(visit(name));
+    }
+  }
+  return {};
+}
+
 core::Status ObjectFolder::shred(const std::string& id, std::size_t header_bytes) {
   GW_TRY(std::string path, find(id));
   {

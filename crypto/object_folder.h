@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,6 +35,11 @@ class ObjectFolder {
 
   core::Result<Entry> take_empty();
   core::Result<std::unique_ptr<core::File>> open_read(const std::string& id);
+  core::Result<std::unique_ptr<core::File>> open_write(const std::string& id);
+  /// Every object that was here when it began, settled or not. One that is deleted meanwhile may be
+  /// named; none that moves is missed.
+  core::Status for_each(const std::function<core::Status(const std::string& id)>& visit);
+  const std::string& path() const { return folder_; }
   /// Code::no_space when `bytes` more would leave less than the reserve.
   core::Status check_space(std::uint64_t bytes);
   core::Status remove_incoming(const std::string& id);

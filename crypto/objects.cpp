@@ -4,12 +4,15 @@
 
 #include <array>
 #include <mutex>
+#include <shared_mutex>
 #include <utility>
 
 #include "core/log.h"
 #include "core/text.h"
 #include "crypto/object_folder.h"
+#include "crypto/epoch_leases.h"
 #include "crypto/object_format.h"
+#include "crypto/object_rewrap.h"
 #include "crypto/octets.h"
 #include "crypto/sealed_reader.h"
 #include "crypto/sealed_writer.h"
@@ -21,15 +24,23 @@ class SealedObjectStore final : public ObjectStore {
  public:
   SealedObjectStore(std::unique_ptr<ObjectFolder> folder, Keyring& keyring)
       : folder_(std::move(folder)), keyring_(keyring) {}
+  core::Status recover(core::Files& files) {
+    rewrap_ = std::make_unique<ObjectRewrap>(files, *folder_, keyring_, headers_);
+    return rewrap_->recover();
+  }
 
   core::Result<std::unique_ptr<SealedWriter>> create() override;
   core::Status settle(const std::string& id) override;
   core::Result<std::unique_ptr<SealedReader>> open_object(const std::string& id) override;
   core::Status shred(const std::string& id) override;
+  core::Result<RewrapReport> rewrap_older(std::uint32_t epoch,
+                                          core::Milliseconds patience) override;
+  core::Result<std::unique_ptr<core::File>> open_sealed(const std::string& id) override;
   core::Result<SweepReport> sweep(
       const std::function<core::Result<bool>(const std::string& id)>& is_committed) override;
 
  private:
+  core::Result<std::shared_ptr<EpochLeases::Lease>> lease_epoch(std::uint32_t& epoch);
   core::Result<WrappedKey> wrap_under(std::uint32_t epoch, const Secret& key,
                                       std::span<const std::byte> associated);
   core::Status sweep_one(
@@ -40,6 +51,10 @@ class SealedObjectStore final : public ObjectStore {
   std::unique_ptr<ObjectFolder> folder_;
   Keyring& keyring_;
   ChunkBuffers buffers_;
+  EpochLeases leases_;
+  std::shared_mutex headers_;  // in place: shared to read or shred one, alone to re-wrap it
+  std::mutex rewrapping_;
+  std::unique_ptr<ObjectRewrap> rewrap_;
   // The epoch new objects are sealed under. Locked memory is slow to get, too slow for every
   // object.
   std::mutex mutex_;
@@ -61,8 +76,34 @@ core::Result<WrappedKey> SealedObjectStore::wrap_under(std::uint32_t epoch, cons
   return wrap_key(wrapping_key_, key, associated);
 }
 
+/// Under the mutex: whoever has begun a newer epoch either sees the lease or is seen by it.
+core::Result<std::shared_ptr<EpochLeases::Lease>> SealedObjectStore::lease_epoch(
+    std::uint32_t& epoch) {
+  std::lock_guard lock(mutex_);
+  GW_TRY(epoch, keyring_.current_epoch());
+  return std::make_shared<EpochLeases::Lease>(leases_, epoch);
+}
+
+core::Result<RewrapReport> SealedObjectStore::rewrap_older(std::uint32_t epoch,
+                                                           core::Milliseconds patience) {
+  std::lock_guard one(rewrapping_);
+  { std::lock_guard no_lease_is_being_taken(mutex_); }
+  if (!leases_.wait_for_older(epoch, patience)) {
+    return core::Error(core::Code::busy,
+                       core::cat("objects are still being received under an epoch before ", epoch,
+                                 "; that epoch is kept, try again later"));
+  }
+  return rewrap_->run(epoch);
+}
+
+core::Result<std::unique_ptr<core::File>> SealedObjectStore::open_sealed(const std::string& id) {
+  GW_CHECK(object_id(id));
+  return folder_->open_read(id);
+}
+
 core::Result<std::unique_ptr<SealedWriter>> SealedObjectStore::create() {
-  GW_TRY(std::uint32_t epoch, keyring_.current_epoch());
+  std::uint32_t epoch = 0;
+  GW_TRY(auto lease, lease_epoch(epoch));
   const Secret key = Secret::random(kKeyBytes);
   GW_TRY(AesGcm cipher, AesGcm::create(key.bytes(), AesGcm::Direction::seal));
   GW_TRY(ObjectFolder::Entry entry, folder_->take_empty());
@@ -73,7 +114,7 @@ core::Result<std::unique_ptr<SealedWriter>> SealedObjectStore::create() {
   randombytes_buf(header.nonce_prefix.data(), header.nonce_prefix.size());
   GW_TRY(header.wrapped_key, wrap_under(epoch, key, bound_part(write_header(header))));
   return std::unique_ptr<SealedWriter>(std::make_unique<ChunkSealer>(
-      *folder_, buffers_, std::move(entry), header, std::move(cipher)));
+      *folder_, buffers_, std::move(entry), header, std::move(cipher), std::move(lease)));
 }
 
 core::Status SealedObjectStore::settle(const std::string& id) {
@@ -85,7 +126,9 @@ core::Result<std::unique_ptr<SealedReader>> SealedObjectStore::open_object(const
   GW_TRY(ObjectId wanted, object_id(id));
   GW_TRY(auto file, folder_->open_read(id));
   ObjectHeaderBytes bytes;
+  std::shared_lock not_being_rewrapped(headers_);
   GW_TRY(std::size_t got, file->read_at(0, bytes));
+  not_being_rewrapped.unlock();
   if (got != bytes.size()) {
     return core::Error(core::Code::corrupt, core::cat("object ", id, " is cut short"));
   }
@@ -104,6 +147,7 @@ core::Result<std::unique_ptr<SealedReader>> SealedObjectStore::open_object(const
 
 core::Status SealedObjectStore::shred(const std::string& id) {
   GW_CHECK(object_id(id));
+  std::shared_lock not_being_rewrapped(headers_);
   return folder_->shred(id, kObjectHeaderBytes);
 }
 
@@ -143,8 +187,9 @@ core::Result<std::unique_ptr<ObjectStore>> ObjectStore::open(core::Files& files,
                                                              Keyring& keyring,
                                                              std::uint64_t reserve_bytes) {
   GW_TRY(auto opened, ObjectFolder::open(files, folder, reserve_bytes));
-  return std::unique_ptr<ObjectStore>(
-      std::make_unique<SealedObjectStore>(std::move(opened), keyring));
+  auto store = std::make_unique<SealedObjectStore>(std::move(opened), keyring);
+  GW_CHECK(store->recover(files));
+  return std::unique_ptr<ObjectStore>(std::move(store));
 }
 
 }  // namespace gateway::crypto

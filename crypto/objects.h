@@ -26,6 +26,7 @@
 
 #include "core/files.h"
 #include "core/result.h"
+#include "core/clock.h"
 #include "crypto/keyring.h"
 
 namespace gateway::crypto {
@@ -66,6 +67,12 @@ struct SweepReport {
   std::uint64_t removed = 0;
 };
 
+struct RewrapReport {
+  std::uint64_t looked_at = 0;
+  std::uint64_t rewrapped = 0;
+  std::uint64_t unreadable = 0;  // headers that no key opens: those objects were lost before
+};
+
 class ObjectStore {
  public:
   /// `reserve_bytes`: create() and append() answer Code::no_space when less than that would stay
@@ -85,6 +92,14 @@ class ObjectStore {
   /// Overwrites the header with its wrapped key, syncs, then removes the file durably: the bytes
   /// left behind cannot be opened. Also for finished objects whose commit failed.
   virtual core::Status shred(const std::string& id) = 0;
+  /// Puts every object of an epoch before `epoch`, whose key exists, under `epoch`. Waits for the
+  /// writers of older epochs; Code::busy when they are not done within `patience`. Interrupted, the
+  /// next start and the next call go on where it stopped. One at a time; reading, writing and
+  /// shredding go on meanwhile.
+  virtual core::Result<RewrapReport> rewrap_older(std::uint32_t epoch,
+                                                  core::Milliseconds patience) = 0;
+  /// Hands out what the file holds, header included, as it is: for backups. Errors as open_object().
+  virtual core::Result<std::unique_ptr<core::File>> open_sealed(const std::string& id) = 0;
   /// At start, before any create(): looks only at `incoming/`.
   virtual core::Result<SweepReport> sweep(
       const std::function<core::Result<bool>(const std::string& id)>& is_committed) = 0;

@@ -35,9 +35,11 @@ void ChunkBuffers::give_back(Buffer buffer) {
 }
 
 ChunkSealer::ChunkSealer(ObjectFolder& folder, ChunkBuffers& buffers, ObjectFolder::Entry entry,
-                         const ObjectHeader& header, AesGcm cipher)
+                         const ObjectHeader& header, AesGcm cipher,
+                         std::shared_ptr<EpochLeases::Lease> lease)
     : folder_(folder),
       buffers_(buffers),
+      lease_(std::move(lease)),
       entry_(std::move(entry)),
       header_(header),
       cipher_(std::move(cipher)),

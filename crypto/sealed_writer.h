@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "crypto/epoch_leases.h"
 #include "crypto/object_folder.h"
 #include "crypto/object_format.h"
 #include "crypto/objects.h"
@@ -34,7 +35,8 @@ class ChunkSealer final : public SealedWriter {
   /// `header` is complete; `cipher` seals under the key it wraps. Folder and buffers outlive the
   /// writer.
   ChunkSealer(ObjectFolder& folder, ChunkBuffers& buffers, ObjectFolder::Entry entry,
-              const ObjectHeader& header, AesGcm cipher);
+              const ObjectHeader& header, AesGcm cipher,
+              std::shared_ptr<EpochLeases::Lease> lease);
   ~ChunkSealer() override;
 
   core::Status append(std::span<const std::byte> bytes) override;
@@ -51,6 +53,7 @@ class ChunkSealer final : public SealedWriter {
 
   ObjectFolder& folder_;
   ChunkBuffers& buffers_;
+  std::shared_ptr<EpochLeases::Lease> lease_;  // its epoch's key stays until the object is whole
   ObjectFolder::Entry entry_;
   ObjectHeader header_;
   AesGcm cipher_;

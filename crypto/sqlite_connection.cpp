@@ -2,6 +2,7 @@
 
 #include <sqlcipher/sqlite3.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cerrno>
@@ -107,6 +108,11 @@ constexpr std::string_view kWriterSettings =
 constexpr std::string_view kReaderSettings =
     "PRAGMA cache_size = -2048;"
     "PRAGMA query_only = ON;";
+constexpr std::string_view kCopySettings =
+    "PRAGMA auto_vacuum = INCREMENTAL;"
+    "PRAGMA journal_mode = OFF;"
+    "PRAGMA synchronous = OFF;"
+    "PRAGMA cache_size = -8192;";
 
 }  // namespace
 
@@ -161,6 +167,7 @@ core::Status SqliteConnection::set_up(Role role) {
   GW_CHECK(run_script(kSettings));
   GW_CHECK(run_script("SELECT count(*) FROM sqlite_schema;"));
   if (role == Role::reader) return run_script(kReaderSettings);
+  if (role == Role::copy) return run_script(kCopySettings);
   GW_CHECK(run_script(kWriterSettings));
   sqlite3_wal_hook(handle_, remember_wal_pages, &wal_pages_);
   GW_TRY(auto mode, text("PRAGMA journal_mode"));
@@ -213,6 +220,30 @@ core::Result<bool> SqliteConnection::checkpoint(Checkpoint kind) {
   if (in_wal != copied) return false;
   wal_pages_ = 0;
   return true;
+}
+
+core::Result<std::uint64_t> SqliteConnection::file_size() {
+  sqlite3_file* file = nullptr;
+  int code = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  sqlite3_int64 size = 0;
+  if (code == SQLITE_OK) code = file->pMethods->xFileSize(file, &size);
+  if (code != SQLITE_OK) return error("size of the file", code);
+  return static_cast<std::uint64_t>(size);
+}
+
+core::Result<std::size_t> SqliteConnection::read_file(std::uint64_t offset,
+                                                      std::span<std::byte> bytes) {
+  GW_TRY(const std::uint64_t size, file_size());
+  if (offset >= size) return std::size_t{0};
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), size - offset));
+  sqlite3_file* file = nullptr;
+  int code = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (code == SQLITE_OK) {
+    code = file->pMethods->xRead(file, bytes.data(), static_cast<int>(count),
+                                 static_cast<sqlite3_int64>(offset));
+  }
+  if (code != SQLITE_OK) return error("read the file", code);
+  return count;
 }
 
 void SqliteConnection::forget_oldest() {

@@ -21,7 +21,11 @@ namespace gateway::crypto {
 
 class SqliteConnection final : public Connection {
  public:
-  enum class Role { writer, reader };
+  enum class Role {
+    writer,
+    reader,
+    copy,  // fills a new file that nobody relies on before it is synced as a whole
+  };
 
   /// Opens or makes the file. Code::locked when the key does not fit, or page 1 is damaged:
   /// SQLCipher cannot tell these apart.
@@ -47,6 +51,12 @@ class SqliteConnection final : public Connection {
   enum class Checkpoint { passive, restart, truncate };
   /// Copies committed pages into the main file. True when nothing is left to copy.
   core::Result<bool> checkpoint(Checkpoint kind);
+  /// Reads the main file as it lies on the disk, sealed pages and all, without opening it a second
+  /// time (whose close would end SQLite's locks). Fewer bytes only at its end.
+  core::Result<std::size_t> read_file(std::uint64_t offset, std::span<std::byte> bytes);
+  core::Result<std::uint64_t> file_size();
+  /// For what only SQLite's own interface can do. Borrowed.
+  sqlite3* handle() const { return handle_; }
 
  protected:
   core::Status run_bound(std::string_view sql, std::span<const Bind> binds) override;

@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "crypto/database_key.h"
 #include "crypto/migrations.h"
 #include "sync/migrations.h"
 
@@ -23,12 +24,11 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
                                                        HoldingsOptions options) {
   std::shared_ptr<Holdings> held(new Holdings(std::move(options)));
   held->keyring_ = std::move(keyring);
-  GW_TRY(const crypto::Secret key, held->keyring_->derived_key("database"));
   GW_TRY(auto audit, crypto::Audit::create(*held->keyring_));
   held->audit_ = std::make_unique<crypto::Audit>(std::move(audit));
   const auto migrations = all_migrations();
-  GW_TRY(held->database_,
-         crypto::Database::open(held->options_.state_folder + "/gateway.db", key, migrations));
+  GW_TRY(held->database_, crypto::open_database(files, *held->keyring_,
+                                                held->options_.state_folder, migrations));
   GW_TRY(held->objects_, crypto::ObjectStore::open(files, held->options_.state_folder + "/objects",
                                                    *held->keyring_, held->options_.reserve_bytes));
 

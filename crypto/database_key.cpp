@@ -1,0 +1,152 @@
+#include "crypto/database_key.h"
+
+#include <vector>
+
+#include "core/json.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "crypto/database_copy.h"
+#include "crypto/digest.h"
+#include "crypto/octets.h"
+#include "crypto/sqlite_connection.h"
+
+namespace gateway::crypto {
+namespace {
+
+constexpr std::string_view kFormat = "clinic-gateway database key";
+constexpr std::int64_t kVersion = 1;
+constexpr std::size_t kTextMax = 4096;
+constexpr std::uint32_t kGenerationsTried = 64;
+constexpr std::int64_t kGenerationsMax = INT64_C(1) << 31;
+
+std::string checksum_of(const core::Json& unsummed) {
+  return core::to_hex(as_text(sha256(as_octets(unsummed.dump()))));
+}
+
+core::Error damaged(const std::string& path) {
+  return {core::Code::corrupt, core::cat(path, " is damaged")};
+}
+
+/// The generations to try, the likeliest first.
+core::Result<std::vector<std::uint32_t>> candidates(core::Files& files, const std::string& folder) {
+  auto state = read_database_key_state(files, folder);
+  if (state.ok()) {
+    std::vector<std::uint32_t> known;
+    for (std::uint32_t generation = state->next.value_or(state->generation);; --generation) {
+      known.push_back(generation);
+      if (generation == state->generation) return known;
+    }
+  }
+  if (state.error().code() != core::Code::corrupt) return std::move(state).error();
+  core::log_warn("crypto", core::cat(state.error().message(),
+                                     "; every generation of the database's key is tried"));
+  std::vector<std::uint32_t> all;
+  for (std::uint32_t generation = 1; generation <= kGenerationsTried; ++generation) {
+    all.push_back(generation);
+  }
+  return all;
+}
+
+core::Result<bool> opens(const std::string& path, const Secret& key) {
+  auto connection = SqliteConnection::open(path, key, SqliteConnection::Role::reader);
+  if (connection.ok()) return true;
+  if (connection.error().code() == core::Code::locked) return false;
+  return std::move(connection).error();
+}
+
+core::Result<std::uint32_t> generation_in_use(core::Files& files, const Keyring& keyring,
+                                              const std::string& folder) {
+  GW_TRY(const auto all, candidates(files, folder));
+  GW_TRY(const bool there, files.exists(database_path(folder)));
+  if (all.size() == 1 || !there) return all.back();
+  for (const std::uint32_t generation : all) {
+    GW_TRY(const Secret key, database_key(keyring, generation));
+    GW_TRY(const bool fits, opens(database_path(folder), key));
+    if (fits) return generation;
+  }
+  return all.back();  // opening it says what is wrong
+}
+
+}  // namespace
+
+std::string database_path(const std::string& folder) { return core::cat(folder, "/gateway.db"); }
+
+std::string database_key_path(const std::string& folder) {
+  return core::cat(folder, "/database-key.json");
+}
+
+core::Result<Secret> database_key(const Keyring& keyring, std::uint32_t generation) {
+  return keyring.derived_key(generation == 1 ? std::string("database")
+                                             : core::cat("database ", generation));
+}
+
+core::Result<DatabaseKeyState> read_database_key_state(core::Files& files,
+                                                       const std::string& folder) {
+  const std::string path = database_key_path(folder);
+  auto text = core::read_whole_file(files, path, kTextMax);
+  if (!text.ok() && text.error().code() == core::Code::not_found) return DatabaseKeyState{};
+  if (!text.ok() && text.error().code() == core::Code::invalid) return damaged(path);
+  if (!text.ok()) return std::move(text).error();
+  auto json = core::Json::parse(*text);
+  if (!json.ok() || (*json)["format"].text() != kFormat) return damaged(path);
+  const std::string checksum((*json)["checksum"].text());
+  json->erase("checksum");
+  const auto generation = (*json)["generation"].integer().value_or(0);
+  if (checksum != checksum_of(*json) || generation < 1 || generation >= kGenerationsMax) {
+    return damaged(path);
+  }
+  DatabaseKeyState state{static_cast<std::uint32_t>(generation), std::nullopt};
+  const auto next = (*json)["next"].integer();
+  if (!next) return state;
+  if (*next <= generation || *next > generation + kGenerationsTried) return damaged(path);
+  state.next = static_cast<std::uint32_t>(*next);
+  return state;
+}
+
+core::Status write_database_key_state(core::Files& files, const std::string& folder,
+                                      const DatabaseKeyState& state) {
+  core::Json json = core::Json::object(
+      {{"format", kFormat}, {"version", kVersion}, {"generation", std::int64_t{state.generation}}});
+  if (state.next) json.set("next", std::int64_t{*state.next});
+  std::string checksum = checksum_of(json);
+  json.set("checksum", std::move(checksum));
+  return core::write_file_durably(files, database_key_path(folder), json.dump() + "\n");
+}
+
+core::Result<std::unique_ptr<Database>> open_database(core::Files& files, const Keyring& keyring,
+                                                      const std::string& folder,
+                                                      std::span<const Migration> migrations) {
+  const std::string path = database_path(folder);
+  GW_TRY(const std::uint32_t generation, generation_in_use(files, keyring, folder));
+  GW_TRY(const Secret key, database_key(keyring, generation));
+  GW_TRY(auto database, Database::open(path, key, migrations));
+  const auto state = read_database_key_state(files, folder);
+  if (!state.ok() || state->next || state->generation != generation) {
+    core::log_info("crypto", core::cat("an interrupted rotation of the database's key is settled: "
+                                       "generation ",
+                                       generation, " is in use"));
+    GW_CHECK(write_database_key_state(files, folder, {generation, std::nullopt}));
+  }
+  GW_CHECK(remove_database_files(path + kRotatingSuffix));
+  return database;
+}
+
+core::Result<std::uint32_t> rotate_database_key(core::Files& files, const Keyring& keyring,
+                                                const std::string& folder, Database& database) {
+  GW_TRY(const DatabaseKeyState state, read_database_key_state(files, folder));
+  // A rotation that failed after it was announced may have used that generation.
+  const std::uint32_t next = state.next.value_or(state.generation) + 1;
+  GW_TRY(const Secret key, database_key(keyring, next));
+  GW_CHECK(database.rotate_key(
+      key, {.announce =
+                [&] {
+                  return write_database_key_state(files, folder, {state.generation, next});
+                },
+            .confirm =
+                [&] {
+                  return write_database_key_state(files, folder, {next, std::nullopt});
+                }}));
+  return next;
+}
+
+}  // namespace gateway::crypto
