@@ -22,7 +22,11 @@ class FixedKeys final : public Keyring {
   }
 
   std::vector<SlotInfo> slots() const override { return {}; }
+  SlotInfo opened_by() const override { return {}; }
   std::string protection() const override { return "passphrase"; }
+  core::Result<SlotInfo> add_slot(const NewSlot&) override { return has_no_slots(); }
+  core::Status remove_slot(const std::string&) override { return has_no_slots(); }
+  core::Result<SlotInfo> prove(const SlotOpener&) override { return has_no_slots(); }
   core::Result<Secret> derived_key(std::string_view purpose) const override {
     return derive_key(root(), purpose);
   }
@@ -42,6 +46,7 @@ class FixedKeys final : public Keyring {
  private:
   FixedKeys(EpochFiles epochs, const core::Clock& clock)
       : epochs_(std::move(epochs)), clock_(clock) {}
+  static core::Error has_no_slots() { return {core::Code::not_found, "no slots here"}; }
   static Secret root() { return Secret::copy_of(std::string(kKeyBytes, 'r')); }
 
   mutable EpochFiles epochs_;

@@ -47,6 +47,9 @@ class BorrowedKeyring final : public crypto::Keyring {
   core::Result<crypto::Secret> epoch_key(std::uint32_t epoch) const override {
     return lent_.epoch_key(epoch);
   }
+  core::Result<std::vector<std::uint32_t>> epochs() const override { return lent_.epochs(); }
+  core::Result<std::uint32_t> begin_epoch() override { return lent_.begin_epoch(); }
+  core::Status retire_epoch(std::uint32_t epoch) override { return lent_.retire_epoch(epoch); }
 
  private:
   crypto::Keyring& lent_;
