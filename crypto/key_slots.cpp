@@ -132,7 +132,7 @@ core::Result<KeySlot> make_slot(const Secret& root, const NewSlot& wanted, Passp
   GW_CHECK(seal_root(slot, root));
   if (!opener) return slot;
   GW_TRY(const Secret opened, open_slot(slot, *opener));
-  if (sodium_memcmp(opened.bytes().data(), root.bytes().data(), kKeyBytes) != 0) {
+  if (!same_secret(opened, root)) {
     return Error(Code::internal, "a new key slot does not give back what was put into it");
   }
   return slot;

@@ -119,6 +119,11 @@ Secret::~Secret() { free_locked(data_); }
 
 Secret Secret::clone() const { return copy_of(bytes()); }
 
+bool same_secret(const Secret& one, const Secret& other) {
+  return one.size() == other.size() &&
+         sodium_memcmp(one.bytes().data(), other.bytes().data(), one.size()) == 0;
+}
+
 core::Result<Secret> derive_key(const Secret& root, std::string_view label) {
   if (root.size() != kKeyBytes) {
     return core::Error(core::Code::internal, "the root key must have 32 bytes");

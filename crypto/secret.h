@@ -34,6 +34,9 @@ class Secret {
   std::size_t size_ = 0;
 };
 
+/// Takes as long whatever differs.
+bool same_secret(const Secret& one, const Secret& other);
+
 constexpr std::size_t kKeyBytes = 32;
 
 /// HKDF-SHA256 (RFC 5869) of `root`, domain-separated by `label`: the only way keys come from the

@@ -19,6 +19,7 @@
 #include "daemon/ops/control.h"
 #include "daemon/ops/doctor.h"
 #include "daemon/ops/health.h"
+#include "daemon/ops/keys_api.h"
 #include "daemon/ops/service_notify.h"
 #include "daemon/ops/vitals.h"
 #include "daemon/ops/watchdog.h"
@@ -64,11 +65,13 @@ class GatewayImpl final : public Gateway {
         opening_(
             loop_, core::system_files(), clock,
             PassphraseSource(settings_.passphrase_file, environment("CREDENTIALS_DIRECTORY")),
-            OpeningOptions{.holdings = sync::holdings_options(config_)},
+            OpeningOptions{.holdings = sync::holdings_options(config_),
+                           .credentials_folder = environment("CREDENTIALS_DIRECTORY")},
             [this](std::shared_ptr<sync::Holdings> holdings, const std::string& by) {
               on_opened(std::move(holdings), by);
             },
             [this] { on_change(); }),
+        keys_api_(loop_, core::system_files(), settings_.state_folder, clock, door_, opening_),
         dicom_component_(
             loop_, "dicom", kPortRetry, [this] { return start_dicom(); }, [this] { on_change(); }),
         mqtt_component_(
@@ -113,6 +116,7 @@ class GatewayImpl final : public Gateway {
     uplinks_.stop();
     door_.close();
     lane_.stop();
+    keys_api_.stop();
     health_.reset();
     core::log_info("daemon", "stopped");
   }
@@ -161,17 +165,31 @@ class GatewayImpl final : public Gateway {
     door_.open(std::move(holdings));
   }
 
+  /// The unlock, and what was refused before it, when there was no trail to write to.
   void record_unlock(sync::Holdings& holdings, const std::string& by) {
+    std::vector<crypto::AuditEntry> entries;
+    for (const Refusal& refusal : opening_.take_refusals()) {
+      entries.push_back({.at = refusal.at,
+                         .actor = refusal.by,
+                         .action = "unlock",
+                         .resource = cat("KeySlot: ", refusal.kind),
+                         .patient = "",
+                         .source = "local",
+                         .outcome = std::string(core::to_string(Code::locked))});
+    }
+    entries.push_back({.at = clock_.wall(),
+                       .actor = by,
+                       .action = "unlock",
+                       .resource = cat("KeySlot/", holdings.keyring().opened_by().id),
+                       .patient = "",
+                       .source = "local",
+                       .outcome = "success"});
     // The database commits what is queued before it goes, and the audit key goes after it.
     holdings.database().write_async(
-        [&audit = holdings.audit(), at = clock_.wall(), by](crypto::Connection& connection) {
-          return audit.append(connection, {.at = at,
-                                           .actor = by,
-                                           .action = "unlock",
-                                           .resource = "gateway",
-                                           .patient = "",
-                                           .source = "local",
-                                           .outcome = "success"});
+        [&audit = holdings.audit(),
+         entries = std::move(entries)](crypto::Connection& connection) -> core::Status {
+          for (const crypto::AuditEntry& entry : entries) GW_CHECK(audit.append(connection, entry));
+          return {};
         },
         [](const core::Status& status) {
           if (status.ok()) return;
@@ -302,8 +320,8 @@ class GatewayImpl final : public Gateway {
       return report_answer(sync::queue_report, "queue", limit);
     };
     actions.retry = [this](std::int64_t number) { return retry_answer(number); };
-    actions.unlock = [this](crypto::Passphrase passphrase) {
-      return unlock_answer(std::move(passphrase));
+    actions.keys = [this](std::string method, std::string path, std::string body) {
+      return keys_api_.answer(std::move(method), std::move(path), std::move(body));
     };
     actions.doctor = [this] { return doctor_answer(); };
     return actions;
@@ -348,24 +366,6 @@ class GatewayImpl final : public Gateway {
     co_return Json::object({{"retried", *retried}});
   }
 
-  Awaitable<core::Result<Json>> unlock_answer(crypto::Passphrase passphrase) {
-    // Shared with the callback: the socket may give up on this coroutine before it is answered.
-    struct Pending {
-      explicit Pending(const boost::asio::any_io_executor& loop)
-          : done(loop, boost::asio::steady_timer::time_point::max()) {}
-      boost::asio::steady_timer done;
-      core::Status status{Error(Code::cancelled, "the gateway is stopping")};
-    };
-    auto pending = std::make_shared<Pending>(loop_);
-    opening_.unlock(std::move(passphrase), [pending](core::Status status) {
-      pending->status = std::move(status);
-      pending->done.expires_at(boost::asio::steady_timer::time_point::min());
-    });
-    co_await pending->done.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-    if (!pending->status.ok()) co_return pending->status.error();
-    co_return Json::object({{"state", std::string(to_string(opening_.report().state))}});
-  }
-
   Awaitable<core::Result<Json>> doctor_answer() {
     const Vitals now = co_await vitals();
     // A lane of its own: probes of far servers must not hold up health and status.
@@ -395,6 +395,7 @@ class GatewayImpl final : public Gateway {
   sync::HoldingsDoor door_;
   boost::asio::steady_timer health_timer_;
   Opening opening_;
+  KeysApi keys_api_;
   Component dicom_component_;
   Component mqtt_component_;
   Component control_component_;

@@ -1,8 +1,6 @@
 // clinic-gatewayd: the process around the gateway. What must be true of the process before any
 // thread starts is set here.
 #include <malloc.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
@@ -16,6 +14,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "daemon/gateway.h"
+#include "daemon/private_memory.h"
 #include "daemon/settings.h"
 #include "daemon/version.h"
 
@@ -27,13 +26,7 @@ enum Exit { kExitOk = 0, kExitFailed = 1, kExitConfig = 2 };
 
 void prepare_process() {
   ::umask(077);
-  // Memory holds keys and patients: it must not end up in a core file, nor be read by a debugger of
-  // the same user.
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-#ifndef GATEWAY_SANITIZED  // LeakSanitizer needs to look into the process
-  ::prctl(PR_SET_DUMPABLE, 0);
-#endif
+  keep_memory_private();
   // DCMTK reads it when it makes a socket; without it each answer waits 40 ms for Nagle.
   ::setenv("TCP_NODELAY", "1", 1);
   // A peer that goes away is an error of that write, not the end of the process.

@@ -18,8 +18,8 @@ die() {
 . /etc/os-release
 [[ ${ID:-} == debian ]] || die "this is ${PRETTY_NAME:-an unknown system}; it runs on Debian 12 and 13"
 case ${VERSION_CODENAME:-} in
-  bookworm) boost=libboost1.81-dev jdk=openjdk-17-jdk-headless ;;
-  trixie) boost=libboost-dev jdk=openjdk-21-jdk-headless ;;
+  bookworm) boost=libboost1.81-dev jdk=openjdk-17-jdk-headless tcti=libtss2-tcti-swtpm0 ;;
+  trixie) boost=libboost-dev jdk=openjdk-21-jdk-headless tcti=libtss2-tcti-swtpm0t64 ;;
   *) die "this is ${PRETTY_NAME:-an unknown Debian}; it runs on Debian 12 (bookworm) and 13 (trixie)" ;;
 esac
 
@@ -35,6 +35,7 @@ test_packages=(
   clang-format clang-tidy shellcheck systemd
   orthanc orthanc-dicomweb stunnel4 mosquitto mosquitto-clients
   "$jdk" maven python3-venv socat iproute2 procps curl
+  tang swtpm swtpm-tools tpm2-tools "$tcti"
 )
 release_packages=(debootstrap systemd-container lintian)
 
@@ -112,6 +113,7 @@ peers_to_disable=()
 for peer in orthanc mosquitto; do
   [[ " ${missing[*]} " == *" $peer "* ]] && peers_to_disable+=("$peer.service")
 done
+[[ " ${missing[*]} " != *" tang "* ]] || peers_to_disable+=(tangd.socket)
 
 export DEBIAN_FRONTEND=noninteractive
 quiet=(-o Dpkg::Use-Pty=0 -o Acquire::Retries=3 -q)

@@ -14,6 +14,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <set>
 
@@ -100,6 +101,13 @@ Awaitable<bool> write_answer(Stream& stream, HttpResponse answer, bool keep_aliv
   co_return !error && keep_alive;
 }
 
+/// What was read may be a passphrase: nothing of it stays behind in the buffer.
+void wipe(beast::flat_buffer& buffer) {
+  if (buffer.size() != 0) return;  // the next request has begun already
+  const auto all = buffer.prepare(buffer.capacity());
+  ::explicit_bzero(all.data(), all.size());
+}
+
 Awaitable<void> serve_requests(ServerState& state, Stream& stream) {
   beast::flat_buffer buffer(4 * head_max);
   for (bool keep_alive = true; keep_alive;) {
@@ -121,6 +129,7 @@ Awaitable<void> serve_requests(ServerState& state, Stream& stream) {
     request.target = message.target();
     request.headers = headers_of(message);
     request.body = std::move(message.body());
+    wipe(buffer);
     HttpResponse answer = co_await call_handler(state, std::move(request));
     keep_alive = co_await write_answer(stream, std::move(answer), wanted);
   }

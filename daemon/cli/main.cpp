@@ -1,15 +1,15 @@
 // clinic-gateway: the operator's command. Talks to the daemon over its control socket.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstring>
 #include <functional>
 #include <string>
 
 #include "core/text.h"
-#include "daemon/cli/client.h"
+#include "daemon/cli/exchange.h"
+#include "daemon/cli/keys_command.h"
 #include "daemon/cli/tables.h"
-#include "daemon/cli/terminal.h"
 #include "daemon/ops/doctor.h"
+#include "daemon/private_memory.h"
 #include "daemon/settings.h"
 #include "daemon/version.h"
 
@@ -18,65 +18,16 @@ namespace {
 
 using core::cat;
 using core::Json;
-using core::Milliseconds;
 
-constexpr Milliseconds kTimeout{15'000};
-// Opening a large database after an upgrade, or probing far servers, takes its time.
-constexpr Milliseconds kLongTimeout{40'000};
-
-struct Options {
-  std::string socket = daemon::kControlSocket;
+struct Options : CommonOptions {
+  Options() { socket = daemon::kControlSocket; }
   std::string config = daemon::kConfigFile;
-  bool json = false;
   std::int64_t limit = 50;
   std::int64_t number = 0;
 };
 
-core::net::HttpRequest get(std::string target) {
-  core::net::HttpRequest request;
-  request.target = std::move(target);
-  return request;
-}
-
-core::net::HttpRequest post(std::string target, std::string body) {
-  core::net::HttpRequest request;
-  request.method = "POST";
-  request.target = std::move(target);
-  request.headers = {{"Content-Type", "application/json"}};
-  request.body = std::move(body);
-  return request;
-}
-
-int complain(const Options& options, const core::Error& error) {
-  if (options.json) {
-    const Json document = Json::object(
-        {{"error",
-          Json::object({{"code", core::to_string(error.code())}, {"message", error.message()}})}});
-    std::printf("%s\n", document.dump().c_str());
-  }
-  std::fprintf(stderr, "clinic-gateway: %s\n", error.message().c_str());
-  return exit_code(error);
-}
-
-using Format = std::string (*)(const Json&);
-
-int print(const Options& options, const Json& document, Format format) {
-  std::fputs(options.json ? cat(document.dump(), '\n').c_str() : format(document).c_str(), stdout);
-  return std::fflush(stdout) == 0 ? kOk : kFailed;
-}
-
-int show(const Options& options, std::string target, Format format) {
-  const auto answer = ask(options.socket, get(std::move(target)), kTimeout);
-  if (!answer.ok()) return complain(options, answer.error());
-  return print(options, *answer, format);
-}
-
 std::string format_retried(const Json& answer) {
   return cat(answer["retried"].number_text(), " parked items are sent again.\n");
-}
-
-std::string format_unlocked(const Json& answer) {
-  return cat("The gateway is ", answer["state"].text(), ".\n");
 }
 
 int retry(const Options& options) {
@@ -84,34 +35,6 @@ int retry(const Options& options) {
   const auto answer = ask(options.socket, post("/v1/retry", body.dump()), kTimeout);
   if (!answer.ok()) return complain(options, answer.error());
   return print(options, *answer, format_retried);
-}
-
-/// On a box that was never set up a slip of the finger would become the passphrase: ask twice.
-core::Result<std::string> read_passphrase(bool is_new) {
-  GW_TRY(std::string passphrase,
-         read_secret(is_new ? "New passphrase for this gateway: " : "Passphrase: "));
-  if (!is_new || !is_interactive()) return passphrase;
-  auto again = read_secret("Once more: ");
-  const bool same = again.ok() && *again == passphrase;
-  if (again.ok()) ::explicit_bzero(again->data(), again->size());
-  if (same) return passphrase;
-  ::explicit_bzero(passphrase.data(), passphrase.size());
-  return core::Error(core::Code::invalid, "the two passphrases differ; try again");
-}
-
-int unlock(const Options& options) {
-  const auto status = ask(options.socket, get("/v1/status"), kTimeout);
-  if (!status.ok()) return complain(options, status.error());
-  if ((*status)["state"].text() == "ready") {
-    return print(options, Json::object({{"state", "ready"}}), format_unlocked);
-  }
-  auto passphrase = read_passphrase(!(*status)["set_up"].boolean());
-  if (!passphrase.ok()) return complain(options, passphrase.error());
-  auto request = post("/v1/unlock", std::move(*passphrase));
-  request.headers = {{"Content-Type", "application/octet-stream"}};
-  const auto answer = ask(options.socket, std::move(request), kLongTimeout);
-  if (!answer.ok()) return complain(options, answer.error());
-  return print(options, *answer, format_unlocked);
 }
 
 int doctor(const Options& options) {
@@ -166,8 +89,7 @@ int run(int argc, char** argv) {
   command("retry", "send refused items again", [&] { return retry(options); })
       ->add_option("number", options.number, "number of the item in the queue; without it: all")
       ->check(CLI::NonNegativeNumber);
-  command("unlock", "open the keys with a passphrase from the terminal or standard input",
-          [&] { return unlock(options); });
+  add_keys_commands(app, options, action);
   command("doctor", "check configuration, clock, disk, keys and every peer; say what to do",
           [&] { return doctor(options); })
       ->add_option("--config", options.config, "configuration, used while the daemon is down")
@@ -183,4 +105,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace gateway::cli
 
-int main(int argc, char** argv) { return gateway::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  gateway::daemon::keep_memory_private();
+  return gateway::cli::run(argc, argv);
+}

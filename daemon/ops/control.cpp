@@ -1,7 +1,6 @@
 #include "daemon/ops/control.h"
 
 #include <charconv>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -20,7 +19,6 @@ using core::net::HttpResponse;
 
 constexpr std::int64_t kLimitDefault = 50;
 constexpr std::int64_t kLimitMax = 1000;
-constexpr std::size_t kPassphraseMax = 4096;
 
 int http_status(Code code) {
   switch (code) {
@@ -84,17 +82,6 @@ core::Result<std::int64_t> number_of(const std::string& body) {
   return *number;
 }
 
-core::Result<crypto::Passphrase> passphrase_of(std::string& body) {
-  std::string_view text = body;
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  if (text.empty() || text.size() > kPassphraseMax) {
-    return Error(Code::invalid, cat("the passphrase must have 1 to ", kPassphraseMax, " bytes"));
-  }
-  crypto::Passphrase passphrase{crypto::Secret::copy_of(text)};
-  explicit_bzero(body.data(), body.size());
-  return passphrase;
-}
-
 class Routes {
  public:
   explicit Routes(ControlActions actions) : actions_(std::move(actions)) {}
@@ -105,11 +92,14 @@ class Routes {
     const std::string_view path = target.substr(0, mark);
     const std::string_view query =
         mark == target.npos ? std::string_view() : target.substr(mark + 1);
+    if (path == "/v1/keys" || path.starts_with("/v1/keys/")) {
+      co_return co_await actions_.keys(request.method, std::string(path), std::move(request.body));
+    }
     const bool get = request.method == "GET";
     const bool post = request.method == "POST";
     const bool reads = path == "/v1/status" || path == "/v1/studies" || path == "/v1/queue" ||
                        path == "/v1/doctor";
-    const bool acts = path == "/v1/retry" || path == "/v1/unlock";
+    const bool acts = path == "/v1/retry";
     if (!reads && !acts) co_return Error(Code::not_found, "there is no such route");
     if ((reads && !get) || (acts && !post)) {
       co_return Error(Code::refused, cat("this route takes ", reads ? "GET" : "POST"));
@@ -119,10 +109,6 @@ class Routes {
     if (path == "/v1/retry") {
       GW_CO_TRY(const std::int64_t number, number_of(request.body));
       co_return co_await actions_.retry(number);
-    }
-    if (path == "/v1/unlock") {
-      GW_CO_TRY(auto passphrase, passphrase_of(request.body));
-      co_return co_await actions_.unlock(std::move(passphrase));
     }
     GW_CO_TRY(const std::int64_t limit, limit_of(query));
     if (path == "/v1/studies") co_return co_await actions_.studies(limit);

@@ -7,8 +7,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include "crypto/octets.h"
-
 namespace gateway::daemon {
 namespace {
 
@@ -52,8 +50,8 @@ class ControlTest : public testing::Test {
     };
     actions.queue = [this](std::int64_t limit) { return done("queue " + std::to_string(limit)); };
     actions.retry = [this](std::int64_t number) { return done("retry " + std::to_string(number)); };
-    actions.unlock = [this](crypto::Passphrase passphrase) {
-      return done("unlock " + std::string(crypto::as_text(passphrase.text.bytes())));
+    actions.keys = [this](std::string method, std::string path, std::string body) {
+      return done(method + " " + path + " " + body);
     };
     actions.doctor = [this]() -> Awaitable<core::Result<Json>> {
       asked_ = "doctor";
@@ -76,12 +74,14 @@ TEST_F(ControlTest, RoutesReachTheirActions) {
   EXPECT_EQ(asked_, "status");
   EXPECT_EQ(send("GET", "/v1/studies").body, R"({"ok":true})");
   EXPECT_EQ(asked_, "studies 50");
+  send("GET", "/v1/keys");
+  EXPECT_EQ(asked_, "GET /v1/keys ");
+  send("POST", "/v1/keys/add", "{}");
+  EXPECT_EQ(asked_, "POST /v1/keys/add {}");
   send("GET", "/v1/queue?limit=7");
   EXPECT_EQ(asked_, "queue 7");
   send("POST", "/v1/retry", R"({"number":12})");
   EXPECT_EQ(asked_, "retry 12");
-  send("POST", "/v1/unlock", "correct horse\n");
-  EXPECT_EQ(asked_, "unlock correct horse");
 }
 
 TEST_F(ControlTest, ErrorsCarryTheCodeAndAStatus) {
@@ -93,15 +93,13 @@ TEST_F(ControlTest, ErrorsCarryTheCodeAndAStatus) {
 TEST_F(ControlTest, WhatIsNotUnderstoodReachesNoAction) {
   EXPECT_EQ(send("GET", "/v1/nothing").status, 404);
   EXPECT_EQ(send("POST", "/v1/status").status, 405);
-  EXPECT_EQ(send("GET", "/v1/unlock").status, 405);
+  EXPECT_EQ(send("GET", "/v1/retry").status, 405);
   EXPECT_EQ(send("GET", "/v1/queue?limit=0").status, 400);
   EXPECT_EQ(send("GET", "/v1/queue?limit=100000").status, 400);
   EXPECT_EQ(send("GET", "/v1/queue?offset=3").status, 400);
   EXPECT_EQ(send("POST", "/v1/retry", "").status, 400);
   EXPECT_EQ(send("POST", "/v1/retry", R"({"number":-1})").status, 400);
   EXPECT_EQ(send("POST", "/v1/retry", R"({"number":"1"})").status, 400);
-  EXPECT_EQ(send("POST", "/v1/unlock", "\n").status, 400);
-  EXPECT_EQ(send("POST", "/v1/unlock", std::string(5000, 'x')).status, 400);
   EXPECT_EQ(asked_, "");
 }
 

@@ -57,6 +57,7 @@ class DaemonProcess {
   int stop();
   void kill_hard();
   bool running();
+  pid_t process() const { return child_; }
 
   const std::string& folder() const { return folder_.path(); }
   std::string config_file() const { return folder() + "/gateway.toml"; }

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <optional>
 
+#include "daemon/credential_source.h"
 #include "temp_folder.h"
 
 namespace gateway::daemon {
@@ -26,6 +27,7 @@ class OpeningTest : public testing::Test {
     options.holdings.worklist.time_zone = "UTC";
     options.look_every = milliseconds(5);
     options.retry_failed_every = milliseconds(5);
+    options.credentials_folder = credentials_;
     return std::make_unique<Opening>(
         loop_.get_executor(), core::system_files(), core::system_clock(),
         PassphraseSource(file_, ""), std::move(options),
@@ -48,10 +50,11 @@ class OpeningTest : public testing::Test {
     return true;
   }
 
+  static crypto::Passphrase words(std::string_view text) { return {crypto::Secret::copy_of(text)}; }
+
   core::Status unlock(Opening& opening, std::string_view text) {
     std::optional<core::Status> answer;
-    opening.unlock({crypto::Secret::copy_of(text)},
-                   [&](core::Status status) { answer = std::move(status); });
+    opening.unlock(words(text), [&](core::Status status) { answer = std::move(status); });
     while (!answer) loop_.run_one_for(seconds(30));
     return *answer;
   }
@@ -59,6 +62,7 @@ class OpeningTest : public testing::Test {
   TempFolder folder_;
   std::string state_ = folder_.path() + "/state";
   std::string file_ = folder_.path() + "/passphrase";
+  std::string credentials_;
   boost::asio::io_context loop_;
   std::shared_ptr<sync::Holdings> holdings_;
   std::string opened_by_;
@@ -101,10 +105,9 @@ TEST_F(OpeningTest, AWrongPassphraseIsAnsweredAndLeavesItLocked) {
 TEST_F(OpeningTest, ARunningAttemptIsNotDisturbed) {
   auto opening = make();
   opening->start();
-  opening->unlock({crypto::Secret::copy_of(std::string_view("one"))}, [](core::Status) {});
+  opening->unlock(words("one"), [](core::Status) {});
   std::optional<core::Status> second;
-  opening->unlock({crypto::Secret::copy_of(std::string_view("two"))},
-                  [&](core::Status status) { second = std::move(status); });
+  opening->unlock(words("two"), [&](core::Status status) { second = std::move(status); });
   ASSERT_TRUE(second);
   EXPECT_EQ(second->error().code(), core::Code::busy);
 }
@@ -112,10 +115,65 @@ TEST_F(OpeningTest, ARunningAttemptIsNotDisturbed) {
 TEST_F(OpeningTest, StoppingDuringAnAttemptOpensNothing) {
   auto opening = make();
   opening->start();
-  opening->unlock({crypto::Secret::copy_of(std::string_view("one"))}, [](core::Status) {});
+  opening->unlock(words("one"), [](core::Status) {});
   opening->stop();
   loop_.run();
   EXPECT_FALSE(holdings_);
+}
+
+TEST_F(OpeningTest, TheMachinesCredentialComesFirstAndAPassphraseAfterIt) {
+  const std::string hex(64, 'a');
+  put_passphrase("words");
+  {
+    auto first = make();
+    first->start();
+    ASSERT_TRUE(reaches(*first, OpeningState::ready));
+    crypto::NewSlot slot{crypto::NewCredential{read_slot_key(hex).value(), "host"}, "board"};
+    ASSERT_TRUE(holdings_->keyring().add_slot(slot).ok());
+    holdings_.reset();
+  }
+  credentials_ = folder_.path();
+  std::ofstream(credentials_ + "/slot-key") << hex << '\n';
+  {
+    auto opening = make();
+    opening->start();
+    ASSERT_TRUE(reaches(*opening, OpeningState::ready)) << opening->report().reason;
+    EXPECT_EQ(opened_by_, "credential");
+    EXPECT_EQ(opening->report().key_protection, "host");
+    holdings_.reset();
+  }
+  std::ofstream(credentials_ + "/slot-key") << std::string(64, 'b') << '\n';
+  auto opening = make();
+  opening->start();
+  ASSERT_TRUE(reaches(*opening, OpeningState::ready)) << opening->report().reason;
+  EXPECT_EQ(opened_by_, "passphrase file");
+  EXPECT_EQ(opening->report().key_protection, "passphrase");
+  const auto refusals = opening->take_refusals();
+  ASSERT_EQ(refusals.size(), 1u);
+  EXPECT_EQ(refusals[0].kind, "credential");
+}
+
+TEST_F(OpeningTest, SaysWhatWasTriedWhenNothingOpens) {
+  put_passphrase("right");
+  {
+    auto first = make();
+    first->start();
+    ASSERT_TRUE(reaches(*first, OpeningState::ready));
+    holdings_.reset();
+  }
+  credentials_ = folder_.path();
+  std::ofstream(credentials_ + "/slot-key") << "too short\n";
+  put_passphrase("wrong");
+  auto opening = make();
+  opening->start();
+  const auto said = [&] {
+    return opening->report().reason.find("opens none") != std::string::npos;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + seconds(30);
+  while (!said() && std::chrono::steady_clock::now() < deadline) loop_.run_one_for(seconds(1));
+  EXPECT_EQ(opening->report().state, OpeningState::locked);
+  EXPECT_THAT(opening->report().reason, HasSubstr("the credential slot-key is not 64"));
+  EXPECT_THAT(opening->report().reason, HasSubstr("the passphrase opens none"));
 }
 
 TEST_F(OpeningTest, AFolderThatCannotBeUsedFailsAndIsTriedAgain) {
