@@ -29,6 +29,7 @@ constexpr std::uint64_t kCheckpointAnywayPages = 4096;  // 16 MiB
 constexpr std::uint64_t kCheckpointWaitingPages =
     32768;  // 128 MiB: readers have kept it from being reused
 constexpr auto kIdleTime = std::chrono::seconds(2);
+constexpr int kTurnWaitMs = 50;  // for readers, while writers wait
 
 using Steady = std::chrono::steady_clock;
 
@@ -58,6 +59,8 @@ class GroupWriter {
   std::optional<core::Status> write_if_idle(const Change& change);
   void write_async(Change change, Committed committed);
   std::uint64_t groups() const { return groups_.load(std::memory_order_relaxed); }
+  /// Runs `work` on this thread, between two groups: one turn, even while others keep writing.
+  core::Status take_turn(const std::function<core::Status(SqliteConnection&)>& work);
 
  private:
   enum class Work { commit, checkpoint, close };
@@ -79,6 +82,8 @@ class GroupWriter {
   std::deque<Pending> queue_;
   bool closing_ = false;
   bool busy_ = false;
+  int turns_wanted_ = 0;  // writers let these go first
+  std::condition_variable turn_;
   std::uint64_t wal_pages_ = 0;  // when it was released
   std::uint64_t next_checkpoint_pages_ = kCheckpointAnywayPages;
   Steady::time_point last_commit_;
@@ -109,7 +114,7 @@ core::Status GroupWriter::write(Change change) {
 std::optional<core::Status> GroupWriter::write_if_idle(const Change& change) {
   {
     std::lock_guard lock(mutex_);
-    if (closing_ || busy_ || !queue_.empty()) return std::nullopt;
+    if (closing_ || busy_ || turns_wanted_ > 0 || !queue_.empty()) return std::nullopt;
     busy_ = true;
   }
   std::optional<core::Status> outcome;
@@ -138,14 +143,14 @@ void GroupWriter::write_async(Change change, Committed committed) {
 GroupWriter::Work GroupWriter::next_work(std::vector<Pending>& group) {
   std::unique_lock lock(mutex_);
   while (true) {
-    if (!busy_) {
+    if (!busy_ && turns_wanted_ == 0) {
       busy_ = true;
       if (!queue_.empty()) break;
       if (closing_) return Work::close;
       if (is_checkpoint_due()) return Work::checkpoint;
       busy_ = false;
     }
-    if (wal_pages_ == 0 || busy_) {
+    if (wal_pages_ == 0 || busy_ || turns_wanted_ > 0) {
       work_.wait(lock);
     } else {
       work_.wait_until(lock, last_commit_ + kIdleTime);
@@ -172,9 +177,33 @@ void GroupWriter::release() {
   wal_pages_ = connection_->wal_pages();
   last_commit_ = Steady::now();
   busy_ = false;
+  const bool turn = turns_wanted_ > 0;
   const bool wake = closing_ || !queue_.empty() || is_checkpoint_due() || first_page;
   lock.unlock();
-  if (wake) work_.notify_one();
+  if (turn) {
+    turn_.notify_one();
+  } else if (wake) {
+    work_.notify_one();
+  }
+}
+
+core::Status GroupWriter::take_turn(const std::function<core::Status(SqliteConnection&)>& work) {
+  {
+    std::unique_lock lock(mutex_);
+    ++turns_wanted_;
+    turn_.wait(lock, [&] { return !busy_; });
+    --turns_wanted_;
+    if (closing_) {
+      lock.unlock();
+      work_.notify_one();
+      return closing_error();
+    }
+    busy_ = true;
+  }
+  core::Status done = work(*connection_);
+  connection_->roll_back();
+  release();
+  return done;
 }
 
 void GroupWriter::run() {
@@ -289,12 +318,36 @@ class SqlcipherDatabase final : public Database {
     return readers_.read(body);
   }
   std::uint64_t groups_committed() const override { return writer_->groups(); }
+  core::Result<std::uint64_t> return_free_pages(std::uint64_t pages_max) override;
+  core::Result<bool> truncate_wal() override;
 
  private:
   // The writer goes last: its closing checkpoint truncates the WAL only when no reader is left.
   std::unique_ptr<GroupWriter> writer_;
   ReaderPool readers_;
 };
+
+core::Result<std::uint64_t> SqlcipherDatabase::return_free_pages(std::uint64_t pages_max) {
+  std::uint64_t left = 0;
+  const auto vacuum = [&](SqliteConnection& connection) -> core::Status {
+    GW_CHECK(connection.run_script(core::cat("PRAGMA incremental_vacuum(", pages_max, ")")));
+    GW_TRY(const auto free, connection.integer("PRAGMA freelist_count"));
+    left = static_cast<std::uint64_t>(free.value_or(0));
+    return {};
+  };
+  GW_CHECK(writer_->take_turn(vacuum));
+  return left;
+}
+
+core::Result<bool> SqlcipherDatabase::truncate_wal() {
+  bool truncated = false;
+  const auto truncate = [&](SqliteConnection& connection) -> core::Status {
+    GW_TRY(truncated, connection.checkpoint(SqliteConnection::Checkpoint::truncate, kTurnWaitMs));
+    return {};
+  };
+  GW_CHECK(writer_->take_turn(truncate));
+  return truncated;
+}
 
 /// SQLite would make the file with the process's umask; ours is for its owner alone, as its WAL
 /// then is too.

@@ -45,8 +45,10 @@ class SqliteConnection final : public Connection {
   /// Frames in the WAL after the last commit.
   std::uint64_t wal_pages() const { return wal_pages_; }
   enum class Checkpoint { passive, restart, truncate };
-  /// Copies committed pages into the main file. True when nothing is left to copy.
-  core::Result<bool> checkpoint(Checkpoint kind);
+  static constexpr int kReaderWaitMs = 5'000;
+  /// Copies committed pages into the main file; kinds other than passive wait `wait_ms` for
+  /// readers. True when nothing is left to copy.
+  core::Result<bool> checkpoint(Checkpoint kind, int wait_ms = kReaderWaitMs);
 
  protected:
   core::Status run_bound(std::string_view sql, std::span<const Bind> binds) override;
