@@ -32,6 +32,7 @@ constexpr std::uint64_t kCheckpointAnywayPages = 4096;  // 16 MiB
 constexpr std::uint64_t kCheckpointWaitingPages =
     32768;  // 128 MiB: readers have kept it from being reused
 constexpr auto kIdleTime = std::chrono::seconds(2);
+constexpr int kTurnWaitMs = 50;  // for readers, while writers wait
 
 using Steady = std::chrono::steady_clock;
 
@@ -395,6 +396,8 @@ class SqlcipherDatabase final : public Database {
   core::Status rotate_key(const Secret& next, const KeySwap& swap) override;
   core::Status copy_file(
       const std::function<core::Status(std::span<const std::byte>)>& take) override;
+  core::Result<std::uint64_t> return_free_pages(std::uint64_t pages_max) override;
+  core::Result<bool> truncate_wal() override;
 
  private:
   core::Status copy_slices(const std::string& beside, const Secret& next,
@@ -539,6 +542,30 @@ core::Status SqlcipherDatabase::hand_out(
     GW_CHECK(take(std::span(buffer).first(got)));
     at += got;
   }
+}
+
+core::Result<std::uint64_t> SqlcipherDatabase::return_free_pages(std::uint64_t pages_max) {
+  std::uint64_t left = 0;
+  const auto vacuum = [&](std::unique_ptr<SqliteConnection>& writer) -> core::Status {
+    if (!writer) return reopening_failed();
+    GW_CHECK(writer->run_script(core::cat("PRAGMA incremental_vacuum(", pages_max, ")")));
+    GW_TRY(const auto free, writer->integer("PRAGMA freelist_count"));
+    left = static_cast<std::uint64_t>(free.value_or(0));
+    return {};
+  };
+  GW_CHECK(writer_->exclusively(vacuum));
+  return left;
+}
+
+core::Result<bool> SqlcipherDatabase::truncate_wal() {
+  bool truncated = false;
+  const auto truncate = [&](std::unique_ptr<SqliteConnection>& writer) -> core::Status {
+    if (!writer) return reopening_failed();
+    GW_TRY(truncated, writer->checkpoint(SqliteConnection::Checkpoint::truncate, kTurnWaitMs));
+    return {};
+  };
+  GW_CHECK(writer_->exclusively(truncate));
+  return truncated;
 }
 
 /// SQLite would make the file with the process's umask; ours is for its owner alone, as its WAL

@@ -180,6 +180,13 @@ class Database {
   /// every commit before it included. Changes go on meanwhile; the WAL grows until it returns.
   virtual core::Status copy_file(
       const std::function<core::Status(std::span<const std::byte>)>& take) = 0;
+  /// Gives up to `pages_max` pages (4,096 bytes each) that deleted rows have left behind back to
+  /// the file system; answers how many are still to be given back. Commits by itself. Like
+  /// truncate_wal() it takes one turn among the writers and makes them wait that long.
+  virtual core::Result<std::uint64_t> return_free_pages(std::uint64_t pages_max) = 0;
+  /// Copies the WAL into the main file and makes it empty, so that deleted rows are in it no more.
+  /// False: a reader stood in the way for longer than a commit should wait; try again later.
+  virtual core::Result<bool> truncate_wal() = 0;
 };
 
 }  // namespace gateway::crypto

@@ -23,7 +23,6 @@ struct SqliteConnection::Statement {
 
 namespace {
 
-constexpr int kBusyMilliseconds = 5000;
 constexpr std::size_t kRawKeyText = 3 + 2 * kKeyBytes;  // x'..'
 
 core::Code code_of(int result, int os_error) {
@@ -118,7 +117,7 @@ constexpr std::string_view kCopySettings =
 
 SqliteConnection::SqliteConnection(sqlite3* handle) : handle_(handle) {
   sqlite3_extended_result_codes(handle_, 1);
-  sqlite3_busy_timeout(handle_, kBusyMilliseconds);
+  sqlite3_busy_timeout(handle_, kReaderWaitMs);
 }
 
 SqliteConnection::~SqliteConnection() {
@@ -208,13 +207,15 @@ void SqliteConnection::roll_back() {
   }
 }
 
-core::Result<bool> SqliteConnection::checkpoint(Checkpoint kind) {
+core::Result<bool> SqliteConnection::checkpoint(Checkpoint kind, int wait_ms) {
   const int mode = kind == Checkpoint::passive   ? SQLITE_CHECKPOINT_PASSIVE
                    : kind == Checkpoint::restart ? SQLITE_CHECKPOINT_RESTART
                                                  : SQLITE_CHECKPOINT_TRUNCATE;
   int in_wal = 0;
   int copied = 0;
+  sqlite3_busy_timeout(handle_, wait_ms);
   const int code = sqlite3_wal_checkpoint_v2(handle_, nullptr, mode, &in_wal, &copied);
+  sqlite3_busy_timeout(handle_, kReaderWaitMs);
   if (code == SQLITE_BUSY) return false;
   if (code != SQLITE_OK) return error("checkpoint", code);
   if (in_wal != copied) return false;

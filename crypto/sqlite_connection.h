@@ -49,14 +49,16 @@ class SqliteConnection final : public Connection {
   /// Frames in the WAL after the last commit.
   std::uint64_t wal_pages() const { return wal_pages_; }
   enum class Checkpoint { passive, restart, truncate };
-  /// Copies committed pages into the main file. True when nothing is left to copy.
-  core::Result<bool> checkpoint(Checkpoint kind);
   /// Reads the main file as it lies on the disk, sealed pages and all, without opening it a second
   /// time (whose close would end SQLite's locks). Fewer bytes only at its end.
   core::Result<std::size_t> read_file(std::uint64_t offset, std::span<std::byte> bytes);
   core::Result<std::uint64_t> file_size();
   /// For what only SQLite's own interface can do. Borrowed.
   sqlite3* handle() const { return handle_; }
+  static constexpr int kReaderWaitMs = 5'000;
+  /// Copies committed pages into the main file; kinds other than passive wait `wait_ms` for
+  /// readers. True when nothing is left to copy.
+  core::Result<bool> checkpoint(Checkpoint kind, int wait_ms = kReaderWaitMs);
 
  protected:
   core::Status run_bound(std::string_view sql, std::span<const Bind> binds) override;

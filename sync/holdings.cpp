@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "crypto/database_check.h"
 #include "crypto/database_key.h"
 #include "crypto/migrations.h"
 #include "sync/migrations.h"
@@ -48,6 +49,11 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   held->ingest_ = std::make_unique<Ingest>(database, *held->objects_, *held->audit_,
                                            held->settling_, clock, held->options_.ingest);
   return held;
+}
+
+core::Result<std::vector<std::string>> Holdings::check_database() const {
+  GW_TRY(const crypto::Secret key, keyring_->derived_key("database"));
+  return crypto::check_database(options_.state_folder + "/gateway.db", key);
 }
 
 }  // namespace gateway::sync

@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "crypto/audit.h"
@@ -41,6 +43,8 @@ class Holdings {
   Ingest& ingest() { return *ingest_; }
   Settling& settling() { return settling_; }
   const HoldingsOptions& options() const { return options_; }
+  /// crypto::check_database() of this database. Takes its time.
+  core::Result<std::vector<std::string>> check_database() const;
 
  private:
   explicit Holdings(HoldingsOptions options)

@@ -8,6 +8,7 @@
 #include "core/ids.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "sync/data_set_digest.h"
 #include "sync/identity.h"
 #include "sync/outbox.h"
 #include "sync/replica.h"
@@ -21,11 +22,14 @@ using crypto::Connection;
 struct HeldCopy {
   crypto::SealedObject object;
   std::uint64_t data_set_offset = 0;
+  bool evicted = false;  // then the digest of its data set is all that is left to compare with
+  std::string digest;
 };
 
 core::Result<std::vector<HeldCopy>> find_copies(Connection& connection,
                                                 const std::string& sop_instance_uid) {
-  GW_TRY(auto rows, connection.query("SELECT object_id, size, data_set_offset FROM dicom_instance"
+  GW_TRY(auto rows, connection.query("SELECT object_id, size, data_set_offset,"
+                                     " state = 'evicted', digest FROM dicom_instance"
                                      " WHERE sop_instance_uid = ?",
                                      sop_instance_uid));
   std::vector<HeldCopy> copies;
@@ -33,7 +37,9 @@ core::Result<std::vector<HeldCopy>> find_copies(Connection& connection,
     GW_TRY(const bool more, rows.next());
     if (!more) return copies;
     copies.push_back({{std::string(rows.text(0)), static_cast<std::uint64_t>(rows.integer(1))},
-                      static_cast<std::uint64_t>(rows.integer(2))});
+                      static_cast<std::uint64_t>(rows.integer(2)),
+                      rows.integer(3) != 0,
+                      std::string(rows.text(4))});
   }
 }
 
@@ -41,6 +47,10 @@ core::Result<bool> same_data_set(crypto::ObjectStore& objects, const HeldCopy& o
                                  const HeldCopy& other) {
   std::uint64_t left = one.object.size - one.data_set_offset;
   if (left != other.object.size - other.data_set_offset) return false;
+  if (other.evicted) {
+    GW_TRY(const std::string digest, data_set_digest(objects, one.object.id, one.data_set_offset));
+    return digest == other.digest;
+  }
   GW_TRY(const auto first, objects.open_object(one.object.id));
   GW_TRY(const auto second, objects.open_object(other.object.id));
   constexpr std::size_t kPiece = 256U << 10;
@@ -114,14 +124,16 @@ core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFa
                                         const std::string& now) {
   std::string imaging_study_id;
   bool other_patient = false;
+  bool was_evicted = false;
   {
-    GW_TRY(auto rows, connection.query("SELECT imaging_study_id, patient_id, patient_name FROM "
+    GW_TRY(auto rows, connection.query("SELECT imaging_study_id, patient_id, evicted_at FROM "
                                        "dicom_study WHERE study_uid = ?",
                                        facts.study_instance_uid));
     GW_TRY(const bool found, rows.next());
     if (found) {
       imaging_study_id = rows.text(0);
       other_patient = rows.text(1) != facts.patient_id;
+      was_evicted = !rows.text(2).empty();
     }
   }
   if (imaging_study_id.empty()) return begin_study(connection, facts, options, clock, now);
@@ -130,6 +142,10 @@ core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFa
         "UPDATE dicom_study SET identity = 'disputed', patient = '',"
         " identity_reason = 'images of one study carry different patient ids' WHERE study_uid = ?",
         facts.study_instance_uid));
+  }
+  if (was_evicted) {
+    GW_CHECK(connection.run("UPDATE dicom_study SET evicted_at = '' WHERE study_uid = ?",
+                            facts.study_instance_uid));
   }
   return Study{imaging_study_id, {}};
 }
@@ -232,7 +248,7 @@ core::Status Ingest::commit(Attempt& attempt, crypto::SealedWriter& object) {
 /// Compares with the copies not read yet. One that cannot be read is taken for another: nothing is
 /// lost by keeping both.
 bool Ingest::is_repeat(Attempt& attempt) {
-  const HeldCopy ours{attempt.instance.object, attempt.instance.data_set_offset};
+  const HeldCopy ours{attempt.instance.object, attempt.instance.data_set_offset, false, ""};
   for (HeldCopy& copy : std::exchange(attempt.unread, {})) {
     const auto same = same_data_set(objects_, ours, copy);
     if (!same.ok()) core::log_warn("ingest", same.error().message());

@@ -35,7 +35,8 @@ class Ingest {
 
   /// Finishes the object and commits the instance, whose `object` is filled in here. Its rows are
   /// prepared while the disk takes the object, and committed only once it has: an object a row
-  /// names is always durable. An object under the same SOP Instance UID is compared byte by byte;
+  /// names is always durable. An object under the same SOP Instance UID is compared byte by byte,
+  /// or by its data set's digest where retention has evicted the bytes;
   /// for `repeated`, the one just written is removed. Code::no_space, Code::busy: the sender keeps
   /// its copy.
   core::Result<StoreOutcome> store(ReceivedInstance instance, crypto::SealedWriter& object);

@@ -35,6 +35,14 @@ class BodySource {
   virtual Result<std::size_t> read(std::span<std::byte> bytes) = 0;
 };
 
+/// Takes an answer's body as it arrives, so that a large one is never in memory. Used from the loop
+/// thread only. An error of write() ends the request with that error and costs the connection.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  virtual Status write(std::span<const std::byte> bytes) = 0;
+};
+
 struct HttpRequest {
   std::string method = "GET";
   /// Client: path and query below the base URL, starting with '/' or '?'. Server: as received.
@@ -42,6 +50,9 @@ struct HttpRequest {
   Headers headers;
   std::string body;
   std::unique_ptr<BodySource> source;  // HttpClient: used instead of body when set
+  /// HttpClient: gets the body of a 2xx answer, of any size, and HttpResponse::body stays empty;
+  /// whether the answer came whole is known only when send() has returned. It is borrowed.
+  BodySink* sink = nullptr;
 };
 
 struct HttpResponse {

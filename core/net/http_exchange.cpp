@@ -147,7 +147,7 @@ ExchangeOutcome outcome_of(Exchange& exchange) {
 Awaitable<ExchangeOutcome> exchange(Connection& connection, const HttpRequest& request,
                                     const std::string& head, const ExchangeLimits& limits) {
   Exchange state{connection, request,
-                 ResponseReader(request.method == "HEAD", limits.response_max)};
+                 ResponseReader(request.method == "HEAD", limits.response_max, request.sink)};
   connection.watch(limits.idle_timeout);
   if (!request.source && request.body.size() <= small_body_max) {
     co_await write_request(state, head);

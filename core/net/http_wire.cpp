@@ -1,10 +1,12 @@
 #include "core/net/http_wire.h"
 
 #include <algorithm>
+#include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <functional>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "core/text.h"
@@ -91,14 +93,74 @@ Result<std::string> request_head(const HttpRequest& request, const Url& url,
   return head;
 }
 
+namespace {
+
+/// Beast's idea of a body: kept as text up to a limit, or handed on to a sink.
+struct AnswerBody {
+  struct value_type {
+    std::string text{};
+    std::size_t text_max = 0;
+    BodySink* sink = nullptr;
+    std::optional<Error> failure{};  // of the sink
+  };
+
+  class reader {
+   public:
+    template <bool is_request, class Fields>
+    reader(http::header<is_request, Fields>& head, value_type& body) : body_(body) {
+      status_ = [&head] { return head.result_int(); };
+    }
+    void init(const boost::optional<std::uint64_t>& length, boost::system::error_code& error) {
+      error = {};
+      to_sink_ = body_.sink != nullptr && status_() / 100 == 2;
+      if (!to_sink_ && length && *length > body_.text_max) error = http::error::body_limit;
+    }
+    template <class Buffers>
+    std::size_t put(const Buffers& buffers, boost::system::error_code& error) {
+      error = {};
+      std::size_t taken = 0;
+      for (auto at = boost::asio::buffer_sequence_begin(buffers);
+           at != boost::asio::buffer_sequence_end(buffers) && !error; ++at) {
+        const boost::asio::const_buffer piece(*at);
+        take({static_cast<const char*>(piece.data()), piece.size()}, error);
+        taken += piece.size();
+      }
+      return taken;
+    }
+    void finish(boost::system::error_code& error) { error = {}; }
+
+   private:
+    void take(std::string_view bytes, boost::system::error_code& error) {
+      if (to_sink_) {
+        Status written = body_.sink->write(std::as_bytes(std::span(bytes)));
+        if (written.ok()) return;
+        body_.failure = std::move(written).error();
+        error = http::error::unexpected_body;
+      } else if (bytes.size() > body_.text_max - body_.text.size()) {
+        error = http::error::body_limit;
+      } else {
+        body_.text += bytes;
+      }
+    }
+
+    value_type& body_;
+    std::function<unsigned()> status_;
+    bool to_sink_ = false;
+  };
+};
+
+}  // namespace
+
 struct ResponseReader::Parser {
-  Parser(bool head_request, std::size_t max) : to_head_request(head_request), body_max(max) {
+  Parser(bool head_request, std::size_t max, BodySink* body_sink)
+      : to_head_request(head_request), body_max(max), sink(body_sink) {
     restart();
   }
 
   bool to_head_request;
   std::size_t body_max;
-  std::optional<http::response_parser<http::string_body>> answer{};
+  BodySink* sink;
+  std::optional<http::response_parser<AnswerBody>> answer{};
   std::string unparsed{};
   bool begun = false;
 
@@ -107,7 +169,10 @@ struct ResponseReader::Parser {
     answer->eager(true);
     answer->skip(to_head_request);
     answer->header_limit(head_max);
-    answer->body_limit(body_max);
+    // The body itself counts, as its limit depends on the status.
+    answer->body_limit(boost::none);
+    answer->get().body().text_max = body_max;
+    answer->get().body().sink = sink;
   }
 
   bool interim() const {
@@ -116,6 +181,7 @@ struct ResponseReader::Parser {
   }
 
   Status failure(const boost::system::error_code& error) const {
+    if (answer->get().body().failure) return *answer->get().body().failure;
     if (error == http::error::body_limit) {
       return Error(Code::refused, cat("the answer is larger than ", body_max, " bytes"));
     }
@@ -123,8 +189,8 @@ struct ResponseReader::Parser {
   }
 };
 
-ResponseReader::ResponseReader(bool to_head_request, std::size_t body_max)
-    : parser_(std::make_unique<Parser>(to_head_request, body_max)) {}
+ResponseReader::ResponseReader(bool to_head_request, std::size_t body_max, BodySink* sink)
+    : parser_(std::make_unique<Parser>(to_head_request, body_max, sink)) {}
 
 ResponseReader::~ResponseReader() = default;
 
@@ -171,7 +237,7 @@ HttpResponse ResponseReader::take_response() {
   for (const auto& field : message) {
     out.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   }
-  out.body = std::move(message.body());
+  out.body = std::move(message.body().text);
   return out;
 }
 

@@ -27,10 +27,12 @@ std::string basic_authorization(std::string_view username, std::string_view pass
 /// One answer. Interim (1xx) answers are read over.
 class ResponseReader {
  public:
-  ResponseReader(bool to_head_request, std::size_t body_max);
+  /// `sink`, which may be null, takes the body of a 2xx answer; body_max then does not count.
+  ResponseReader(bool to_head_request, std::size_t body_max, BodySink* sink = nullptr);
   ~ResponseReader();
 
-  /// Bytes as they come. Code::refused: not HTTP, or the body is larger than body_max.
+  /// Bytes as they come. Code::refused: not HTTP, or the body is larger than body_max. An error of
+  /// the sink passes through.
   Status take(std::string_view bytes);
   /// The peer closed its side. Code::lost_answer when the answer is not whole.
   Status take_end();

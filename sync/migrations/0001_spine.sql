@@ -95,8 +95,11 @@ CREATE TABLE dicom_study (
   study_time TEXT NOT NULL,
   description TEXT NOT NULL,
   referring_physician TEXT NOT NULL,
-  received_at TEXT NOT NULL
+  received_at TEXT NOT NULL,  -- of its first instance
+  pinned INTEGER NOT NULL DEFAULT 0,     -- a person wants its bytes to stay
+  evicted_at TEXT NOT NULL DEFAULT ''    -- when the last of its bytes went; empty: some are held
 ) WITHOUT ROWID;
+CREATE INDEX dicom_study_oldest ON dicom_study (received_at, study_uid) WHERE evicted_at = '';
 
 CREATE TABLE dicom_series (
   study_uid TEXT NOT NULL REFERENCES dicom_study (study_uid),
@@ -125,12 +128,43 @@ CREATE TABLE dicom_instance (
   data_set_offset INTEGER NOT NULL,
   calling_ae_title TEXT NOT NULL,
   received_at TEXT NOT NULL,
+  -- 'evicted': the bytes went by retention, the row stays. 'damaged': they fail their authentication.
+  state TEXT NOT NULL DEFAULT 'held' CHECK (state IN ('held', 'evicted', 'damaged')),
+  digest TEXT NOT NULL DEFAULT '',  -- SHA-256 of the data set in hex, once it was computed; always there when evicted
   UNIQUE (sop_instance_uid, copy)
 );
 CREATE UNIQUE INDEX dicom_instance_by_object ON dicom_instance (object_id);
 CREATE INDEX dicom_instance_by_study ON dicom_instance (study_uid, series_uid);
 
--- Who has confirmed an instance, and how: 'stored' (the peer's own answer to our request) or 'present' (found there after a lost answer).
+-- Objects nobody wants any more: shredded, then taken from this list. A crash in between leaves them to be shredded again.
+CREATE TABLE object_doomed (
+  object_id TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
+-- Instances whose object the scrub found damaged and could not replace yet.
+CREATE TABLE object_damage (
+  instance INTEGER PRIMARY KEY REFERENCES dicom_instance (row) ON DELETE CASCADE,
+  what TEXT NOT NULL,
+  found_at TEXT NOT NULL,
+  fetched TEXT NOT NULL DEFAULT ''  -- why it could not be fetched again
+);
+
+-- Where the scrub stands: one row.
+CREATE TABLE scrub (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  started_at TEXT NOT NULL,
+  after_row INTEGER NOT NULL,   -- instances up to this one have been looked at
+  objects INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  damaged INTEGER NOT NULL,
+  repaired INTEGER NOT NULL,
+  finished_at TEXT NOT NULL,           -- of the last whole round; empty: none yet
+  database_checked_at TEXT NOT NULL,
+  database_damage TEXT NOT NULL        -- what the last check found; empty: nothing
+);
+
+-- Who has confirmed an instance, and how: 'stored' (the peer's own answer to our request), 'present' (found there after a lost
+-- answer), 'verified' (read back, its data set has our digest). Read back and not so: 'differs', 'missing'.
 CREATE TABLE dicom_delivery (
   instance INTEGER NOT NULL REFERENCES dicom_instance (row) ON DELETE CASCADE,
   uplink TEXT NOT NULL,

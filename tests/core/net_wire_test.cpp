@@ -146,6 +146,47 @@ TEST(ResponseReader, RefusesTooMuchAndOtherProtocols) {
   EXPECT_EQ(other.take("220 mail.example ESMTP\r\n").error().code(), Code::refused);
 }
 
+struct NotedBody final : BodySink {
+  Status write(std::span<const std::byte> bytes) override {
+    if (full) return Error(Code::no_space, "the disk is full");
+    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return {};
+  }
+  std::string text;
+  bool full = false;
+};
+
+TEST(ResponseReader, HandsTheBodyOfASuccessToItsSinkWhateverItsSize) {
+  NotedBody sink;
+  ResponseReader reader(false, 10, &sink);
+  ASSERT_TRUE(reader.take("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789").ok());
+  EXPECT_EQ(sink.text, "0123456789");
+  ASSERT_TRUE(reader.take("abcdefghij").ok());
+  ASSERT_TRUE(reader.done());
+  EXPECT_EQ(sink.text, "0123456789abcdefghij");
+  EXPECT_EQ(reader.take_response().body, "");
+}
+
+TEST(ResponseReader, KeepsTheBodyOfARefusalAndItsLimitEvenWithASink) {
+  NotedBody sink;
+  ResponseReader reader(false, 10, &sink);
+  ASSERT_TRUE(reader.take("HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone").ok());
+  EXPECT_EQ(reader.take_response().body, "none");
+  EXPECT_EQ(sink.text, "");
+  ResponseReader long_one(false, 10, &sink);
+  EXPECT_EQ(long_one.take("HTTP/1.1 404 Not Found\r\nContent-Length: 11\r\n\r\n").error().code(),
+            Code::refused);
+}
+
+TEST(ResponseReader, PassesOnWhyASinkTakesNoMore) {
+  NotedBody sink;
+  sink.full = true;
+  ResponseReader reader(false, 10, &sink);
+  const auto taken = reader.take("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody");
+  ASSERT_FALSE(taken.ok());
+  EXPECT_EQ(taken.error().code(), Code::no_space);
+}
+
 TEST(ResponseReader, DoesNotKeepAConnectionThatSaysMoreThanAsked) {
   ResponseReader reader(false, 10);
   ASSERT_TRUE(reader.take("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n").ok());

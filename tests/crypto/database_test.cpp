@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <sstream>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "core/text.h"
+#include "crypto/database_check.h"
 #include "tests/crypto/keys.h"
 #include "tests/crypto/scratch_folder.h"
 
@@ -457,6 +459,80 @@ TEST_F(DatabaseTest, TheWalIsBoundedAndGoneAfterClosing) {
   EXPECT_LT(std::filesystem::file_size(path_ + "-wal"), 40U << 20);
   database_.reset();
   EXPECT_FALSE(std::filesystem::exists(path_ + "-wal"));
+}
+
+TEST_F(DatabaseTest, GivesTheSpaceOfDeletedRowsBackAndLeavesNothingInTheWal) {
+  const std::string body(10'000, 'x');
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(database_->write(add_note(body)).ok());
+  ASSERT_TRUE(*database_->truncate_wal());
+  const auto full = std::filesystem::file_size(path_);
+  ASSERT_TRUE(
+      database_->write([](Connection& connection) { return connection.run("DELETE FROM note"); })
+          .ok());
+
+  const auto left = database_->return_free_pages(10);
+  ASSERT_TRUE(left.ok()) << left.error().message();
+  EXPECT_GT(*left, 400u);
+  const auto none = database_->return_free_pages(10'000);
+  ASSERT_TRUE(none.ok());
+  EXPECT_EQ(*none, 0u);
+  ASSERT_TRUE(*database_->truncate_wal());
+  EXPECT_EQ(std::filesystem::file_size(path_ + "-wal"), 0u);
+  EXPECT_LT(std::filesystem::file_size(path_), full / 10);
+  EXPECT_TRUE(database_->write(add_note("after it")).ok());
+}
+
+TEST_F(DatabaseTest, AReaderPutsTheTruncationOffAndDoesNotHoldUpWriters) {
+  ASSERT_TRUE(database_->write(add_note("one")).ok());
+  const auto read = database_->read([&](Connection& connection) -> core::Status {
+    GW_CHECK(connection.integer("SELECT count(*) FROM note"));
+    EXPECT_TRUE(database_->write(add_note("two")).ok());
+    const auto truncated = database_->truncate_wal();
+    EXPECT_TRUE(truncated.ok());
+    EXPECT_FALSE(*truncated);
+    return {};
+  });
+  ASSERT_TRUE(read.ok());
+  EXPECT_TRUE(*database_->truncate_wal());
+}
+
+TEST_F(DatabaseTest, TurnsAreTakenAmongManyWriters) {
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 3; ++i) {
+    writers.emplace_back([&] {
+      while (!stop) {
+        if (database_->write_if_idle(add_note("alone"))) continue;
+        EXPECT_TRUE(database_->write(add_note("grouped")).ok());
+      }
+    });
+  }
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_TRUE(database_->return_free_pages(1).ok());
+    EXPECT_TRUE(database_->truncate_wal().ok());
+  }
+  stop = true;
+  for (auto& writer : writers) writer.join();
+}
+
+TEST_F(DatabaseTest, TheCheckFindsADamagedPageWhileTheDatabaseIsInUse) {
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(database_->write(add_note(std::string(3'000, 'x'))).ok());
+  }
+  ASSERT_TRUE(*database_->truncate_wal());
+  const auto sound = check_database(path_, fixed_key());
+  ASSERT_TRUE(sound.ok()) << sound.error().message();
+  EXPECT_TRUE(sound->empty()) << sound->front();
+
+  {
+    std::fstream file(path_, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(50 * 4096 + 1000);
+    file.put('?');
+  }
+  const auto damaged = check_database(path_, fixed_key());
+  ASSERT_TRUE(damaged.ok()) << damaged.error().message();
+  ASSERT_FALSE(damaged->empty());
+  EXPECT_NE(damaged->front().find("51"), std::string::npos) << damaged->front();
 }
 
 }  // namespace

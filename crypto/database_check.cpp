@@ -1,0 +1,63 @@
+#include "crypto/database_check.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "crypto/sqlite_connection.h"
+
+namespace gateway::crypto {
+namespace {
+
+using Findings = std::vector<std::string>;
+
+constexpr std::size_t kFindingsMax = 100;
+
+/// The rows of a checking pragma, which answers "ok" or nothing when all is well.
+core::Status collect(SqliteConnection& connection, std::string_view pragma, Findings& findings) {
+  GW_TRY(Rows rows, connection.query(pragma));
+  while (findings.size() < kFindingsMax) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) break;
+    if (rows.text(0) != "ok") findings.emplace_back(rows.text(0));
+  }
+  return {};
+}
+
+/// A page too damaged to go on with ends a pragma early: that is a finding, not a failure.
+core::Status collect_even_if_corrupt(SqliteConnection& connection, std::string_view pragma,
+                                     Findings& findings) {
+  core::Status status = collect(connection, pragma, findings);
+  if (status.ok()) return status;
+  // SQLCipher answers a bare SQLITE_ERROR to whoever reads a page that fails its authentication.
+  const core::Code code = status.error().code();
+  if (code != core::Code::corrupt && code != core::Code::internal) return status;
+  findings.push_back(status.error().message());
+  return {};
+}
+
+core::Result<Findings> look_once(const std::string& path, const Secret& key) {
+  GW_TRY(auto connection, SqliteConnection::open(path, key, SqliteConnection::Role::reader));
+  Findings findings;
+  // An open snapshot keeps later checkpoints from writing over what is being read.
+  GW_CHECK(connection->run("BEGIN"));
+  GW_CHECK(collect_even_if_corrupt(*connection, "SELECT count(*) FROM sqlite_schema", findings));
+  findings.clear();
+  GW_CHECK(collect_even_if_corrupt(*connection, "PRAGMA cipher_integrity_check", findings));
+  GW_CHECK(collect_even_if_corrupt(*connection, "PRAGMA quick_check", findings));
+  connection->roll_back();
+  return findings;
+}
+
+}  // namespace
+
+core::Result<Findings> check_database(const std::string& path, const Secret& key) {
+  GW_TRY(Findings findings, look_once(path, key));
+  if (findings.empty()) return findings;
+  GW_TRY(const Findings again, look_once(path, key));
+  std::erase_if(findings, [&](const std::string& finding) {
+    return std::find(again.begin(), again.end(), finding) == again.end();
+  });
+  return findings;
+}
+
+}  // namespace gateway::crypto

@@ -1,0 +1,49 @@
+#include "sync/shredding.h"
+
+#include <string>
+#include <vector>
+
+namespace gateway::sync {
+namespace {
+
+constexpr int kGroup = 32;
+
+core::Result<std::vector<std::string>> doomed_objects(crypto::Connection& connection) {
+  GW_TRY(auto rows, connection.query("SELECT object_id FROM object_doomed LIMIT ?", kGroup));
+  std::vector<std::string> ids;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return ids;
+    ids.emplace_back(rows.text(0));
+  }
+}
+
+}  // namespace
+
+core::Status doom_object(crypto::Connection& connection, std::string_view object_id) {
+  return connection.run("INSERT OR IGNORE INTO object_doomed (object_id) VALUES (?)", object_id);
+}
+
+core::Result<std::uint64_t> shred_doomed(crypto::Database& database, crypto::ObjectStore& objects,
+                                         const std::function<bool()>& stopping) {
+  std::uint64_t shredded = 0;
+  while (!stopping()) {
+    GW_TRY(const auto ids, database.read_value<std::vector<std::string>>(doomed_objects));
+    if (ids.empty()) break;
+    for (const std::string& id : ids) {
+      const auto gone = objects.shred(id);
+      if (!gone.ok() && gone.error().code() != core::Code::not_found) return gone.error();
+      ++shredded;
+    }
+    GW_CHECK(database.write([&ids](crypto::Connection& connection) -> core::Status {
+      for (const std::string& id : ids) {
+        const auto forgotten = connection.run("DELETE FROM object_doomed WHERE object_id = ?", id);
+        if (!forgotten.ok()) return forgotten;
+      }
+      return {};
+    }));
+  }
+  return shredded;
+}
+
+}  // namespace gateway::sync

@@ -1,0 +1,254 @@
+#include "sync/upkeep.h"
+
+#include <atomic>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "core/log.h"
+#include "core/text.h"
+#include "sync/retention_round.h"
+#include "sync/scrub.h"
+#include "sync/shredding.h"
+
+namespace gateway::sync {
+namespace {
+
+namespace asio = boost::asio;
+using core::Json;
+using core::net::Awaitable;
+
+// 1 MiB of the database: a few milliseconds of the writer.
+constexpr std::uint64_t kPagesAtOnce = 256;
+constexpr core::Milliseconds kBetweenSteps{20};
+constexpr core::Milliseconds kTruncateAgain{5'000};
+
+Json retention_json(const RetentionReport& report) {
+  const char* state = report.is_short      ? "short_of_space"
+                      : report.making_room ? "making_room"
+                                           : "idle";
+  return Json::object({{"state", state},
+                       {"evicted", report.evicted},
+                       {"evicted_bytes", report.evicted_bytes},
+                       {"verified", report.verified},
+                       {"differing", report.differing},
+                       {"missing", report.missing},
+                       {"problem", report.problem.empty() ? Json() : Json(report.problem)}});
+}
+
+Json instant_or_null(const std::string& instant) {
+  return instant.empty() ? Json() : Json(instant);
+}
+
+Json scrub_json(const ScrubProgress& progress, bool is_on, std::int64_t damaged_now) {
+  const char* database = progress.database_checked_at.empty() ? "unchecked"
+                         : progress.database_damage.empty()   ? "ok"
+                                                              : "damaged";
+  return Json::object({{"state", !is_on               ? "off"
+                                 : progress.running() ? "running"
+                                                      : "resting"},
+                       {"started_at", instant_or_null(progress.started_at)},
+                       {"finished_at", instant_or_null(progress.finished_at)},
+                       {"objects", progress.objects},
+                       {"bytes", progress.bytes},
+                       {"damaged", progress.damaged},
+                       {"repaired", progress.repaired},
+                       {"damaged_now", damaged_now},
+                       {"database", database},
+                       {"database_checked_at", instant_or_null(progress.database_checked_at)}});
+}
+
+class UpkeepThread final : public Upkeep {
+ public:
+  UpkeepThread(std::shared_ptr<Holdings> holdings, core::Files& files, const core::Clock& clock,
+               UpkeepOptions options)
+      : holdings_(std::move(holdings)),
+        files_(files),
+        clock_(clock),
+        options_(std::move(options)),
+        pacs_(loop_.get_executor(), options_.connect),
+        retention_timer_(loop_),
+        tidy_timer_(loop_),
+        scrub_timer_(loop_),
+        scrub_({holdings_, clock_, options_.scrub_bytes_per_s, options_.scrub_round_every, pacs_,
+                [this] { return stopping_.load(); }},
+               scrub_timer_) {
+    scrub_.on_step([this] { show_scrub(); });
+    show_scrub();
+    asio::co_spawn(loop_, keep_retention(this), asio::detached);
+    asio::co_spawn(loop_, keep_tidy(this), asio::detached);
+    asio::co_spawn(loop_, keep_scrubbing(this), asio::detached);
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+
+  ~UpkeepThread() override {
+    stopping_ = true;
+    asio::post(loop_, [this] {
+      pacs_.close();
+      retention_timer_.cancel();
+      tidy_timer_.cancel();
+      scrub_timer_.cancel();
+    });
+    thread_.join();
+  }
+
+  Json report() const override {
+    const std::lock_guard lock(mutex_);
+    return Json::object(
+        {{"retention", retention_json(shown_retention_)},
+         {"scrub", scrub_json(shown_scrub_, options_.scrub_bytes_per_s > 0, shown_damage_)}});
+  }
+
+  std::vector<std::string> problems() const override {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> list;
+    if (shown_damage_ > 0) {
+      list.push_back(core::cat(shown_damage_,
+                               " stored objects are damaged and could not be fetched again; see "
+                               "clinic-gateway storage"));
+    }
+    if (!shown_scrub_.database_damage.empty()) {
+      list.emplace_back("the database is damaged; restore the last backup");
+    }
+    if (shown_retention_.is_short) {
+      list.emplace_back(
+          "room is needed, but nothing more may be evicted: what is left is pinned, "
+          "not settled, or not confirmed by the PACS; see clinic-gateway storage");
+    }
+    if (shown_retention_.differing + shown_retention_.missing > 0) {
+      list.push_back(core::cat(shown_retention_.differing + shown_retention_.missing,
+                               " images were not found unchanged at the PACS and stay here; see "
+                               "clinic-gateway storage"));
+    }
+    if (!failure_.empty()) list.push_back(failure_);
+    return list;
+  }
+
+ private:
+  static Awaitable<void> keep_retention(UpkeepThread* self) {
+    const RetentionSetting setting{self->holdings_, self->files_,
+                                   self->clock_,    self->options_.retention,
+                                   self->pacs_,     [self] { return self->stopping_.load(); }};
+    RetentionReport report;
+    // What an earlier run marked and did not shred.
+    self->note(shred_all(self));
+    while (!self->stopping_) {
+      co_await self->rest(self->retention_timer_, self->options_.retention_every);
+      if (self->stopping_) break;
+      const auto evicted = report.evicted;
+      core::Status done = co_await retention_round(setting, report);
+      if (done.ok()) done = shred_all(self);
+      self->note(done);
+      self->show_retention(report);
+      if (report.evicted > evicted) {
+        core::log_info("retention", core::cat(report.evicted - evicted, " instances evicted"));
+        self->tidy_timer_.cancel();
+      }
+    }
+  }
+
+  static core::Status shred_all(UpkeepThread* self) {
+    const auto shredded = shred_doomed(self->holdings_->database(), self->holdings_->objects(),
+                                       [self] { return self->stopping_.load(); });
+    return shredded.ok() ? core::Status() : core::Status(shredded.error());
+  }
+
+  /// Pages of deleted rows go back to the disk, and deleted rows leave the WAL.
+  static Awaitable<void> keep_tidy(UpkeepThread* self) {
+    crypto::Database& database = self->holdings_->database();
+    // An earlier run may have deleted something just before it was killed.
+    std::uint64_t seen = UINT64_MAX;
+    while (!self->stopping_) {
+      co_await self->rest(self->tidy_timer_, self->options_.deleted_leave_wal_every);
+      if (self->stopping_ || database.groups_committed() == seen) continue;
+      const core::Status done = co_await tidy(self);
+      self->note(done);
+      seen = database.groups_committed();
+    }
+  }
+
+  static Awaitable<core::Status> tidy(UpkeepThread* self) {
+    crypto::Database& database = self->holdings_->database();
+    while (!self->stopping_) {
+      GW_CO_TRY(const std::uint64_t left, database.return_free_pages(kPagesAtOnce));
+      if (left == 0) break;
+      co_await self->rest(self->tidy_timer_, kBetweenSteps);
+    }
+    while (!self->stopping_) {
+      GW_CO_TRY(const bool truncated, database.truncate_wal());
+      if (truncated) break;
+      co_await self->rest(self->tidy_timer_, kTruncateAgain);
+    }
+    co_return core::Status();
+  }
+
+  static Awaitable<void> keep_scrubbing(UpkeepThread* self) {
+    self->note(self->scrub_.recall());
+    self->show_scrub();
+    while (!self->stopping_) {
+      co_await self->rest(self->scrub_timer_, self->options_.scrub_looks_every);
+      if (self->stopping_) break;
+      const core::Status done = co_await self->scrub_.run();
+      self->note(done);
+      // A replaced object's old file.
+      if (done.ok()) self->note(shred_all(self));
+      self->show_scrub();
+    }
+  }
+
+  Awaitable<void> rest(asio::steady_timer& timer, core::Milliseconds time) {
+    timer.expires_after(time);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+
+  void note(const core::Status& status) {
+    const bool stopped = !status.ok() && status.error().code() == core::Code::cancelled;
+    const std::lock_guard lock(mutex_);
+    failure_ = status.ok() || stopped ? "" : core::cat("upkeep failed: ", status.error().message());
+    if (!failure_.empty()) core::log_error("upkeep", status.error().message());
+  }
+  void show_retention(const RetentionReport& report) {
+    const std::lock_guard lock(mutex_);
+    shown_retention_ = report;
+  }
+  void show_scrub() {
+    const std::lock_guard lock(mutex_);
+    shown_scrub_ = scrub_.progress();
+    shown_damage_ = scrub_.damaged_now();
+  }
+
+  const std::shared_ptr<Holdings> holdings_;
+  core::Files& files_;
+  const core::Clock& clock_;
+  const UpkeepOptions options_;
+  std::atomic<bool> stopping_ = false;
+  asio::io_context loop_;
+  PacsClients pacs_;
+  asio::steady_timer retention_timer_;
+  asio::steady_timer tidy_timer_;
+  asio::steady_timer scrub_timer_;
+  Scrub scrub_;
+
+  mutable std::mutex mutex_;
+  RetentionReport shown_retention_;
+  ScrubProgress shown_scrub_;
+  std::int64_t shown_damage_ = 0;
+  std::string failure_;
+  std::thread thread_;  // last: it runs with all of the above
+};
+
+}  // namespace
+
+std::unique_ptr<Upkeep> Upkeep::start(std::shared_ptr<Holdings> holdings, core::Files& files,
+                                      const core::Clock& clock, UpkeepOptions options) {
+  return std::make_unique<UpkeepThread>(std::move(holdings), files, clock, std::move(options));
+}
+
+}  // namespace gateway::sync

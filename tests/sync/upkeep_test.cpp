@@ -1,0 +1,399 @@
+// Retention, scrub and what they leave after a crash, with the real store and a PACS that is asked
+// over HTTP.
+#include "sync/upkeep.h"
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <mutex>
+
+#include "sync/damage.h"
+#include "sync/eviction.h"
+#include "sync/pins.h"
+#include "sync/shredding.h"
+#include "tests/fakes/tls_server.h"
+#include "tests/fakes/waiting.h"
+#include "tests/sync/part10_file.h"
+#include "tests/sync/records_fixture.h"
+
+namespace gateway::sync {
+namespace {
+
+constexpr std::size_t kBig = 300'000;  // two chunks of an object
+
+/// The real disk with as much room as the test says.
+class RoomyFiles final : public core::Files {
+ public:
+  std::atomic<std::uint64_t> free = UINT64_C(1) << 40;
+
+  core::Result<std::unique_ptr<core::File>> create(const std::string& path) override {
+    return real_.create(path);
+  }
+  core::Result<std::unique_ptr<core::File>> open_read(const std::string& path) override {
+    return real_.open_read(path);
+  }
+  core::Result<std::unique_ptr<core::File>> open_write(const std::string& path) override {
+    return real_.open_write(path);
+  }
+  core::Status make_folder(const std::string& path) override { return real_.make_folder(path); }
+  core::Status rename(const std::string& from, const std::string& to) override {
+    return real_.rename(from, to);
+  }
+  core::Status remove(const std::string& path) override { return real_.remove(path); }
+  core::Result<std::vector<std::string>> list(const std::string& folder) override {
+    return real_.list(folder);
+  }
+  core::Result<bool> exists(const std::string& path) override { return real_.exists(path); }
+  core::Status sync_folder(const std::string& path) override { return real_.sync_folder(path); }
+  core::Result<std::uint64_t> free_bytes(const std::string&) override { return free.load(); }
+
+ private:
+  core::Files& real_ = core::system_files();
+};
+
+class UpkeepTest : public RecordsTest {
+ protected:
+  void SetUp() override {
+    RecordsTest::SetUp();
+    server_ = std::make_unique<fakes::TlsServer>(fakes::TlsServerOptions{},
+                                                 [this](fakes::ServedConnection& connection) {
+                                                   while (auto request = connection.read_request())
+                                                     answer(connection, request->head);
+                                                 });
+    options_.retention_every = core::Milliseconds(10);
+    options_.scrub_looks_every = core::Milliseconds(10);
+    options_.scrub_round_every = std::chrono::hours(24);
+    options_.connect = [this](boost::asio::any_io_executor loop, const std::string&) {
+      core::net::HttpClientOptions client;
+      client.url = core::cat("http://127.0.0.1:", server_->port(), "/dicom-web");
+      client.plain_allowed = true;
+      return core::net::HttpClient::create(std::move(loop), client);
+    };
+  }
+  void TearDown() override {
+    upkeep_.reset();
+    server_.reset();
+    RecordsTest::TearDown();
+  }
+
+  /// A PACS: what `at_pacs_` holds by WADO-RS, and by QIDO-RS that it holds it.
+  void answer(fakes::ServedConnection& connection, const std::string& head) {
+    const std::lock_guard lock(mutex_);
+    ++asked_;
+    const std::string target = head.substr(4, head.find(" HTTP/") - 4);
+    const auto last = target.find_last_of("/=");
+    const auto found = at_pacs_.find(target.substr(last + 1));
+    if (target.find('?') != target.npos) {
+      const std::string json =
+          found == at_pacs_.end()
+              ? "[]"
+              : core::cat(R"([{"00080018":{"vr":"UI","Value":[")", found->first, R"("]}}])");
+      connection.answer(json, "Content-Type: application/dicom+json\r\n");
+    } else if (found == at_pacs_.end()) {
+      connection.write("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    } else {
+      connection.answer(
+          core::cat("--b\r\nContent-Type: application/dicom\r\n\r\n", found->second, "\r\n--b--"),
+          "Content-Type: multipart/related; type=\"application/dicom\"; boundary=b\r\n");
+    }
+  }
+
+  /// A Part 10 file taken in, with the offset of its data set; delivered, with `proof`.
+  std::int64_t take_in(const std::string& study, const std::string& uid,
+                       const std::string& data_set, const std::string& proof = "stored") {
+    const std::string head = part10_head(uid);
+    auto writer = held_->ingest().begin_object();
+    EXPECT_TRUE(writer.ok());
+    const std::string file = head + data_set;
+    EXPECT_TRUE((*writer)->append(std::as_bytes(std::span(file.data(), file.size()))).ok());
+    auto outcome = held_->ingest().store(
+        {facts(study, uid), {}, head.size(), "CT1", "GATEWAY", "127.0.0.1"}, **writer);
+    EXPECT_TRUE(outcome.ok());
+    const std::int64_t row = count(
+        core::cat("SELECT max(row) FROM dicom_instance WHERE sop_instance_uid = '", uid, "'"));
+    if (!proof.empty() && outcome.ok() && *outcome == StoreOutcome::stored) {
+      write([&](Connection& c) -> core::Status {
+        GW_CHECK(c.run("DELETE FROM outbox WHERE kind = 'instance' AND subject = ?",
+                       std::to_string(row)));
+        return c.run("INSERT INTO dicom_delivery VALUES (?, 'pacs', ?, ?)", row, proof, kNow);
+      });
+      at_pacs(uid, file);
+    }
+    return row;
+  }
+  void at_pacs(const std::string& uid, const std::string& file) {
+    const std::lock_guard lock(mutex_);
+    at_pacs_[uid] = file;
+  }
+  void not_at_pacs(const std::string& uid) {
+    const std::lock_guard lock(mutex_);
+    at_pacs_.erase(uid);
+  }
+  std::string state(std::int64_t row) {
+    return text(core::cat("SELECT state FROM dicom_instance WHERE row = ", row));
+  }
+  std::string object_of(std::int64_t row) {
+    return text(core::cat("SELECT object_id FROM dicom_instance WHERE row = ", row));
+  }
+  std::string path_of(const std::string& object) {
+    return core::cat(folder_, "/objects/", object.substr(34), "/", object);
+  }
+  void age(const std::string& study, int days) {
+    const auto then =
+        core::to_instant(std::chrono::system_clock::now() - std::chrono::hours(24 * days));
+    write([&](Connection& c) -> core::Status {
+      GW_CHECK(c.run("UPDATE dicom_study SET received_at = ? WHERE study_uid = ?", then, study));
+      return c.run("UPDATE dicom_instance SET received_at = ? WHERE study_uid = ?", then, study);
+    });
+  }
+  void damage(const std::string& object, std::streamoff at) {
+    std::fstream file(path_of(object), std::ios::binary | std::ios::in | std::ios::out);
+    ASSERT_TRUE(file.is_open());
+    file.seekg(at);
+    const char was = static_cast<char>(file.get());
+    file.seekp(at);
+    file.put(static_cast<char>(was ^ 1));
+  }
+  std::string content(std::int64_t row) {
+    auto reader = held_->objects().open_object(object_of(row));
+    if (!reader.ok()) return reader.error().message();
+    std::string bytes((*reader)->size(), '\0');
+    EXPECT_TRUE((*reader)->read(0, std::as_writable_bytes(std::span(bytes))).ok());
+    return bytes;
+  }
+  void run() { upkeep_ = Upkeep::start(held_, files_, core::system_clock(), options_); }
+  bool eventually(const std::function<bool()>& condition) { return fakes::eventually(condition); }
+  Json retention() { return upkeep_->report()["retention"]; }
+  Json scrub() { return upkeep_->report()["scrub"]; }
+  int asked() {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, std::string> at_pacs_;  // guarded by mutex_
+  int asked_ = 0;                               // guarded by mutex_
+  std::unique_ptr<fakes::TlsServer> server_;
+  RoomyFiles files_;
+  UpkeepOptions options_;
+  std::unique_ptr<Upkeep> upkeep_;
+};
+
+TEST_F(UpkeepTest, AnOldStudyGoesOnceThePacsHasShownItsImages) {
+  options_.retention.keep = std::chrono::hours(24 * 30);
+  const auto old_row = take_in("1.2", "1.2.3", "old pixels");
+  const auto young_row = take_in("1.9", "1.9.3", "young pixels");
+  age("1.2", 31);
+  const std::string object = object_of(old_row);
+  ASSERT_TRUE(std::filesystem::exists(path_of(object)));
+  run();
+  ASSERT_TRUE(eventually([&] { return !std::filesystem::exists(path_of(object)); }));
+  EXPECT_EQ(state(old_row), "evicted");
+  EXPECT_EQ(state(young_row), "held");
+  EXPECT_EQ(text("SELECT proof FROM dicom_delivery WHERE instance = 1"), "verified");
+  EXPECT_EQ(text("SELECT length(digest) FROM dicom_instance WHERE row = 1"), "64");
+  EXPECT_NE(text("SELECT evicted_at FROM dicom_study WHERE study_uid = '1.2'"), "");
+  EXPECT_EQ(text("SELECT evicted_at FROM dicom_study WHERE study_uid = '1.9'"), "");
+  ASSERT_TRUE(eventually([&] { return retention()["evicted"].integer() == 1; }));
+  EXPECT_EQ(count("SELECT count(*) FROM object_doomed"), 0);
+  EXPECT_EQ(count("SELECT count(*) FROM audit WHERE action = 'evict'"), 1);
+}
+
+TEST_F(UpkeepTest, TheWordOfThePacsAloneIsNoProof) {
+  options_.retention.keep = std::chrono::hours(24);
+  const auto gone = take_in("1.2", "1.2.3", "pixels", "present");
+  const auto changed = take_in("1.2", "1.2.4", "pixels");
+  const auto waiting = take_in("1.2", "1.2.5", "pixels", "");
+  age("1.2", 90);
+  not_at_pacs("1.2.3");
+  at_pacs("1.2.4", part10_head("1.2.4") + "other pixels");
+  run();
+  ASSERT_TRUE(eventually([&] {
+    return retention()["missing"].integer() == 1 && retention()["differing"].integer() == 1;
+  }));
+  for (const auto row : {gone, changed, waiting}) EXPECT_EQ(state(row), "held");
+  ASSERT_FALSE(upkeep_->problems().empty());
+  EXPECT_NE(upkeep_->problems()[0].find("2 images were not found unchanged"), std::string::npos);
+  // They are not asked for again at every round.
+  const int before = asked();
+  const auto groups = held_->database().groups_committed();
+  write([](Connection& c) { return c.run("UPDATE dicom_study SET pinned = 0"); });
+  EXPECT_GT(held_->database().groups_committed(), groups);
+  EXPECT_LE(asked(), before + 1);
+}
+
+TEST_F(UpkeepTest, APinnedStudyAndOneInDisputeStay) {
+  options_.retention.keep = std::chrono::hours(24);
+  const auto pinned = take_in("1.2", "1.2.3", "pixels", "verified");
+  const auto disputed = take_in("1.3", "1.3.3", "pixels", "verified");
+  const auto other = take_in("1.4", "1.4.3", "pixels", "verified");
+  for (const char* study : {"1.2", "1.3", "1.4"}) age(study, 90);
+  ASSERT_TRUE(pin_study(*held_, core::system_clock(), "1.2", true).ok());
+  write([](Connection& c) {
+    return c.run("UPDATE dicom_study SET identity = 'disputed' WHERE study_uid = '1.3'");
+  });
+  run();
+  ASSERT_TRUE(eventually([&] { return state(other) == "evicted"; }));
+  EXPECT_EQ(state(pinned), "held");
+  EXPECT_EQ(state(disputed), "held");
+  ASSERT_TRUE(pin_study(*held_, core::system_clock(), "1.2", false).ok());
+  EXPECT_TRUE(eventually([&] { return state(pinned) == "evicted"; }));
+  EXPECT_FALSE(pin_study(*held_, core::system_clock(), "9.9", true).ok());
+}
+
+TEST_F(UpkeepTest, RoomIsMadeFromTheOldestOnAndNoFurtherThanAsked) {
+  options_.retention.free_below_bytes = 1'000'000;
+  options_.retention.free_until_bytes = 1'500'000;
+  const auto first = take_in("1.2", "1.2.3", std::string(kBig, 'a'));
+  const auto second = take_in("1.3", "1.3.3", std::string(kBig, 'b'));
+  const auto third = take_in("1.4", "1.4.3", std::string(kBig, 'c'));
+  age("1.2", 3);
+  age("1.3", 2);
+  age("1.4", 1);
+  files_.free = 999'999;  // 500,001 bytes are wanted: two of the three
+  run();
+  ASSERT_TRUE(eventually([&] { return state(second) == "evicted"; }));
+  files_.free = 2'000'000;
+  ASSERT_TRUE(eventually([&] { return retention()["state"].text() == "idle"; }));
+  EXPECT_EQ(state(first), "evicted");
+  EXPECT_EQ(state(third), "held");
+}
+
+TEST_F(UpkeepTest, ItSaysWhenRoomIsWantedAndNothingMayGo) {
+  options_.retention.free_below_bytes = 1'000;
+  options_.retention.free_until_bytes = 2'000;
+  take_in("1.2", "1.2.3", "pixels", "");
+  files_.free = 10;
+  run();
+  ASSERT_TRUE(eventually([&] { return retention()["state"].text() == "short_of_space"; }));
+  EXPECT_EQ(upkeep_->problems().size(), 1u);
+  files_.free = 10'000;
+  EXPECT_TRUE(eventually([&] { return upkeep_->problems().empty(); }));
+}
+
+TEST_F(UpkeepTest, AnEvictedInstanceSentAgainIsRecognised) {
+  const auto row = take_in("1.2", "1.2.3", "the pixels", "verified");
+  ASSERT_TRUE(evict(*held_, core::system_clock(), {row}).ok());
+  ASSERT_TRUE(shred_doomed(held_->database(), held_->objects(), [] { return false; }).ok());
+  ASSERT_EQ(state(row), "evicted");
+  ASSERT_NE(text("SELECT evicted_at FROM dicom_study"), "");
+
+  EXPECT_EQ(take_in("1.2", "1.2.3", "the pixels"), row);
+  EXPECT_EQ(count("SELECT count(*) FROM dicom_instance"), 1);
+  // Other bytes of the same length are another copy, and the study has bytes again.
+  EXPECT_NE(take_in("1.2", "1.2.3", "THE pixels"), row);
+  EXPECT_EQ(text("SELECT evicted_at FROM dicom_study"), "");
+}
+
+TEST_F(UpkeepTest, APinSetAfterThePlanIsHeeded) {
+  const auto row = take_in("1.2", "1.2.3", "pixels", "verified");
+  ASSERT_TRUE(pin_study(*held_, core::system_clock(), "1.2", true).ok());
+  const auto evicted = evict(*held_, core::system_clock(), {row});
+  ASSERT_TRUE(evicted.ok());
+  EXPECT_EQ(evicted->instances, 0u);
+  EXPECT_EQ(state(row), "held");
+}
+
+TEST_F(UpkeepTest, WhatWasDoomedBeforeACrashIsShreddedAfterIt) {
+  const auto row = take_in("1.2", "1.2.3", "pixels", "verified");
+  const std::string path = path_of(object_of(row));
+  ASSERT_TRUE(evict(*held_, core::system_clock(), {row}).ok());
+  ASSERT_TRUE(std::filesystem::exists(path));
+  open();  // the power went between the mark and the shredder
+  run();
+  EXPECT_TRUE(eventually([&] { return count("SELECT count(*) FROM object_doomed") == 0; }));
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(UpkeepTest, TheScrubFetchesADamagedObjectAgain) {
+  options_.scrub_bytes_per_s = 100'000'000;
+  const std::string pixels(kBig, 'p');
+  take_in("1.2", "1.2.1", "sound");
+  const auto row = take_in("1.2", "1.2.3", pixels);
+  const std::string damaged = object_of(row);
+  damage(damaged, 5'000);
+  run();
+  ASSERT_TRUE(eventually([&] { return !scrub()["finished_at"].is_null(); }));
+  EXPECT_EQ(scrub()["objects"].integer(), 2);
+  EXPECT_EQ(scrub()["damaged"].integer(), 1);
+  EXPECT_EQ(scrub()["repaired"].integer(), 1);
+  EXPECT_EQ(scrub()["damaged_now"].integer(), 0);
+  EXPECT_EQ(scrub()["database"].text(), "ok");
+  EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(path_of(damaged)); }));
+  EXPECT_NE(object_of(row), damaged);
+  EXPECT_EQ(content(row), part10_head("1.2.3") + pixels);
+  EXPECT_EQ(state(row), "held");
+  EXPECT_TRUE(upkeep_->problems().empty());
+}
+
+TEST_F(UpkeepTest, DamageThatCannotBeMendedIsReportedByNameAndMendedLater) {
+  options_.scrub_bytes_per_s = 100'000'000;
+  const auto row = take_in("1.2", "1.2.3", "pixels");
+  damage(object_of(row), 60);  // the header: nothing of it can be read any more
+  at_pacs("1.2.3", part10_head("1.2.3") + "pixels of somebody else");
+  run();
+  ASSERT_TRUE(eventually([&] { return scrub()["damaged_now"].integer() == 1; }));
+  EXPECT_EQ(state(row), "damaged");
+  ASSERT_EQ(upkeep_->problems().size(), 1u);
+  auto report =
+      held_->database().read_value<Json>([](Connection& c) { return damage_report(c, 10); });
+  ASSERT_TRUE(report.ok());
+  EXPECT_EQ((*report)[0]["sop_instance_uid"].text(), "1.2.3");
+  EXPECT_NE((*report)[0]["fetched"].text().find("other bytes"), std::string_view::npos);
+
+  at_pacs("1.2.3", part10_head("1.2.3") + "pixels");
+  EXPECT_TRUE(eventually([&] { return upkeep_->problems().empty(); }));
+  EXPECT_EQ(state(row), "held");
+  EXPECT_EQ(content(row), part10_head("1.2.3") + "pixels");
+}
+
+TEST_F(UpkeepTest, ALostFileIsDamageToo) {
+  options_.scrub_bytes_per_s = 100'000'000;
+  const auto row = take_in("1.2", "1.2.3", "pixels");
+  std::filesystem::remove(path_of(object_of(row)));
+  run();
+  ASSERT_TRUE(eventually([&] { return scrub()["repaired"].integer() == 1; }));
+  EXPECT_EQ(content(row), part10_head("1.2.3") + "pixels");
+}
+
+TEST_F(UpkeepTest, ARoundGoesOnAfterARestartWhereItStood) {
+  options_.scrub_bytes_per_s = 100'000'000;
+  for (int i = 1; i <= 3; ++i) take_in("1.2", core::cat("1.2.", i), "pixels");
+  const std::string begun = core::to_instant(std::chrono::system_clock::now());
+  write([&](Connection& c) {
+    return c.run("INSERT INTO scrub VALUES (1, ?, 2, 2, 999, 0, 0, '', '', '')", begun);
+  });
+  run();
+  ASSERT_TRUE(eventually([&] { return !scrub()["finished_at"].is_null(); }));
+  EXPECT_EQ(scrub()["objects"].integer(), 3);
+  EXPECT_EQ(scrub()["started_at"].text(), begun);
+  upkeep_.reset();
+  // No new round until it is due.
+  run();
+  ASSERT_TRUE(eventually([&] { return !scrub()["finished_at"].is_null(); }));
+  EXPECT_EQ(scrub()["started_at"].text(), begun);
+}
+
+TEST_F(UpkeepTest, ItStopsInTheMiddleOfASlowRound) {
+  options_.scrub_bytes_per_s = 1'000'000;
+  take_in("1.2", "1.2.3", std::string(20 * kBig, 'x'));
+  run();
+  ASSERT_TRUE(eventually([&] { return scrub()["state"].text() == "running"; }));
+  const auto begun = std::chrono::steady_clock::now();
+  upkeep_.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+  EXPECT_EQ(text("SELECT finished_at FROM scrub"), "");
+}
+
+TEST_F(UpkeepTest, DeletedRowsLeaveTheWal) {
+  options_.deleted_leave_wal_every = core::Milliseconds(50);
+  take_in("1.2", "1.2.3", "pixels", "");
+  write([](Connection& c) { return c.run("DELETE FROM outbox"); });
+  run();
+  EXPECT_TRUE(
+      eventually([&] { return std::filesystem::file_size(folder_ + "/gateway.db-wal") == 0; }));
+}
+
+}  // namespace
+}  // namespace gateway::sync
