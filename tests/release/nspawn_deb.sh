@@ -191,6 +191,7 @@ write_credential "$passphrase"
 restart
 claim "the passphrase opens it again" becomes ready
 claim "a slot is sealed to this machine" inside clinic-gateway keys add credential --seal host
+keyring=$(keyring_digest)
 rm -f "$tree/etc/credstore/clinic-gateway.passphrase"
 claim "it restarts with a credential slot" restart
 claim "the credential slot unlocks it" becomes ready
