@@ -53,7 +53,7 @@ Group digits_of(std::span<const std::byte> bits, std::size_t number) {
   for (std::size_t bit = 0; bit < kDigits * 5; ++bit) {
     const std::size_t at = number * kDigits * 5 + bit;
     const unsigned one = std::to_integer<unsigned>(bits[at / 8]) >> (7 - at % 8) & 1U;
-    group[bit / 5] = static_cast<std::uint8_t>(group[bit / 5] << 1 | one);
+    group[bit / 5] = static_cast<std::uint8_t>(group[bit / 5] * 2U + one);
   }
   return group;
 }
@@ -61,7 +61,7 @@ Group digits_of(std::span<const std::byte> bits, std::size_t number) {
 void put_digits(const Group& group, std::size_t number, std::span<std::byte> bits) {
   for (std::size_t bit = 0; bit < kDigits * 5; ++bit) {
     const std::size_t at = number * kDigits * 5 + bit;
-    const unsigned one = group[bit / 5] >> (4 - bit % 5) & 1U;
+    const unsigned one = static_cast<unsigned>(group[bit / 5]) >> (4 - bit % 5) & 1U;
     bits[at / 8] |= static_cast<std::byte>(one << (7 - at % 8));
   }
 }

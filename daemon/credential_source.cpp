@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <cstring>
+#include <span>
+#include <utility>
 
 #include "core/config.h"
 #include "core/text.h"

@@ -69,6 +69,24 @@ Finding examine_state_folder(const Settings& settings) {
   return good("state folder", cat(folder, ", closed to other users"));
 }
 
+/// What is left when the everyday way in is gone.
+Finding examine_slots(const Settings& settings) {
+  const auto slots = crypto::Keyring::stored_slots(core::system_files(), settings.state_folder);
+  if (!slots.ok()) {
+    return bad(Verdict::fail, "key slots", slots.error().message(),
+               "without its keyring nothing of what is held can be read");
+  }
+  std::string kinds;
+  bool spare = false;
+  for (const crypto::KeySlot& slot : *slots) {
+    kinds += cat(kinds.empty() ? "" : ", ", crypto::protection_of(slot.info));
+    spare = spare || slot.info.kind == "recovery" || slot.info.kind == "escrow";
+  }
+  if (spare) return good("key slots", kinds);
+  return bad(Verdict::warn, "key slots", cat(kinds, "; no recovery code and no escrow key"),
+             "run clinic-gateway keys add recovery and keep the paper away from the gateway");
+}
+
 Finding examine_keys(const Settings& settings, DaemonSeen daemon) {
   const auto set_up = crypto::Keyring::exists(core::system_files(), settings.state_folder);
   if (!set_up.ok()) {
@@ -79,7 +97,7 @@ Finding examine_keys(const Settings& settings, DaemonSeen daemon) {
   const PassphraseSource source(settings.passphrase_file, "");
   if (!source.configured()) {
     if (daemon == DaemonSeen::running) {
-      return good("keys", *set_up ? "keyring there; passphrase by credential or operator"
+      return good("keys", *set_up ? "keyring there; opened by its slots or an operator"
                                   : "no keyring yet; passphrase by credential or operator");
     }
     return bad(Verdict::warn, "keys",
@@ -151,6 +169,8 @@ std::vector<Finding> examine_machine(const std::string& config_path, DaemonSeen 
   findings.push_back(examine_disk(settings));
   findings.push_back(examine_state_folder(settings));
   findings.push_back(examine_keys(settings, daemon));
+  const auto set_up = crypto::Keyring::exists(core::system_files(), settings.state_folder);
+  if (set_up.ok() && *set_up) findings.push_back(examine_slots(settings));
   findings.push_back(port_finding(*config, daemon));
   for (PeerCheck& check : probe_peers(*config, settings)) {
     if (check.problem.empty()) {

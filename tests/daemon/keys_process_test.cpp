@@ -107,8 +107,10 @@ TEST_F(KeysTest, SlotsAreListedAddedProvenAndRemoved) {
 
 TEST_F(KeysTest, TheRecoveryCodeUnlocksAndMakesANewPassphrase) {
   start_ready();
+  EXPECT_THAT(daemon_.ask({"doctor"}).out, HasSubstr("no recovery code"));
   const std::string code = add_recovery();
   ASSERT_EQ(code.size(), 47u);
+  EXPECT_THAT(daemon_.ask({"doctor"}).out, Not(HasSubstr("no recovery code")));
   restart_without_passphrase();
   ASSERT_TRUE(daemon_.reaches("locked")) << daemon_.log();
   std::string mistyped = code;

@@ -139,6 +139,7 @@ claim "the DICOM port answers while LOCKED" answers_on_port 11112
 claim "the daemon has no capability" process_has '^CapEff:\s*0+$'
 claim "the daemon can gain no privilege and has a system call filter" \
   eval "process_has '^NoNewPrivs:\s*1' && process_has '^Seccomp:\s*2'"
+claim "nothing of it goes to a swap device" eval '[[ $(property MemorySwapMax) == 0 ]]'
 claim "the daemon leaves no core dump" inside grep -qE '^Max core file size\s+0\s+0' "/proc/$(property MainPID)/limits"
 
 mkdir -p "$tree/etc/systemd/system/clinic-gateway.service.d"
@@ -185,6 +186,23 @@ printf 'damaged' >"$tree/etc/credstore.encrypted/clinic-gateway.sealed-passphras
 claim "it restarts with a damaged credential" restart
 claim "a damaged credential leaves it running, LOCKED" becomes locked
 rm -f "$tree/etc/credstore.encrypted/clinic-gateway.sealed-passphrase"
+inside systemctl reset-failed
+write_credential "$passphrase"
+restart
+claim "the passphrase opens it again" becomes ready
+claim "a slot is sealed to this machine" inside clinic-gateway keys add credential --seal host
+keyring=$(keyring_digest)
+rm -f "$tree/etc/credstore/clinic-gateway.passphrase"
+claim "it restarts with a credential slot" restart
+claim "the credential slot unlocks it" becomes ready
+claim "it says how it is protected" eval '[[ $(status_of key_protection) == host ]]'
+claim "a killed daemon is unlocked by it again" eval 'restarts_after KILL && becomes ready'
+claim "no secret is in the environment of any process" \
+  inside sh -c '! cat /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n" | grep -E "seven quiet|=[0-9a-f]{64}$"'
+printf 'damaged' >"$tree/etc/credstore.encrypted/clinic-gateway.sealed-slot-key"
+claim "it restarts with a damaged slot credential" restart
+claim "a damaged slot credential leaves it running, LOCKED" becomes locked
+rm -f "$tree/etc/credstore.encrypted/clinic-gateway.sealed-slot-key"
 inside systemctl reset-failed
 write_credential "$passphrase"
 
