@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 #include <utility>
@@ -26,6 +27,7 @@ class SealedObjectStore final : public ObjectStore {
   core::Status settle(const std::string& id) override;
   core::Result<std::unique_ptr<SealedReader>> open_object(const std::string& id) override;
   core::Status shred(const std::string& id) override;
+  core::Result<std::vector<std::string>> list_all() override;
   core::Result<SweepReport> sweep(
       const std::function<core::Result<bool>(const std::string& id)>& is_committed) override;
 
@@ -105,6 +107,14 @@ core::Result<std::unique_ptr<SealedReader>> SealedObjectStore::open_object(const
 core::Status SealedObjectStore::shred(const std::string& id) {
   GW_CHECK(object_id(id));
   return folder_->shred(id, kObjectHeaderBytes);
+}
+
+core::Result<std::vector<std::string>> SealedObjectStore::list_all() {
+  GW_TRY(auto ids, folder_->list_all());
+  std::erase_if(ids, [](const std::string& id) { return !object_id(id).ok(); });
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
 }
 
 core::Result<SweepReport> SealedObjectStore::sweep(

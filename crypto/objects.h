@@ -85,6 +85,9 @@ class ObjectStore {
   /// Overwrites the header with its wrapped key, syncs, then removes the file durably: the bytes
   /// left behind cannot be opened. Also for finished objects whose commit failed.
   virtual core::Status shred(const std::string& id) = 0;
+  /// The ids of all object files, sorted (oldest first), also of those that are not whole or were
+  /// never committed; empty names in stock are left out. Reads every folder: for repairs.
+  virtual core::Result<std::vector<std::string>> list_all() = 0;
   /// At start, before any create(): looks only at `incoming/`.
   virtual core::Result<SweepReport> sweep(
       const std::function<core::Result<bool>(const std::string& id)>& is_committed) = 0;

@@ -5,6 +5,9 @@
 //   GET  /v1/queue?limit=N          the outbox, parked rows first
 //   POST /v1/retry   {"number":N}   parked rows back to waiting; 0: all -> {"retried":K}
 //   POST /v1/unlock  passphrase     as raw bytes, so that no parser leaves copies of it behind
+//   GET  /v1/storage                retention, scrub, damaged and unconfirmed images by name
+//   POST /v1/pin     {"study_uid":"...","pinned":true} -> {"pinned":true}
+//   POST /v1/rebuild-index          {} -> {"wanted":true}: done when the holdings open next
 //   GET  /v1/doctor                 {"findings":[...]}
 //
 // Every failure is {"error":{"code","message"}} with core::Code's name. Loop thread only.
@@ -12,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "core/json.h"
 #include "core/net/http.h"
@@ -29,6 +33,9 @@ struct ControlActions {
   std::function<JsonAnswer(std::int64_t number)> retry;
   std::function<JsonAnswer(crypto::Passphrase)> unlock;
   std::function<JsonAnswer()> doctor;
+  std::function<JsonAnswer()> storage;
+  std::function<JsonAnswer(std::string study_uid, bool pinned)> pin;
+  std::function<JsonAnswer()> rebuild_index;
 };
 
 core::net::HttpHandler control_routes(ControlActions actions);

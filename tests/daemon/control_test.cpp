@@ -55,6 +55,11 @@ class ControlTest : public testing::Test {
     actions.unlock = [this](crypto::Passphrase passphrase) {
       return done("unlock " + std::string(crypto::as_text(passphrase.text.bytes())));
     };
+    actions.storage = [this] { return done("storage"); };
+    actions.rebuild_index = [this] { return done("rebuild-index"); };
+    actions.pin = [this](std::string study_uid, bool pinned) {
+      return done((pinned ? "pin " : "unpin ") + study_uid);
+    };
     actions.doctor = [this]() -> Awaitable<core::Result<Json>> {
       asked_ = "doctor";
       co_return Error(Code::locked, "the gateway is locked");
@@ -80,6 +85,14 @@ TEST_F(ControlTest, RoutesReachTheirActions) {
   EXPECT_EQ(asked_, "queue 7");
   send("POST", "/v1/retry", R"({"number":12})");
   EXPECT_EQ(asked_, "retry 12");
+  send("GET", "/v1/storage");
+  EXPECT_EQ(asked_, "storage");
+  send("POST", "/v1/rebuild-index", "{}");
+  EXPECT_EQ(asked_, "rebuild-index");
+  send("POST", "/v1/pin", R"({"study_uid":"1.2","pinned":true})");
+  EXPECT_EQ(asked_, "pin 1.2");
+  send("POST", "/v1/pin", R"({"study_uid":"1.2","pinned":false})");
+  EXPECT_EQ(asked_, "unpin 1.2");
   send("POST", "/v1/unlock", "correct horse\n");
   EXPECT_EQ(asked_, "unlock correct horse");
 }
@@ -100,6 +113,8 @@ TEST_F(ControlTest, WhatIsNotUnderstoodReachesNoAction) {
   EXPECT_EQ(send("POST", "/v1/retry", "").status, 400);
   EXPECT_EQ(send("POST", "/v1/retry", R"({"number":-1})").status, 400);
   EXPECT_EQ(send("POST", "/v1/retry", R"({"number":"1"})").status, 400);
+  EXPECT_EQ(send("POST", "/v1/pin", R"({"pinned":true})").status, 400);
+  EXPECT_EQ(send("POST", "/v1/pin", R"({"study_uid":"1.2"})").status, 400);
   EXPECT_EQ(send("POST", "/v1/unlock", "\n").status, 400);
   EXPECT_EQ(send("POST", "/v1/unlock", std::string(5000, 'x')).status, 400);
   EXPECT_EQ(asked_, "");
