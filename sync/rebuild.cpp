@@ -23,7 +23,8 @@ constexpr std::uint64_t kSaidEvery = 1'000;
 
 std::string mark_path(const std::string& state_folder) { return state_folder + "/rebuild-index"; }
 
-/// A UUIDv7 begins with the milliseconds at which it was made, which is when the object came.
+/// A UUIDv7 begins with the milliseconds at which it was made. Names are made a few ahead: the
+/// object came then or later.
 std::string made_at(const std::string& uuid) {
   const std::string digits = uuid.substr(0, 8) + uuid.substr(9, 4);
   std::int64_t milliseconds = 0;
