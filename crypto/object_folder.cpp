@@ -120,6 +120,22 @@ core::Result<std::vector<std::string>> ObjectFolder::list_incoming() {
   return files_.list(incoming_);
 }
 
+core::Result<std::vector<std::string>> ObjectFolder::list_all() {
+  std::vector<std::string> names;
+  GW_TRY(const auto arrived, list_incoming());
+  for (const std::string& name : arrived) {
+    GW_TRY(const auto file, files_.open_read(incoming_path(name)));
+    GW_TRY(const std::uint64_t size, file->size());
+    if (size > 0) names.push_back(name);
+  }
+  for (int i = 0; i < kFanOut; ++i) {
+    GW_TRY(auto settled, files_.list(core::cat(folder_, '/', fan_name(i))));
+    names.insert(names.end(), std::make_move_iterator(settled.begin()),
+                 std::make_move_iterator(settled.end()));
+  }
+  return names;
+}
+
 core::Result<std::string> ObjectFolder::find(const std::string& id) {
   // Settled, incoming, settled: whoever looks while it is being moved finds it on the third look.
   for (const std::string& path : {settled_path(id), incoming_path(id), settled_path(id)}) {

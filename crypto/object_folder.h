@@ -46,6 +46,8 @@ class ObjectFolder {
   core::Status settle(const std::string& id);
   /// Names in `incoming/`.
   core::Result<std::vector<std::string>> list_incoming();
+  /// Names of all files but the empty ones in `incoming/`.
+  core::Result<std::vector<std::string>> list_all();
   /// Destroys the first `header_bytes` of the object in place, durably, then removes it, durably.
   core::Status shred(const std::string& id, std::size_t header_bytes);
 

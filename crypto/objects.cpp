@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 #include <shared_mutex>
@@ -9,8 +10,8 @@
 
 #include "core/log.h"
 #include "core/text.h"
-#include "crypto/object_folder.h"
 #include "crypto/epoch_leases.h"
+#include "crypto/object_folder.h"
 #include "crypto/object_format.h"
 #include "crypto/object_rewrap.h"
 #include "crypto/octets.h"
@@ -36,6 +37,7 @@ class SealedObjectStore final : public ObjectStore {
   core::Result<RewrapReport> rewrap_older(std::uint32_t epoch,
                                           core::Milliseconds patience) override;
   core::Result<std::unique_ptr<core::File>> open_sealed(const std::string& id) override;
+  core::Result<std::vector<std::string>> list_all() override;
   core::Result<SweepReport> sweep(
       const std::function<core::Result<bool>(const std::string& id)>& is_committed) override;
 
@@ -149,6 +151,14 @@ core::Status SealedObjectStore::shred(const std::string& id) {
   GW_CHECK(object_id(id));
   std::shared_lock not_being_rewrapped(headers_);
   return folder_->shred(id, kObjectHeaderBytes);
+}
+
+core::Result<std::vector<std::string>> SealedObjectStore::list_all() {
+  GW_TRY(auto ids, folder_->list_all());
+  std::erase_if(ids, [](const std::string& id) { return !object_id(id).ok(); });
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
 }
 
 core::Result<SweepReport> SealedObjectStore::sweep(

@@ -9,6 +9,7 @@
 
 #include "adapters/dicom/dicom_options.h"
 #include "adapters/dicom/dicom_server.h"
+#include "adapters/dicom/facts_reader.h"
 #include "core/files.h"
 #include "core/ids.h"
 #include "core/log.h"
@@ -27,6 +28,8 @@
 #include "daemon/version.h"
 #include "daemon/writer_pulse.h"
 #include "sync/options.h"
+#include "sync/pins.h"
+#include "sync/rebuild.h"
 #include "sync/reports.h"
 
 namespace gateway::daemon {
@@ -41,10 +44,17 @@ using std::chrono::seconds;
 
 constexpr seconds kPortRetry{5};
 constexpr seconds kFileRetry{10};
+constexpr std::int64_t kStorageRowsMax = 500;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
+}
+
+sync::HoldingsOptions opened_with(const core::Config& config) {
+  sync::HoldingsOptions options = sync::holdings_options(config);
+  options.read_facts = adapters::dicom::read_facts;
+  return options;
 }
 
 Error locked_error(const OpeningReport& report) {
@@ -65,7 +75,7 @@ class GatewayImpl final : public Gateway {
         opening_(
             loop_, core::system_files(), clock,
             PassphraseSource(settings_.passphrase_file, environment("CREDENTIALS_DIRECTORY")),
-            OpeningOptions{.holdings = sync::holdings_options(config_),
+            OpeningOptions{.holdings = opened_with(config_),
                            .credentials_folder = environment("CREDENTIALS_DIRECTORY")},
             [this](std::shared_ptr<sync::Holdings> holdings, const std::string& by) {
               on_opened(std::move(holdings), by);
@@ -246,6 +256,7 @@ class GatewayImpl final : public Gateway {
     if (opening_.report().state == OpeningState::failed) {
       found.push_back({"storage", opening_.report().reason});
     }
+    for (const std::string& text : uplinks_.upkeep_problems()) found.push_back({"storage", text});
     for (const Component* component : {&control_component_, &dicom_component_, &mqtt_component_}) {
       if (!component->problem().empty()) {
         found.push_back({component->name(), component->problem()});
@@ -271,6 +282,7 @@ class GatewayImpl final : public Gateway {
       vitals.mqtt.connects = state.connects;
       vitals.mqtt.last_error = state.last_error;
     }
+    vitals.storage = uplinks_.upkeep_report();
     vitals.problems = problems();
     vitals.disk.reserve_bytes = settings_.reserve_bytes;
     co_await add_stored(vitals);
@@ -324,6 +336,11 @@ class GatewayImpl final : public Gateway {
       return keys_api_.answer(std::move(method), std::move(path), std::move(body));
     };
     actions.doctor = [this] { return doctor_answer(); };
+    actions.storage = [this] { return storage_answer(); };
+    actions.pin = [this](std::string study_uid, bool pinned) {
+      return pin_answer(std::move(study_uid), pinned);
+    };
+    actions.rebuild_index = [this] { return rebuild_answer(); };
     return actions;
   }
 
@@ -364,6 +381,38 @@ class GatewayImpl final : public Gateway {
     }
     uplinks_.wake();
     co_return Json::object({{"retried", *retried}});
+  }
+
+  Awaitable<core::Result<Json>> storage_answer() {
+    auto answer = co_await report_answer(sync::storage_report, "storage", kStorageRowsMax);
+    if (!answer.ok()) co_return std::move(answer).error();
+    Json document = std::move(*answer);
+    document.set("upkeep", uplinks_.upkeep_report());
+    co_return document;
+  }
+
+  Awaitable<core::Result<Json>> pin_answer(std::string study_uid, bool pinned) {
+    auto holdings = door_.get();
+    if (!holdings) co_return locked_error(opening_.report());
+    auto pin = [holdings = std::move(holdings), &clock = clock_, study_uid = std::move(study_uid),
+                pinned] { return sync::pin_study(*holdings, clock, study_uid, pinned); };
+    const core::Status done = co_await lane_.run(std::move(pin));
+    if (!done.ok()) co_return done.error();
+    co_return Json::object({{"pinned", pinned}});
+  }
+
+  Awaitable<core::Result<Json>> rebuild_answer() {
+    if (door_.get()) {
+      co_return Error(Code::refused,
+                      "the index is there and in use; only a lost one is rebuilt: see "
+                      "clinic-gateway(1)");
+    }
+    auto mark = [folder = settings_.state_folder] {
+      return sync::want_rebuild(core::system_files(), folder);
+    };
+    const core::Status done = co_await lane_.run(std::move(mark));
+    if (!done.ok()) co_return done.error();
+    co_return Json::object({{"wanted", true}});
   }
 
   Awaitable<core::Result<Json>> doctor_answer() {

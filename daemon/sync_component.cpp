@@ -1,5 +1,6 @@
 #include "daemon/sync_component.h"
 
+#include "core/files.h"
 #include "sync/options.h"
 
 namespace gateway::daemon {
@@ -27,15 +28,26 @@ void SyncComponent::start(std::shared_ptr<sync::Holdings> holdings) {
       loop_, holdings_, sync::make_uplinks(loop_, holdings_, config_, clock_), clock_);
   service_->start();
   waker_->aim_at(service_.get());
+  upkeep_ =
+      sync::Upkeep::start(holdings_, core::system_files(), clock_, sync::upkeep_options(config_));
 }
 
 void SyncComponent::stop() {
   waker_->aim_at(nullptr);
+  upkeep_.reset();
   // The service itself stays until we go: its coroutines end on the loop after this.
   if (service_) service_->stop();
   holdings_.reset();
 }
 
 core::Json SyncComponent::report() const { return service_ ? service_->report() : core::Json(); }
+
+core::Json SyncComponent::upkeep_report() const {
+  return upkeep_ ? upkeep_->report() : core::Json();
+}
+
+std::vector<std::string> SyncComponent::upkeep_problems() const {
+  return upkeep_ ? upkeep_->problems() : std::vector<std::string>();
+}
 
 }  // namespace gateway::daemon

@@ -1,16 +1,19 @@
-// Runs the sync service while the holdings are open, and hands on the wake-ups of whoever queues
-// something. Loop thread only, but for the wake-ups.
+// Runs the sync service and the upkeep of the store while the holdings are open, and hands on the
+// wake-ups of whoever queues something. Loop thread only, but for the wake-ups.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/json.h"
 #include "sync/holdings.h"
 #include "sync/service.h"
+#include "sync/upkeep.h"
 
 namespace gateway::daemon {
 
@@ -30,6 +33,9 @@ class SyncComponent {
   void wake() { waker_->wake(); }
   /// sync::SyncService::report(); null until it runs.
   core::Json report() const;
+  /// sync::Upkeep::report() and problems(); null and none until it runs.
+  core::Json upkeep_report() const;
+  std::vector<std::string> upkeep_problems() const;
 
  private:
   /// Outlives the service in the hands of ingest.
@@ -46,6 +52,7 @@ class SyncComponent {
   std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
   std::shared_ptr<sync::Holdings> holdings_;
   std::shared_ptr<sync::SyncService> service_;
+  std::unique_ptr<sync::Upkeep> upkeep_;
 };
 
 }  // namespace gateway::daemon

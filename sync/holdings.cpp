@@ -6,6 +6,7 @@
 #include "crypto/database_key.h"
 #include "crypto/migrations.h"
 #include "sync/migrations.h"
+#include "sync/rebuild.h"
 
 namespace gateway::sync {
 namespace {
@@ -15,6 +16,40 @@ std::vector<crypto::Migration> all_migrations() {
   for (const auto& migration : crypto::migrations()) all.push_back(migration);
   for (const auto& migration : migrations()) all.push_back(migration);
   return all;
+}
+
+core::Status sweep(crypto::Database& database, crypto::ObjectStore& objects) {
+  GW_TRY(const crypto::SweepReport swept, objects.sweep([&](const std::string& id) {
+    return database.read_value<bool>([&](crypto::Connection& connection) -> core::Result<bool> {
+      GW_TRY(const auto row,
+             connection.integer("SELECT 1 FROM dicom_instance WHERE object_id = ?", id));
+      return row.has_value();
+    });
+  }));
+  if (swept.settled + swept.removed > 0) {
+    core::log_info("sync",
+                   core::cat("after the last stop: ", swept.settled, " objects put in place, ",
+                             swept.removed, " unused or never acknowledged removed"));
+  }
+  return {};
+}
+
+/// A new database beside old objects would take them for leftovers of a crash.
+core::Status refuse_lost_database(crypto::ObjectStore& objects, const std::string& folder) {
+  const std::string path = folder + "/gateway.db";
+  auto file = core::system_files().open_read(path);
+  if (file.ok()) {
+    GW_TRY(const std::uint64_t size, (*file)->size());
+    if (size > 0) return {};
+  } else if (file.error().code() != core::Code::not_found) {
+    return std::move(file).error();
+  }
+  GW_TRY(const auto ids, objects.list_all());
+  if (ids.empty()) return {};
+  return core::Error(core::Code::not_found,
+                     core::cat("the database ", path, " is gone, but ", ids.size(),
+                               " sealed objects are there: restore a backup, or run "
+                               "\"clinic-gateway repair rebuild-index\""));
 }
 
 }  // namespace
@@ -27,27 +62,18 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   held->keyring_ = std::move(keyring);
   GW_TRY(auto audit, crypto::Audit::create(*held->keyring_));
   held->audit_ = std::make_unique<crypto::Audit>(std::move(audit));
+  const std::string& folder = held->options_.state_folder;
+  GW_TRY(held->objects_, crypto::ObjectStore::open(files, folder + "/objects", *held->keyring_,
+                                                   held->options_.reserve_bytes));
+  GW_TRY(const bool is_to_be_rebuilt, is_rebuild_wanted(files, folder));
+  if (!is_to_be_rebuilt) GW_CHECK(refuse_lost_database(*held->objects_, folder));
   const auto migrations = all_migrations();
-  GW_TRY(held->database_, crypto::open_database(files, *held->keyring_,
-                                                held->options_.state_folder, migrations));
-  GW_TRY(held->objects_, crypto::ObjectStore::open(files, held->options_.state_folder + "/objects",
-                                                   *held->keyring_, held->options_.reserve_bytes));
+  GW_TRY(held->database_, crypto::open_database(files, *held->keyring_, folder, migrations));
 
-  crypto::Database& database = *held->database_;
-  GW_TRY(const crypto::SweepReport swept, held->objects_->sweep([&](const std::string& id) {
-    return database.read_value<bool>([&](crypto::Connection& connection) -> core::Result<bool> {
-      GW_TRY(const auto row,
-             connection.integer("SELECT 1 FROM dicom_instance WHERE object_id = ?", id));
-      return row.has_value();
-    });
-  }));
-  if (swept.settled + swept.removed > 0) {
-    core::log_info("sync",
-                   core::cat("after the last stop: ", swept.settled, " objects put in place, ",
-                             swept.removed, " unused or never acknowledged removed"));
-  }
-  held->ingest_ = std::make_unique<Ingest>(database, *held->objects_, *held->audit_,
+  held->ingest_ = std::make_unique<Ingest>(*held->database_, *held->objects_, *held->audit_,
                                            held->settling_, clock, held->options_.ingest);
+  if (is_to_be_rebuilt) GW_CHECK(rebuild_index(*held, files, clock));
+  GW_CHECK(sweep(*held->database_, *held->objects_));
   return held;
 }
 

@@ -2,8 +2,10 @@
 // nothing, and adapters say "out of resources"; opening it needs no restart.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,19 +20,28 @@
 
 namespace gateway::sync {
 
+/// Reads an instance's facts from its data set's bytes; `next` answers the bytes that follow, empty
+/// at the end. What stands at the DICOM end registers it.
+using ReadFacts = std::function<core::Result<InstanceFacts>(
+    const std::string& transfer_syntax_uid,
+    const std::function<core::Result<std::span<const std::byte>>()>& next)>;
+
 struct HoldingsOptions {
   std::string state_folder;
   std::uint64_t reserve_bytes = 0;
   core::Milliseconds study_quiet{5'000};
   IngestOptions ingest;
   WorklistOptions worklist;
+  ReadFacts read_facts;  // for rebuilding the index only
 };
 
 /// Database, objects and the doors to them, opened in order and closed in reverse. Members are
 /// thread-safe as their headers say.
 class Holdings {
  public:
-  /// Opens the database (migrating it), the objects, and sweeps what a crash left behind.
+  /// Opens the database (migrating it), the objects, and sweeps what a crash left behind; rebuilds
+  /// the index first where that was asked for (sync/rebuild.h). Code::not_found when the database
+  /// is gone but objects are there: nothing is swept, and nothing taken in beside them.
   static core::Result<std::shared_ptr<Holdings>> open(core::Files& files,
                                                       std::unique_ptr<crypto::Keyring> keyring,
                                                       const core::Clock& clock,

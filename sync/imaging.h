@@ -60,6 +60,10 @@ enum class StoreOutcome {
   other_copy,  // the same UID with other bytes: kept beside the first and flagged for a person
 };
 
+/// The id of a study's ImagingStudy: a UUIDv8 made from the Study Instance UID, so that it is the
+/// same again after the index was rebuilt and the hospital gets no second one.
+std::string imaging_study_id_of(std::string_view study_uid);
+
 /// FHIR R4 ImagingStudy of everything held of the study (R4 ImagingStudy; endpoint-free). Its
 /// subject is the linked Patient, or a display-only reference while identity is unassigned or
 /// disputed: never a guess.

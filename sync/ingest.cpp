@@ -96,10 +96,13 @@ core::Result<std::map<std::string, std::int64_t>> register_patient(Connection& c
 
 core::Result<Study> begin_study(Connection& connection, const InstanceFacts& facts,
                                 const IngestOptions& options, const core::Clock& clock,
-                                const std::string& now) {
-  Study study{core::new_uuid(clock), {}};
+                                const std::string& now, bool is_adopted) {
+  Study study{imaging_study_id_of(facts.study_instance_uid), {}};
   GW_TRY(StudyIdentity identity, decide_identity(connection, facts, options.patient_id_issuer));
-  if (identity.state == "provisional") {
+  if (identity.state == "provisional" && is_adopted) {
+    identity.state = "disputed";
+    identity.reason = "the index was rebuilt: whether the patient was registered is not known";
+  } else if (identity.state == "provisional") {
     identity.patient = core::new_uuid(clock);
     GW_TRY(study.needs, register_patient(connection, identity.patient, facts, options, now));
   }
@@ -121,7 +124,7 @@ core::Result<Study> begin_study(Connection& connection, const InstanceFacts& fac
 /// the study in dispute.
 core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFacts& facts,
                                         const IngestOptions& options, const core::Clock& clock,
-                                        const std::string& now) {
+                                        const std::string& now, bool is_adopted) {
   std::string imaging_study_id;
   bool other_patient = false;
   bool was_evicted = false;
@@ -136,7 +139,8 @@ core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFa
       was_evicted = !rows.text(2).empty();
     }
   }
-  if (imaging_study_id.empty()) return begin_study(connection, facts, options, clock, now);
+  if (imaging_study_id.empty())
+    return begin_study(connection, facts, options, clock, now, is_adopted);
   if (other_patient) {
     GW_CHECK(connection.run(
         "UPDATE dicom_study SET identity = 'disputed', patient = '',"
@@ -194,8 +198,10 @@ struct Ingest::Attempt {
   ReceivedInstance instance;
   std::vector<HeldCopy> others;  // under the same UID, known to have other bytes
   std::vector<HeldCopy> unread;  // under the same UID, yet to be compared
-  std::string study_subject;
+  std::string study_subject;     // of the outbox rows of its ImagingStudy
   bool may_be_committed = false;
+  std::string adopted_at;  // when it was received, for one that is adopted; else empty
+  bool is_adopted() const { return !adopted_at.empty(); }
 };
 
 core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::SealedWriter& object) {
@@ -222,7 +228,8 @@ core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::Seal
   GW_CHECK(kept);
   if (auto settled = objects_.settle(attempt.instance.object.id); !settled.ok())
     core::log_warn("ingest", settled.error().message());
-  if (!attempt.study_subject.empty()) settling_.touch(attempt.study_subject, clock_.monotonic());
+  if (!attempt.study_subject.empty() && !options_.fhir_uplinks.empty())
+    settling_.touch(attempt.study_subject, clock_.monotonic());
   wake_();
   return attempt.others.empty() ? StoreOutcome::stored : StoreOutcome::other_copy;
 }
@@ -245,6 +252,20 @@ core::Status Ingest::commit(Attempt& attempt, crypto::SealedWriter& object) {
   });
 }
 
+core::Result<StoreOutcome> Ingest::adopt(ReceivedInstance instance, std::string received_at) {
+  Attempt attempt;
+  attempt.instance = std::move(instance);
+  attempt.adopted_at = std::move(received_at);
+  while (true) {
+    const core::Status kept =
+        database_.write([&](Connection& connection) { return store_in(connection, attempt); });
+    if (kept.ok()) break;
+    if (attempt.unread.empty()) return kept.error();
+    if (is_repeat(attempt)) return StoreOutcome::repeated;
+  }
+  return attempt.others.empty() ? StoreOutcome::stored : StoreOutcome::other_copy;
+}
+
 /// Compares with the copies not read yet. One that cannot be read is taken for another: nothing is
 /// lost by keeping both.
 bool Ingest::is_repeat(Attempt& attempt) {
@@ -258,27 +279,16 @@ bool Ingest::is_repeat(Attempt& attempt) {
   return false;
 }
 
-core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
-  const ReceivedInstance& instance = attempt.instance;
-  const std::string now = core::to_instant(clock_.wall());
-  GW_TRY(attempt.unread, find_copies(connection, instance.facts.sop_instance_uid));
-  std::erase_if(attempt.unread, [&](const HeldCopy& copy) {
-    return std::ranges::any_of(
-        attempt.others, [&](const HeldCopy& other) { return other.object.id == copy.object.id; });
-  });
-  if (!attempt.unread.empty())
-    return core::Error(core::Code::exists, "a copy is held that was not compared yet");
-  const bool is_other_copy = !attempt.others.empty();
-  GW_TRY(const Study study, find_or_begin_study(connection, instance.facts, options_, clock_, now));
-  GW_CHECK(insert_series(connection, instance.facts));
-  GW_TRY(const std::int64_t row,
-         insert_instance(connection, instance, std::ssize(attempt.others), now));
-
+core::Status Ingest::queue(Connection& connection, Attempt& attempt, std::int64_t row,
+                           const std::map<std::string, std::int64_t>& needs_of,
+                           const std::string& now) {
+  std::vector<std::int64_t> numbers;  // of what may have been sent before
   for (const std::string& uplink : options_.image_uplinks) {
     GW_TRY(const std::int64_t number, queue_row(connection, uplink, "instance", std::to_string(row),
-                                                instance.object.size, std::nullopt, now));
+                                                attempt.instance.object.size, std::nullopt, now));
+    if (attempt.is_adopted()) numbers.push_back(number);
     // Which of two objects under one UID the hospital should have is for a person to say.
-    if (is_other_copy) {
+    if (!attempt.others.empty()) {
       GW_CHECK(connection.run("UPDATE outbox SET state = 'parked', reason = ? WHERE number = ?",
                               "another object with the same SOP Instance UID but other bytes was "
                               "received before; both are kept,"
@@ -287,19 +297,47 @@ core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
     }
   }
   for (const std::string& uplink : options_.fhir_uplinks) {
-    attempt.study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
-    const auto need = study.needs.find(uplink);
-    const auto needs = need == study.needs.end() ? std::nullopt : std::optional(need->second);
-    GW_CHECK(queue_row(connection, uplink, "resource", attempt.study_subject, 0, needs, now));
+    const auto need = needs_of.find(uplink);
+    const auto needs = need == needs_of.end() ? std::nullopt : std::optional(need->second);
+    GW_TRY(const std::int64_t number,
+           queue_row(connection, uplink, "resource", attempt.study_subject, 0, needs, now));
+    if (attempt.is_adopted()) numbers.push_back(number);
   }
-  return audit_.append(connection,
-                       {.at = clock_.wall(),
-                        .actor = core::cat("ae:", instance.calling_ae_title),
-                        .action = "create",
-                        .resource = core::cat("instance/", row),
-                        .patient = "",
-                        .source = instance.peer_address,
-                        .outcome = is_other_copy ? "stored as another copy" : "stored"});
+  for (const std::int64_t number : numbers) {
+    GW_CHECK(connection.run("UPDATE outbox SET perhaps_sent = 1 WHERE number = ?", number));
+  }
+  return {};
+}
+
+core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
+  const ReceivedInstance& instance = attempt.instance;
+  const std::string now =
+      attempt.is_adopted() ? attempt.adopted_at : core::to_instant(clock_.wall());
+  GW_TRY(attempt.unread, find_copies(connection, instance.facts.sop_instance_uid));
+  std::erase_if(attempt.unread, [&](const HeldCopy& copy) {
+    return std::ranges::any_of(
+        attempt.others, [&](const HeldCopy& other) { return other.object.id == copy.object.id; });
+  });
+  if (!attempt.unread.empty())
+    return core::Error(core::Code::exists, "a copy is held that was not compared yet");
+  const bool is_other_copy = !attempt.others.empty();
+  GW_TRY(const Study study, find_or_begin_study(connection, instance.facts, options_, clock_, now,
+                                                attempt.is_adopted()));
+  GW_CHECK(insert_series(connection, instance.facts));
+  GW_TRY(const std::int64_t row,
+         insert_instance(connection, instance, std::ssize(attempt.others), now));
+
+  attempt.study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
+  GW_CHECK(queue(connection, attempt, row, study.needs, now));
+  return audit_.append(connection, {.at = clock_.wall(),
+                                    .actor = core::cat("ae:", instance.calling_ae_title),
+                                    .action = "create",
+                                    .resource = core::cat("instance/", row),
+                                    .patient = "",
+                                    .source = instance.peer_address,
+                                    .outcome = attempt.is_adopted() ? "index rebuilt"
+                                               : is_other_copy      ? "stored as another copy"
+                                                                    : "stored"});
 }
 
 }  // namespace gateway::sync

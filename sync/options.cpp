@@ -1,5 +1,8 @@
 #include "sync/options.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include "core/text.h"
 #include "sync/fhir_uplink.h"
 #include "sync/prepared_uplink.h"
@@ -111,6 +114,38 @@ std::vector<ConfigKey> sync_config_keys() {
        .default_text = "5",
        .minimum = 0,
        .maximum = 3600});
+  add({.path = "retention.keep_days",
+       .type = KeyType::integer,
+       .meaning = "days after which a study's images leave this gateway, once every PACS has shown "
+                  "that it has them; 0: age alone removes nothing",
+       .default_text = "0",
+       .minimum = 0,
+       .maximum = 36'500});
+  add({.path = "retention.free_below_mb",
+       .type = KeyType::integer,
+       .meaning = "free disk space, in MB, below which the oldest images that every PACS has shown "
+                  "to have leave this gateway; 0: never",
+       .default_text = "4096",
+       .minimum = 0,
+       .maximum = 1 << 26});
+  add({.path = "retention.free_until_mb",
+       .type = KeyType::integer,
+       .meaning = "free disk space, in MB, at which that ends; at least retention.free_below_mb",
+       .default_text = "8192",
+       .minimum = 0,
+       .maximum = 1 << 26});
+  add({.path = "scrub.rate_mb_s",
+       .type = KeyType::integer,
+       .meaning = "MB per second at which stored objects are read to find damage; 0: not at all",
+       .default_text = "8",
+       .minimum = 0,
+       .maximum = 10'000});
+  add({.path = "scrub.every_days",
+       .type = KeyType::integer,
+       .meaning = "days from the beginning of one such round to the next",
+       .default_text = "7",
+       .minimum = 1,
+       .maximum = 365});
   add({.path = "worklist.default_modality",
        .meaning = "DICOM modality of orders that name none",
        .default_text = R"("OT")"});
@@ -135,6 +170,24 @@ HoldingsOptions holdings_options(const core::Config& config) {
   options.worklist.default_modality = config.text("worklist.default_modality");
   options.worklist.default_station_ae = config.text("worklist.default_station_ae");
   options.worklist.accession_prefix = config.text("worklist.accession_prefix");
+  return options;
+}
+
+UpkeepOptions upkeep_options(const core::Config& config) {
+  UpkeepOptions options;
+  const auto megabytes = [&](const char* key) {
+    return static_cast<std::uint64_t>(config.integer(key)) << 20;
+  };
+  if (const auto days = config.integer("retention.keep_days"); days > 0)
+    options.retention.keep = std::chrono::hours(24 * days);
+  options.retention.free_below_bytes = megabytes("retention.free_below_mb");
+  options.retention.free_until_bytes =
+      std::max(options.retention.free_below_bytes, megabytes("retention.free_until_mb"));
+  options.scrub_bytes_per_s = megabytes("scrub.rate_mb_s");
+  options.scrub_round_every = std::chrono::hours(24 * config.integer("scrub.every_days"));
+  options.connect = [&config](boost::asio::any_io_executor loop, const std::string& uplink) {
+    return make_client(std::move(loop), config, uplink);
+  };
   return options;
 }
 

@@ -9,6 +9,7 @@
 #include "core/config.h"
 #include "core/result.h"
 #include "sync/holdings.h"
+#include "sync/upkeep.h"
 #include "sync/uplink.h"
 
 namespace gateway::sync {
@@ -18,6 +19,9 @@ std::vector<core::ConfigKey> sync_config_keys();
 /// What the holdings are opened with. Reads also site.timezone, storage.* and
 /// dicom.patient_id_issuer, which their own rooms register.
 HoldingsOptions holdings_options(const core::Config& config);
+
+/// Retention and scrub; `config` must outlive what uses them.
+UpkeepOptions upkeep_options(const core::Config& config);
 
 /// Every [uplink.NAME] of the configuration. Files are read when an uplink is first used; `config`
 /// and `clock` must outlive the uplinks.

@@ -4,6 +4,7 @@
 
 #include "core/civil_time.h"
 #include "core/text.h"
+#include "sync/damage.h"
 
 namespace gateway::sync {
 namespace {
@@ -87,7 +88,7 @@ core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {
              "s.study_uid),"
              " (SELECT count(*) FROM dicom_series e WHERE e.study_uid = s.study_uid),"
              " count(i.row), sum(o.number IS NULL), sum(o.state IN ('waiting', 'sending')), "
-             "sum(o.state = 'parked')"
+             "sum(o.state = 'parked'), sum(i.state = 'evicted'), s.pinned"
              " FROM (SELECT * FROM dicom_study ORDER BY received_at DESC LIMIT ?) s"
              " JOIN dicom_instance i ON i.study_uid = s.study_uid"
              " LEFT JOIN outbox o ON o.kind = 'instance' AND o.subject = CAST(i.row AS TEXT)"
@@ -110,8 +111,30 @@ core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {
                            {"instances", rows.integer(10)},
                            {"delivered", rows.integer(11)},
                            {"waiting", rows.integer(12)},
-                           {"parked", rows.integer(13)}}));
+                           {"parked", rows.integer(13)},
+                           {"evicted", rows.integer(14)},
+                           {"pinned", rows.integer(15) != 0}}));
   }
+}
+
+core::Result<Json> storage_report(Connection& connection, std::int64_t limit) {
+  GW_TRY(Json damaged, damage_report(connection, limit));
+  GW_TRY(auto rows,
+         connection.query("SELECT i.sop_instance_uid, i.study_uid, d.uplink, d.proof, d.at"
+                          " FROM dicom_delivery d JOIN dicom_instance i ON i.row = d.instance"
+                          " WHERE d.proof IN ('differs', 'missing') ORDER BY d.instance LIMIT ?",
+                          limit));
+  Json unconfirmed = Json::array();
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) break;
+    unconfirmed.add(Json::object({{"sop_instance_uid", rows.text(0)},
+                                  {"study_uid", rows.text(1)},
+                                  {"uplink", rows.text(2)},
+                                  {"proof", rows.text(3)},
+                                  {"at", rows.text(4)}}));
+  }
+  return Json::object({{"damaged", std::move(damaged)}, {"unconfirmed", std::move(unconfirmed)}});
 }
 
 core::Result<std::int64_t> retry_parked(Connection& connection, std::int64_t number) {

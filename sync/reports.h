@@ -21,8 +21,12 @@ core::Result<core::Json> health_report(crypto::Connection& connection,
 core::Result<core::Json> queue_report(crypto::Connection& connection, std::int64_t limit);
 /// Newest studies first:
 /// [{"study_uid","patient_name","patient_id","accession","date","description","modalities","series","instances","delivered",
-/// "waiting","parked","identity":"linked|provisional|unassigned|disputed"}]
+/// "waiting","parked","evicted","pinned","identity":"linked|provisional|unassigned|disputed"}]
 core::Result<core::Json> studies_report(crypto::Connection& connection, std::int64_t limit);
+/// Images that a person should look into, at most `limit` of each:
+/// {"damaged": damage_report(),
+/// "unconfirmed":[{"sop_instance_uid","study_uid","uplink","proof":"differs|missing","at"}]}
+core::Result<core::Json> storage_report(crypto::Connection& connection, std::int64_t limit);
 /// Puts parked rows back to waiting: one by number, or all when `number` is 0. Answers how many.
 core::Result<std::int64_t> retry_parked(crypto::Connection& connection, std::int64_t number);
 

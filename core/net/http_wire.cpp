@@ -169,8 +169,12 @@ struct ResponseReader::Parser {
     answer->eager(true);
     answer->skip(to_head_request);
     answer->header_limit(head_max);
-    // The body itself counts, as its limit depends on the status.
-    answer->body_limit(boost::none);
+    // With a sink the body itself counts, as its limit depends on the status.
+    if (sink == nullptr) {
+      answer->body_limit(body_max);
+    } else {
+      answer->body_limit(boost::none);
+    }
     answer->get().body().text_max = body_max;
     answer->get().body().sink = sink;
   }

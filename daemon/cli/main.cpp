@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "core/text.h"
@@ -24,6 +25,7 @@ struct Options : CommonOptions {
   std::string config = daemon::kConfigFile;
   std::int64_t limit = 50;
   std::int64_t number = 0;
+  std::string study_uid;
 };
 
 std::string format_retried(const Json& answer) {
@@ -35,6 +37,29 @@ int retry(const Options& options) {
   const auto answer = ask(options.socket, post("/v1/retry", body.dump()), kTimeout);
   if (!answer.ok()) return complain(options, answer.error());
   return print(options, *answer, format_retried);
+}
+
+std::string format_pinned(const Json& answer) {
+  return answer["pinned"].boolean() ? "The study's images stay on this gateway.\n"
+                                    : "The study's images leave as others do.\n";
+}
+
+int pin(const Options& options, bool pinned) {
+  const Json body = Json::object({{"study_uid", options.study_uid}, {"pinned", pinned}});
+  const auto answer = ask(options.socket, post("/v1/pin", body.dump()), kTimeout);
+  if (!answer.ok()) return complain(options, answer.error());
+  return print(options, *answer, format_pinned);
+}
+
+std::string format_rebuild(const Json&) {
+  return "The index is rebuilt when the gateway next opens its keys, within half a minute if they "
+         "are known; see clinic-gateway status and the log.\n";
+}
+
+int rebuild_index(const Options& options) {
+  const auto answer = ask(options.socket, post("/v1/rebuild-index", "{}"), kTimeout);
+  if (!answer.ok()) return complain(options, answer.error());
+  return print(options, *answer, format_rebuild);
 }
 
 int doctor(const Options& options) {
@@ -67,6 +92,7 @@ int run(int argc, char** argv) {
   app.fallthrough();
 
   std::function<int()> action;
+  std::optional<bool> pinning;
   const auto command = [&](const char* name, const char* what, std::function<int()> act) {
     CLI::App* sub = app.add_subcommand(name, what);
     sub->fallthrough();
@@ -80,9 +106,25 @@ int run(int argc, char** argv) {
   };
   command("status", "state, queue, uplinks, disk and what is wrong",
           [&] { return show(options, "/v1/status", format_status); });
-  limited(command("studies", "the newest studies and how far they got", [&] {
+  CLI::App* studies = command("studies", "the newest studies and how far they got", [&] {
+    if (pinning) return pin(options, *pinning);
     return show(options, cat("/v1/studies?limit=", options.limit), format_studies);
-  }));
+  });
+  limited(studies);
+  const auto pins = [&](const char* name, const char* what, bool pinned) {
+    CLI::App* sub = studies->add_subcommand(name, what);
+    sub->fallthrough();
+    sub->add_option("study", options.study_uid, "Study Instance UID")->required();
+    sub->callback([&pinning, pinned] { pinning = pinned; });
+  };
+  pins("pin", "keep a study's images on this gateway", true);
+  pins("unpin", "let them leave as others do", false);
+  command("storage", "retention, scrub, and images that are damaged or unconfirmed",
+          [&] { return show(options, "/v1/storage", format_storage); });
+  command("repair", "mend what was lost", [&] { return rebuild_index(options); })
+      ->require_subcommand(1)
+      ->add_subcommand("rebuild-index", "with the database gone: make it anew from the objects")
+      ->fallthrough();
   limited(command("queue", "what waits to be sent and what was refused, with the reason", [&] {
     return show(options, cat("/v1/queue?limit=", options.limit), format_queue);
   }));

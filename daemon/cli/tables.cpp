@@ -156,11 +156,12 @@ std::string format_status(const Json& status) {
 
 std::string format_studies(const Json& answer) {
   if (answer["studies"].size() == 0) return "No studies yet.\n";
-  return rows_table(answer["studies"],
-                    {"DATE", "PATIENT", "ID", "ACCESSION", "MODALITY", "INSTANCES", "DELIVERED",
-                     "WAITING", "PARKED", "IDENTITY", "DESCRIPTION"},
-                    {"date", "patient_name", "patient_id", "accession", "modalities", "instances",
-                     "delivered", "waiting", "parked", "identity", "description"});
+  return rows_table(
+      answer["studies"],
+      {"DATE", "PATIENT", "ID", "ACCESSION", "MODALITY", "INSTANCES", "DELIVERED", "WAITING",
+       "PARKED", "EVICTED", "PINNED", "IDENTITY", "DESCRIPTION", "STUDY UID"},
+      {"date", "patient_name", "patient_id", "accession", "modalities", "instances", "delivered",
+       "waiting", "parked", "evicted", "pinned", "identity", "description", "study_uid"});
 }
 
 std::string format_queue(const Json& answer) {
@@ -169,6 +170,36 @@ std::string format_queue(const Json& answer) {
       answer["queue"],
       {"NUMBER", "UPLINK", "KIND", "SUBJECT", "STATE", "ATTEMPTS", "QUEUED AT", "REASON"},
       {"number", "uplink", "kind", "subject", "state", "attempts", "queued_at", "reason"});
+}
+
+std::string format_storage(const Json& answer) {
+  const Json& retention = answer["upkeep"]["retention"];
+  const Json& scrub = answer["upkeep"]["scrub"];
+  std::string out = format_table(
+      {{"retention",
+        cat(cell(retention["state"]), ", ", cell(retention["evicted"]), " instances evicted, ",
+            cell(retention["verified"]), " confirmed since the start")},
+       {"scrub", cat(cell(scrub["state"]), ", ", cell(scrub["objects"]), " objects read, ",
+                     cell(scrub["damaged"]), " damaged, ", cell(scrub["repaired"]),
+                     " replaced, last whole round ", cell(scrub["finished_at"]))},
+       {"database",
+        cat(cell(scrub["database"]), ", checked ", cell(scrub["database_checked_at"]))}});
+  if (!retention["problem"].text().empty()) {
+    out += printable(cat("PROBLEM retention: ", retention["problem"].text()));
+    out += '\n';
+  }
+  if (answer["storage"]["damaged"].size() > 0) {
+    out += cat('\n',
+               rows_table(answer["storage"]["damaged"],
+                          {"DAMAGED INSTANCE", "STUDY", "OBJECT", "FOUND AT", "NOT FETCHED"},
+                          {"sop_instance_uid", "study_uid", "object_id", "found_at", "fetched"}));
+  }
+  if (answer["storage"]["unconfirmed"].size() > 0) {
+    out += cat('\n', rows_table(answer["storage"]["unconfirmed"],
+                                {"UNCONFIRMED INSTANCE", "STUDY", "UPLINK", "THERE", "ASKED AT"},
+                                {"sop_instance_uid", "study_uid", "uplink", "proof", "at"}));
+  }
+  return out;
 }
 
 std::string format_findings(const Json& answer) {

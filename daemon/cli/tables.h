@@ -16,6 +16,7 @@ std::string format_table(const std::vector<std::vector<std::string>>& rows);
 std::string format_status(const core::Json& status);
 std::string format_studies(const core::Json& answer);
 std::string format_queue(const core::Json& answer);
+std::string format_storage(const core::Json& answer);
 std::string format_findings(const core::Json& answer);
 /// 75 -> "1 min 15 s".
 std::string format_duration(std::int64_t seconds);

@@ -82,6 +82,20 @@ core::Result<std::int64_t> number_of(const std::string& body) {
   return *number;
 }
 
+struct Pin {
+  std::string study_uid;
+  bool pinned = false;
+};
+
+core::Result<Pin> pin_of(const std::string& body) {
+  GW_TRY(const Json json, Json::parse(body, 4));
+  Pin pin{std::string(json["study_uid"].text()), json["pinned"].boolean()};
+  if (pin.study_uid.empty() || !json["pinned"].is_bool()) {
+    return Error(Code::invalid, R"(the body must be {"study_uid":"UID","pinned":true or false})");
+  }
+  return pin;
+}
+
 class Routes {
  public:
   explicit Routes(ControlActions actions) : actions_(std::move(actions)) {}
@@ -98,14 +112,20 @@ class Routes {
     const bool get = request.method == "GET";
     const bool post = request.method == "POST";
     const bool reads = path == "/v1/status" || path == "/v1/studies" || path == "/v1/queue" ||
-                       path == "/v1/doctor";
-    const bool acts = path == "/v1/retry";
+                       path == "/v1/doctor" || path == "/v1/storage";
+    const bool acts = path == "/v1/retry" || path == "/v1/pin" || path == "/v1/rebuild-index";
     if (!reads && !acts) co_return Error(Code::not_found, "there is no such route");
     if ((reads && !get) || (acts && !post)) {
       co_return Error(Code::refused, cat("this route takes ", reads ? "GET" : "POST"));
     }
     if (path == "/v1/status") co_return co_await actions_.status();
     if (path == "/v1/doctor") co_return co_await actions_.doctor();
+    if (path == "/v1/storage") co_return co_await actions_.storage();
+    if (path == "/v1/rebuild-index") co_return co_await actions_.rebuild_index();
+    if (path == "/v1/pin") {
+      GW_CO_TRY(Pin pin, pin_of(request.body));
+      co_return co_await actions_.pin(std::move(pin.study_uid), pin.pinned);
+    }
     if (path == "/v1/retry") {
       GW_CO_TRY(const std::int64_t number, number_of(request.body));
       co_return co_await actions_.retry(number);

@@ -4,6 +4,9 @@
 //   GET  /v1/studies?limit=N        newest studies: for the operator on the box, with patients
 //   GET  /v1/queue?limit=N          the outbox, parked rows first
 //   POST /v1/retry   {"number":N}   parked rows back to waiting; 0: all -> {"retried":K}
+//   GET  /v1/storage                retention, scrub, damaged and unconfirmed images by name
+//   POST /v1/pin     {"study_uid":"...","pinned":true} -> {"pinned":true}
+//   POST /v1/rebuild-index          {} -> {"wanted":true}: done when the holdings open next
 //   GET  /v1/doctor                 {"findings":[...]}
 //   *    /v1/keys, /v1/keys/...     daemon/ops/keys_api.h
 //
@@ -29,6 +32,9 @@ struct ControlActions {
   std::function<JsonAnswer(std::int64_t number)> retry;
   std::function<JsonAnswer()> doctor;
   std::function<JsonAnswer(std::string method, std::string path, std::string body)> keys;
+  std::function<JsonAnswer()> storage;
+  std::function<JsonAnswer(std::string study_uid, bool pinned)> pin;
+  std::function<JsonAnswer()> rebuild_index;
 };
 
 core::net::HttpHandler control_routes(ControlActions actions);

@@ -63,6 +63,32 @@ Json disk_of(const Vitals& vitals) {
        {"reserve_bytes", vitals.disk.reserve_bytes}});
 }
 
+/// The worst first: what is damaged, then what is full.
+const char* storage_state(const Vitals& vitals) {
+  const Json& scrub = vitals.storage["scrub"];
+  if (scrub["damaged_now"].integer().value_or(0) > 0 || scrub["database"].text() == "damaged")
+    return "damaged";
+  if (vitals.disk.free_bytes && *vitals.disk.free_bytes < vitals.disk.reserve_bytes) return "full";
+  if (vitals.storage["retention"]["state"].text() == "short_of_space") return "short_of_space";
+  if (vitals.storage["retention"]["state"].text() == "making_room") return "making_room";
+  return "ok";
+}
+
+Json storage_of(const Vitals& vitals) {
+  if (!vitals.storage.is_object()) return {};
+  const Json& retention = vitals.storage["retention"];
+  const Json& scrub = vitals.storage["scrub"];
+  return Json::object({{"state", storage_state(vitals)},
+                       {"evicted", retention["evicted"]},
+                       {"evicted_bytes", retention["evicted_bytes"]},
+                       {"differing", retention["differing"]},
+                       {"missing", retention["missing"]},
+                       {"damaged_objects", scrub["damaged_now"]},
+                       {"scrub", scrub["state"]},
+                       {"scrub_finished_at", scrub["finished_at"]},
+                       {"database", scrub["database"]}});
+}
+
 Json state_of(const Vitals& vitals) { return std::string(to_string(vitals.opening.state)); }
 
 }  // namespace
@@ -92,6 +118,7 @@ Json status_document(const Vitals& vitals) {
                                               {"connects", vitals.mqtt.connects},
                                               {"last_error", or_null(vitals.mqtt.last_error)}})},
                        {"disk", disk_of(vitals)},
+                       {"storage", storage_of(vitals)},
                        {"problems", problems_of(vitals)}});
 }
 
@@ -114,6 +141,7 @@ Json health_document(const Vitals& vitals, std::uint64_t seq) {
                                                {"counts", numbers_only(vitals.dicom["counts"])}})},
                        {"mqtt", Json::object({{"connects", vitals.mqtt.connects}})},
                        {"disk", disk_of(vitals)},
+                       {"storage", storage_of(vitals)},
                        {"problems", problems_of(vitals)}});
 }
 

@@ -31,6 +31,7 @@ struct Vitals {
   core::Json queue;    // sync::health_report(); null while not ready
   core::Json uplinks;  // sync::SyncService::report(); null while not ready
   core::Json dicom;    // the adapter's report
+  core::Json storage;  // sync::Upkeep::report(); null while not ready
   struct {
     bool configured = false;
     bool connected = false;

@@ -174,8 +174,10 @@ TEST(ResponseReader, KeepsTheBodyOfARefusalAndItsLimitEvenWithASink) {
   EXPECT_EQ(reader.take_response().body, "none");
   EXPECT_EQ(sink.text, "");
   ResponseReader long_one(false, 10, &sink);
-  EXPECT_EQ(long_one.take("HTTP/1.1 404 Not Found\r\nContent-Length: 11\r\n\r\n").error().code(),
-            Code::refused);
+  const auto taken =
+      long_one.take("HTTP/1.1 404 Not Found\r\nContent-Length: 11\r\n\r\nnot here at");
+  ASSERT_FALSE(taken.ok());
+  EXPECT_EQ(taken.error().code(), Code::refused);
 }
 
 TEST(ResponseReader, PassesOnWhyASinkTakesNoMore) {

@@ -53,6 +53,11 @@ class ControlTest : public testing::Test {
     actions.keys = [this](std::string method, std::string path, std::string body) {
       return done(method + " " + path + " " + body);
     };
+    actions.storage = [this] { return done("storage"); };
+    actions.rebuild_index = [this] { return done("rebuild-index"); };
+    actions.pin = [this](std::string study_uid, bool pinned) {
+      return done((pinned ? "pin " : "unpin ") + study_uid);
+    };
     actions.doctor = [this]() -> Awaitable<core::Result<Json>> {
       asked_ = "doctor";
       co_return Error(Code::locked, "the gateway is locked");
@@ -82,6 +87,14 @@ TEST_F(ControlTest, RoutesReachTheirActions) {
   EXPECT_EQ(asked_, "queue 7");
   send("POST", "/v1/retry", R"({"number":12})");
   EXPECT_EQ(asked_, "retry 12");
+  send("GET", "/v1/storage");
+  EXPECT_EQ(asked_, "storage");
+  send("POST", "/v1/rebuild-index", "{}");
+  EXPECT_EQ(asked_, "rebuild-index");
+  send("POST", "/v1/pin", R"({"study_uid":"1.2","pinned":true})");
+  EXPECT_EQ(asked_, "pin 1.2");
+  send("POST", "/v1/pin", R"({"study_uid":"1.2","pinned":false})");
+  EXPECT_EQ(asked_, "unpin 1.2");
 }
 
 TEST_F(ControlTest, ErrorsCarryTheCodeAndAStatus) {
@@ -100,6 +113,8 @@ TEST_F(ControlTest, WhatIsNotUnderstoodReachesNoAction) {
   EXPECT_EQ(send("POST", "/v1/retry", "").status, 400);
   EXPECT_EQ(send("POST", "/v1/retry", R"({"number":-1})").status, 400);
   EXPECT_EQ(send("POST", "/v1/retry", R"({"number":"1"})").status, 400);
+  EXPECT_EQ(send("POST", "/v1/pin", R"({"pinned":true})").status, 400);
+  EXPECT_EQ(send("POST", "/v1/pin", R"({"study_uid":"1.2"})").status, 400);
   EXPECT_EQ(asked_, "");
 }
 

@@ -38,6 +38,11 @@ Vitals ready_vitals() {
       R"({"name":"pacs","kind":"stow","state":"unknown","last_success":null,"last_error":"","in_flight":0}])");
   vitals.dicom = *Json::parse(
       R"({"name":"dicom","state":"running","reason":"","last_seen":"2026-03-01T00:00:00.000Z","counts":{"stored":7,"note":"Banda"}})");
+  vitals.storage = *Json::parse(
+      R"({"retention":{"state":"making_room","evicted":3,"evicted_bytes":4096,"verified":5,"differing":1,"missing":0,)"
+      R"("problem":"uplink pacs: Banda, Chisomo"},"scrub":{"state":"running","started_at":"2026-03-01T00:00:00.000Z",)"
+      R"("finished_at":null,"objects":9,"bytes":90,"damaged":1,"repaired":1,"damaged_now":0,"database":"ok",)"
+      R"("database_checked_at":"2026-03-01T00:00:00.000Z"}})");
   vitals.mqtt = {true, true, 2, ""};
   vitals.disk = {1u << 30, 1u << 20};
   vitals.problems = {{"dicom", "dicom.port 11112 is in use"}};
@@ -94,6 +99,18 @@ TEST(Vitals, StatusSaysWhatIsWrong) {
   EXPECT_EQ(status["queue"]["oldest_age_s"].integer(), 12);
   EXPECT_TRUE(status["mqtt"]["connected"].boolean());
   EXPECT_TRUE(status["queue"]["by_uplink"].is_null());
+}
+
+TEST(Vitals, StorageNamesTheWorstThatIsWrong) {
+  Vitals vitals = ready_vitals();
+  EXPECT_EQ(health_document(vitals, 1)["storage"]["state"].text(), "making_room");
+  vitals.disk.free_bytes = vitals.disk.reserve_bytes - 1;
+  EXPECT_EQ(health_document(vitals, 1)["storage"]["state"].text(), "full");
+  Json scrub = vitals.storage["scrub"];
+  scrub.set("damaged_now", 2);
+  vitals.storage.set("scrub", scrub);
+  EXPECT_EQ(health_document(vitals, 1)["storage"]["state"].text(), "damaged");
+  EXPECT_TRUE(health_document(Vitals(), 1)["storage"].is_null());
 }
 
 }  // namespace

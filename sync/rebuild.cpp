@@ -1,0 +1,147 @@
+#include "sync/rebuild.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/log.h"
+#include "core/text.h"
+#include "sync/holdings.h"
+#include "sync/part10.h"
+#include "sync/shredding.h"
+
+namespace gateway::sync {
+namespace {
+
+using crypto::Connection;
+
+constexpr std::size_t kPiece = 64U << 10;
+constexpr std::size_t kHeadMax = 32U << 20;  // of a data set, before what we look for
+constexpr std::uint64_t kSaidEvery = 1'000;
+
+std::string mark_path(const std::string& state_folder) { return state_folder + "/rebuild-index"; }
+
+/// A UUIDv7 begins with the milliseconds at which it was made. Names are made a few ahead: the
+/// object came then or later.
+std::string made_at(const std::string& uuid) {
+  const std::string digits = uuid.substr(0, 8) + uuid.substr(9, 4);
+  std::int64_t milliseconds = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), milliseconds, 16);
+  return core::to_instant(core::Wall(core::Milliseconds(milliseconds)));
+}
+
+core::Result<bool> is_known(crypto::Database& database, const std::string& id) {
+  return database.read_value<bool>([&](Connection& connection) -> core::Result<bool> {
+    GW_TRY(const auto known,
+           connection.integer("SELECT 1 FROM dicom_instance WHERE object_id = ?1 UNION ALL"
+                              " SELECT 1 FROM object_doomed WHERE object_id = ?1",
+                              id));
+    return known.has_value();
+  });
+}
+
+core::Result<Part10Head> head_of(crypto::SealedReader& reader) {
+  std::vector<std::byte> start(kPart10HeadMax);
+  GW_TRY(const std::size_t got, reader.read(0, start));
+  GW_TRY(auto head, read_part10_head(std::span(start).first(got)));
+  if (!head) return core::Error(core::Code::invalid, "the file ends in its meta information");
+  return std::move(*head);
+}
+
+core::Result<ReceivedInstance> read_instance(Holdings& holdings, const std::string& id) {
+  GW_TRY(const auto reader, holdings.objects().open_object(id));
+  GW_TRY(const Part10Head head, head_of(*reader));
+  std::vector<std::byte> piece(kPiece);
+  std::uint64_t at = head.data_set_offset;
+  const auto next = [&]() -> core::Result<std::span<const std::byte>> {
+    if (at - head.data_set_offset >= kHeadMax) return std::span<const std::byte>();
+    GW_TRY(const std::size_t got, reader->read(at, piece));
+    at += got;
+    return std::span<const std::byte>(piece).first(got);
+  };
+  ReceivedInstance instance;
+  GW_TRY(instance.facts, holdings.options().read_facts(head.transfer_syntax_uid, next));
+  const InstanceFacts& facts = instance.facts;
+  if (facts.sop_instance_uid != head.sop_instance_uid || facts.study_instance_uid.empty() ||
+      facts.series_instance_uid.empty()) {
+    return core::Error(core::Code::invalid, "its data set does not say which image it is");
+  }
+  instance.object = {id, reader->size()};
+  instance.data_set_offset = head.data_set_offset;
+  instance.calling_ae_title = head.source_ae_title;
+  return instance;
+}
+
+struct Counts {
+  std::uint64_t adopted = 0;
+  std::uint64_t repeated = 0;
+  std::uint64_t unreadable = 0;
+};
+
+core::Status adopt_object(Holdings& holdings, const std::string& id, Counts& counts) {
+  GW_TRY(const bool known, is_known(holdings.database(), id));
+  if (known) return {};
+  auto instance = read_instance(holdings, id);
+  if (!instance.ok()) {
+    ++counts.unreadable;
+    core::log_error(
+        "repair", core::cat("object ", id, " cannot be taken back: ", instance.error().message()));
+    return {};
+  }
+  GW_TRY(const StoreOutcome outcome, holdings.ingest().adopt(std::move(*instance), made_at(id)));
+  if (outcome == StoreOutcome::repeated) {
+    // Sent twice, and removed as a repeat just when the power went.
+    ++counts.repeated;
+    const auto doom = [&id](Connection& connection) { return doom_object(connection, id); };
+    return holdings.database().write(doom);
+  }
+  ++counts.adopted;
+  // Also those that never left `incoming/`.
+  if (const auto settled = holdings.objects().settle(id);
+      !settled.ok() && settled.error().code() != core::Code::not_found) {
+    core::log_warn("repair", settled.error().message());
+  }
+  return {};
+}
+
+}  // namespace
+
+core::Status want_rebuild(core::Files& files, const std::string& state_folder) {
+  return core::write_file_durably(files, mark_path(state_folder), "");
+}
+
+core::Result<bool> is_rebuild_wanted(core::Files& files, const std::string& state_folder) {
+  return files.exists(mark_path(state_folder));
+}
+
+core::Status rebuild_index(Holdings& holdings, core::Files& files, const core::Clock& clock) {
+  GW_TRY(const auto ids, holdings.objects().list_all());
+  core::log_info("repair", core::cat("rebuilding the index from ", ids.size(), " sealed objects"));
+  Counts counts;
+  std::uint64_t done = 0;
+  for (const std::string& id : ids) {
+    GW_CHECK(adopt_object(holdings, id, counts));
+    if (++done % kSaidEvery == 0)
+      core::log_info("repair", core::cat(done, " of ", ids.size(), " objects read"));
+  }
+  GW_CHECK(holdings.database().write([&](Connection& connection) {
+    return holdings.audit().append(
+        connection,
+        {.at = clock.wall(),
+         .actor = "operator",
+         .action = "rebuild-index",
+         .resource = "gateway",
+         .patient = "",
+         .source = "local",
+         .outcome = core::cat(counts.adopted, " instances, ", counts.unreadable, " unreadable")});
+  }));
+  core::log_info("repair", core::cat("the index is rebuilt: ", counts.adopted,
+                                     " instances taken back, ", counts.repeated, " repeats, ",
+                                     counts.unreadable, " objects could not be read"));
+  GW_CHECK(files.remove(mark_path(holdings.options().state_folder)));
+  return files.sync_folder(holdings.options().state_folder);
+}
+
+}  // namespace gateway::sync

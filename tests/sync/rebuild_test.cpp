@@ -1,0 +1,156 @@
+// The database is gone; keyring and object files give every image back.
+#include "sync/rebuild.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/sync/part10_file.h"
+#include "tests/sync/records_fixture.h"
+
+namespace gateway::sync {
+namespace {
+
+/// These tests' data sets are text: study, instance and pixels between bars.
+core::Result<InstanceFacts> read_test_facts(
+    const std::string& transfer_syntax_uid,
+    const std::function<core::Result<std::span<const std::byte>>()>& next) {
+  GW_TRY(const auto bytes, next());
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const auto first = text.find('|');
+  const auto second = text.find('|', first + 1);
+  InstanceFacts facts;
+  facts.transfer_syntax_uid = transfer_syntax_uid;
+  facts.study_instance_uid = text.substr(0, first);
+  facts.series_instance_uid = facts.study_instance_uid + ".1";
+  facts.sop_instance_uid = text.substr(first + 1, second - first - 1);
+  facts.patient_id = "P1";
+  facts.patient_name = "Roe^Jane";
+  return facts;
+}
+
+class RebuildTest : public RecordsTest {
+ protected:
+  core::Status reopen() {
+    held_.reset();
+    HoldingsOptions options;
+    options.state_folder = folder_;
+    options.ingest = {kIssuer, {"pacs"}, {"his"}};
+    options.worklist.time_zone = "Europe/Madrid";
+    options.read_facts = read_test_facts;
+    auto held = Holdings::open(core::system_files(), std::make_unique<BorrowedKeyring>(*keyring_),
+                               core::system_clock(), options);
+    if (!held.ok()) return held.error();
+    held_ = *held;
+    return {};
+  }
+  void lose_database() {
+    held_.reset();
+    for (const char* name : {"gateway.db", "gateway.db-wal", "gateway.db-shm"})
+      std::filesystem::remove(folder_ + "/" + name);
+  }
+  void take_in(const std::string& study, const std::string& uid, const std::string& pixels) {
+    const std::string head = part10_head(uid, "CT_ROOM1");
+    const std::string file = core::cat(head, study, '|', uid, '|', pixels);
+    auto writer = held_->ingest().begin_object();
+    ASSERT_TRUE(writer.ok());
+    ASSERT_TRUE((*writer)->append(std::as_bytes(std::span(file.data(), file.size()))).ok());
+    ASSERT_TRUE(
+        held_->ingest()
+            .store({facts(study, uid), {}, head.size(), "CT_ROOM1", "GW", "127.0.0.1"}, **writer)
+            .ok());
+  }
+  std::string rows() {
+    return text(
+        "SELECT group_concat(line, ' ; ') FROM (SELECT sop_instance_uid || ' ' ||"
+        " study_uid || ' ' || object_id || ' ' || size || ' ' || data_set_offset || ' ' ||"
+        " calling_ae_title || ' ' || transfer_syntax_uid AS line FROM dicom_instance"
+        " ORDER BY object_id)");
+  }
+};
+
+TEST_F(RebuildTest, EveryImageIsBackAndIsLookedForBeforeItIsSentAgain) {
+  take_in("1.2", "1.2.3", "pixels");
+  take_in("1.2", "1.2.4", std::string(400'000, 'x'));
+  take_in("1.3", "1.3.3", "pixels");
+  take_in("1.3", "1.3.3", "other pixels");  // another copy
+  const std::string before = rows();
+  const std::string imaging_study =
+      text("SELECT imaging_study_id FROM dicom_study WHERE study_uid = '1.2'");
+  lose_database();
+
+  ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
+  const auto opened = reopen();
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
+  EXPECT_EQ(rows(), before);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE kind = 'instance' AND perhaps_sent = 1"), 4);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE state = 'parked'"), 1);
+  EXPECT_EQ(text("SELECT imaging_study_id FROM dicom_study WHERE study_uid = '1.2'"),
+            imaging_study);
+  EXPECT_EQ(text("SELECT group_concat(copy) FROM (SELECT copy FROM dicom_instance"
+                 " WHERE sop_instance_uid = '1.3.3' ORDER BY copy)"),
+            "0,1");
+  // No second Patient is registered for what may be registered already.
+  EXPECT_EQ(count("SELECT count(*) FROM resource"), 0);
+  EXPECT_EQ(text("SELECT DISTINCT identity FROM dicom_study"), "disputed");
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/rebuild-index"));
+}
+
+TEST_F(RebuildTest, ALostDatabaseIsNoNewOne) {
+  take_in("1.2", "1.2.3", "pixels");
+  lose_database();
+  const auto opened = reopen();
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code(), core::Code::not_found);
+  EXPECT_NE(opened.error().message().find("repair rebuild-index"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/gateway.db"));
+}
+
+TEST_F(RebuildTest, WhatWasNotPutInPlaceYetIsBackToo) {
+  take_in("1.2", "1.2.3", "pixels");
+  const std::string id = text("SELECT object_id FROM dicom_instance");
+  lose_database();
+  std::filesystem::rename(core::cat(folder_, "/objects/", id.substr(34), "/", id),
+                          core::cat(folder_, "/objects/incoming/", id));
+  ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
+  ASSERT_TRUE(reopen().ok());
+  EXPECT_EQ(text("SELECT object_id FROM dicom_instance"), id);
+  EXPECT_TRUE(held_->objects().open_object(id).ok());
+}
+
+TEST_F(RebuildTest, ARebuildThatWasCutShortGoesOn) {
+  for (int i = 1; i <= 5; ++i) take_in("1.2", core::cat("1.2.", i), "pixels");
+  const std::string before = rows();
+  lose_database();
+  ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
+  ASSERT_TRUE(reopen().ok());
+  // As after a crash: the mark is still there, some rows are not.
+  write([](Connection& c) -> core::Status {
+    GW_CHECK(c.run("DELETE FROM outbox"));
+    return c.run("DELETE FROM dicom_instance WHERE sop_instance_uid > '1.2.2'");
+  });
+  ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
+  ASSERT_TRUE(reopen().ok());
+  EXPECT_EQ(rows(), before);
+}
+
+TEST_F(RebuildTest, ADamagedObjectDoesNotStopTheOthers) {
+  take_in("1.2", "1.2.3", "pixels");
+  take_in("1.2", "1.2.4", "pixels");
+  const std::string id =
+      text("SELECT object_id FROM dicom_instance WHERE sop_instance_uid = '1.2.3'");
+  lose_database();
+  const std::string path = core::cat(folder_, "/objects/", id.substr(34), "/", id);
+  {
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(60);
+    file.put('?');
+    file.put('?');
+  }
+  ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
+  ASSERT_TRUE(reopen().ok());
+  EXPECT_EQ(text("SELECT sop_instance_uid FROM dicom_instance"), "1.2.4");
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+}  // namespace
+}  // namespace gateway::sync
