@@ -25,12 +25,6 @@ core::Result<ObjectHeaderBytes> read_bytes(core::File& file, bool& whole) {
   return bytes;
 }
 
-std::string uuid_text(const ObjectId& id) {
-  std::string hex = core::to_hex(as_text(id));
-  for (const std::size_t at : {8U, 13U, 18U, 23U}) hex.insert(at, 1, '-');
-  return hex;
-}
-
 /// The headers in a whole journal; nothing when it is not whole.
 std::vector<ObjectHeaderBytes> read_journal(std::string_view text) {
   std::vector<ObjectHeaderBytes> headers;

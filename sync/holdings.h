@@ -18,6 +18,7 @@ namespace gateway::sync {
 
 struct HoldingsOptions {
   std::string state_folder;
+  std::string backup_folder;  // a damaged database is restored from here; empty: none
   std::uint64_t reserve_bytes = 0;
   core::Milliseconds study_quiet{5'000};
   IngestOptions ingest;

@@ -31,6 +31,9 @@ struct ControlActions {
   std::function<JsonAnswer()> doctor;
 };
 
+/// The answer, or {"error":...} with the status its code stands for.
+core::net::HttpResponse respond(const core::Result<core::Json>& answer);
+
 core::net::HttpHandler control_routes(ControlActions actions);
 
 }  // namespace gateway::daemon
