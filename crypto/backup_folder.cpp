@@ -72,8 +72,9 @@ core::Status BackupFolder::claim(const std::string& box) {
   if (owner.ok()) {
     if (core::trim(*owner) == box) return {};
     return core::Error(core::Code::refused,
-                       core::cat(folder_, " holds the backup of another gateway (or of this one "
-                                          "before it was set up anew); choose another folder"));
+                       core::cat(folder_,
+                                 " holds the backup of another gateway (or of this one "
+                                 "before it was set up anew); choose another folder"));
   }
   if (owner.error().code() != core::Code::not_found) return std::move(owner).error();
   return core::write_file_durably(files_, at("GATEWAY"), box + "\n");
@@ -89,7 +90,8 @@ core::Result<BackupFolder::Digests> BackupFolder::read_digests(const std::string
     const std::string_view line = rest.substr(0, end);
     rest = end == rest.npos ? std::string_view() : rest.substr(end + 1);
     if (line.size() < 67 || !is_hex_digest(line.substr(0, 64)) || !is_plain_name(line.substr(66))) {
-      return core::Error(core::Code::corrupt, core::cat(at(run_path(run)), "/SHA256SUMS is damaged"));
+      return core::Error(core::Code::corrupt,
+                         core::cat(at(run_path(run)), "/SHA256SUMS is damaged"));
     }
     digests.emplace(line.substr(66), line.substr(0, 64));
   }
@@ -160,8 +162,7 @@ core::Status BackupFolder::keep_or_write(
 }
 
 core::Status BackupFolder::write_file(
-    const std::string& path,
-    const std::function<core::Result<std::string>(std::uint64_t)>& read) {
+    const std::string& path, const std::function<core::Result<std::string>(std::uint64_t)>& read) {
   const std::string target = at(path);
   const std::string beside = target + ".new";
   GW_CHECK(files_.make_folder(folder_of(target)));
@@ -226,8 +227,9 @@ core::Status BackupFolder::verify_written() {
     GW_TRY(const std::string digest, digest_of(path));
     if (digest != now_[path]) {
       return core::Error(core::Code::corrupt,
-                         core::cat(at(path), " does not read back as it was written; the medium is "
-                                             "failing: use another one"));
+                         core::cat(at(path),
+                                   " does not read back as it was written; the medium is "
+                                   "failing: use another one"));
     }
     ++outcome_.verified;
   }

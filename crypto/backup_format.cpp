@@ -152,7 +152,9 @@ core::Result<BackupManifest> read_manifest_text(std::string_view text) {
   return manifest;
 }
 
-std::string piece_path(std::string_view name) { return core::cat("database/", fan(name), '/', name); }
+std::string piece_path(std::string_view name) {
+  return core::cat("database/", fan(name), '/', name);
+}
 std::string body_path(std::string_view uuid) { return core::cat("objects/", fan(uuid), '/', uuid); }
 std::string run_path(std::string_view run) { return core::cat("runs/", run); }
 

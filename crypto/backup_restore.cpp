@@ -65,8 +65,8 @@ core::Status append_piece(core::Files& files, const std::string& backup_folder, 
   return out.append(as_octets(bytes));
 }
 
-core::Status write_database(core::Files& files, const std::string& backup_folder,
-                            const Opened& run, const std::string& state_folder) {
+core::Status write_database(core::Files& files, const std::string& backup_folder, const Opened& run,
+                            const std::string& state_folder) {
   const std::string target = database_path(state_folder);
   const std::string beside = target + ".restoring";
   GW_TRY(const bool left_over, files.exists(beside));
@@ -205,9 +205,8 @@ core::Status restore_objects(core::Files& files, const std::string& backup_folde
   GW_TRY(auto store, ObjectStore::open(files, folder, keyring, 0));
   ObjectRestore restore(files, backup_folder, folder, *store, report);
   GW_TRY(auto headers, files.open_read(core::cat(run.folder, "/headers")));
-  GW_CHECK(open_backup_file(
-      run.key, kHeadersLabel, *headers,
-      [&](std::span<const std::byte> bytes) { return restore.take(bytes); }));
+  GW_CHECK(open_backup_file(run.key, kHeadersLabel, *headers,
+                            [&](std::span<const std::byte> bytes) { return restore.take(bytes); }));
   for (const std::string& fan : restore.folders()) GW_CHECK(files.sync_folder(fan));
   return files.sync_folder(folder);
 }
@@ -263,8 +262,8 @@ core::Result<BackupManifest> restore_database(core::Files& files, const std::str
                                               const std::string& state_folder,
                                               const Keyring& keyring) {
   GW_TRY(const std::string run, current_backup_run(files, backup_folder));
-  GW_TRY(Opened opened, open_run(files, backup_folder,
-                                 core::cat(backup_folder, '/', run_path(run)), keyring));
+  GW_TRY(Opened opened,
+         open_run(files, backup_folder, core::cat(backup_folder, '/', run_path(run)), keyring));
   GW_CHECK(write_database(files, backup_folder, opened, state_folder));
   return std::move(opened.manifest);
 }

@@ -45,8 +45,8 @@ using KeyringOpener =
     std::function<core::Result<std::unique_ptr<Keyring>>(const std::string& folder)>;
 
 /// The whole gateway onto a bare box. Code::exists when the state folder holds anything but an
-/// earlier attempt's remains; keyring.json comes last, so that a kill leaves no gateway but one that
-/// can be restored again.
+/// earlier attempt's remains; keyring.json comes last, so that a kill leaves no gateway but one
+/// that can be restored again.
 core::Result<RestoreReport> restore_gateway(core::Files& files, const std::string& backup_folder,
                                             const std::string& state_folder,
                                             const KeyringOpener& open_keyring,

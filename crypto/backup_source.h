@@ -83,8 +83,8 @@ class BackupSource {
   BackupManifest manifest_;
   std::vector<BackupBody> bodies_;
   std::uint64_t missing_ = 0;
-  std::map<std::string, std::string> key_files_;       // whole, small
-  std::map<std::string, std::uint64_t> spooled_;       // name and bytes of files in the spool
+  std::map<std::string, std::string> key_files_;  // whole, small
+  std::map<std::string, std::uint64_t> spooled_;  // name and bytes of files in the spool
 };
 
 /// What an earlier run left in the spool.

@@ -198,7 +198,8 @@ void GroupWriter::release() {
   wal_pages_ = connection_ ? connection_->wal_pages() : 0;
   last_commit_ = Steady::now();
   busy_ = false;
-  const bool wake = closing_ || !queue_.empty() || !tasks_.empty() || is_checkpoint_due() || first_page;
+  const bool wake =
+      closing_ || !queue_.empty() || !tasks_.empty() || is_checkpoint_due() || first_page;
   lock.unlock();
   if (wake) work_.notify_one();
 }

@@ -169,11 +169,12 @@ class Database {
     std::function<core::Status()> announce;  // before the file is replaced: it may be either key
     std::function<core::Status()> confirm;   // after: it is the new one
   };
-  /// Puts the whole content under another key while changes keep coming: copied beside (`.rotating`)
-  /// in slices between commits; for the last slice, the proof (every page's code, every table's
-  /// rows) and the swap commits and reads wait. Killed before the rename the old file is as it was,
-  /// after it the new one is whole; what lies at `.rotating` is for the next start to remove. An
-  /// error before the rename leaves the old key in use. One at a time; from a thread that may wait.
+  /// Puts the whole content under another key while changes keep coming: copied beside
+  /// (`.rotating`) in slices between commits; for the last slice, the proof (every page's code,
+  /// every table's rows) and the swap commits and reads wait. Killed before the rename the old file
+  /// is as it was, after it the new one is whole; what lies at `.rotating` is for the next start to
+  /// remove. An error before the rename leaves the old key in use. One at a time; from a thread
+  /// that may wait.
   virtual core::Status rotate_key(const Secret& next, const KeySwap& swap) = 0;
 
   /// Hands out the main file's bytes (sealed pages) as they were at one moment after the call,

@@ -102,7 +102,8 @@ core::Status ObjectRewrap::look_at(const std::string& id, std::uint32_t epoch,
     return std::move(header).error();
   }
   ++report.unreadable;
-  core::log_warn("crypto", core::cat("object ", id, " has a damaged header and cannot be moved to "
+  core::log_warn("crypto", core::cat("object ", id,
+                                     " has a damaged header and cannot be moved to "
                                      "a new epoch; it was lost before"));
   return {};
 }
@@ -116,8 +117,8 @@ core::Result<ObjectHeaderBytes> ObjectRewrap::wrap_again(const ObjectHeader& hea
     return core::Error(core::Code::io,
                        core::cat("epoch ", header.epoch, ": ", old_key.error().message()));
   }
-  GW_TRY(const Secret key, unwrap_key(*old_key, header.wrapped_key,
-                                      std::span(before).first(kBoundHeaderBytes)));
+  GW_TRY(const Secret key,
+         unwrap_key(*old_key, header.wrapped_key, std::span(before).first(kBoundHeaderBytes)));
   GW_TRY(const Secret new_key, keyring_.epoch_key(epoch));
   ObjectHeader moved = header;
   moved.epoch = epoch;

@@ -9,8 +9,8 @@
 
 #include "core/log.h"
 #include "core/text.h"
-#include "crypto/object_folder.h"
 #include "crypto/epoch_leases.h"
+#include "crypto/object_folder.h"
 #include "crypto/object_format.h"
 #include "crypto/object_rewrap.h"
 #include "crypto/octets.h"

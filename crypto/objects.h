@@ -24,9 +24,9 @@
 #include <string>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/files.h"
 #include "core/result.h"
-#include "core/clock.h"
 #include "crypto/keyring.h"
 
 namespace gateway::crypto {
@@ -100,7 +100,8 @@ class ObjectStore {
   /// shredding go on meanwhile.
   virtual core::Result<RewrapReport> rewrap_older(std::uint32_t epoch,
                                                   core::Milliseconds patience) = 0;
-  /// Hands out what the file holds, header included, as it is: for backups. Errors as open_object().
+  /// Hands out what the file holds, header included, as it is: for backups. Errors as
+  /// open_object().
   virtual core::Result<std::unique_ptr<core::File>> open_sealed(const std::string& id) = 0;
   /// At start, before any create(): looks only at `incoming/`.
   virtual core::Result<SweepReport> sweep(

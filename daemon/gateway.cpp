@@ -130,8 +130,8 @@ class GatewayImpl final : public Gateway {
   core::Status start_mqtt() { return health_->start(); }
 
   core::Status start_control() {
-    auto server = core::net::UnixHttpServer::listen(loop_, settings_.control_socket,
-                                                    maintenance_.routes(control_routes(control_actions())));
+    auto server = core::net::UnixHttpServer::listen(
+        loop_, settings_.control_socket, maintenance_.routes(control_routes(control_actions())));
     if (!server.ok()) {
       control_conflict_ = server.error().code() == Code::exists;
       return std::move(server).error().with_context("control.socket");
@@ -143,20 +143,20 @@ class GatewayImpl final : public Gateway {
   void start_watchdog() {
     const auto period = watchdog_period();
     if (!period) return;
-    std::vector<Watchdog::Part> parts{
-        {"database writer",
-         [this]() -> std::optional<std::uint64_t> {
-           if (maintenance_.rotating()) return std::nullopt;
-           return writer_pulse_.counter(door_.get());
-         }},
-        {"dicom",
-         [this]() -> std::optional<std::uint64_t> {
-           return dicom_component_.running() ? dicom_->turns() : std::nullopt;
-         }},
-        {"mqtt", [this]() -> std::optional<std::uint64_t> {
-           if (!mqtt_component_.running()) return std::nullopt;
-           return health_->state().loop_turns;
-         }}};
+    std::vector<Watchdog::Part> parts{{"database writer",
+                                       [this]() -> std::optional<std::uint64_t> {
+                                         if (maintenance_.rotating()) return std::nullopt;
+                                         return writer_pulse_.counter(door_.get());
+                                       }},
+                                      {"dicom",
+                                       [this]() -> std::optional<std::uint64_t> {
+                                         return dicom_component_.running() ? dicom_->turns()
+                                                                           : std::nullopt;
+                                       }},
+                                      {"mqtt", [this]() -> std::optional<std::uint64_t> {
+                                         if (!mqtt_component_.running()) return std::nullopt;
+                                         return health_->state().loop_turns;
+                                       }}};
     watchdog_ =
         std::make_unique<Watchdog>(loop_, clock_, *period, std::move(parts), notify_watchdog);
     watchdog_->start();

@@ -111,8 +111,7 @@ core::Result<std::unique_ptr<crypto::Database>> open_or_restore_database(
     if (inputs.backup_folder.empty()) {
       return without_backup(reason, "no backup folder is configured (backup.dir)");
     }
-    const auto backup =
-        crypto::check_backup(inputs.files, inputs.backup_folder, inputs.keyring);
+    const auto backup = crypto::check_backup(inputs.files, inputs.backup_folder, inputs.keyring);
     if (!backup.ok()) return without_backup(reason, backup.error().message());
     GW_CHECK(set_aside(inputs, reason));
   }

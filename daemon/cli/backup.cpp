@@ -116,11 +116,11 @@ core::Result<Json> verify_backup(const std::string& folder) {
 }
 
 std::string format_backup(const Json& outcome) {
-  std::string text = cat("Backup of ", outcome["created"].text(), ": ",
-                         outcome["files"].number_text(), " files, of which ",
-                         outcome["written"].number_text(), " (",
-                         format_bytes(outcome["bytes_written"].integer().value_or(0)),
-                         ") were written now and read back.\n");
+  std::string text =
+      cat("Backup of ", outcome["created"].text(), ": ", outcome["files"].number_text(),
+          " files, of which ", outcome["written"].number_text(), " (",
+          format_bytes(outcome["bytes_written"].integer().value_or(0)),
+          ") were written now and read back.\n");
   if (outcome["missing"].integer().value_or(0) > 0) {
     text += cat(outcome["missing"].number_text(),
                 " objects were deleted while it ran, or are missing on the gateway.\n");

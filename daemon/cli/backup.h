@@ -11,7 +11,8 @@ namespace gateway::cli {
 
 /// {"run","created","files","written","bytes_written","verified","removed","missing"}
 core::Result<core::Json> back_up(const std::string& socket, const std::string& folder);
-/// Reads the whole backup: {"files","bad":["PATH: what is wrong",...]}. Needs neither daemon nor key.
+/// Reads the whole backup: {"files","bad":["PATH: what is wrong",...]}. Needs neither daemon nor
+/// key.
 core::Result<core::Json> verify_backup(const std::string& folder);
 
 std::string format_backup(const core::Json& outcome);

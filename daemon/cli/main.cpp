@@ -182,7 +182,8 @@ void add_backup_commands(CLI::App& app, Options& options, std::function<int()>& 
   to->add_flag("--verify", options.verify, "write nothing: read the whole backup and check it");
   to->callback([&] { action = [&] { return backup(options); }; });
   CLI::App* from = app.add_subcommand(
-      "restore", "put a backup onto a box that holds nothing yet; the service is stopped or locked");
+      "restore",
+      "put a backup onto a box that holds nothing yet; the service is stopped or locked");
   from->add_option("--from", options.folder, "the backup's folder");
   from->add_option("--config", options.config, "configuration that names the state folder")
       ->capture_default_str();

@@ -87,11 +87,11 @@ core::Result<Json> rotate_epoch(sync::Holdings& holdings, const core::Clock& clo
                                 bool finish_only) {
   core::Files& files = core::system_files();
   const std::string& folder = holdings.options().state_folder;
-  const auto rotation =
-      finish_only ? crypto::finish_epoch_rotation(files, folder, holdings.keyring(),
-                                                  holdings.objects(), kWriterPatience)
-                  : crypto::rotate_epochs(files, folder, holdings.keyring(), holdings.objects(),
-                                          kWriterPatience);
+  const auto rotation = finish_only
+                            ? crypto::finish_epoch_rotation(files, folder, holdings.keyring(),
+                                                            holdings.objects(), kWriterPatience)
+                            : crypto::rotate_epochs(files, folder, holdings.keyring(),
+                                                    holdings.objects(), kWriterPatience);
   const core::Status status = rotation.ok() ? core::Status() : core::Status(rotation.error());
   GW_CHECK(record(holdings, clock, "rotate", "key/epoch", outcome_of(status)));
   GW_CHECK(core::Status(status));
@@ -190,8 +190,7 @@ HttpResponse json_response(const Json& json) {
 
 core::Result<HttpResponse> bytes_response(core::Result<std::string> bytes) {
   if (!bytes.ok()) return std::move(bytes).error();
-  return HttpResponse{
-      200, {{"Content-Type", "application/octet-stream"}}, std::move(*bytes)};
+  return HttpResponse{200, {{"Content-Type", "application/octet-stream"}}, std::move(*bytes)};
 }
 
 core::Result<HttpResponse> serve(crypto::BackupSource& source, const BackupTarget& target) {
@@ -299,10 +298,10 @@ Awaitable<core::Result<Json>> Maintenance::begin_backup() {
     auto run = std::make_shared<Run>();
     run->holdings = holdings;
     GW_TRY(run->source,
-           crypto::BackupSource::begin(
-               {core::system_files(), holdings->options().state_folder,
-                holdings->options().reserve_bytes, holdings->keyring(), holdings->database(),
-                holdings->objects(), sync::each_object, core::to_instant(clock.wall())}));
+           crypto::BackupSource::begin({core::system_files(), holdings->options().state_folder,
+                                        holdings->options().reserve_bytes, holdings->keyring(),
+                                        holdings->database(), holdings->objects(),
+                                        sync::each_object, core::to_instant(clock.wall())}));
     return run;
   };
   core::Result<std::shared_ptr<Run>> begun = co_await lane_.run(std::move(work));

@@ -1,5 +1,5 @@
-// Rotation of keys and backup runs, on a thread of their own, and their routes on the control socket
-// (before the others, see control.h):
+// Rotation of keys and backup runs, on a thread of their own, and their routes on the control
+// socket (before the others, see control.h):
 //
 //   POST /v1/keys/rotate  {"what":"database"|"epoch"|"all"}
 //   POST /v1/backup                                 begins a run; the one before it ends

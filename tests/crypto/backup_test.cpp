@@ -238,10 +238,9 @@ TEST_F(BackupTest, WhatWasShreddedDoesNotComeBackFromTheNextRun) {
   const std::string run = *current_backup_run(core::system_files(), medium_);
   EXPECT_TRUE(std::filesystem::exists(medium_ + "/" + body_path(secret)));
   box_.remove(secret);
-  ASSERT_TRUE(
-      rotate_epochs(core::system_files(), box_.folder(), box_.keys(), box_.objects(),
-                    core::Milliseconds(1000))
-          .ok());
+  ASSERT_TRUE(rotate_epochs(core::system_files(), box_.folder(), box_.keys(), box_.objects(),
+                            core::Milliseconds(1000))
+                  .ok());
   ASSERT_TRUE(back_up(box_, core::system_files(), medium_).ok());
   EXPECT_FALSE(std::filesystem::exists(medium_ + "/" + body_path(secret)));
   EXPECT_FALSE(std::filesystem::exists(medium_ + "/" + run_path(run)));

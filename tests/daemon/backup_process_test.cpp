@@ -58,8 +58,9 @@ TEST_F(BackupProcess, RotatesEveryKeyAndStartsAgain) {
   EXPECT_EQ(daemon_.status()["state"].text(), "ready");
   daemon_.kill_hard();
   start();
-  EXPECT_EQ(parse(daemon_.ask({"keys", "rotate", "database"}).out)["database"]["generation"].integer(),
-            3);
+  EXPECT_EQ(
+      parse(daemon_.ask({"keys", "rotate", "database"}).out)["database"]["generation"].integer(),
+      3);
 }
 
 TEST_F(BackupProcess, ABackupRestoresABareBoxByThePassphraseAlone) {
@@ -70,8 +71,8 @@ TEST_F(BackupProcess, ABackupRestoresABareBoxByThePassphraseAlone) {
   EXPECT_LT(*second["written"].integer(), *second["files"].integer());
   EXPECT_EQ(daemon_.ask({"backup", "--verify", "--to", medium()}).exit_code, 0);
 
-  const std::vector<std::string> restore{
-      "restore", "--from", medium(), "--state-dir", daemon_.state_folder()};
+  const std::vector<std::string> restore{"restore", "--from", medium(), "--state-dir",
+                                         daemon_.state_folder()};
   const Finished refused = daemon_.ask(restore, kPassphrase);
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.err, HasSubstr("another clinic-gatewayd"));

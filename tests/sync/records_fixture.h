@@ -39,6 +39,9 @@ class BorrowedKeyring final : public crypto::Keyring {
   core::Result<crypto::Secret> epoch_key(std::uint32_t epoch) const override {
     return lent_.epoch_key(epoch);
   }
+  core::Result<std::vector<std::uint32_t>> epochs() const override { return lent_.epochs(); }
+  core::Result<std::uint32_t> begin_epoch() override { return lent_.begin_epoch(); }
+  core::Status retire_epoch(std::uint32_t epoch) override { return lent_.retire_epoch(epoch); }
 
  private:
   crypto::Keyring& lent_;
@@ -86,6 +89,7 @@ class RecordsTest : public ::testing::Test {
     options.worklist.patient_id_issuer = kIssuer;
     options.worklist.time_zone = "Europe/Madrid";
     options.worklist.accession_prefix = "GW";
+    options.backup_folder = backup_folder_;
     auto held = Holdings::open(files, std::make_unique<BorrowedKeyring>(*keyring_), clock, options);
     ASSERT_TRUE(held.ok()) << held.error().message();
     held_ = *held;
@@ -184,6 +188,7 @@ class RecordsTest : public ::testing::Test {
   static inline std::string keyring_folder_;
   static inline std::unique_ptr<crypto::Keyring> keyring_;
   std::string folder_;
+  std::string backup_folder_;
   std::shared_ptr<Holdings> held_;
 };
 
