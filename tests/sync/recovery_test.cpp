@@ -1,5 +1,5 @@
-// A damaged database comes back from the backup, at whatever step the restore is stopped; the queues
-// are looked up again, and what was received after the backup is not swept away.
+// A damaged database comes back from the backup, at whatever step the restore is stopped; the
+// queues are looked up again, and what was received after the backup is not swept away.
 #include "sync/recovery.h"
 
 #include <fstream>
@@ -23,9 +23,9 @@ class RecoveryTest : public RecordsTest {
   }
 
   void back_up() {
-    auto source = crypto::BackupSource::begin(
-        {core::system_files(), folder_, 0, held_->keyring(), held_->database(), held_->objects(),
-         each_object, "2026-03-01T08:00:00.000Z"});
+    auto source = crypto::BackupSource::begin({core::system_files(), folder_, 0, held_->keyring(),
+                                               held_->database(), held_->objects(), each_object,
+                                               "2026-03-01T08:00:00.000Z"});
     ASSERT_TRUE(source.ok()) << source.error().message();
     crypto::BackupSource& taken = **source;
     crypto::BackupFeed feed;
