@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -121,7 +122,7 @@ class OsFiles final : public Files {
   }
 
   Status remove(const std::string& path) override {
-    if (::unlink(path.c_str()) != 0) return os_error("remove", path, errno);
+    if (std::remove(path.c_str()) != 0) return os_error("remove", path, errno);
     return {};
   }
 

@@ -44,7 +44,7 @@ class Files {
   virtual Result<std::unique_ptr<File>> open_write(const std::string& path) = 0;  // must exist
   virtual Status make_folder(const std::string& path) = 0;  // with parents; fine if there
   virtual Status rename(const std::string& from, const std::string& to) = 0;
-  virtual Status remove(const std::string& path) = 0;
+  virtual Status remove(const std::string& path) = 0;  // a file, or an empty folder
   virtual Result<std::vector<std::string>> list(const std::string& folder) = 0;  // names, unsorted
   virtual Result<bool> exists(const std::string& path) = 0;
   /// Renames, creations and removals in the folder are on stable storage when this returns.

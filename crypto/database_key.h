@@ -1,6 +1,6 @@
-// Which key opens the database: HKDF "database" of the root key for generation 1, "database <n>" for
-// a later one. `<folder>/database-key.json` names the generation in use, and while a rotation swaps
-// the files the one to come; without it the generation is 1. Format: docs/formats.md.
+// Which key opens the database: HKDF "database" of the root key for generation 1, "database <n>"
+// for a later one. `<folder>/database-key.json` names the generation in use, and while a rotation
+// swaps the files the one to come; without it the generation is 1. Format: docs/formats.md.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ core::Result<DatabaseKeyState> read_database_key_state(core::Files& files,
 core::Status write_database_key_state(core::Files& files, const std::string& folder,
                                       const DatabaseKeyState& state);
 
-/// Opens `<folder>/gateway.db`, having finished or undone the rotation that a stop interrupted. With
-/// a damaged database-key.json the generations are tried one after the other and the file is
+/// Opens `<folder>/gateway.db`, having finished or undone the rotation that a stop interrupted.
+/// With a damaged database-key.json the generations are tried one after the other and the file is
 /// written anew. Errors as Database::open().
 core::Result<std::unique_ptr<Database>> open_database(core::Files& files, const Keyring& keyring,
                                                       const std::string& folder,

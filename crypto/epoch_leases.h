@@ -39,8 +39,8 @@ class EpochLeases {
   /// True once nobody holds an epoch before `epoch`; false when that takes longer than `patience`.
   bool wait_for_older(std::uint32_t epoch, core::Milliseconds patience) {
     std::unique_lock lock(mutex_);
-    return returned_.wait_for(
-        lock, patience, [&] { return held_.empty() || held_.begin()->first >= epoch; });
+    return returned_.wait_for(lock, patience,
+                              [&] { return held_.empty() || held_.begin()->first >= epoch; });
   }
 
  private:

@@ -22,8 +22,8 @@ struct EpochRotation {
   RewrapReport objects;
 };
 
-/// Objects and readers go on meanwhile. On an error nothing is lost: no key goes before every object
-/// that needed it is under the new one.
+/// Objects and readers go on meanwhile. On an error nothing is lost: no key goes before every
+/// object that needed it is under the new one.
 core::Result<EpochRotation> rotate_epochs(core::Files& files, const std::string& folder,
                                           Keyring& keyring, ObjectStore& objects,
                                           core::Milliseconds patience);

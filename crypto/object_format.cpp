@@ -41,6 +41,12 @@ core::Result<ObjectId> object_id(std::string_view uuid) {
   return id;
 }
 
+std::string uuid_text(const ObjectId& id) {
+  std::string hex = core::to_hex(as_text(id));
+  for (const std::size_t at : {8U, 13U, 18U, 23U}) hex.insert(at, 1, '-');
+  return hex;
+}
+
 ObjectHeaderBytes write_header(const ObjectHeader& header) {
   ObjectHeaderBytes bytes{};
   std::span all(bytes);

@@ -22,6 +22,7 @@ constexpr std::size_t kChunkBytesMax = 16U << 20;
 using ObjectId = std::array<std::byte, 16>;
 /// Code::not_found for a text that cannot name an object.
 core::Result<ObjectId> object_id(std::string_view uuid);
+std::string uuid_text(const ObjectId& id);
 
 struct ObjectHeader {
   std::uint32_t chunk_bytes = 0;

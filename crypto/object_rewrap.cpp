@@ -25,12 +25,6 @@ core::Result<ObjectHeaderBytes> read_bytes(core::File& file, bool& whole) {
   return bytes;
 }
 
-std::string uuid_text(const ObjectId& id) {
-  std::string hex = core::to_hex(as_text(id));
-  for (const std::size_t at : {8U, 13U, 18U, 23U}) hex.insert(at, 1, '-');
-  return hex;
-}
-
 /// The headers in a whole journal; nothing when it is not whole.
 std::vector<ObjectHeaderBytes> read_journal(std::string_view text) {
   std::vector<ObjectHeaderBytes> headers;
@@ -108,7 +102,8 @@ core::Status ObjectRewrap::look_at(const std::string& id, std::uint32_t epoch,
     return std::move(header).error();
   }
   ++report.unreadable;
-  core::log_warn("crypto", core::cat("object ", id, " has a damaged header and cannot be moved to "
+  core::log_warn("crypto", core::cat("object ", id,
+                                     " has a damaged header and cannot be moved to "
                                      "a new epoch; it was lost before"));
   return {};
 }
@@ -122,8 +117,8 @@ core::Result<ObjectHeaderBytes> ObjectRewrap::wrap_again(const ObjectHeader& hea
     return core::Error(core::Code::io,
                        core::cat("epoch ", header.epoch, ": ", old_key.error().message()));
   }
-  GW_TRY(const Secret key, unwrap_key(*old_key, header.wrapped_key,
-                                      std::span(before).first(kBoundHeaderBytes)));
+  GW_TRY(const Secret key,
+         unwrap_key(*old_key, header.wrapped_key, std::span(before).first(kBoundHeaderBytes)));
   GW_TRY(const Secret new_key, keyring_.epoch_key(epoch));
   ObjectHeader moved = header;
   moved.epoch = epoch;

@@ -26,7 +26,8 @@ class ObjectRewrap {
 
   /// Finishes the batch a crash interrupted. Before any other use of the objects.
   core::Status recover();
-  /// Every object of an epoch before `epoch` goes under `epoch`. No writer of an older epoch is left.
+  /// Every object of an epoch before `epoch` goes under `epoch`. No writer of an older epoch is
+  /// left.
   core::Result<RewrapReport> run(std::uint32_t epoch);
 
  private:

@@ -34,6 +34,9 @@ class SealedObjectStore final : public ObjectStore {
   core::Status settle(const std::string& id) override;
   core::Result<std::unique_ptr<SealedReader>> open_object(const std::string& id) override;
   core::Status shred(const std::string& id) override;
+  core::Status each(const std::function<core::Status(const std::string& id)>& visit) override {
+    return folder_->for_each(visit);
+  }
   core::Result<RewrapReport> rewrap_older(std::uint32_t epoch,
                                           core::Milliseconds patience) override;
   core::Result<std::unique_ptr<core::File>> open_sealed(const std::string& id) override;

@@ -92,6 +92,8 @@ class ObjectStore {
   /// Overwrites the header with its wrapped key, syncs, then removes the file durably: the bytes
   /// left behind cannot be opened. Also for finished objects whose commit failed.
   virtual core::Status shred(const std::string& id) = 0;
+  /// Names every object that is here, settled or not.
+  virtual core::Status each(const std::function<core::Status(const std::string& id)>& visit) = 0;
   /// Puts every object of an epoch before `epoch`, whose key exists, under `epoch`. Waits for the
   /// writers of older epochs; Code::busy when they are not done within `patience`. Interrupted, the
   /// next start and the next call go on where it stopped. One at a time; reading, writing and

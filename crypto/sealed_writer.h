@@ -35,8 +35,7 @@ class ChunkSealer final : public SealedWriter {
   /// `header` is complete; `cipher` seals under the key it wraps. Folder and buffers outlive the
   /// writer.
   ChunkSealer(ObjectFolder& folder, ChunkBuffers& buffers, ObjectFolder::Entry entry,
-              const ObjectHeader& header, AesGcm cipher,
-              std::shared_ptr<EpochLeases::Lease> lease);
+              const ObjectHeader& header, AesGcm cipher, std::shared_ptr<EpochLeases::Lease> lease);
   ~ChunkSealer() override;
 
   core::Status append(std::span<const std::byte> bytes) override;

@@ -21,6 +21,7 @@
 #include "daemon/ops/doctor.h"
 #include "daemon/ops/health.h"
 #include "daemon/ops/keys_api.h"
+#include "daemon/ops/maintenance.h"
 #include "daemon/ops/service_notify.h"
 #include "daemon/ops/vitals.h"
 #include "daemon/ops/watchdog.h"
@@ -89,7 +90,8 @@ class GatewayImpl final : public Gateway {
         control_component_(
             loop_, "control", kPortRetry, [this] { return start_control(); },
             [this] { on_change(); }),
-        uplinks_(loop_, config_, clock) {
+        uplinks_(loop_, config_, clock),
+        maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }) {
     if (settings_.mqtt) {
       health_ =
           std::make_unique<HealthPublisher>(*settings_.mqtt, settings_.site_name, boot_id_, clock_);
@@ -124,6 +126,7 @@ class GatewayImpl final : public Gateway {
     opening_.stop();
     if (dicom_) dicom_->stop();
     uplinks_.stop();
+    maintenance_.stop();
     door_.close();
     lane_.stop();
     keys_api_.stop();
@@ -141,8 +144,8 @@ class GatewayImpl final : public Gateway {
   core::Status start_mqtt() { return health_->start(); }
 
   core::Status start_control() {
-    auto server = core::net::UnixHttpServer::listen(loop_, settings_.control_socket,
-                                                    control_routes(control_actions()));
+    auto server = core::net::UnixHttpServer::listen(
+        loop_, settings_.control_socket, maintenance_.routes(control_routes(control_actions())));
     if (!server.ok()) {
       control_conflict_ = server.error().code() == Code::exists;
       return std::move(server).error().with_context("control.socket");
@@ -154,16 +157,20 @@ class GatewayImpl final : public Gateway {
   void start_watchdog() {
     const auto period = watchdog_period();
     if (!period) return;
-    std::vector<Watchdog::Part> parts{
-        {"database writer", [this] { return writer_pulse_.counter(door_.get()); }},
-        {"dicom",
-         [this]() -> std::optional<std::uint64_t> {
-           return dicom_component_.running() ? dicom_->turns() : std::nullopt;
-         }},
-        {"mqtt", [this]() -> std::optional<std::uint64_t> {
-           if (!mqtt_component_.running()) return std::nullopt;
-           return health_->state().loop_turns;
-         }}};
+    std::vector<Watchdog::Part> parts{{"database writer",
+                                       [this]() -> std::optional<std::uint64_t> {
+                                         if (maintenance_.rotating()) return std::nullopt;
+                                         return writer_pulse_.counter(door_.get());
+                                       }},
+                                      {"dicom",
+                                       [this]() -> std::optional<std::uint64_t> {
+                                         return dicom_component_.running() ? dicom_->turns()
+                                                                           : std::nullopt;
+                                       }},
+                                      {"mqtt", [this]() -> std::optional<std::uint64_t> {
+                                         if (!mqtt_component_.running()) return std::nullopt;
+                                         return health_->state().loop_turns;
+                                       }}};
     watchdog_ =
         std::make_unique<Watchdog>(loop_, clock_, *period, std::move(parts), notify_watchdog);
     watchdog_->start();
@@ -172,6 +179,7 @@ class GatewayImpl final : public Gateway {
   void on_opened(std::shared_ptr<sync::Holdings> holdings, const std::string& by) {
     record_unlock(*holdings, by);
     uplinks_.start(holdings);
+    maintenance_.on_opened(holdings);
     door_.open(std::move(holdings));
   }
 
@@ -257,6 +265,7 @@ class GatewayImpl final : public Gateway {
       found.push_back({"storage", opening_.report().reason});
     }
     for (const std::string& text : uplinks_.upkeep_problems()) found.push_back({"storage", text});
+    if (!maintenance_.problem().empty()) found.push_back({"restore", maintenance_.problem()});
     for (const Component* component : {&control_component_, &dicom_component_, &mqtt_component_}) {
       if (!component->problem().empty()) {
         found.push_back({component->name(), component->problem()});
@@ -449,6 +458,7 @@ class GatewayImpl final : public Gateway {
   Component mqtt_component_;
   Component control_component_;
   SyncComponent uplinks_;
+  Maintenance maintenance_;
   WriterPulse writer_pulse_;
   std::unique_ptr<HealthPublisher> health_;
   std::unique_ptr<adapters::dicom::DicomServer> dicom_;

@@ -26,6 +26,9 @@ std::vector<ConfigKey> daemon_config_keys() {
        .default_text = "1024",
        .minimum = 16,
        .maximum = 1 << 20},
+      {.path = "backup.dir",
+       .meaning = "folder the site backs up to with clinic-gateway backup; a damaged database is "
+                  "restored from it at start. The service must be able to read it"},
       {.path = "keys.passphrase_file",
        .meaning = "file with the passphrase that unlocks the gateway; without it the systemd "
                   "credential \"passphrase\" is used"},

@@ -7,6 +7,7 @@
 #include "crypto/migrations.h"
 #include "sync/migrations.h"
 #include "sync/rebuild.h"
+#include "sync/recovery.h"
 
 namespace gateway::sync {
 namespace {
@@ -18,12 +19,13 @@ std::vector<crypto::Migration> all_migrations() {
   return all;
 }
 
-core::Status sweep(crypto::Database& database, crypto::ObjectStore& objects) {
+/// `restored`: the database does not know what was acknowledged after its backup.
+core::Status sweep(crypto::Database& database, crypto::ObjectStore& objects, bool restored) {
   GW_TRY(const crypto::SweepReport swept, objects.sweep([&](const std::string& id) {
     return database.read_value<bool>([&](crypto::Connection& connection) -> core::Result<bool> {
       GW_TRY(const auto row,
              connection.integer("SELECT 1 FROM dicom_instance WHERE object_id = ?", id));
-      return row.has_value();
+      return row.has_value() || (restored && objects.open_object(id).ok());
     });
   }));
   if (swept.settled + swept.removed > 0) {
@@ -35,9 +37,10 @@ core::Status sweep(crypto::Database& database, crypto::ObjectStore& objects) {
 }
 
 /// A new database beside old objects would take them for leftovers of a crash.
-core::Status refuse_lost_database(crypto::ObjectStore& objects, const std::string& folder) {
-  const std::string path = folder + "/gateway.db";
-  auto file = core::system_files().open_read(path);
+core::Status refuse_lost_database(core::Files& files, crypto::ObjectStore& objects,
+                                  const std::string& folder) {
+  const std::string path = crypto::database_path(folder);
+  auto file = files.open_read(path);
   if (file.ok()) {
     GW_TRY(const std::uint64_t size, (*file)->size());
     if (size > 0) return {};
@@ -58,7 +61,7 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
                                                        std::unique_ptr<crypto::Keyring> keyring,
                                                        const core::Clock& clock,
                                                        HoldingsOptions options) {
-  std::shared_ptr<Holdings> held(new Holdings(std::move(options)));
+  std::shared_ptr<Holdings> held(new Holdings(files, std::move(options)));
   held->keyring_ = std::move(keyring);
   GW_TRY(auto audit, crypto::Audit::create(*held->keyring_));
   held->audit_ = std::make_unique<crypto::Audit>(std::move(audit));
@@ -66,20 +69,27 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   GW_TRY(held->objects_, crypto::ObjectStore::open(files, folder + "/objects", *held->keyring_,
                                                    held->options_.reserve_bytes));
   GW_TRY(const bool is_to_be_rebuilt, is_rebuild_wanted(files, folder));
-  if (!is_to_be_rebuilt) GW_CHECK(refuse_lost_database(*held->objects_, folder));
+  GW_TRY(const bool is_being_restored, is_resync_due(files, folder));
+  if (!is_to_be_rebuilt && !is_being_restored)
+    GW_CHECK(refuse_lost_database(files, *held->objects_, folder));
+  const RecoveryInputs recovery{files, *held->keyring_, clock, folder,
+                                held->options_.backup_folder};
   const auto migrations = all_migrations();
-  GW_TRY(held->database_, crypto::open_database(files, *held->keyring_, folder, migrations));
-
+  GW_TRY(held->database_, open_or_restore_database(recovery, migrations));
+  GW_TRY(const bool restored, is_resync_due(files, folder));
   held->ingest_ = std::make_unique<Ingest>(*held->database_, *held->objects_, *held->audit_,
                                            held->settling_, clock, held->options_.ingest);
   if (is_to_be_rebuilt) GW_CHECK(rebuild_index(*held, files, clock));
-  GW_CHECK(sweep(*held->database_, *held->objects_));
+  GW_CHECK(sweep(*held->database_, *held->objects_, restored));
+  if (restored)
+    GW_CHECK(resync_restored(recovery, *held->audit_, *held->database_, *held->objects_));
   return held;
 }
 
 core::Result<std::vector<std::string>> Holdings::check_database() const {
-  GW_TRY(const crypto::Secret key, keyring_->derived_key("database"));
-  return crypto::check_database(options_.state_folder + "/gateway.db", key);
+  GW_TRY(const auto state, crypto::read_database_key_state(files_, options_.state_folder));
+  GW_TRY(const crypto::Secret key, crypto::database_key(*keyring_, state.generation));
+  return crypto::check_database(files_, crypto::database_path(options_.state_folder), key);
 }
 
 }  // namespace gateway::sync

@@ -28,6 +28,7 @@ using ReadFacts = std::function<core::Result<InstanceFacts>(
 
 struct HoldingsOptions {
   std::string state_folder;
+  std::string backup_folder;  // a damaged database is restored from here; empty: none
   std::uint64_t reserve_bytes = 0;
   core::Milliseconds study_quiet{5'000};
   IngestOptions ingest;
@@ -58,9 +59,10 @@ class Holdings {
   core::Result<std::vector<std::string>> check_database() const;
 
  private:
-  explicit Holdings(HoldingsOptions options)
-      : options_(std::move(options)), settling_(options_.study_quiet) {}
+  Holdings(core::Files& files, HoldingsOptions options)
+      : files_(files), options_(std::move(options)), settling_(options_.study_quiet) {}
 
+  core::Files& files_;
   HoldingsOptions options_;
   Settling settling_;
   std::unique_ptr<crypto::Keyring> keyring_;

@@ -160,6 +160,7 @@ std::vector<ConfigKey> sync_config_keys() {
 HoldingsOptions holdings_options(const core::Config& config) {
   HoldingsOptions options;
   options.state_folder = config.text("storage.state_dir");
+  options.backup_folder = config.text("backup.dir");
   options.reserve_bytes = static_cast<std::uint64_t>(config.integer("storage.reserve_mb")) << 20;
   options.study_quiet = core::Milliseconds(config.integer("imaging.study_quiet_s") * 1'000);
   options.ingest.patient_id_issuer = config.text("dicom.patient_id_issuer");

@@ -27,22 +27,36 @@ Code code_named(std::string_view name) {
   return Code::internal;
 }
 
+Error error_of(const std::string& socket, const core::net::HttpResponse& answer) {
+  const auto json = core::Json::parse(answer.body);
+  if (!json.ok()) {
+    return Error(Code::internal, cat("HTTP ", answer.status, " without JSON on ", socket,
+                                     "; is it the gateway's socket?"));
+  }
+  const core::Json& error = (*json)["error"];
+  return Error(code_named(error["code"].text()), error["message"].text().empty()
+                                                     ? cat("HTTP ", answer.status)
+                                                     : std::string(error["message"].text()));
+}
+
 }  // namespace
+
+core::Result<std::string> ask_bytes(const std::string& socket, core::net::HttpRequest request,
+                                    core::Milliseconds timeout) {
+  auto answer = core::net::unix_http_request(socket, request, timeout);
+  if (!answer.ok()) return unreachable(answer.error());
+  if (answer->status != 200) return error_of(socket, *answer);
+  return std::move(answer->body);
+}
 
 core::Result<core::Json> ask(const std::string& socket, core::net::HttpRequest request,
                              core::Milliseconds timeout) {
   const auto answer = core::net::unix_http_request(socket, request, timeout);
   if (!answer.ok()) return unreachable(answer.error());
+  if (answer->status != 200) return error_of(socket, *answer);
   auto json = core::Json::parse(answer->body);
-  if (!json.ok()) {
-    return Error(Code::internal, cat("HTTP ", answer->status, " without JSON on ", socket,
-                                     "; is it the gateway's socket?"));
-  }
-  if (answer->status == 200) return std::move(*json);
-  const core::Json& error = (*json)["error"];
-  return Error(code_named(error["code"].text()), error["message"].text().empty()
-                                                     ? cat("HTTP ", answer->status)
-                                                     : std::string(error["message"].text()));
+  if (!json.ok()) return error_of(socket, *answer);
+  return std::move(*json);
 }
 
 ExitCode exit_code(const Error& error) {

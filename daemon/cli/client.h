@@ -23,6 +23,10 @@ enum ExitCode {
 core::Result<core::Json> ask(const std::string& socket, core::net::HttpRequest request,
                              core::Milliseconds timeout);
 
+/// The same for an answer that is bytes, not JSON.
+core::Result<std::string> ask_bytes(const std::string& socket, core::net::HttpRequest request,
+                                    core::Milliseconds timeout);
+
 ExitCode exit_code(const core::Error& error);
 
 }  // namespace gateway::cli

@@ -8,6 +8,9 @@
 #include "core/text.h"
 #include "daemon/cli/exchange.h"
 #include "daemon/cli/keys_command.h"
+#include "daemon/cli/backup.h"
+#include "daemon/cli/client.h"
+#include "daemon/cli/restore.h"
 #include "daemon/cli/tables.h"
 #include "daemon/ops/doctor.h"
 #include "daemon/private_memory.h"
@@ -26,6 +29,11 @@ struct Options : CommonOptions {
   std::int64_t limit = 50;
   std::int64_t number = 0;
   std::string study_uid;
+  std::string what = "all";
+  std::string folder;
+  std::string state_folder;
+  bool verify = false;
+  bool dismiss = false;
 };
 
 std::string format_retried(const Json& answer) {
@@ -77,6 +85,74 @@ int doctor(const Options& options) {
     if (finding["verdict"].text() == "fail") return kFailed;
   }
   return printed;
+}
+
+int rotate(const Options& options) {
+  const auto answer = rotate_keys(options.socket, options.what);
+  if (!answer.ok()) return complain(options, answer.error());
+  return print(options, *answer, format_rotation);
+}
+
+int backup(const Options& options) {
+  const auto outcome =
+      options.verify ? verify_backup(options.folder) : back_up(options.socket, options.folder);
+  if (!outcome.ok()) return complain(options, outcome.error());
+  const int printed = print(options, *outcome, options.verify ? format_verdict : format_backup);
+  return options.verify && (*outcome)["bad"].size() > 0 ? kFailed : printed;
+}
+
+int dismiss_restore(const Options& options) {
+  const auto answer = ask(options.socket, post("/v1/restore/dismiss", "{}"), kTimeout);
+  if (!answer.ok()) return complain(options, answer.error());
+  return print(options, *answer, [](const Json&) { return std::string("Dismissed.\n"); });
+}
+
+int restore(Options options) {
+  if (options.dismiss) return dismiss_restore(options);
+  if (options.state_folder.empty()) {
+    auto configured = configured_state_folder(options.config);
+    if (!configured.ok()) return complain(options, configured.error());
+    options.state_folder = std::move(*configured);
+  }
+  auto text = read_passphrase(false);
+  if (!text.ok()) return complain(options, text.error());
+  const crypto::Passphrase passphrase{crypto::Secret::copy_of(*text)};
+  ::explicit_bzero(text->data(), text->size());
+  const auto report = cli::restore(options.folder, options.state_folder, passphrase);
+  if (!report.ok()) return complain(options, report.error());
+  const int printed = print(options, *report, format_restored);
+  return (*report)["missing"].integer().value_or(0) > 0 ? kFailed : printed;
+}
+
+void add_backup_commands(CLI::App& app, Options& options, std::function<int()>& action) {
+  CLI::App* to = app.add_subcommand(
+      "backup", "bring a backup folder up to date, encrypted, and read back what was written");
+  to->add_option("--to", options.folder, "the backup's folder")->required();
+  to->add_flag("--verify", options.verify, "write nothing: read the whole backup and check it");
+  to->callback([&] { action = [&] { return backup(options); }; });
+  CLI::App* from = app.add_subcommand(
+      "restore",
+      "put a backup onto a box that holds nothing yet; the service is stopped or locked");
+  from->add_option("--from", options.folder, "the backup's folder");
+  from->add_option("--config", options.config, "configuration that names the state folder")
+      ->capture_default_str();
+  from->add_option("--state-dir", options.state_folder, "state folder, instead of the configured");
+  from->add_flag("--dismiss", options.dismiss, "a restore's losses have been dealt with");
+  from->callback([&, from] {
+    if (options.folder.empty() && !options.dismiss) throw CLI::RequiredError("--from");
+    action = [&] { return restore(options); };
+  });
+  for (CLI::App* sub : {to, from}) sub->fallthrough();
+}
+
+void add_rotation(CLI::App& keys, Options& options, std::function<int()>& action) {
+  CLI::App* sub =
+      keys.add_subcommand("rotate", "new keys for what is stored, while the gateway works");
+  sub->add_option("what", options.what, "database, epoch, root or all")
+      ->check(CLI::IsMember({"database", "epoch", "root", "all"}))
+      ->capture_default_str();
+  sub->fallthrough();
+  sub->callback([&] { action = [&] { return rotate(options); }; });
 }
 
 int run(int argc, char** argv) {
@@ -136,6 +212,8 @@ int run(int argc, char** argv) {
           [&] { return doctor(options); })
       ->add_option("--config", options.config, "configuration, used while the daemon is down")
       ->capture_default_str();
+  add_backup_commands(app, options, action);
+  add_rotation(*app.get_subcommand("keys"), options, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

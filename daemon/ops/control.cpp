@@ -45,14 +45,6 @@ HttpResponse respond(int status, const Json& body) {
   return HttpResponse{status, {{"Content-Type", "application/json"}}, body.dump()};
 }
 
-HttpResponse respond(const core::Result<Json>& answer) {
-  if (answer.ok()) return respond(200, *answer);
-  const Error& error = answer.error();
-  return respond(http_status(error.code()),
-                 Json::object({{"error", Json::object({{"code", core::to_string(error.code())},
-                                                       {"message", error.message()}})}}));
-}
-
 std::optional<std::int64_t> whole_number(std::string_view text) {
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
@@ -140,6 +132,14 @@ class Routes {
 };
 
 }  // namespace
+
+HttpResponse respond(const core::Result<Json>& answer) {
+  if (answer.ok()) return respond(200, *answer);
+  const Error& error = answer.error();
+  return respond(http_status(error.code()),
+                 Json::object({{"error", Json::object({{"code", core::to_string(error.code())},
+                                                       {"message", error.message()}})}}));
+}
 
 core::net::HttpHandler control_routes(ControlActions actions) {
   auto routes = std::make_shared<const Routes>(std::move(actions));

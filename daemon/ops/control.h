@@ -37,6 +37,9 @@ struct ControlActions {
   std::function<JsonAnswer()> rebuild_index;
 };
 
+/// The answer, or {"error":...} with the status its code stands for.
+core::net::HttpResponse respond(const core::Result<core::Json>& answer);
+
 core::net::HttpHandler control_routes(ControlActions actions);
 
 }  // namespace gateway::daemon

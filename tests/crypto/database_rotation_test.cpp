@@ -65,8 +65,8 @@ core::Status fill(Database& database, int thread, int rows) {
 }
 
 std::int64_t count(Database& database) {
-  auto rows = database.read_value<std::int64_t>(
-      [](Connection& connection) -> core::Result<std::int64_t> {
+  auto rows =
+      database.read_value<std::int64_t>([](Connection& connection) -> core::Result<std::int64_t> {
         GW_TRY(auto number, connection.integer("SELECT count(*) FROM told"));
         return number.value_or(-1);
       });
@@ -194,21 +194,21 @@ TEST(DatabaseRotationVictim, DISABLED_RotatesUntilKilled) {
     auto note = [&](DatabaseKeyState wanted) {
       return write_database_key_state(core::system_files(), folder, wanted);
     };
-    auto rotated = (*database)->rotate_key(
-        *key, {.announce =
-                   [&] {
-                     die_at("before announcing");
-                     auto noted = note({state->generation, next});
-                     die_at("after announcing");
-                     return noted;
-                   },
-               .confirm =
-                   [&] {
-                     die_at("before confirming");
-                     auto noted = note({next, std::nullopt});
-                     die_at("after confirming");
-                     return noted;
-                   }});
+    auto rotated =
+        (*database)->rotate_key(*key, {.announce =
+                                           [&] {
+                                             die_at("before announcing");
+                                             auto noted = note({state->generation, next});
+                                             die_at("after announcing");
+                                             return noted;
+                                           },
+                                       .confirm =
+                                           [&] {
+                                             die_at("before confirming");
+                                             auto noted = note({next, std::nullopt});
+                                             die_at("after confirming");
+                                             return noted;
+                                           }});
     if (!rotated.ok()) std::abort();
   }
 }

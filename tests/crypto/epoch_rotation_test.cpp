@@ -103,8 +103,7 @@ TEST(EpochRotation, WaitsForWhoStillSealsUnderAnOldEpoch) {
   EXPECT_EQ(early.error().code(), core::Code::busy);
   EXPECT_TRUE(*epoch_rotation_unfinished(life.files, "/state"));
   std::thread rotating([&] {
-    auto rotation =
-        finish_epoch_rotation(life.files, "/state", *life.keys, *life.store, kPatience);
+    auto rotation = finish_epoch_rotation(life.files, "/state", *life.keys, *life.store, kPatience);
     EXPECT_TRUE(rotation.ok()) << rotation.error().message();
   });
   auto object = (*writer)->finish();

@@ -97,6 +97,7 @@ class RecordsTest : public ::testing::Test {
     options.worklist.patient_id_issuer = kIssuer;
     options.worklist.time_zone = "Europe/Madrid";
     options.worklist.accession_prefix = "GW";
+    options.backup_folder = backup_folder_;
     auto held = Holdings::open(files, std::make_unique<BorrowedKeyring>(*keyring_), clock, options);
     ASSERT_TRUE(held.ok()) << held.error().message();
     held_ = *held;
@@ -196,6 +197,7 @@ class RecordsTest : public ::testing::Test {
   static inline std::string keyring_folder_;
   static inline std::unique_ptr<crypto::Keyring> keyring_;
   std::string folder_;
+  std::string backup_folder_;
   std::shared_ptr<Holdings> held_;
 };
 

@@ -1,0 +1,94 @@
+// The folder's side of a backup run: writes what it lacks, reads back what it wrote, and lets the
+// new run count only then. Killed at any moment, the folder holds the run before, whole; what was
+// already written is not asked for again. It needs no key: it sees only sealed bytes.
+//
+// One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/files.h"
+#include "core/result.h"
+#include "crypto/backup_source.h"
+
+namespace gateway::crypto {
+
+/// What the gateway answers; BackupSource in this process, or the control socket before it.
+struct BackupFeed {
+  std::string run;  // names the run's folder
+  std::string box;
+  std::string created;
+  std::vector<std::string> pieces;
+  std::vector<BackupBody> bodies;
+  std::vector<std::pair<std::string, std::uint64_t>> key_part;
+  std::function<core::Result<std::string>(std::size_t number)> piece;
+  /// Fewer bytes than asked for only at the end; none after it.
+  std::function<core::Result<std::string>(const std::string& id, std::uint64_t offset)> body;
+  std::function<core::Result<std::string>(const std::string& name, std::uint64_t offset)> key_file;
+};
+
+struct BackupOutcome {
+  std::uint64_t files = 0;  // the backup consists of
+  std::uint64_t written = 0;
+  std::uint64_t bytes_written = 0;
+  std::uint64_t verified = 0;
+  std::uint64_t gone_meanwhile = 0;  // objects deleted on the gateway during the run
+  std::uint64_t removed = 0;         // files no run needs any more
+};
+
+class BackupFolder {
+ public:
+  BackupFolder(core::Files& files, std::string folder)
+      : files_(files), folder_(std::move(folder)) {}
+
+  /// Code::refused when the folder holds another gateway's backup, Code::corrupt when what was
+  /// written does not read back.
+  core::Result<BackupOutcome> run(const BackupFeed& feed);
+  /// Reads every file of the run that counts. Each one missing or changed is named.
+  struct Verdict {
+    std::uint64_t files = 0;
+    std::vector<std::string> bad;
+  };
+  core::Result<Verdict> verify();
+
+ private:
+  using Digests = std::map<std::string, std::string>;  // path below the folder -> SHA-256 as hex
+
+  core::Status claim(const std::string& box);
+  core::Result<Digests> read_digests(const std::string& run);
+  core::Status keep_or_write(const std::string& path, std::uint64_t bytes,
+                             const std::function<core::Result<std::string>(std::uint64_t)>& read);
+  core::Status write_file(const std::string& path,
+                          const std::function<core::Result<std::string>(std::uint64_t)>& read);
+  core::Result<std::string> digest_of(const std::string& path);
+  core::Status write_pieces(const BackupFeed& feed);
+  core::Status write_bodies(const BackupFeed& feed);
+  core::Status write_key_part(const BackupFeed& feed);
+  core::Status verify_written();
+  core::Status sync_folders();
+  core::Status prune(const std::string& run);
+  core::Status prune_runs(const std::string& run);
+  core::Status prune_data(const std::string& top);
+  core::Status destroy(const std::string& path);
+  std::string at(std::string_view path) const;
+
+  core::Files& files_;
+  const std::string folder_;
+  Digests known_;  // of the run before
+  Digests now_;
+  std::set<std::string> written_;
+  std::set<std::string> touched_folders_;
+  BackupOutcome outcome_;
+};
+
+/// The run that counts. Code::not_found: there is no backup in the folder.
+core::Result<std::string> current_backup_run(core::Files& files, const std::string& folder);
+
+}  // namespace gateway::crypto

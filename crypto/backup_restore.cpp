@@ -1,0 +1,351 @@
+#include "crypto/backup_restore.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "core/json.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "crypto/backup_folder.h"
+#include "crypto/database_copy.h"
+#include "crypto/database_key.h"
+#include "crypto/digest.h"
+#include "crypto/objects.h"
+#include "crypto/octets.h"
+
+namespace gateway::crypto {
+namespace {
+
+constexpr std::size_t kManifestMax = 256U << 20;
+constexpr std::size_t kPieceMax = 1U << 20;
+constexpr std::size_t kCopyBytes = 1U << 20;
+constexpr std::size_t kReportMax = 1U << 20;
+constexpr std::size_t kNamedMax = 100;
+
+std::string report_path(const std::string& folder) { return core::cat(folder, "/restored.json"); }
+std::string marker_path(const std::string& folder) {
+  return core::cat(folder, "/restore-unfinished");
+}
+
+struct Opened {
+  std::string folder;  // of the run
+  Secret key;
+  BackupManifest manifest;
+};
+
+core::Result<Opened> open_run(core::Files& files, const std::string& backup_folder,
+                              const std::string& run_folder, const Keyring& keyring) {
+  Opened opened;
+  opened.folder = run_folder;
+  GW_TRY(const std::string box, backup_box(keyring));
+  GW_TRY(const std::string owner,
+         core::read_whole_file(files, core::cat(backup_folder, "/GATEWAY"), 4096));
+  if (core::trim(owner) != box) {
+    return core::Error(core::Code::refused,
+                       core::cat(backup_folder, " holds the backup of another gateway"));
+  }
+  GW_TRY(opened.key, backup_key(keyring));
+  GW_TRY(const std::string text,
+         open_whole_backup_file(opened.key, kManifestLabel, files,
+                                core::cat(run_folder, "/manifest"), kManifestMax));
+  GW_TRY(opened.manifest, read_manifest_text(text));
+  return opened;
+}
+
+core::Status append_piece(core::Files& files, const std::string& backup_folder, const Secret& key,
+                          const std::string& name, core::File& out) {
+  GW_TRY(const std::string bytes,
+         open_whole_backup_file(key, piece_label(name), files,
+                                core::cat(backup_folder, '/', piece_path(name)), kPieceMax));
+  const Digest digest = sha256(as_octets(bytes));
+  if (core::to_hex(as_text(digest)) != name) {
+    return core::Error(core::Code::corrupt, core::cat("the backup's piece ", name, " is damaged"));
+  }
+  return out.append(as_octets(bytes));
+}
+
+core::Status write_database(core::Files& files, const std::string& backup_folder, const Opened& run,
+                            const std::string& state_folder) {
+  const std::string target = database_path(state_folder);
+  const std::string beside = target + ".restoring";
+  GW_TRY(const bool left_over, files.exists(beside));
+  if (left_over) GW_CHECK(files.remove(beside));
+  {
+    GW_TRY(auto file, files.create(beside));
+    for (const std::string& name : run.manifest.pieces) {
+      GW_CHECK(append_piece(files, backup_folder, run.key, name, *file));
+    }
+    GW_TRY(const std::uint64_t size, file->size());
+    if (size != run.manifest.database_bytes) {
+      return core::Error(core::Code::corrupt, "the backup's manifest and its pieces disagree");
+    }
+    GW_CHECK(file->sync());
+  }
+  // Before the file is there: a kill in between leaves a note without a file, which is tried again.
+  GW_CHECK(write_database_key_state(files, state_folder, {run.manifest.generation, std::nullopt}));
+  GW_CHECK(files.rename(beside, target));
+  return files.sync_folder(state_folder);
+}
+
+/// Whatever lies in the state folder of a box that holds nothing yet.
+core::Status check_bare(core::Files& files, const std::string& folder) {
+  GW_CHECK(files.make_folder(folder));
+  GW_TRY(const bool unfinished, files.exists(marker_path(folder)));
+  GW_TRY(const auto names, files.list(folder));
+  for (const std::string& name : names) {
+    if (name == "keyring.json" ||
+        (!unfinished && (name == "objects" || name == "epochs" || name.ends_with(".db")))) {
+      return core::Error(core::Code::exists,
+                         core::cat(folder, " holds a gateway already (", name,
+                                   "); restore onto an empty box, or move that folder away first"));
+    }
+  }
+  return {};
+}
+
+core::Status copy_body(core::Files& files, const std::string& from, const BackupHeader& record,
+                       const std::string& to) {
+  GW_TRY(auto body, files.open_read(from));
+  GW_TRY(const std::uint64_t size, body->size());
+  if (size != record.body_bytes) {
+    return core::Error(core::Code::corrupt, core::cat(from, " is cut short"));
+  }
+  GW_TRY(const bool left_over, files.exists(to));
+  if (left_over) GW_CHECK(files.remove(to));
+  GW_TRY(auto file, files.create(to));
+  GW_CHECK(file->append(record.header));
+  std::vector<std::byte> buffer(kCopyBytes);
+  for (std::uint64_t at = 0; at < size;) {
+    GW_TRY(const std::size_t got, body->read_at(at, buffer));
+    if (got == 0) return core::Error(core::Code::io, core::cat(from, " was cut while being read"));
+    GW_CHECK(file->append(std::span(buffer).first(got)));
+    at += got;
+  }
+  GW_CHECK(file->sync());
+  file->release_cached();
+  return {};
+}
+
+core::Status read_through(ObjectStore& store, const std::string& id) {
+  GW_TRY(auto reader, store.open_object(id));
+  std::vector<std::byte> buffer(kCopyBytes);
+  for (std::uint64_t at = 0; at < reader->size();) {
+    GW_TRY(const std::size_t got, reader->read(at, buffer));
+    if (got == 0) return core::Error(core::Code::corrupt, core::cat("object ", id, " ends early"));
+    at += got;
+  }
+  return {};
+}
+
+/// Puts header and body together again and reads the result with the object's own key.
+class ObjectRestore {
+ public:
+  ObjectRestore(core::Files& files, const std::string& backup_folder, std::string objects_folder,
+                ObjectStore& store, RestoreReport& report)
+      : files_(files),
+        backup_folder_(backup_folder),
+        objects_folder_(std::move(objects_folder)),
+        store_(store),
+        report_(report) {}
+
+  core::Status take(std::span<const std::byte> bytes) {
+    pending_ += as_text(bytes);
+    std::size_t at = 0;
+    for (; pending_.size() - at >= kBackupHeaderBytes; at += kBackupHeaderBytes) {
+      GW_CHECK(restore_one(as_octets(std::string_view(pending_).substr(at, kBackupHeaderBytes))));
+    }
+    pending_.erase(0, at);
+    return {};
+  }
+
+  const std::set<std::string>& folders() const { return folders_; }
+
+ private:
+  core::Status restore_one(std::span<const std::byte> bytes) {
+    BackupHeader record;
+    std::ranges::copy(bytes.first(kObjectHeaderBytes), record.header.begin());
+    record.body_bytes = get_little_endian(bytes.subspan<kObjectHeaderBytes, 8>());
+    auto header = read_header(record.header);
+    if (!header.ok()) return lost("an object whose header was damaged", header.error());
+    const std::string id = uuid_text(header->id);
+    const std::string fan = core::cat(objects_folder_, '/', std::string_view(id).substr(34));
+    folders_.insert(fan);
+    auto copied = copy_body(files_, core::cat(backup_folder_, '/', body_path(id)), record,
+                            core::cat(fan, '/', id));
+    if (!copied.ok()) return lost(id, copied.error());
+    auto opened = read_through(store_, id);
+    if (!opened.ok()) return lost(id, opened.error());
+    ++report_.objects;
+    return {};
+  }
+
+  /// A damaged medium must not keep the rest from coming back; a full or failing disk must.
+  core::Status lost(const std::string& id, const core::Error& error) {
+    if (error.code() != core::Code::corrupt && error.code() != core::Code::not_found) return error;
+    core::log_warn("crypto", core::cat("not restored: ", id, ": ", error.message()));
+    ++report_.missing_count;
+    if (report_.missing_objects.size() < kNamedMax) report_.missing_objects.push_back(id);
+    return {};
+  }
+
+  core::Files& files_;
+  const std::string& backup_folder_;
+  const std::string objects_folder_;
+  ObjectStore& store_;
+  RestoreReport& report_;
+  std::set<std::string> folders_;
+  std::string pending_;
+};
+
+core::Status restore_objects(core::Files& files, const std::string& backup_folder,
+                             const Opened& run, const std::string& state_folder, Keyring& keyring,
+                             RestoreReport& report) {
+  const std::string folder = core::cat(state_folder, "/objects");
+  GW_TRY(auto store, ObjectStore::open(files, folder, keyring, 0));
+  ObjectRestore restore(files, backup_folder, folder, *store, report);
+  GW_TRY(auto headers, files.open_read(core::cat(run.folder, "/headers")));
+  GW_CHECK(open_backup_file(run.key, kHeadersLabel, *headers,
+                            [&](std::span<const std::byte> bytes) { return restore.take(bytes); }));
+  for (const std::string& fan : restore.folders()) GW_CHECK(files.sync_folder(fan));
+  return files.sync_folder(folder);
+}
+
+core::Status copy_small(core::Files& files, const std::string& from, const std::string& to) {
+  GW_TRY(const std::string text, core::read_whole_file(files, from, kReportMax));
+  return core::write_file_durably(files, to, text);
+}
+
+core::Status restore_keys(core::Files& files, const std::string& run_folder,
+                          const std::string& state_folder) {
+  GW_CHECK(files.make_folder(core::cat(state_folder, "/epochs")));
+  GW_TRY(const auto epochs, files.list(core::cat(run_folder, "/epochs")));
+  for (const std::string& name : epochs) {
+    if (!name.ends_with(".key")) continue;
+    GW_CHECK(copy_small(files, core::cat(run_folder, "/epochs/", name),
+                        core::cat(state_folder, "/epochs/", name)));
+  }
+  GW_CHECK(files.sync_folder(state_folder));
+  return copy_small(files, core::cat(run_folder, "/keyring.json"),
+                    core::cat(state_folder, "/keyring.json"));
+}
+
+}  // namespace
+
+core::Result<RestoreReport> restore_gateway(core::Files& files, const std::string& backup_folder,
+                                            const std::string& state_folder,
+                                            const KeyringOpener& open_keyring,
+                                            const std::string& now) {
+  GW_CHECK(check_bare(files, state_folder));
+  GW_TRY(const std::string run, current_backup_run(files, backup_folder));
+  const std::string run_folder = core::cat(backup_folder, '/', run_path(run));
+  GW_TRY(auto keyring, open_keyring(run_folder));
+  GW_TRY(const Opened opened, open_run(files, backup_folder, run_folder, *keyring));
+  GW_CHECK(core::write_file_durably(files, marker_path(state_folder), "unfinished\n"));
+  GW_CHECK(remove_database_files(database_path(state_folder)));
+  RestoreReport report;
+  report.what = "gateway";
+  report.from = backup_folder;
+  report.created = opened.manifest.created;
+  report.at = now;
+  GW_CHECK(write_database(files, backup_folder, opened, state_folder));
+  GW_CHECK(restore_objects(files, backup_folder, opened, state_folder, *keyring, report));
+  // Before the keyring: with it the box is a gateway again, and must not send what was sent.
+  GW_CHECK(write_restore_report(files, state_folder, report));
+  GW_CHECK(restore_keys(files, run_folder, state_folder));
+  GW_CHECK(files.remove(marker_path(state_folder)));
+  GW_CHECK(files.sync_folder(state_folder));
+  return report;
+}
+
+core::Result<BackupManifest> restore_database(core::Files& files, const std::string& backup_folder,
+                                              const std::string& state_folder,
+                                              const Keyring& keyring) {
+  GW_TRY(const std::string run, current_backup_run(files, backup_folder));
+  GW_TRY(Opened opened,
+         open_run(files, backup_folder, core::cat(backup_folder, '/', run_path(run)), keyring));
+  GW_CHECK(write_database(files, backup_folder, opened, state_folder));
+  return std::move(opened.manifest);
+}
+
+core::Status check_backup(core::Files& files, const std::string& backup_folder,
+                          const Keyring& keyring) {
+  GW_TRY(const std::string run, current_backup_run(files, backup_folder));
+  GW_CHECK(open_run(files, backup_folder, core::cat(backup_folder, '/', run_path(run)), keyring));
+  return {};
+}
+
+core::Result<bool> has_restore_report(core::Files& files, const std::string& state_folder) {
+  return files.exists(report_path(state_folder));
+}
+
+core::Result<RestoreReport> read_restore_report(core::Files& files,
+                                                const std::string& state_folder) {
+  GW_TRY(const std::string text,
+         core::read_whole_file(files, report_path(state_folder), kReportMax));
+  auto json = core::Json::parse(text);
+  // What it says is lost; that the queues must be looked at again is the safe reading.
+  RestoreReport report;
+  if (!json.ok()) {
+    report.what = "gateway";
+    report.reason = "an earlier restore's report is damaged";
+    return report;
+  }
+  report.what = (*json)["what"].text();
+  report.from = (*json)["from"].text();
+  report.created = (*json)["backup_created"].text();
+  report.at = (*json)["at"].text();
+  report.reason = (*json)["reason"].text();
+  report.aside = (*json)["damaged_database"].text();
+  report.objects = static_cast<std::uint64_t>((*json)["objects"].integer().value_or(0));
+  report.unknown_objects =
+      static_cast<std::uint64_t>((*json)["unknown_objects"].integer().value_or(0));
+  report.missing_count = static_cast<std::uint64_t>((*json)["missing_count"].integer().value_or(0));
+  for (const core::Json& id : (*json)["missing_objects"].items()) {
+    report.missing_objects.emplace_back(id.text());
+  }
+  report.resync = (*json)["resync"].boolean();
+  return report;
+}
+
+core::Status write_restore_report(core::Files& files, const std::string& state_folder,
+                                  const RestoreReport& report) {
+  core::Json missing = core::Json::array();
+  for (const std::string& id : report.missing_objects) missing.add(id);
+  const core::Json json = core::Json::object({{"what", report.what},
+                                              {"from", report.from},
+                                              {"backup_created", report.created},
+                                              {"at", report.at},
+                                              {"reason", report.reason},
+                                              {"damaged_database", report.aside},
+                                              {"objects", report.objects},
+                                              {"unknown_objects", report.unknown_objects},
+                                              {"missing_count", report.missing_count},
+                                              {"missing_objects", std::move(missing)},
+                                              {"resync", report.resync}});
+  return core::write_file_durably(files, report_path(state_folder), json.dump() + "\n");
+}
+
+core::Status dismiss_restore_report(core::Files& files, const std::string& state_folder) {
+  GW_CHECK(files.remove(report_path(state_folder)));
+  return files.sync_folder(state_folder);
+}
+
+std::string describe(const RestoreReport& report) {
+  std::string text = core::cat("the ", report.what, " was restored from the backup of ",
+                               report.created.empty() ? "an unknown time" : report.created);
+  if (!report.reason.empty()) text += core::cat(", because ", report.reason);
+  text += "; what was recorded after it is lost here and is fetched again where a peer has it";
+  if (report.missing_count > 0) {
+    text += core::cat("; ", report.missing_count, " objects could not be recovered");
+  }
+  if (report.unknown_objects > 0) {
+    text += core::cat("; ", report.unknown_objects,
+                      " objects received after it are on the disk without a record: run "
+                      "clinic-gateway repair rebuild-index");
+  }
+  if (!report.aside.empty()) text += core::cat("; the damaged database is kept as ", report.aside);
+  return text + "; when it is dealt with: clinic-gateway restore --dismiss";
+}
+
+}  // namespace gateway::crypto

@@ -1,0 +1,202 @@
+#include "crypto/backup_source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/ids.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "crypto/database_key.h"
+#include "crypto/digest.h"
+#include "crypto/octets.h"
+
+namespace gateway::crypto {
+namespace {
+
+constexpr std::size_t kKeyFileMax = 1U << 20;
+constexpr std::string_view kDatabaseFile = "database";
+
+std::string spool_in(const std::string& state_folder) {
+  return core::cat(state_folder, "/backup-spool");
+}
+
+core::Result<std::string> read_at(core::File& file, std::uint64_t offset, std::size_t count) {
+  std::string bytes(count, '\0');
+  GW_TRY(const std::size_t got,
+         file.read_at(offset, {reinterpret_cast<std::byte*>(bytes.data()), bytes.size()}));
+  bytes.resize(got);
+  return bytes;
+}
+
+}  // namespace
+
+core::Status remove_backup_spool(core::Files& files, const std::string& state_folder) {
+  const std::string spool = spool_in(state_folder);
+  GW_TRY(const bool there, files.exists(spool));
+  if (!there) return {};
+  GW_TRY(const auto names, files.list(spool));
+  for (const std::string& name : names) GW_CHECK(files.remove(core::cat(spool, '/', name)));
+  return {};
+}
+
+BackupSource::BackupSource(BackupInputs inputs)
+    : inputs_(std::move(inputs)), spool_(spool_in(inputs_.state_folder)), id_(core::new_uuid()) {}
+
+BackupSource::~BackupSource() {
+  if (auto removed = remove_backup_spool(inputs_.files, inputs_.state_folder); !removed.ok()) {
+    core::log_warn("crypto", removed.error().message());
+  }
+}
+
+core::Result<std::unique_ptr<BackupSource>> BackupSource::begin(BackupInputs inputs) {
+  std::unique_ptr<BackupSource> source(new BackupSource(std::move(inputs)));
+  GW_CHECK(source->prepare_spool());
+  GW_CHECK(source->copy_database());
+  // After the database: whatever it names and has not been deleted since is found.
+  GW_CHECK(source->collect_headers());
+  GW_CHECK(source->write_manifest());
+  GW_CHECK(source->read_key_files());
+  return source;
+}
+
+core::Status BackupSource::prepare_spool() {
+  GW_TRY(key_, backup_key(inputs_.keyring));
+  GW_TRY(manifest_.box, backup_box(inputs_.keyring));
+  manifest_.created = inputs_.created;
+  GW_CHECK(inputs_.files.make_folder(spool_));
+  return remove_backup_spool(inputs_.files, inputs_.state_folder);
+}
+
+core::Status BackupSource::check_space(std::uint64_t bytes) {
+  GW_TRY(const std::uint64_t free, inputs_.files.free_bytes(spool_));
+  if (free >= inputs_.reserve_bytes + bytes) return {};
+  return core::Error(core::Code::no_space,
+                     "the disk has no room for the backup's copy of the database above its "
+                     "reserve; free space and run the backup again");
+}
+
+core::Status BackupSource::copy_database() {
+  GW_TRY(const DatabaseKeyState state,
+         read_database_key_state(inputs_.files, inputs_.state_folder));
+  manifest_.generation = state.generation;
+  GW_TRY(auto file, inputs_.files.create(core::cat(spool_, '/', kDatabaseFile)));
+  const auto take = [&](std::span<const std::byte> bytes) -> core::Status {
+    GW_CHECK(check_space(bytes.size()));
+    GW_CHECK(file->append(bytes));
+    manifest_.database_bytes += bytes.size();
+    // Read a MiB at a time: pieces end where reads end, but for the last one.
+    for (std::size_t at = 0; at < bytes.size(); at += kDatabasePieceBytes) {
+      const auto piece = bytes.subspan(at, std::min(kDatabasePieceBytes, bytes.size() - at));
+      manifest_.pieces.push_back(core::to_hex(as_text(sha256(piece))));
+    }
+    return {};
+  };
+  return inputs_.database.copy_file(take);
+}
+
+core::Result<BackupSealer> BackupSource::seal_into(std::string_view label,
+                                                   const std::string& name) {
+  GW_TRY(auto created, inputs_.files.create(core::cat(spool_, '/', name)));
+  std::shared_ptr<core::File> file = std::move(created);
+  return BackupSealer::create(key_, std::string(label),
+                              [this, file, name](std::span<const std::byte> bytes) -> core::Status {
+                                GW_CHECK(check_space(bytes.size()));
+                                spooled_[name] += bytes.size();
+                                return file->append(bytes);
+                              });
+}
+
+core::Status BackupSource::collect_headers() {
+  GW_TRY(BackupSealer sealer, seal_into(kHeadersLabel, "headers"));
+  const auto visit = [&](std::string_view id) { return add_header(id, sealer); };
+  GW_CHECK(inputs_.database.read(
+      [&](Connection& connection) { return inputs_.each_object(connection, visit); }));
+  manifest_.objects = bodies_.size();
+  return sealer.finish();
+}
+
+core::Status BackupSource::add_header(std::string_view id, BackupSealer& sealer) {
+  auto file = inputs_.objects.open_sealed(std::string(id));
+  if (!file.ok() && file.error().code() == core::Code::not_found) {
+    ++missing_;
+    return {};
+  }
+  if (!file.ok()) return std::move(file).error();
+  std::array<std::byte, kBackupHeaderBytes> record{};
+  GW_TRY(const std::uint64_t size, (*file)->size());
+  GW_TRY(const std::size_t got, (*file)->read_at(0, std::span(record).first(kObjectHeaderBytes)));
+  if (got < kObjectHeaderBytes || size < kObjectHeaderBytes) {
+    ++missing_;
+    return {};
+  }
+  put_little_endian(std::span(record).last<8>(), size - kObjectHeaderBytes);
+  bodies_.push_back({std::string(id), size - kObjectHeaderBytes});
+  return sealer.append(record);
+}
+
+core::Status BackupSource::write_manifest() {
+  GW_TRY(BackupSealer sealer, seal_into(kManifestLabel, "manifest"));
+  GW_CHECK(sealer.append(as_octets(write_manifest_text(manifest_))));
+  return sealer.finish();
+}
+
+core::Status BackupSource::read_key_files() {
+  const std::string& folder = inputs_.state_folder;
+  std::vector<std::string> names{"keyring.json"};
+  GW_TRY(const auto epochs, inputs_.files.list(core::cat(folder, "/epochs")));
+  for (const std::string& name : epochs) {
+    if (name.ends_with(".key")) names.push_back(core::cat("epochs/", name));
+  }
+  for (const std::string& name : names) {
+    GW_TRY(key_files_[name],
+           core::read_whole_file(inputs_.files, core::cat(folder, '/', name), kKeyFileMax));
+  }
+  return {};
+}
+
+core::Result<std::string> BackupSource::piece(std::size_t number) {
+  if (number >= manifest_.pieces.size()) {
+    return core::Error(core::Code::not_found, "the backup has no such piece");
+  }
+  GW_TRY(auto file, inputs_.files.open_read(core::cat(spool_, '/', kDatabaseFile)));
+  GW_TRY(const std::string plain,
+         read_at(*file, number * kDatabasePieceBytes, kDatabasePieceBytes));
+  std::string sealed;
+  GW_TRY(BackupSealer sealer,
+         BackupSealer::create(key_, piece_label(manifest_.pieces[number]),
+                              [&](std::span<const std::byte> bytes) -> core::Status {
+                                sealed += as_text(bytes);
+                                return {};
+                              }));
+  GW_CHECK(sealer.append(as_octets(plain)));
+  GW_CHECK(sealer.finish());
+  return sealed;
+}
+
+core::Result<std::string> BackupSource::body(const std::string& id, std::uint64_t offset,
+                                             std::size_t count) {
+  GW_TRY(auto file, inputs_.objects.open_sealed(id));
+  return read_at(*file, kObjectHeaderBytes + offset, count);
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> BackupSource::key_part() const {
+  std::vector<std::pair<std::string, std::uint64_t>> files;
+  for (const auto& [name, text] : key_files_) files.emplace_back(name, text.size());
+  for (const auto& [name, bytes] : spooled_) files.emplace_back(name, bytes);
+  return files;
+}
+
+core::Result<std::string> BackupSource::key_part_bytes(const std::string& name,
+                                                       std::uint64_t offset, std::size_t count) {
+  const auto small = key_files_.find(name);
+  if (small != key_files_.end()) {
+    return small->second.substr(std::min<std::uint64_t>(offset, small->second.size()), count);
+  }
+  if (!spooled_.contains(name)) {
+    return core::Error(core::Code::not_found, core::cat("the backup has no file ", name));
+  }
+  GW_TRY(auto file, inputs_.files.open_read(core::cat(spool_, '/', name)));
+  return read_at(*file, offset, count);
+}
+
+}  // namespace gateway::crypto

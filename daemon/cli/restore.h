@@ -1,0 +1,21 @@
+// clinic-gateway restore: writes a backup into the state folder of a bare box, without the daemon.
+#pragma once
+
+#include <string>
+
+#include "core/json.h"
+#include "core/result.h"
+#include "crypto/keyring.h"
+
+namespace gateway::cli {
+
+/// The state folder the configuration names.
+core::Result<std::string> configured_state_folder(const std::string& config_file);
+
+/// As root the files become the state folder's owner's. {"created","objects","missing",
+/// "missing_objects":[...]}
+core::Result<core::Json> restore(const std::string& backup_folder, const std::string& state_folder,
+                                 const crypto::Passphrase& passphrase);
+std::string format_restored(const core::Json& report);
+
+}  // namespace gateway::cli

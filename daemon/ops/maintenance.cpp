@@ -1,0 +1,398 @@
+#include "daemon/ops/maintenance.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <charconv>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/files.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "crypto/backup_restore.h"
+#include "crypto/database_key.h"
+#include "crypto/epoch_rotation.h"
+#include "daemon/ops/control.h"
+#include "sync/recovery.h"
+
+namespace gateway::daemon {
+
+/// A run in progress. The source goes before the holdings it reads.
+struct Maintenance::Run {
+  std::shared_ptr<sync::Holdings> holdings;
+  std::unique_ptr<crypto::BackupSource> source;
+};
+
+namespace {
+
+using core::cat;
+using core::Code;
+using core::Error;
+using core::Json;
+using core::net::Awaitable;
+using core::net::HttpRequest;
+using core::net::HttpResponse;
+
+// An association that still receives is waited for this long before its epoch is kept.
+constexpr core::Milliseconds kWriterPatience{120'000};
+constexpr std::size_t kReadBytes = 1U << 20;
+constexpr std::size_t kPage = 4096;
+constexpr auto kRunExpiry = std::chrono::minutes(10);
+
+Error not_open() {
+  return {Code::locked, "the gateway is not open: unlock it first (clinic-gateway unlock)"};
+}
+
+core::Status record(sync::Holdings& holdings, const core::Clock& clock, std::string action,
+                    std::string resource, std::string outcome) {
+  const auto append = [&](crypto::Connection& connection) {
+    return holdings.audit().append(connection, {.at = clock.wall(),
+                                                .actor = "operator",
+                                                .action = action,
+                                                .resource = resource,
+                                                .patient = "",
+                                                .source = "cli",
+                                                .outcome = outcome});
+  };
+  return holdings.database().write(append);
+}
+
+std::string outcome_of(const core::Status& status) {
+  return status.ok() ? "success" : std::string(core::to_string(status.error().code()));
+}
+
+core::Result<Json> rotate_database(sync::Holdings& holdings, const core::Clock& clock) {
+  const auto generation =
+      crypto::rotate_database_key(core::system_files(), holdings.keyring(),
+                                  holdings.options().state_folder, holdings.database());
+  const core::Status status = generation.ok() ? core::Status() : core::Status(generation.error());
+  GW_CHECK(record(holdings, clock, "rotate", "key/database", outcome_of(status)));
+  GW_CHECK(core::Status(status));
+  core::log_info("daemon", cat("the database is under generation ", *generation, " of its key"));
+  return Json::object({{"generation", std::int64_t{*generation}}});
+}
+
+Json epoch_document(const crypto::EpochRotation& rotation) {
+  Json retired = Json::array();
+  for (const std::uint32_t epoch : rotation.retired) retired.add(std::int64_t{epoch});
+  return Json::object({{"current", std::int64_t{rotation.current}},
+                       {"retired", std::move(retired)},
+                       {"objects", rotation.objects.looked_at},
+                       {"rewrapped", rotation.objects.rewrapped},
+                       {"unreadable", rotation.objects.unreadable}});
+}
+
+core::Result<Json> rotate_epoch(sync::Holdings& holdings, const core::Clock& clock,
+                                bool finish_only) {
+  core::Files& files = core::system_files();
+  const std::string& folder = holdings.options().state_folder;
+  const auto rotation = finish_only
+                            ? crypto::finish_epoch_rotation(files, folder, holdings.keyring(),
+                                                            holdings.objects(), kWriterPatience)
+                            : crypto::rotate_epochs(files, folder, holdings.keyring(),
+                                                    holdings.objects(), kWriterPatience);
+  const core::Status status = rotation.ok() ? core::Status() : core::Status(rotation.error());
+  GW_CHECK(record(holdings, clock, "rotate", "key/epoch", outcome_of(status)));
+  GW_CHECK(core::Status(status));
+  core::log_info("daemon", cat("epoch ", rotation->current, " is in use, ",
+                               rotation->retired.size(), " older ones are destroyed"));
+  return epoch_document(*rotation);
+}
+
+core::Result<Json> rotate_keys(sync::Holdings& holdings, const core::Clock& clock,
+                               const std::string& what) {
+  Json answer = Json::object();
+  if (what == "epoch" || what == "all") {
+    GW_TRY(Json epoch, rotate_epoch(holdings, clock, false));
+    answer.set("epoch", std::move(epoch));
+  }
+  if (what == "database" || what == "all") {
+    GW_TRY(Json database, rotate_database(holdings, clock));
+    answer.set("database", std::move(database));
+  }
+  return answer;
+}
+
+core::Result<std::string> rotation_asked(const std::string& body) {
+  GW_TRY(const Json json, Json::parse(body, 4));
+  std::string what(json["what"].text());
+  if (what == "database" || what == "epoch" || what == "all") return what;
+  if (what == "root") {
+    return Error(Code::invalid,
+                 "every slot wraps the same root key under a credential of its own: it is "
+                 "re-wrapped by adding a slot with the new credential and removing the old slot "
+                 "(clinic-gateway keys add, keys remove); what is sealed changes with database "
+                 "and epoch");
+  }
+  return Error(Code::invalid, "the body must be {\"what\":\"database\"|\"epoch\"|\"all\"}");
+}
+
+/// "/v1/backup/RUN/WHAT[/NAME][?from=N]"
+struct BackupTarget {
+  std::string run;
+  std::string what;
+  std::string name;
+  std::uint64_t from = 0;
+};
+
+std::optional<std::uint64_t> number_in(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+core::Result<BackupTarget> parse_target(std::string_view target) {
+  constexpr std::string_view kPrefix = "/v1/backup/";
+  constexpr std::string_view kFrom = "from=";
+  BackupTarget parsed;
+  const auto mark = target.find('?');
+  if (mark != target.npos) {
+    const std::string_view query = target.substr(mark + 1);
+    const auto from = query.starts_with(kFrom) ? number_in(query.substr(kFrom.size()))
+                                               : std::optional<std::uint64_t>();
+    if (!from) return Error(Code::invalid, "the query must be from=N");
+    parsed.from = *from;
+  }
+  std::string_view path = target.substr(0, mark).substr(kPrefix.size());
+  const auto first = path.find('/');
+  if (first == path.npos) return Error(Code::not_found, "there is no such route");
+  parsed.run = path.substr(0, first);
+  path.remove_prefix(first + 1);
+  const auto second = path.find('/');
+  parsed.what = path.substr(0, second);
+  if (second != path.npos) parsed.name = path.substr(second + 1);
+  return parsed;
+}
+
+Json pieces_page(const crypto::BackupSource& source, std::uint64_t from) {
+  Json names = Json::array();
+  const auto& pieces = source.pieces();
+  for (std::uint64_t at = from; at < pieces.size() && at - from < kPage; ++at) {
+    names.add(pieces[at]);
+  }
+  return Json::object({{"pieces", std::move(names)}});
+}
+
+Json bodies_page(const crypto::BackupSource& source, std::uint64_t from) {
+  Json list = Json::array();
+  const auto& bodies = source.bodies();
+  for (std::uint64_t at = from; at < bodies.size() && at - from < kPage; ++at) {
+    list.add(Json::array({bodies[at].id, bodies[at].bytes}));
+  }
+  return Json::object({{"bodies", std::move(list)}});
+}
+
+HttpResponse json_response(const Json& json) {
+  return {200, {{"Content-Type", "application/json"}}, json.dump()};
+}
+
+core::Result<HttpResponse> bytes_response(core::Result<std::string> bytes) {
+  if (!bytes.ok()) return std::move(bytes).error();
+  return HttpResponse{200, {{"Content-Type", "application/octet-stream"}}, std::move(*bytes)};
+}
+
+core::Result<HttpResponse> serve(crypto::BackupSource& source, const BackupTarget& target) {
+  if (target.what == "pieces") return json_response(pieces_page(source, target.from));
+  if (target.what == "bodies") return json_response(bodies_page(source, target.from));
+  if (target.what == "body") {
+    return bytes_response(source.body(target.name, target.from, kReadBytes));
+  }
+  if (target.what == "key-part") {
+    return bytes_response(source.key_part_bytes(target.name, target.from, kReadBytes));
+  }
+  if (target.what == "piece") {
+    const auto number = number_in(target.name);
+    if (number) return bytes_response(source.piece(*number));
+  }
+  return Error(Code::not_found, "there is no such route");
+}
+
+Json run_document(const crypto::BackupSource& source) {
+  Json key_part = Json::array();
+  for (const auto& [name, bytes] : source.key_part()) key_part.add(Json::array({name, bytes}));
+  return Json::object({{"run", source.id()},
+                       {"box", source.box()},
+                       {"created", source.created()},
+                       {"pieces", std::uint64_t{source.pieces().size()}},
+                       {"bodies", std::uint64_t{source.bodies().size()}},
+                       {"missing", source.missing()},
+                       {"key_part", std::move(key_part)}});
+}
+
+}  // namespace
+
+Maintenance::Maintenance(boost::asio::any_io_executor loop, const sync::HoldingsDoor& door,
+                         const core::Clock& clock, std::string state_folder,
+                         std::function<void()> changed)
+    : loop_(loop),
+      door_(door),
+      clock_(clock),
+      state_folder_(std::move(state_folder)),
+      changed_(std::move(changed)),
+      expiry_(loop) {}
+
+Maintenance::~Maintenance() { stop(); }
+
+void Maintenance::stop() {
+  *alive_ = false;
+  expiry_.cancel();
+  lane_.stop();
+  run_.reset();
+}
+
+core::net::HttpHandler Maintenance::routes(core::net::HttpHandler rest) {
+  return [this, rest = std::move(rest)](HttpRequest request) -> Awaitable<HttpResponse> {
+    const std::string_view target = request.target;
+    const bool ours = target == "/v1/keys/rotate" || target == "/v1/backup" ||
+                      target.starts_with("/v1/backup/") || target == "/v1/restore/dismiss";
+    return ours ? answer(std::move(request)) : rest(std::move(request));
+  };
+}
+
+Awaitable<HttpResponse> Maintenance::answer(HttpRequest request) {
+  const bool post = request.method == "POST";
+  if (request.target.starts_with("/v1/backup/")) {
+    const bool ends = request.target.ends_with("/done");
+    if (post != ends) co_return respond(Error(Code::refused, "this route takes another method"));
+    core::Result<HttpResponse> served =
+        co_await continue_backup(std::move(request.target), std::move(request.body));
+    if (!served.ok()) co_return respond(std::move(served).error());
+    co_return std::move(*served);
+  }
+  if (!post) co_return respond(Error(Code::refused, "this route takes POST"));
+  if (request.target == "/v1/keys/rotate") {
+    core::Result<Json> rotated = co_await rotate(std::move(request.body));
+    co_return respond(rotated);
+  }
+  if (request.target == "/v1/backup") {
+    core::Result<Json> begun = co_await begin_backup();
+    co_return respond(begun);
+  }
+  core::Result<Json> dismissed = co_await dismiss();
+  co_return respond(dismissed);
+}
+
+Awaitable<core::Result<Json>> Maintenance::rotate(std::string body) {
+  GW_CO_TRY(std::string what, rotation_asked(body));
+  auto holdings = door_.get();
+  if (!holdings) co_return not_open();
+  auto work = [holdings = std::move(holdings), &clock = clock_, what = std::move(what)] {
+    return rotate_keys(*holdings, clock, what);
+  };
+  if (std::exchange(rotating_, true)) {
+    co_return Error(Code::busy, "a rotation is running already; wait for it to end");
+  }
+  core::Result<Json> rotated = co_await lane_.run(std::move(work));
+  rotating_ = false;
+  co_return rotated;
+}
+
+Awaitable<core::Result<Json>> Maintenance::begin_backup() {
+  auto holdings = door_.get();
+  if (!holdings) co_return not_open();
+  auto work = [old = std::move(run_), holdings = std::move(holdings),
+               &clock = clock_]() mutable -> core::Result<std::shared_ptr<Run>> {
+    old.reset();  // its spool is where the new one goes
+    auto run = std::make_shared<Run>();
+    run->holdings = holdings;
+    GW_TRY(run->source,
+           crypto::BackupSource::begin({core::system_files(), holdings->options().state_folder,
+                                        holdings->options().reserve_bytes, holdings->keyring(),
+                                        holdings->database(), holdings->objects(),
+                                        sync::each_object, core::to_instant(clock.wall())}));
+    return run;
+  };
+  core::Result<std::shared_ptr<Run>> begun = co_await lane_.run(std::move(work));
+  if (!begun.ok()) co_return std::move(begun).error();
+  run_ = std::move(*begun);
+  expire_later();
+  co_return run_document(*run_->source);
+}
+
+Awaitable<core::Result<HttpResponse>> Maintenance::continue_backup(std::string target,
+                                                                   std::string body) {
+  GW_CO_TRY(BackupTarget parsed, parse_target(target));
+  if (!run_ || run_->source->id() != parsed.run) {
+    co_return Error(Code::not_found,
+                    "this backup run has ended (a later one took its place, or the gateway "
+                    "restarted); run the backup again");
+  }
+  expire_later();
+  if (parsed.what == "done") {
+    core::Result<Json> ended = co_await end_backup(std::move(body));
+    if (!ended.ok()) co_return std::move(ended).error();
+    co_return json_response(*ended);
+  }
+  auto work = [run = run_, parsed = std::move(parsed)] { return serve(*run->source, parsed); };
+  core::Result<HttpResponse> served = co_await lane_.run(std::move(work));
+  co_return served;
+}
+
+Awaitable<core::Result<Json>> Maintenance::end_backup(std::string body) {
+  GW_CO_TRY(const Json report, Json::parse(body, 4));
+  auto work = [run = std::move(run_), &clock = clock_,
+               outcome = std::string(report["outcome"].text())]() mutable -> core::Result<Json> {
+    GW_CHECK(record(*run->holdings, clock, "backup", cat("backup/", run->source->id()), outcome));
+    run.reset();
+    return Json::object({{"ended", true}});
+  };
+  expiry_.cancel();
+  core::Result<Json> ended = co_await lane_.run(std::move(work));
+  co_return ended;
+}
+
+Awaitable<core::Result<Json>> Maintenance::dismiss() {
+  auto work = [folder = state_folder_] {
+    return crypto::dismiss_restore_report(core::system_files(), folder);
+  };
+  core::Status dismissed = co_await lane_.run(std::move(work));
+  if (!dismissed.ok()) {
+    if (dismissed.error().code() != Code::not_found) co_return std::move(dismissed).error();
+    co_return Error(Code::not_found, "there is no report of a restore");
+  }
+  problem_.clear();
+  changed_();
+  co_return Json::object({{"dismissed", true}});
+}
+
+void Maintenance::on_opened(std::shared_ptr<sync::Holdings> holdings) {
+  look_for_report();
+  auto work = [holdings = std::move(holdings), &clock = clock_]() -> core::Status {
+    core::Files& files = core::system_files();
+    const std::string& folder = holdings->options().state_folder;
+    GW_CHECK(crypto::remove_backup_spool(files, folder));
+    GW_TRY(const bool unfinished, crypto::epoch_rotation_unfinished(files, folder));
+    if (unfinished) GW_CHECK(rotate_epoch(*holdings, clock, true));
+    return {};
+  };
+  boost::asio::co_spawn(
+      loop_,
+      [](BlockingLane& lane, decltype(work) task) -> Awaitable<void> {
+        const core::Status done = co_await lane.run(std::move(task));
+        if (!done.ok()) {
+          core::log_warn("daemon", cat("housekeeping after the start: ", done.error().message()));
+        }
+      }(lane_, std::move(work)),
+      boost::asio::detached);
+}
+
+void Maintenance::look_for_report() {
+  core::Files& files = core::system_files();
+  const auto there = crypto::has_restore_report(files, state_folder_);
+  if (!there.ok() || !*there) return;
+  const auto report = crypto::read_restore_report(files, state_folder_);
+  problem_ = report.ok() ? crypto::describe(*report) : report.error().message();
+}
+
+void Maintenance::expire_later() {
+  expiry_.expires_after(kRunExpiry);
+  expiry_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
+    if (error || !*alive || !run_) return;
+    core::log_warn("daemon", "a backup run was given up: nobody asked for its next piece");
+    run_.reset();
+  });
+}
+
+}  // namespace gateway::daemon

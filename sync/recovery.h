@@ -1,0 +1,56 @@
+// Opening the database when it may be damaged: set aside (never deleted), restored from the last
+// backup in the site's backup folder, and brought level with the peers again: what its queues still
+// hold may have been sent since, so each row is looked up at its peer before it goes out; pull
+// cursors stand where they were, and what was pulled after the backup is pulled again.
+//
+// Order, so that a kill at any step is gone on with: the report with `resync` set, the damaged
+// files aside, the restored file, the queues, the report with `resync` cleared. One thread, before
+// anybody else uses the holdings.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/clock.h"
+#include "core/files.h"
+#include "core/result.h"
+#include "crypto/audit.h"
+#include "crypto/database.h"
+#include "crypto/keyring.h"
+#include "crypto/objects.h"
+
+namespace gateway::sync {
+
+struct RecoveryInputs {
+  core::Files& files;
+  const crypto::Keyring& keyring;
+  const core::Clock& clock;
+  std::string state_folder;
+  std::string backup_folder;  // empty: none is configured
+};
+
+/// As crypto::open_database(), but for damage, which is repaired from the backup. Code::corrupt
+/// when there is no backup to restore; the message says what is left to do.
+core::Result<std::unique_ptr<crypto::Database>> open_or_restore_database(
+    const RecoveryInputs& inputs, std::span<const crypto::Migration> migrations);
+
+/// The database was restored and not brought level yet: the sweep must not take what it does not
+/// know for garbage.
+core::Result<bool> is_resync_due(core::Files& files, const std::string& state_folder);
+/// Marks the queues, counts what did not come back, writes audit row and report. Again after a
+/// kill.
+core::Status resync_restored(const RecoveryInputs& inputs, const crypto::Audit& audit,
+                             crypto::Database& database, crypto::ObjectStore& objects);
+
+/// For whoever finds the open database damaged: the next start treats it as above.
+core::Status mark_database_damaged(core::Files& files, const std::string& state_folder,
+                                   const std::string& reason);
+
+/// Every object the database knows, by id.
+core::Status each_object(crypto::Connection& connection,
+                         const std::function<core::Status(std::string_view id)>& visit);
+
+}  // namespace gateway::sync

@@ -1,0 +1,124 @@
+// Rotation, backup, restore and the repair of a damaged database with the daemon and the command as
+// they ship.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "daemon_process.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::Json;
+using testing::HasSubstr;
+
+constexpr char kPassphrase[] = "correct horse battery staple";
+
+Json parse(const std::string& text) {
+  auto json = Json::parse(text);
+  return json.ok() ? std::move(*json) : Json();
+}
+
+bool has_problem(const Json& status, std::string_view component) {
+  for (const Json& problem : status["problems"].items()) {
+    if (problem["component"].text() == component) return true;
+  }
+  return false;
+}
+
+class BackupProcess : public testing::Test {
+ protected:
+  void start() {
+    daemon_.start();
+    ASSERT_TRUE(daemon_.reaches("ready")) << daemon_.log();
+  }
+  Json back_up() {
+    const Finished run = daemon_.ask({"backup", "--to", medium()});
+    EXPECT_EQ(run.exit_code, 0) << run.out << run.err;
+    return parse(run.out);
+  }
+  std::string medium() const { return daemon_.folder() + "/medium"; }
+  std::string database() const { return daemon_.state_folder() + "/gateway.db"; }
+
+  DaemonProcess daemon_;
+};
+
+TEST_F(BackupProcess, RotatesEveryKeyAndStartsAgain) {
+  start();
+  const Finished rotated = daemon_.ask({"keys", "rotate"});
+  ASSERT_EQ(rotated.exit_code, 0) << rotated.err;
+  const Json answer = parse(rotated.out);
+  EXPECT_EQ(answer["database"]["generation"].integer(), 2);
+  EXPECT_TRUE(answer["epoch"]["current"].integer().has_value());
+  const Finished root = daemon_.ask({"keys", "rotate", "root"});
+  EXPECT_EQ(root.exit_code, 1);
+  EXPECT_THAT(root.err, HasSubstr("keys add"));
+  EXPECT_EQ(daemon_.status()["state"].text(), "ready");
+  daemon_.kill_hard();
+  start();
+  EXPECT_EQ(
+      parse(daemon_.ask({"keys", "rotate", "database"}).out)["database"]["generation"].integer(),
+      3);
+}
+
+TEST_F(BackupProcess, ABackupRestoresABareBoxByThePassphraseAlone) {
+  start();
+  const Json first = back_up();
+  EXPECT_EQ(first["written"].integer(), first["files"].integer());
+  const Json second = back_up();
+  EXPECT_LT(*second["written"].integer(), *second["files"].integer());
+  EXPECT_EQ(daemon_.ask({"backup", "--verify", "--to", medium()}).exit_code, 0);
+
+  const std::vector<std::string> restore{"restore", "--from", medium(), "--state-dir",
+                                         daemon_.state_folder()};
+  const Finished refused = daemon_.ask(restore, kPassphrase);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("another clinic-gatewayd"));
+  EXPECT_EQ(daemon_.stop(), 0);
+  std::filesystem::remove_all(daemon_.state_folder());
+  const Finished wrong = daemon_.ask(restore, "another passphrase");
+  EXPECT_EQ(wrong.exit_code, 4) << wrong.err;
+  const Finished restored = daemon_.ask(restore, kPassphrase);
+  ASSERT_EQ(restored.exit_code, 0) << restored.err;
+  start();
+  EXPECT_TRUE(has_problem(daemon_.status(), "restore"));
+  EXPECT_EQ(daemon_.ask({"restore", "--dismiss"}).exit_code, 0);
+  EXPECT_FALSE(has_problem(daemon_.status(), "restore"));
+  EXPECT_EQ(daemon_.ask({"restore", "--dismiss"}).exit_code, 1);
+}
+
+TEST_F(BackupProcess, ADamagedDatabaseIsSetAsideAndRestored) {
+  daemon_.configure("[backup]\ndir = \"" + medium() + "\"\n");
+  start();
+  back_up();
+  daemon_.kill_hard();
+  std::ofstream(database(), std::ios::binary | std::ios::in).write("damaged", 7);
+  start();
+  const Json status = daemon_.status();
+  EXPECT_TRUE(has_problem(status, "restore")) << status.dump();
+  EXPECT_THAT(status.dump(), HasSubstr("was restored from the backup of"));
+  EXPECT_THAT(daemon_.log(), HasSubstr("DAMAGED"));
+  std::size_t aside = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(daemon_.state_folder())) {
+    aside += entry.path().filename().string().find("gateway.db.damaged-") == 0 ? 1U : 0U;
+  }
+  EXPECT_GE(aside, 1u);
+  daemon_.kill_hard();
+  start();
+  EXPECT_TRUE(has_problem(daemon_.status(), "restore")) << "until it is dismissed";
+}
+
+TEST_F(BackupProcess, WithoutABackupADamagedDatabaseIsLeftAndSaysWhatToDo) {
+  start();
+  daemon_.kill_hard();
+  std::ofstream(database(), std::ios::binary | std::ios::in).write("damaged", 7);
+  daemon_.start();
+  ASSERT_TRUE(daemon_.reaches("failed"));
+  EXPECT_THAT(std::string(daemon_.status()["reason"].text()), HasSubstr("repair rebuild-index"));
+  EXPECT_TRUE(std::filesystem::exists(database()));
+}
+
+}  // namespace
+}  // namespace gateway::daemon

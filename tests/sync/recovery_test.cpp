@@ -1,0 +1,119 @@
+// A damaged database comes back from the backup, at whatever step the restore is stopped; the
+// queues are looked up again, and what was received after the backup is not swept away.
+#include "sync/recovery.h"
+
+#include <fstream>
+
+#include "crypto/backup_folder.h"
+#include "crypto/backup_restore.h"
+#include "crypto/database_key.h"
+#include "records_fixture.h"
+#include "tests/fakes/stopping_files.h"
+
+namespace gateway::sync {
+namespace {
+
+class RecoveryTest : public RecordsTest {
+ protected:
+  void SetUp() override {
+    RecordsTest::SetUp();
+    backup_folder_ = folder_ + "/medium";
+    std::filesystem::copy(keyring_folder_ + "/keyring", folder_,
+                          std::filesystem::copy_options::recursive);
+  }
+
+  void back_up() {
+    auto source = crypto::BackupSource::begin({core::system_files(), folder_, 0, held_->keyring(),
+                                               held_->database(), held_->objects(), each_object,
+                                               "2026-03-01T08:00:00.000Z"});
+    ASSERT_TRUE(source.ok()) << source.error().message();
+    crypto::BackupSource& taken = **source;
+    crypto::BackupFeed feed;
+    feed.run = taken.id();
+    feed.box = taken.box();
+    feed.pieces = taken.pieces();
+    feed.bodies = taken.bodies();
+    feed.key_part = taken.key_part();
+    feed.piece = [&](std::size_t number) { return taken.piece(number); };
+    feed.body = [&](const std::string& id, std::uint64_t at) { return taken.body(id, at, 65536); };
+    feed.key_file = [&](const std::string& name, std::uint64_t at) {
+      return taken.key_part_bytes(name, at, 65536);
+    };
+    auto written = crypto::BackupFolder(core::system_files(), backup_folder_).run(feed);
+    ASSERT_TRUE(written.ok()) << written.error().message();
+  }
+
+  void damage() {
+    held_.reset();
+    std::filesystem::remove(crypto::database_path(folder_) + "-wal");
+    std::ofstream(crypto::database_path(folder_), std::ios::binary | std::ios::in)
+        .write("damaged", 7);
+  }
+
+  crypto::RestoreReport report() {
+    auto read = crypto::read_restore_report(core::system_files(), folder_);
+    EXPECT_TRUE(read.ok());
+    return *read;
+  }
+};
+
+TEST_F(RecoveryTest, TheBackupComesBackAndEveryQueuedRowIsLookedUpFirst) {
+  store(facts("1.2.3", "1.2.3.1.1"), "first image");
+  back_up();
+  store(facts("1.2.4", "1.2.4.1.1"), "after the backup");
+  damage();
+  open();
+  ASSERT_TRUE(held_);
+  EXPECT_EQ(count("SELECT count(*) FROM dicom_instance"), 1);
+  EXPECT_GT(count("SELECT count(*) FROM outbox"), 0);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE perhaps_sent = 0 OR state = 'sending'"), 0);
+  EXPECT_EQ(count("SELECT count(*) FROM audit WHERE action = 'restore'"), 1);
+  const crypto::RestoreReport told = report();
+  EXPECT_FALSE(told.resync);
+  EXPECT_EQ(told.what, "database");
+  EXPECT_EQ(told.created, "2026-03-01T08:00:00.000Z");
+  EXPECT_EQ(told.unknown_objects, 1u) << "received after the backup, still on the disk";
+  EXPECT_EQ(told.missing_count, 0u);
+  EXPECT_TRUE(std::filesystem::exists(told.aside));
+}
+
+TEST_F(RecoveryTest, DamageFoundWhileItWasOpenIsRepairedAtTheNextStart) {
+  store(facts("1.2.3", "1.2.3.1.1"), "first image");
+  back_up();
+  ASSERT_TRUE(mark_database_damaged(core::system_files(), folder_, "page 7 fails its check").ok());
+  open();
+  ASSERT_TRUE(held_);
+  EXPECT_EQ(report().reason, "page 7 fails its check");
+  ASSERT_TRUE(crypto::dismiss_restore_report(core::system_files(), folder_).ok());
+  open();
+  ASSERT_TRUE(held_);
+  EXPECT_FALSE(*crypto::has_restore_report(core::system_files(), folder_)) << "only once";
+}
+
+TEST_F(RecoveryTest, StoppedAtAnyStepItIsGoneOnWith) {
+  store(facts("1.2.3", "1.2.3.1.1"), "first image");
+  back_up();
+  std::uint64_t points = 0;
+  for (std::uint64_t at = 1; at < 40; ++at) {
+    damage();
+    fakes::StoppingFiles files(core::system_files(), at);
+    HoldingsOptions options;
+    options.state_folder = folder_;
+    options.backup_folder = backup_folder_;
+    options.worklist.time_zone = "UTC";
+    auto stopped = Holdings::open(files, std::make_unique<BorrowedKeyring>(*keyring_),
+                                  core::system_clock(), options);
+    points += files.stopped() ? 1U : 0U;
+    stopped = core::Error(core::Code::cancelled, "closed");
+    open();
+    ASSERT_TRUE(held_) << "stopped at operation " << at;
+    ASSERT_EQ(count("SELECT count(*) FROM dicom_instance"), 1) << at;
+    ASSERT_EQ(count("SELECT count(*) FROM outbox WHERE perhaps_sent = 0"), 0) << at;
+    ASSERT_TRUE(crypto::dismiss_restore_report(core::system_files(), folder_).ok()) << at;
+  }
+  EXPECT_GT(points, 5u);
+  std::cout << "stopped at " << points << " points\n";
+}
+
+}  // namespace
+}  // namespace gateway::sync
