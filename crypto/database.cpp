@@ -298,26 +298,28 @@ class SqlcipherDatabase final : public Database {
 
 /// SQLite would make the file with the process's umask; ours is for its owner alone, as its WAL
 /// then is too.
-core::Status make_file(const std::string& path) {
-  auto made = core::system_files().create(path);
+core::Status make_file(core::Files& files, const std::string& path) {
+  auto made = files.create(path);
   if (!made.ok()) {
     if (made.error().code() == core::Code::exists) return {};
     return std::move(made).error();
   }
-  return core::system_files().sync_folder(path.substr(0, path.find_last_of('/')));
+  return files.sync_folder(path.substr(0, path.find_last_of('/')));
 }
 
 }  // namespace
 
 core::Result<std::unique_ptr<Database>> Database::open(const std::string& path, const Secret& key,
-                                                       std::span<const Migration> migrations) {
-  GW_CHECK(make_file(path));
-  GW_TRY(auto writer, SqliteConnection::open(path, key, SqliteConnection::Role::writer));
+                                                       std::span<const Migration> migrations,
+                                                       core::Files& files) {
+  const char* const vfs = files.database_vfs();
+  GW_CHECK(make_file(files, path));
+  GW_TRY(auto writer, SqliteConnection::open(path, key, SqliteConnection::Role::writer, vfs));
   auto migrated = migrate(*writer, migrations);
   if (!migrated.ok()) return std::move(migrated).error().with_context(path);
   std::vector<std::unique_ptr<SqliteConnection>> readers;
   for (std::size_t i = 0; i < kReaders; ++i) {
-    GW_TRY(auto reader, SqliteConnection::open(path, key, SqliteConnection::Role::reader));
+    GW_TRY(auto reader, SqliteConnection::open(path, key, SqliteConnection::Role::reader, vfs));
     readers.push_back(std::move(reader));
   }
   return std::unique_ptr<Database>(

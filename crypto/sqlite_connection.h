@@ -24,9 +24,10 @@ class SqliteConnection final : public Connection {
   enum class Role { writer, reader };
 
   /// Opens or makes the file. Code::locked when the key does not fit, or page 1 is damaged:
-  /// SQLCipher cannot tell these apart.
+  /// SQLCipher cannot tell these apart. `vfs`: core::Files::database_vfs().
   static core::Result<std::unique_ptr<SqliteConnection>> open(const std::string& path,
-                                                              const Secret& key, Role role);
+                                                              const Secret& key, Role role,
+                                                              const char* vfs = nullptr);
   ~SqliteConnection() override;
   SqliteConnection(const SqliteConnection&) = delete;
   SqliteConnection& operator=(const SqliteConnection&) = delete;

@@ -27,8 +27,8 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   GW_TRY(auto audit, crypto::Audit::create(*held->keyring_));
   held->audit_ = std::make_unique<crypto::Audit>(std::move(audit));
   const auto migrations = all_migrations();
-  GW_TRY(held->database_,
-         crypto::Database::open(held->options_.state_folder + "/gateway.db", key, migrations));
+  GW_TRY(held->database_, crypto::Database::open(held->options_.state_folder + "/gateway.db", key,
+                                                 migrations, files));
   GW_TRY(held->objects_, crypto::ObjectStore::open(files, held->options_.state_folder + "/objects",
                                                    *held->keyring_, held->options_.reserve_bytes));
 
