@@ -29,6 +29,8 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   const auto migrations = all_migrations();
   GW_TRY(held->database_, crypto::Database::open(held->options_.state_folder + "/gateway.db", key,
                                                  migrations, files));
+  // Before the sweep: an older database would take what it does not know for left-overs.
+  GW_CHECK(held->begin_witness(files, clock));
   GW_TRY(held->objects_, crypto::ObjectStore::open(files, held->options_.state_folder + "/objects",
                                                    *held->keyring_, held->options_.reserve_bytes));
 
@@ -48,6 +50,42 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   held->ingest_ = std::make_unique<Ingest>(database, *held->objects_, *held->audit_,
                                            held->settling_, clock, held->options_.ingest);
   return held;
+}
+
+core::Status Holdings::begin_witness(core::Files& files, const core::Clock& clock) {
+  GW_TRY(auto signer, crypto::AuditSigner::create(*keyring_));
+  const std::string& folder = options_.state_folder;
+  bool is_new = false;
+  GW_TRY(const auto finding,
+         database_->read_value<crypto::WitnessFinding>(
+             [&](crypto::Connection& connection) -> core::Result<crypto::WitnessFinding> {
+               GW_TRY(const auto head, crypto::Audit::head(connection));
+               is_new = head.sequence == 0;
+               return crypto::AuditWitness::examine(files, folder, signer, connection);
+             }));
+  if (finding != crypto::WitnessFinding::agrees && !is_new) {
+    const char* const outcome = finding == crypto::WitnessFinding::absent ? "absent" : "damaged";
+    core::log_warn("sync",
+                   core::cat("audit.witness is ", outcome,
+                             ": whether this database is the newest cannot be told; compare "
+                             "with the checkpoints central operations keep"));
+    auto noted = database_->write([&](crypto::Connection& connection) {
+      return audit_->append(connection, {.at = clock.wall(),
+                                         .actor = "gateway",
+                                         .action = "examine",
+                                         .resource = "audit.witness",
+                                         .patient = "",
+                                         .source = "local",
+                                         .outcome = outcome});
+    });
+    GW_CHECK(noted);
+  }
+  witness_ =
+      std::make_unique<crypto::AuditWitness>(files, folder, std::move(signer), *database_, clock);
+  if (auto taken = witness_->take(); !taken.ok()) {
+    core::log_warn("sync", core::cat("audit witness: ", taken.error().message()));
+  }
+  return {};
 }
 
 }  // namespace gateway::sync

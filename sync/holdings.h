@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "crypto/audit.h"
+#include "crypto/audit_checkpoint.h"
 #include "crypto/database.h"
 #include "crypto/keyring.h"
 #include "crypto/objects.h"
@@ -38,11 +39,14 @@ class Holdings {
   crypto::Database& database() { return *database_; }
   crypto::ObjectStore& objects() { return *objects_; }
   const crypto::Audit& audit() { return *audit_; }
+  /// Null until open() has looked at the one of the last run.
+  crypto::AuditWitness* witness() { return witness_.get(); }
   Ingest& ingest() { return *ingest_; }
   Settling& settling() { return settling_; }
   const HoldingsOptions& options() const { return options_; }
 
  private:
+  core::Status begin_witness(core::Files& files, const core::Clock& clock);
   explicit Holdings(HoldingsOptions options)
       : options_(std::move(options)), settling_(options_.study_quiet) {}
 
@@ -51,6 +55,7 @@ class Holdings {
   std::unique_ptr<crypto::Keyring> keyring_;
   std::unique_ptr<crypto::Audit> audit_;
   std::unique_ptr<crypto::Database> database_;
+  std::unique_ptr<crypto::AuditWitness> witness_;
   std::unique_ptr<crypto::ObjectStore> objects_;
   std::unique_ptr<Ingest> ingest_;
 };

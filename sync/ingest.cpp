@@ -63,7 +63,8 @@ core::Result<bool> same_data_set(crypto::ObjectStore& objects, const HeldCopy& o
 struct Study {
   std::string imaging_study_id;
   std::map<std::string, std::int64_t>
-      needs;  // per uplink: outbox row of the patient just registered
+      needs;            // per uplink: outbox row of the patient just registered
+  std::string patient;  // id of the Patient it is linked to; empty: none, or in dispute
 };
 
 /// Queues a newly registered patient for each FHIR uplink: the rows that the study's rows then wait
@@ -87,12 +88,13 @@ core::Result<std::map<std::string, std::int64_t>> register_patient(Connection& c
 core::Result<Study> begin_study(Connection& connection, const InstanceFacts& facts,
                                 const IngestOptions& options, const core::Clock& clock,
                                 const std::string& now) {
-  Study study{core::new_uuid(clock), {}};
+  Study study{core::new_uuid(clock), {}, {}};
   GW_TRY(StudyIdentity identity, decide_identity(connection, facts, options.patient_id_issuer));
   if (identity.state == "provisional") {
     identity.patient = core::new_uuid(clock);
     GW_TRY(study.needs, register_patient(connection, identity.patient, facts, options, now));
   }
+  study.patient = identity.patient;
   GW_CHECK(connection.run(
       "INSERT INTO dicom_study (study_uid, imaging_study_id, identity, identity_reason, patient, "
       "service_request,"
@@ -113,15 +115,17 @@ core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFa
                                         const IngestOptions& options, const core::Clock& clock,
                                         const std::string& now) {
   std::string imaging_study_id;
+  std::string patient;
   bool other_patient = false;
   {
-    GW_TRY(auto rows, connection.query("SELECT imaging_study_id, patient_id, patient_name FROM "
+    GW_TRY(auto rows, connection.query("SELECT imaging_study_id, patient_id, patient FROM "
                                        "dicom_study WHERE study_uid = ?",
                                        facts.study_instance_uid));
     GW_TRY(const bool found, rows.next());
     if (found) {
       imaging_study_id = rows.text(0);
       other_patient = rows.text(1) != facts.patient_id;
+      if (!other_patient) patient = rows.text(2);
     }
   }
   if (imaging_study_id.empty()) return begin_study(connection, facts, options, clock, now);
@@ -131,7 +135,7 @@ core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFa
         " identity_reason = 'images of one study carry different patient ids' WHERE study_uid = ?",
         facts.study_instance_uid));
   }
-  return Study{imaging_study_id, {}};
+  return Study{imaging_study_id, {}, patient};
 }
 
 core::Status insert_series(Connection& connection, const InstanceFacts& facts) {
@@ -276,14 +280,14 @@ core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
     const auto needs = need == study.needs.end() ? std::nullopt : std::optional(need->second);
     GW_CHECK(queue_row(connection, uplink, "resource", attempt.study_subject, 0, needs, now));
   }
-  return audit_.append(connection,
-                       {.at = clock_.wall(),
-                        .actor = core::cat("ae:", instance.calling_ae_title),
-                        .action = "create",
-                        .resource = core::cat("instance/", row),
-                        .patient = "",
-                        .source = instance.peer_address,
-                        .outcome = is_other_copy ? "stored as another copy" : "stored"});
+  return audit_.append(
+      connection, {.at = clock_.wall(),
+                   .actor = core::cat("ae:", instance.calling_ae_title),
+                   .action = "create",
+                   .resource = core::cat("instance/", row),
+                   .patient = study.patient.empty() ? "" : core::cat("Patient/", study.patient),
+                   .source = instance.peer_address,
+                   .outcome = is_other_copy ? "stored as another copy" : "stored"});
 }
 
 }  // namespace gateway::sync

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/text.h"
+#include "daemon/cli/audit.h"
 #include "daemon/cli/client.h"
 #include "daemon/cli/tables.h"
 #include "daemon/cli/terminal.h"
@@ -172,6 +173,36 @@ int run(int argc, char** argv) {
           [&] { return doctor(options); })
       ->add_option("--config", options.config, "configuration, used while the daemon is down")
       ->capture_default_str();
+  CLI::App* const audit = app.add_subcommand("audit", "who did what: check it, hand it out");
+  audit->require_subcommand(1)->fallthrough();
+  AuditOptions trail;
+  const auto audit_command = [&](const char* name, const char* what,
+                                 core::Status (*act)(const AuditOptions&)) {
+    CLI::App* sub = audit->add_subcommand(name, what);
+    sub->fallthrough();
+    sub->callback([&action, &options, &trail, act] {
+      action = [&options, &trail, act] {
+        trail.socket = options.socket;
+        trail.json = options.json;
+        const core::Status done = act(trail);
+        return done.ok() ? kOk : complain(options, done.error());
+      };
+    });
+    return sub;
+  };
+  audit_command("verify", "read the whole chain; with a checkpoint also tell rows cut off",
+                verify_audit)
+      ->add_option("--checkpoint", trail.checkpoint_file,
+                   "a checkpoint as published over MQTT, JSON, to compare with");
+  CLI::App* const exported =
+      audit_command("export", "FHIR R4 AuditEvents (IHE BALP), one JSON line each", export_audit);
+  exported->add_option("--since", trail.since, "from this FHIR instant on (UTC, ...Z)");
+  exported->add_option("--until", trail.until, "before this FHIR instant");
+  exported->add_option("--patient", trail.patient, "of this patient: Patient/ID");
+  exported->add_option("--actor", trail.actor,
+                       "by this actor, e.g. ae:CT_ROOM1, uplink:pacs, operator");
+  audit_command("checkpoint", "a signed checkpoint of this moment, with the public key",
+                print_checkpoint);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -6,12 +6,14 @@
 //   POST /v1/retry   {"number":N}   parked rows back to waiting; 0: all -> {"retried":K}
 //   POST /v1/unlock  passphrase     as raw bytes, so that no parser leaves copies of it behind
 //   GET  /v1/doctor                 {"findings":[...]}
+//   GET  /v1/audit/...              audit_routes.h
 //
 // Every failure is {"error":{"code","message"}} with core::Code's name. Loop thread only.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "core/json.h"
 #include "core/net/http.h"
@@ -29,6 +31,7 @@ struct ControlActions {
   std::function<JsonAnswer(std::int64_t number)> retry;
   std::function<JsonAnswer(crypto::Passphrase)> unlock;
   std::function<JsonAnswer()> doctor;
+  std::function<JsonAnswer(std::string target)> audit;
 };
 
 core::net::HttpHandler control_routes(ControlActions actions);

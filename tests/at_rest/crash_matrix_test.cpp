@@ -111,6 +111,7 @@ TEST(CrashMatrix, EveryPromiseIsKeptWhereverThePowerGoes) {
     ASSERT_TRUE(lived.ok()) << next.name << ": " << lived.error().message();
   }
   step = "idle";
+  ASSERT_TRUE(life.receive("1.2.3.4", "1.2.3.4.1", "so that there is something to copy").ok());
   auto rested = wait_for_idle_checkpoint(life);
   EXPECT_TRUE(rested.ok()) << rested.error().message();
   step = "stop";

@@ -288,6 +288,7 @@ core::Status check_plaintext(const fakes::DiskImage& image) {
 core::Status check_leftovers(Life& life) {
   for (const std::string& path : life.files().paths()) {
     if (path.starts_with(cat(kState, "/objects/"))) continue;
+    if (path == cat(kState, "/audit.witness")) continue;
     if (path != cat(kState, "/gateway.db")) return fault(cat("left behind after a stop: ", path));
   }
   return {};
