@@ -12,8 +12,14 @@
 namespace gateway::crypto {
 namespace {
 
-// Early enough that the last fdatasync of a single slice finds half of it written.
+// Early enough that the last fdatasync of a single slice finds half of it written. A long object goes
+// out in longer pieces: each hint costs the disk a request of its own.
 constexpr std::uint64_t kWritebackBytes = 256U << 10;
+constexpr std::uint64_t kLongBytes = 4U << 20;
+
+std::uint64_t writeback_step(std::uint64_t written) {
+  return written < kLongBytes ? kWritebackBytes : kLongBytes;
+}
 
 }  // namespace
 
@@ -87,7 +93,7 @@ core::Status ChunkSealer::seal_chunk(bool last) {
   const std::size_t lead = chunks_ == 0 ? kObjectHeaderBytes : 0;
   GW_CHECK(entry_.file->append({sealed.data() - lead, sealed.size() + lead}));
   unwritten_ += sealed.size();
-  if (last || unwritten_ >= kWritebackBytes) {
+  if (last || unwritten_ >= writeback_step(size_)) {
     entry_.file->start_writeback();
     unwritten_ = 0;
   }
