@@ -127,5 +127,34 @@ TEST(CrashMatrix, EveryPromiseIsKeptWhereverThePowerGoes) {
   EXPECT_EQ(find_fault(life.files().image(), life.ledger().now()), "");
 }
 
+TEST(CrashMatrix, TheLookItselfSeesWhatIsWrong) {
+  Life life(new_disk(), {});
+  for (const Step& step : whole_life().first(3)) ASSERT_TRUE(step.run(life).ok()) << step.name;
+  life.close();
+  const DiskImage whole = life.files().image();
+  const Promises promises = life.ledger().now();
+  ASSERT_EQ(find_fault(whole, promises), "");
+
+  std::string object;
+  for (const auto& [path, content] : whole.files) {
+    if (path.starts_with("/state/objects/")) object = path;
+  }
+  DiskImage lost = whole;
+  lost.files.erase(object);
+  EXPECT_NE(find_fault(lost, promises), "");
+  DiskImage stray = whole;
+  stray.files[object.substr(0, object.size() - 1) + (object.back() == '0' ? "1" : "0")] = "stray";
+  EXPECT_NE(find_fault(stray, promises), "");
+  DiskImage readable = whole;
+  readable.files["/state/notes"] = "Villarrubiales^Maximiliana^Sorolla";
+  EXPECT_NE(find_fault(readable, promises), "");
+  Promises more = promises;
+  more.acknowledged.emplace("1.2.3.9", "never received");
+  EXPECT_NE(find_fault(whole, more), "");
+  more = promises;
+  more.audit.sequence += 100;
+  EXPECT_NE(find_fault(whole, more), "");
+}
+
 }  // namespace
 }  // namespace gateway::at_rest
