@@ -51,6 +51,8 @@ class Files {
   virtual Status sync_folder(const std::string& path) = 0;
   /// Bytes an unprivileged writer may still use on the file system of `path`.
   virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
+  /// The name under which the database library reaches the same disk; null: as it does by itself.
+  virtual const char* database_vfs() const { return nullptr; }
 };
 
 /// The real file system. Thread-safe.

@@ -72,12 +72,15 @@ core::Status Audit::append(Connection& connection, const AuditEntry& entry) cons
       entry.source, entry.outcome, std::span<const std::byte>(mac));
 }
 
-core::Result<AuditReport> Audit::verify(Connection& connection) const {
+core::Result<AuditReport> Audit::verify(Connection& connection, const AuditHead& from,
+                                        std::uint64_t rows_max) const {
   AuditReport report;
+  report.head = from;
   GW_TRY(Rows rows,
          connection.query("SELECT at, actor, action, resource, patient, source, outcome, seq, mac"
-                          " FROM audit ORDER BY seq"));
-  while (true) {
+                          " FROM audit WHERE seq > ? ORDER BY seq",
+                          from.sequence));
+  while (report.rows < rows_max) {
     GW_TRY(bool row, rows.next());
     if (!row) return report;
     Texts texts;
@@ -89,6 +92,32 @@ core::Result<AuditReport> Audit::verify(Connection& connection) const {
     }
     report.head = {report.head.sequence + 1, mac};
     ++report.rows;
+  }
+  return report;
+}
+
+core::Result<std::vector<AuditRow>> Audit::read(Connection& connection, const AuditFilter& filter,
+                                                const AuditPlace& after, std::size_t rows_max) {
+  // A statement for each set of conditions, so that each can use its index; all of them give the
+  // rows in this order without sorting.
+  std::string sql =
+      "SELECT seq, at, actor, action, resource, patient, source, outcome FROM audit"
+      " WHERE at >= ? AND (at > ? OR seq > ?)";
+  sql += filter.until.empty() ? " AND ? = ''" : " AND at < ?";
+  sql += filter.patient.empty() ? " AND ? = ''" : " AND patient = ? AND patient <> ''";
+  sql += filter.actor.empty() ? " AND ? = ''" : " AND actor = ?";
+  sql += " ORDER BY at, seq LIMIT ?";
+  const bool skips = filter.since > after.at;
+  const std::string& from = skips ? filter.since : after.at;
+  GW_TRY(Rows rows, connection.query(sql, from, from, skips ? 0 : after.sequence, filter.until,
+                                     filter.patient, filter.actor, rows_max));
+  std::vector<AuditRow> found;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return found;
+    const auto text = [&](int column) { return std::string(rows.text(column)); };
+    found.push_back(
+        {rows.integer(0), text(1), text(2), text(3), text(4), text(5), text(6), text(7)});
   }
 }
 

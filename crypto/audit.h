@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/result.h"
@@ -31,6 +32,27 @@ struct AuditEntry {
   std::string outcome;   // "success", or a code's name
 };
 
+/// Which rows; empty: all. Times are FHIR instants in UTC and compare as text.
+struct AuditFilter {
+  std::string since = {};  // from then on
+  std::string until = {};  // before then
+  std::string patient = {};
+  std::string actor = {};
+};
+
+/// A place in the trail as sorted by time.
+struct AuditPlace {
+  std::string at;
+  std::int64_t sequence = 0;
+};
+
+/// A row as it is stored.
+struct AuditRow {
+  std::int64_t sequence = 0;
+  std::string at;  // FHIR instant
+  std::string actor, action, resource, patient, source, outcome;
+};
+
 /// The newest row.
 struct AuditHead {
   std::int64_t sequence = 0;
@@ -38,7 +60,7 @@ struct AuditHead {
 };
 
 struct AuditReport {
-  std::uint64_t rows = 0;  // rows that are as they were written, counted from the first
+  std::uint64_t rows = 0;  // rows that are as they were written, counted from where it began
   std::optional<std::int64_t> broken_at;  // the first sequence number that is not
   AuditHead head;                         // of the intact part
 };
@@ -49,8 +71,13 @@ class Audit {
 
   /// One row, in the caller's transaction.
   core::Status append(Connection& connection, const AuditEntry& entry) const;
-  /// Reads the whole chain. A broken chain is a finding in the report, not an error.
-  core::Result<AuditReport> verify(Connection& connection) const;
+  /// Reads the chain from the row after `from`, at most `rows_max` rows: a report of fewer rows has
+  /// reached the end. A broken chain is a finding in the report, not an error.
+  core::Result<AuditReport> verify(Connection& connection, const AuditHead& from = {},
+                                   std::uint64_t rows_max = UINT64_MAX) const;
+  /// Up to `rows_max` rows after `after`, in order of their times, then of their numbers.
+  static core::Result<std::vector<AuditRow>> read(Connection& connection, const AuditFilter& filter,
+                                                  const AuditPlace& after, std::size_t rows_max);
   static core::Result<AuditHead> head(Connection& connection);
 
  private:

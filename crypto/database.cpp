@@ -363,11 +363,12 @@ core::Status ReaderPool::read(const std::function<core::Status(Connection&)>& bo
   return outcome;
 }
 
-core::Result<std::vector<std::unique_ptr<SqliteConnection>>> open_readers(const std::string& path,
+core::Result<std::vector<std::unique_ptr<SqliteConnection>>> open_readers(core::Files& files,
+                                                                          const std::string& path,
                                                                           const Secret& key) {
   std::vector<std::unique_ptr<SqliteConnection>> readers;
   for (std::size_t i = 0; i < kReaders; ++i) {
-    GW_TRY(auto reader, SqliteConnection::open(path, key, SqliteConnection::Role::reader));
+    GW_TRY(auto reader, SqliteConnection::open(files, path, key, SqliteConnection::Role::reader));
     readers.push_back(std::move(reader));
   }
   return readers;
@@ -375,9 +376,11 @@ core::Result<std::vector<std::unique_ptr<SqliteConnection>>> open_readers(const 
 
 class SqlcipherDatabase final : public Database {
  public:
-  SqlcipherDatabase(std::string path, const Secret& key, std::unique_ptr<SqliteConnection> writer,
+  SqlcipherDatabase(core::Files& files, std::string path, const Secret& key,
+                    std::unique_ptr<SqliteConnection> writer,
                     std::vector<std::unique_ptr<SqliteConnection>> readers)
-      : path_(std::move(path)),
+      : files_(files),
+        path_(std::move(path)),
         key_(key.clone()),
         writer_(std::make_unique<GroupWriter>(std::move(writer))) {
     readers_.reopen(std::move(readers));
@@ -410,6 +413,7 @@ class SqlcipherDatabase final : public Database {
   core::Status fill_main_file();
   core::Status hand_out(const std::function<core::Status(std::span<const std::byte>)>& take);
 
+  core::Files& files_;
   const std::string path_;
   std::mutex maintenance_;  // one rotation or copy of the file at a time
   Secret key_;              // under maintenance_
@@ -428,7 +432,7 @@ core::Status SqlcipherDatabase::rotate_key(const Secret& next, const KeySwap& sw
       if (!writer) return reopening_failed();
       GW_CHECK(copy->finish());
       copy.reset();
-      GW_CHECK(prove_copy(*writer, beside, next));
+      GW_CHECK(prove_copy(files_, *writer, beside, next));
       return swap_files(writer, beside, next, swap);
     });
   }
@@ -441,7 +445,7 @@ core::Status SqlcipherDatabase::rotate_key(const Secret& next, const KeySwap& sw
     if (done.ok()) done = std::move(ended);
   }
   if (!done.ok()) {
-    const auto removed = remove_database_files(beside);
+    const auto removed = remove_database_files(files_, beside);
     if (!removed.ok()) core::log_warn("crypto", removed.error().message());
   }
   return done;
@@ -451,7 +455,7 @@ core::Status SqlcipherDatabase::copy_slices(const std::string& beside, const Sec
                                             std::unique_ptr<DatabaseCopy>& copy) {
   GW_CHECK(writer_->exclusively([&](std::unique_ptr<SqliteConnection>& writer) -> core::Status {
     if (!writer) return reopening_failed();
-    GW_TRY(copy, DatabaseCopy::begin(*writer, beside, next));
+    GW_TRY(copy, DatabaseCopy::begin(files_, *writer, beside, next));
     return copy->step(1);
   }));
   while (copy->pages_left() > kSlicePages) {
@@ -464,16 +468,15 @@ core::Status SqlcipherDatabase::copy_slices(const std::string& beside, const Sec
 core::Status SqlcipherDatabase::swap_files(std::unique_ptr<SqliteConnection>& writer,
                                            const std::string& beside, const Secret& next,
                                            const KeySwap& swap) {
-  core::Files& files = core::system_files();
   GW_CHECK(swap.announce());
   auto ready = close_file(writer);
-  if (ready.ok()) ready = files.rename(beside, path_);
+  if (ready.ok()) ready = files_.rename(beside, path_);
   if (!ready.ok()) {
     GW_CHECK(open_again(writer, key_));
     return ready;
   }
   key_ = next.clone();
-  auto durable = files.sync_folder(path_.substr(0, path_.find_last_of('/')));
+  auto durable = files_.sync_folder(path_.substr(0, path_.find_last_of('/')));
   GW_CHECK(open_again(writer, key_));
   GW_CHECK(std::move(durable));
   return swap.confirm();
@@ -488,24 +491,23 @@ core::Status SqlcipherDatabase::close_file(std::unique_ptr<SqliteConnection>& wr
     return core::Error(core::Code::busy, core::cat("the WAL of ", path_, " cannot be emptied"));
   }
   writer.reset();
-  core::Files& files = core::system_files();
-  GW_TRY(const bool left, files.exists(path_ + "-wal"));
-  if (left) GW_CHECK(files.remove(path_ + "-wal"));  // emptied above
-  return files.sync_folder(path_.substr(0, path_.find_last_of('/')));
+  GW_TRY(const bool left, files_.exists(path_ + "-wal"));
+  if (left) GW_CHECK(files_.remove(path_ + "-wal"));  // emptied above
+  return files_.sync_folder(path_.substr(0, path_.find_last_of('/')));
 }
 
 core::Status SqlcipherDatabase::open_again(std::unique_ptr<SqliteConnection>& writer,
                                            const Secret& key) {
   std::vector<std::unique_ptr<SqliteConnection>> none;
   if (!writer) {
-    auto opened = SqliteConnection::open(path_, key, SqliteConnection::Role::writer);
+    auto opened = SqliteConnection::open(files_, path_, key, SqliteConnection::Role::writer);
     if (!opened.ok()) {
       readers_.reopen(std::move(none));
       return std::move(opened).error();
     }
     writer = std::move(*opened);
   }
-  auto readers = open_readers(path_, key);
+  auto readers = open_readers(files_, path_, key);
   readers_.reopen(readers.ok() ? std::move(*readers) : std::move(none));
   if (!readers.ok()) return std::move(readers).error();
   return {};
@@ -535,7 +537,7 @@ core::Status SqlcipherDatabase::fill_main_file() {
 
 core::Status SqlcipherDatabase::hand_out(
     const std::function<core::Status(std::span<const std::byte>)>& take) {
-  GW_TRY(auto reader, SqliteConnection::open(path_, key_, SqliteConnection::Role::reader));
+  GW_TRY(auto reader, SqliteConnection::open(files_, path_, key_, SqliteConnection::Role::reader));
   std::vector<std::byte> buffer(kCopyBytes);
   for (std::uint64_t at = 0;;) {
     GW_TRY(const std::size_t got, reader->read_file(at, buffer));
@@ -571,26 +573,27 @@ core::Result<bool> SqlcipherDatabase::truncate_wal() {
 
 /// SQLite would make the file with the process's umask; ours is for its owner alone, as its WAL
 /// then is too.
-core::Status make_file(const std::string& path) {
-  auto made = core::system_files().create(path);
+core::Status make_file(core::Files& files, const std::string& path) {
+  auto made = files.create(path);
   if (!made.ok()) {
     if (made.error().code() == core::Code::exists) return {};
     return std::move(made).error();
   }
-  return core::system_files().sync_folder(path.substr(0, path.find_last_of('/')));
+  return files.sync_folder(path.substr(0, path.find_last_of('/')));
 }
 
 }  // namespace
 
 core::Result<std::unique_ptr<Database>> Database::open(const std::string& path, const Secret& key,
-                                                       std::span<const Migration> migrations) {
-  GW_CHECK(make_file(path));
-  GW_TRY(auto writer, SqliteConnection::open(path, key, SqliteConnection::Role::writer));
+                                                       std::span<const Migration> migrations,
+                                                       core::Files& files) {
+  GW_CHECK(make_file(files, path));
+  GW_TRY(auto writer, SqliteConnection::open(files, path, key, SqliteConnection::Role::writer));
   auto migrated = migrate(*writer, migrations);
   if (!migrated.ok()) return std::move(migrated).error().with_context(path);
-  GW_TRY(auto readers, open_readers(path, key));
+  GW_TRY(auto readers, open_readers(files, path, key));
   return std::unique_ptr<Database>(
-      std::make_unique<SqlcipherDatabase>(path, key, std::move(writer), std::move(readers)));
+      std::make_unique<SqlcipherDatabase>(files, path, key, std::move(writer), std::move(readers)));
 }
 
 }  // namespace gateway::crypto

@@ -27,6 +27,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/files.h"
 #include "core/result.h"
 #include "crypto/secret.h"
 
@@ -134,8 +135,10 @@ class Database {
   /// in one transaction (rooms left to right as given) and starts the writer. Code::locked when the
   /// key does not fit; Code::invalid when the file's schema is newer than ours
   /// ("... was written by a newer clinic-gateway; install that version or restore a backup").
+  /// `files` is the disk the path is on.
   static core::Result<std::unique_ptr<Database>> open(const std::string& path, const Secret& key,
-                                                      std::span<const Migration> migrations);
+                                                      std::span<const Migration> migrations,
+                                                      core::Files& files = core::system_files());
   /// Commits what is queued, then closes with a truncating checkpoint.
   virtual ~Database() = default;
 

@@ -35,8 +35,8 @@ core::Status collect_even_if_corrupt(SqliteConnection& connection, std::string_v
   return {};
 }
 
-core::Result<Findings> look_once(const std::string& path, const Secret& key) {
-  GW_TRY(auto connection, SqliteConnection::open(path, key, SqliteConnection::Role::reader));
+core::Result<Findings> look_once(core::Files& files, const std::string& path, const Secret& key) {
+  GW_TRY(auto connection, SqliteConnection::open(files, path, key, SqliteConnection::Role::reader));
   Findings findings;
   // An open snapshot keeps later checkpoints from writing over what is being read.
   GW_CHECK(connection->run("BEGIN"));
@@ -50,10 +50,11 @@ core::Result<Findings> look_once(const std::string& path, const Secret& key) {
 
 }  // namespace
 
-core::Result<Findings> check_database(const std::string& path, const Secret& key) {
-  GW_TRY(Findings findings, look_once(path, key));
+core::Result<Findings> check_database(core::Files& files, const std::string& path,
+                                      const Secret& key) {
+  GW_TRY(Findings findings, look_once(files, path, key));
   if (findings.empty()) return findings;
-  GW_TRY(const Findings again, look_once(path, key));
+  GW_TRY(const Findings again, look_once(files, path, key));
   std::erase_if(findings, [&](const std::string& finding) {
     return std::find(again.begin(), again.end(), finding) == again.end();
   });

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/files.h"
 #include "core/result.h"
 #include "crypto/secret.h"
 
@@ -16,6 +17,7 @@ namespace gateway::crypto {
 
 /// What is damaged, in SQLite's words (pages and tables, no content); empty: nothing. An error when
 /// the check could not be made.
-core::Result<std::vector<std::string>> check_database(const std::string& path, const Secret& key);
+core::Result<std::vector<std::string>> check_database(core::Files& files, const std::string& path,
+                                                      const Secret& key);
 
 }  // namespace gateway::crypto

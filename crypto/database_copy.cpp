@@ -38,21 +38,22 @@ core::Result<std::vector<std::string>> table_names(Connection& connection) {
 
 }  // namespace
 
-DatabaseCopy::DatabaseCopy(SqliteConnection& source, std::unique_ptr<SqliteConnection> target,
-                           std::string path)
-    : target_(std::move(target)), path_(std::move(path)), source_(source) {}
+DatabaseCopy::DatabaseCopy(core::Files& files, SqliteConnection& source,
+                           std::unique_ptr<SqliteConnection> target, std::string path)
+    : files_(files), target_(std::move(target)), path_(std::move(path)), source_(source) {}
 
 DatabaseCopy::~DatabaseCopy() {
   if (backup_ != nullptr) (void)sqlite3_backup_finish(backup_);  // its error was a step's already
 }
 
-core::Result<std::unique_ptr<DatabaseCopy>> DatabaseCopy::begin(SqliteConnection& source,
+core::Result<std::unique_ptr<DatabaseCopy>> DatabaseCopy::begin(core::Files& files,
+                                                                SqliteConnection& source,
                                                                 const std::string& path,
                                                                 const Secret& key) {
-  GW_CHECK(remove_database_files(path));
-  GW_CHECK(core::system_files().create(path));
-  GW_TRY(auto target, SqliteConnection::open(path, key, SqliteConnection::Role::copy));
-  std::unique_ptr<DatabaseCopy> copy(new DatabaseCopy(source, std::move(target), path));
+  GW_CHECK(remove_database_files(files, path));
+  GW_CHECK(files.create(path));
+  GW_TRY(auto target, SqliteConnection::open(files, path, key, SqliteConnection::Role::copy));
+  std::unique_ptr<DatabaseCopy> copy(new DatabaseCopy(files, source, std::move(target), path));
   GW_CHECK(copy->restart());
   return copy;
 }
@@ -80,13 +81,14 @@ core::Status DatabaseCopy::finish() {
   if (code == SQLITE_DONE) code = ended;
   if (code != SQLITE_OK) return copy_error("end", path_, target_->handle(), code);
   target_.reset();
-  GW_TRY(auto file, core::system_files().open_write(path_));
+  GW_TRY(auto file, files_.open_write(path_));
   GW_CHECK(file->sync());
-  return core::system_files().sync_folder(folder_of(path_));
+  return files_.sync_folder(folder_of(path_));
 }
 
-core::Status prove_copy(SqliteConnection& source, const std::string& path, const Secret& key) {
-  GW_TRY(auto copy, SqliteConnection::open(path, key, SqliteConnection::Role::reader));
+core::Status prove_copy(core::Files& files, SqliteConnection& source, const std::string& path,
+                        const Secret& key) {
+  GW_TRY(auto copy, SqliteConnection::open(files, path, key, SqliteConnection::Role::reader));
   GW_TRY(const auto bad_page, copy->text("PRAGMA cipher_integrity_check"));
   if (bad_page) return core::Error(core::Code::corrupt, core::cat(path, ": ", *bad_page));
   GW_TRY(const auto names, table_names(source));
@@ -104,8 +106,7 @@ core::Status prove_copy(SqliteConnection& source, const std::string& path, const
   return {};
 }
 
-core::Status remove_database_files(const std::string& path) {
-  core::Files& files = core::system_files();
+core::Status remove_database_files(core::Files& files, const std::string& path) {
   for (const char* suffix : {"-wal", "-shm", "-journal", ""}) {
     const auto gone = files.remove(path + suffix);
     if (!gone.ok() && gone.error().code() != core::Code::not_found) return gone;

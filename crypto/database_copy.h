@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "core/files.h"
 #include "core/result.h"
 #include "crypto/secret.h"
 #include "crypto/sqlite_connection.h"
@@ -19,7 +20,8 @@ class DatabaseCopy {
  public:
   /// Makes the file at `path` (replacing what an earlier attempt left there). `source` outlives the
   /// copy and is the only connection that writes to its database.
-  static core::Result<std::unique_ptr<DatabaseCopy>> begin(SqliteConnection& source,
+  static core::Result<std::unique_ptr<DatabaseCopy>> begin(core::Files& files,
+                                                           SqliteConnection& source,
                                                            const std::string& path,
                                                            const Secret& key);
   /// An unfinished copy is abandoned; its file stays.
@@ -36,10 +38,11 @@ class DatabaseCopy {
   core::Status finish();
 
  private:
-  DatabaseCopy(SqliteConnection& source, std::unique_ptr<SqliteConnection> target,
-               std::string path);
+  DatabaseCopy(core::Files& files, SqliteConnection& source,
+               std::unique_ptr<SqliteConnection> target, std::string path);
   core::Status restart();
 
+  core::Files& files_;
   std::unique_ptr<SqliteConnection> target_;
   std::string path_;
   sqlite3_backup* backup_ = nullptr;
@@ -49,9 +52,10 @@ class DatabaseCopy {
 
 /// Opens the file with the key, has every page's authentication code checked, and reads every table
 /// to its end: each must have the rows the source has. Code::corrupt says which page or table.
-core::Status prove_copy(SqliteConnection& source, const std::string& path, const Secret& key);
+core::Status prove_copy(core::Files& files, SqliteConnection& source, const std::string& path,
+                        const Secret& key);
 
 /// The file of a database nobody has open, and what SQLite puts beside it.
-core::Status remove_database_files(const std::string& path);
+core::Status remove_database_files(core::Files& files, const std::string& path);
 
 }  // namespace gateway::crypto

@@ -47,8 +47,8 @@ core::Result<std::vector<std::uint32_t>> candidates(core::Files& files, const st
   return all;
 }
 
-core::Result<bool> opens(const std::string& path, const Secret& key) {
-  auto connection = SqliteConnection::open(path, key, SqliteConnection::Role::reader);
+core::Result<bool> opens(core::Files& files, const std::string& path, const Secret& key) {
+  auto connection = SqliteConnection::open(files, path, key, SqliteConnection::Role::reader);
   if (connection.ok()) return true;
   if (connection.error().code() == core::Code::locked) return false;
   return std::move(connection).error();
@@ -61,7 +61,7 @@ core::Result<std::uint32_t> generation_in_use(core::Files& files, const Keyring&
   if (all.size() == 1 || !there) return all.back();
   for (const std::uint32_t generation : all) {
     GW_TRY(const Secret key, database_key(keyring, generation));
-    GW_TRY(const bool fits, opens(database_path(folder), key));
+    GW_TRY(const bool fits, opens(files, database_path(folder), key));
     if (fits) return generation;
   }
   return all.back();  // opening it says what is wrong
@@ -119,7 +119,7 @@ core::Result<std::unique_ptr<Database>> open_database(core::Files& files, const 
   const std::string path = database_path(folder);
   GW_TRY(const std::uint32_t generation, generation_in_use(files, keyring, folder));
   GW_TRY(const Secret key, database_key(keyring, generation));
-  GW_TRY(auto database, Database::open(path, key, migrations));
+  GW_TRY(auto database, Database::open(path, key, migrations, files));
   const auto state = read_database_key_state(files, folder);
   if (!state.ok() || state->next || state->generation != generation) {
     core::log_info("crypto", core::cat("an interrupted rotation of the database's key is settled: "
@@ -127,7 +127,7 @@ core::Result<std::unique_ptr<Database>> open_database(core::Files& files, const 
                                        generation, " is in use"));
     GW_CHECK(write_database_key_state(files, folder, {generation, std::nullopt}));
   }
-  GW_CHECK(remove_database_files(path + kRotatingSuffix));
+  GW_CHECK(remove_database_files(files, path + kRotatingSuffix));
   return database;
 }
 

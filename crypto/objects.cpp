@@ -143,8 +143,15 @@ core::Result<std::unique_ptr<SealedReader>> SealedObjectStore::open_object(const
     return core::Error(core::Code::corrupt,
                        core::cat("object ", id, ": the file of that name holds another object"));
   }
-  GW_TRY(Secret epoch_key, keyring_.epoch_key(header->epoch));
-  auto key = unwrap_key(epoch_key, header->wrapped_key, bound_part(bytes));
+  auto epoch_key = keyring_.epoch_key(header->epoch);
+  if (!epoch_key.ok() && epoch_key.error().code() == core::Code::not_found) {
+    // Not "not found": the object is here, and whoever deletes must not take it for gone.
+    return core::Error(core::Code::corrupt,
+                       core::cat("object ", id, ": the key of its epoch ", header->epoch,
+                                 " is not here: the header is damaged, or the epoch was retired"));
+  }
+  if (!epoch_key.ok()) return std::move(epoch_key).error().with_context(core::cat("object ", id));
+  auto key = unwrap_key(*epoch_key, header->wrapped_key, bound_part(bytes));
   if (!key.ok()) return std::move(key).error().with_context(core::cat("object ", id, ", header"));
   GW_TRY(AesGcm cipher, AesGcm::create(key->bytes(), AesGcm::Direction::open));
   return ChunkOpener::open(id, std::move(file), *header, std::move(cipher));

@@ -13,9 +13,9 @@
 // Deleting: mark the object in the database, shred(), delete the row; after a crash shred what is
 // marked again (Code::not_found: done).
 //
-// Memory: one chunk (256 KiB) per writer, at most one per reader. Threads: the store from any; one
-// writer or reader object from one thread at a time. Store and keyring outlive their writers; a
-// reader needs neither.
+// Memory: one chunk (256 KiB) per writer, two for a long object, at most one per reader. Threads:
+// the store from any; one writer or reader object from one thread at a time. Store and keyring
+// outlive their writers; a reader needs neither.
 #pragma once
 
 #include <cstdint>

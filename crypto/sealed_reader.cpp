@@ -24,10 +24,11 @@ core::Result<std::unique_ptr<SealedReader>> ChunkOpener::open(std::string id,
                                                               const ObjectHeader& header,
                                                               AesGcm cipher) {
   GW_TRY(std::uint64_t file_bytes, file->size());
-  GW_TRY(ObjectLayout layout, object_layout(file_bytes, header.chunk_bytes));
+  auto layout = object_layout(file_bytes, header.chunk_bytes);
+  if (!layout.ok()) return std::move(layout).error().with_context(core::cat("object ", id));
   std::unique_ptr<ChunkOpener> opener(
-      new ChunkOpener(std::move(id), std::move(file), header, layout, std::move(cipher)));
-  GW_CHECK(opener->load(layout.chunks - 1));
+      new ChunkOpener(std::move(id), std::move(file), header, *layout, std::move(cipher)));
+  GW_CHECK(opener->load(layout->chunks - 1));
   return std::unique_ptr<SealedReader>(std::move(opener));
 }
 

@@ -14,6 +14,9 @@ namespace {
 
 // Early enough that the last fdatasync of a single slice finds half of it written.
 constexpr std::uint64_t kWritebackBytes = 256U << 10;
+// From this chunk on an object is long: a thread for the writing pays.
+constexpr std::uint64_t kLongChunks = 8;
+constexpr std::uint64_t kLongWritebackBytes = 2U << 20;
 
 }  // namespace
 
@@ -34,6 +37,59 @@ void ChunkBuffers::give_back(Buffer buffer) {
   if (kept_.size() < kKeptMax) kept_.push_back(std::move(buffer));
 }
 
+WriteBehind::WriteBehind(core::File& file)
+    : file_(file),
+      buffer_(std::make_unique_for_overwrite<std::byte[]>(ChunkBuffers::kBytes)),
+      thread_([this] { run(); }) {}
+
+WriteBehind::~WriteBehind() {
+  {
+    std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+core::Status WriteBehind::exchange(ChunkBuffers::Buffer& full, std::size_t offset,
+                                   std::size_t size) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return waiting_.empty(); });
+  if (!outcome_.ok()) return outcome_;
+  std::swap(buffer_, full);
+  waiting_ = {buffer_.get() + offset, size};
+  lock.unlock();
+  changed_.notify_all();
+  return {};
+}
+
+core::Status WriteBehind::drain() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return waiting_.empty(); });
+  return outcome_;
+}
+
+void WriteBehind::run() {
+  std::uint64_t unwritten = 0;
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return ending_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    const std::span<const std::byte> bytes = waiting_;
+    lock.unlock();
+    core::Status written = file_.append(bytes);
+    unwritten += bytes.size();
+    if (unwritten >= kLongWritebackBytes) {
+      file_.start_writeback();
+      unwritten = 0;
+    }
+    lock.lock();
+    if (outcome_.ok()) outcome_ = std::move(written);
+    waiting_ = {};
+    changed_.notify_all();
+  }
+}
+
 ChunkSealer::ChunkSealer(ObjectFolder& folder, ChunkBuffers& buffers, ObjectFolder::Entry entry,
                          const ObjectHeader& header, AesGcm cipher,
                          std::shared_ptr<EpochLeases::Lease> lease)
@@ -48,6 +104,7 @@ ChunkSealer::ChunkSealer(ObjectFolder& folder, ChunkBuffers& buffers, ObjectFold
 }
 
 ChunkSealer::~ChunkSealer() {
+  behind_.reset();
   buffers_.give_back(std::move(buffer_));
   if (finished_) return;
   entry_.file.reset();
@@ -87,14 +144,23 @@ core::Status ChunkSealer::seal_chunk(bool last) {
                         sealed));
   // The header goes out with the first chunk, in one write.
   const std::size_t lead = chunks_ == 0 ? kObjectHeaderBytes : 0;
-  GW_CHECK(entry_.file->append({sealed.data() - lead, sealed.size() + lead}));
-  unwritten_ += sealed.size();
+  GW_CHECK(write(kObjectHeaderBytes - lead, sealed.size() + lead, last));
+  filled_ = 0;
+  ++chunks_;
+  return {};
+}
+
+core::Status ChunkSealer::write(std::size_t offset, std::size_t size, bool last) {
+  if (chunks_ >= kLongChunks) {
+    if (!behind_) behind_ = std::make_unique<WriteBehind>(*entry_.file);
+    return behind_->exchange(buffer_, offset, size);
+  }
+  GW_CHECK(entry_.file->append({buffer_.get() + offset, size}));
+  unwritten_ += size;
   if (last || unwritten_ >= kWritebackBytes) {
     entry_.file->start_writeback();
     unwritten_ = 0;
   }
-  filled_ = 0;
-  ++chunks_;
   return {};
 }
 
@@ -109,11 +175,13 @@ core::Status ChunkSealer::seal() {
 core::Result<SealedObject> ChunkSealer::finish() {
   if (finished_) return SealedObject{entry_.id, size_};
   GW_CHECK(seal());
+  if (behind_) GW_CHECK(latch(behind_->drain()));
   GW_CHECK(latch(entry_.file->sync()));
   // A day of images must not push the database out of memory, and pages just freed are the cheapest
   // for the next object.
   entry_.file->release_cached();
   finished_ = true;
+  behind_.reset();
   entry_.file.reset();
   return SealedObject{entry_.id, size_};
 }

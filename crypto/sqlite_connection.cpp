@@ -127,14 +127,15 @@ SqliteConnection::~SqliteConnection() {
   }
 }
 
-core::Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::string& path,
+core::Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(core::Files& files,
+                                                                       const std::string& path,
                                                                        const Secret& key,
                                                                        Role role) {
   // SQLite's own count of its memory takes a process-wide lock at every allocation.
   [[maybe_unused]] static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   sqlite3* handle = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-  const int opened = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  const int opened = sqlite3_open_v2(path.c_str(), &handle, flags, files.database_vfs());
   if (handle == nullptr) return core::Error(core::Code::internal, "out of memory");
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(handle));
   if (opened != SQLITE_OK) return connection->error(core::cat("open ", path), opened);

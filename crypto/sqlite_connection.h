@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "core/files.h"
 #include "core/result.h"
 #include "crypto/database.h"
 #include "crypto/secret.h"
@@ -28,8 +29,9 @@ class SqliteConnection final : public Connection {
   };
 
   /// Opens or makes the file. Code::locked when the key does not fit, or page 1 is damaged:
-  /// SQLCipher cannot tell these apart.
-  static core::Result<std::unique_ptr<SqliteConnection>> open(const std::string& path,
+  /// SQLCipher cannot tell these apart. `files` is the disk the path is on.
+  static core::Result<std::unique_ptr<SqliteConnection>> open(core::Files& files,
+                                                              const std::string& path,
                                                               const Secret& key, Role role);
   ~SqliteConnection() override;
   SqliteConnection(const SqliteConnection&) = delete;

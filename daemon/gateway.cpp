@@ -17,6 +17,8 @@
 #include "daemon/blocking.h"
 #include "daemon/component.h"
 #include "daemon/opening.h"
+#include "daemon/ops/audit_checkpoints.h"
+#include "daemon/ops/audit_routes.h"
 #include "daemon/ops/control.h"
 #include "daemon/ops/doctor.h"
 #include "daemon/ops/health.h"
@@ -91,7 +93,11 @@ class GatewayImpl final : public Gateway {
             loop_, "control", kPortRetry, [this] { return start_control(); },
             [this] { on_change(); }),
         uplinks_(loop_, config_, clock),
-        maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }) {
+        maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
+        checkpoints_(loop_, door_, lane_, seconds(settings_.audit_checkpoint_every_s),
+                     [this](const Json& checkpoint) {
+                       if (health_) health_->publish_audit(checkpoint);
+                     }) {
     if (settings_.mqtt) {
       health_ =
           std::make_unique<HealthPublisher>(*settings_.mqtt, settings_.site_name, boot_id_, clock_);
@@ -119,6 +125,7 @@ class GatewayImpl final : public Gateway {
     notify_stopping();
     if (watchdog_) watchdog_->stop();
     health_timer_.cancel();
+    checkpoints_.stop();
     control_.reset();
     for (Component* component : {&control_component_, &mqtt_component_, &dicom_component_}) {
       component->stop();
@@ -181,6 +188,7 @@ class GatewayImpl final : public Gateway {
     uplinks_.start(holdings);
     maintenance_.on_opened(holdings);
     door_.open(std::move(holdings));
+    checkpoints_.start();
   }
 
   /// The unlock, and what was refused before it, when there was no trail to write to.
@@ -350,6 +358,7 @@ class GatewayImpl final : public Gateway {
       return pin_answer(std::move(study_uid), pinned);
     };
     actions.rebuild_index = [this] { return rebuild_answer(); };
+    actions.audit = [this](std::string target) { return audit_answer(std::move(target)); };
     return actions;
   }
 
@@ -370,6 +379,16 @@ class GatewayImpl final : public Gateway {
     core::Result<Json> rows = co_await lane_.run(std::move(ask));
     if (!rows.ok()) co_return std::move(rows).error();
     co_return Json::object({{member, std::move(*rows)}});
+  }
+
+  Awaitable<core::Result<Json>> audit_answer(std::string target) {
+    auto holdings = door_.get();
+    if (!holdings) co_return locked_error(opening_.report());
+    // A lane of its own: reading years of rows must not hold up health and status.
+    auto lane = std::make_shared<BlockingLane>();
+    auto ask = [holdings = std::move(holdings), site = settings_.site_name,
+                target = std::move(target)] { return answer_audit(*holdings, site, target); };
+    co_return co_await lane->run(std::move(ask));
   }
 
   Awaitable<core::Result<Json>> retry_answer(std::int64_t number) {
@@ -459,6 +478,7 @@ class GatewayImpl final : public Gateway {
   Component control_component_;
   SyncComponent uplinks_;
   Maintenance maintenance_;
+  AuditCheckpoints checkpoints_;
   WriterPulse writer_pulse_;
   std::unique_ptr<HealthPublisher> health_;
   std::unique_ptr<adapters::dicom::DicomServer> dicom_;

@@ -35,6 +35,12 @@ std::vector<ConfigKey> daemon_config_keys() {
       {.path = "control.socket",
        .meaning = "Unix socket the clinic-gateway command talks to",
        .default_text = core::cat('"', kControlSocket, '"')},
+      {.path = "audit.checkpoint_every_s",
+       .type = KeyType::integer,
+       .meaning = "seconds between signed checkpoints of the audit trail",
+       .default_text = "300",
+       .minimum = 1,
+       .maximum = 86'400},
       {.path = "log.level",
        .meaning = "least level written to the log",
        .default_text = "\"info\"",
@@ -104,6 +110,7 @@ Settings read_settings(const core::Config& config) {
   settings.reserve_bytes = static_cast<std::uint64_t>(config.integer("storage.reserve_mb")) << 20;
   settings.passphrase_file = config.text("keys.passphrase_file");
   settings.control_socket = config.text("control.socket");
+  settings.audit_checkpoint_every_s = config.integer("audit.checkpoint_every_s");
   // The key's choices are exactly the known levels.
   settings.log_level = core::parse_log_level(config.text("log.level")).value();
   if (config.has("mqtt.host")) settings.mqtt = read_mqtt(config);

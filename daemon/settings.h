@@ -36,6 +36,7 @@ struct Settings {
   std::uint64_t reserve_bytes = 0;
   std::string passphrase_file;  // empty: none configured
   std::string control_socket;
+  std::int64_t audit_checkpoint_every_s = 300;
   core::Level log_level = core::Level::info;
   std::optional<MqttSettings> mqtt;  // absent: no broker
 };

@@ -77,6 +77,10 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   const auto migrations = all_migrations();
   GW_TRY(held->database_, open_or_restore_database(recovery, migrations));
   GW_TRY(const bool restored, is_resync_due(files, folder));
+  // The witness speaks of the database that was lost.
+  if (restored || is_to_be_rebuilt) GW_CHECK(crypto::AuditWitness::forget(files, folder));
+  // Before the sweep: an older database would take what it does not know for left-overs.
+  GW_CHECK(held->begin_witness(files, clock));
   held->ingest_ = std::make_unique<Ingest>(*held->database_, *held->objects_, *held->audit_,
                                            held->settling_, clock, held->options_.ingest);
   if (is_to_be_rebuilt) GW_CHECK(rebuild_index(*held, files, clock));
@@ -90,6 +94,42 @@ core::Result<std::vector<std::string>> Holdings::check_database() const {
   GW_TRY(const auto state, crypto::read_database_key_state(files_, options_.state_folder));
   GW_TRY(const crypto::Secret key, crypto::database_key(*keyring_, state.generation));
   return crypto::check_database(files_, crypto::database_path(options_.state_folder), key);
+}
+
+core::Status Holdings::begin_witness(core::Files& files, const core::Clock& clock) {
+  GW_TRY(auto signer, crypto::AuditSigner::create(*keyring_));
+  const std::string& folder = options_.state_folder;
+  bool is_new = false;
+  GW_TRY(const auto finding,
+         database_->read_value<crypto::WitnessFinding>(
+             [&](crypto::Connection& connection) -> core::Result<crypto::WitnessFinding> {
+               GW_TRY(const auto head, crypto::Audit::head(connection));
+               is_new = head.sequence == 0;
+               return crypto::AuditWitness::examine(files, folder, signer, connection);
+             }));
+  if (finding != crypto::WitnessFinding::agrees && !is_new) {
+    const char* const outcome = finding == crypto::WitnessFinding::absent ? "absent" : "damaged";
+    core::log_warn("sync",
+                   core::cat("audit.witness is ", outcome,
+                             ": whether this database is the newest cannot be told; compare "
+                             "with the checkpoints central operations keep"));
+    auto noted = database_->write([&](crypto::Connection& connection) {
+      return audit_->append(connection, {.at = clock.wall(),
+                                         .actor = "gateway",
+                                         .action = "examine",
+                                         .resource = "audit.witness",
+                                         .patient = "",
+                                         .source = "local",
+                                         .outcome = outcome});
+    });
+    GW_CHECK(noted);
+  }
+  witness_ =
+      std::make_unique<crypto::AuditWitness>(files, folder, std::move(signer), *database_, clock);
+  if (auto taken = witness_->take(); !taken.ok()) {
+    core::log_warn("sync", core::cat("audit witness: ", taken.error().message()));
+  }
+  return {};
 }
 
 }  // namespace gateway::sync

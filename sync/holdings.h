@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "crypto/audit.h"
+#include "crypto/audit_checkpoint.h"
 #include "crypto/database.h"
 #include "crypto/keyring.h"
 #include "crypto/objects.h"
@@ -52,6 +53,8 @@ class Holdings {
   crypto::Database& database() { return *database_; }
   crypto::ObjectStore& objects() { return *objects_; }
   const crypto::Audit& audit() { return *audit_; }
+  /// Null until open() has looked at the one of the last run.
+  crypto::AuditWitness* witness() { return witness_.get(); }
   Ingest& ingest() { return *ingest_; }
   Settling& settling() { return settling_; }
   const HoldingsOptions& options() const { return options_; }
@@ -59,6 +62,7 @@ class Holdings {
   core::Result<std::vector<std::string>> check_database() const;
 
  private:
+  core::Status begin_witness(core::Files& files, const core::Clock& clock);
   Holdings(core::Files& files, HoldingsOptions options)
       : files_(files), options_(std::move(options)), settling_(options_.study_quiet) {}
 
@@ -68,6 +72,7 @@ class Holdings {
   std::unique_ptr<crypto::Keyring> keyring_;
   std::unique_ptr<crypto::Audit> audit_;
   std::unique_ptr<crypto::Database> database_;
+  std::unique_ptr<crypto::AuditWitness> witness_;
   std::unique_ptr<crypto::ObjectStore> objects_;
   std::unique_ptr<Ingest> ingest_;
 };

@@ -73,7 +73,8 @@ core::Result<bool> same_data_set(crypto::ObjectStore& objects, const HeldCopy& o
 struct Study {
   std::string imaging_study_id;
   std::map<std::string, std::int64_t>
-      needs;  // per uplink: outbox row of the patient just registered
+      needs;            // per uplink: outbox row of the patient just registered
+  std::string patient;  // id of the Patient it is linked to; empty: none, or in dispute
 };
 
 /// Queues a newly registered patient for each FHIR uplink: the rows that the study's rows then wait
@@ -97,7 +98,7 @@ core::Result<std::map<std::string, std::int64_t>> register_patient(Connection& c
 core::Result<Study> begin_study(Connection& connection, const InstanceFacts& facts,
                                 const IngestOptions& options, const core::Clock& clock,
                                 const std::string& now, bool is_adopted) {
-  Study study{imaging_study_id_of(facts.study_instance_uid), {}};
+  Study study{imaging_study_id_of(facts.study_instance_uid), {}, {}};
   GW_TRY(StudyIdentity identity, decide_identity(connection, facts, options.patient_id_issuer));
   if (identity.state == "provisional" && is_adopted) {
     identity.state = "disputed";
@@ -106,6 +107,7 @@ core::Result<Study> begin_study(Connection& connection, const InstanceFacts& fac
     identity.patient = core::new_uuid(clock);
     GW_TRY(study.needs, register_patient(connection, identity.patient, facts, options, now));
   }
+  study.patient = identity.patient;
   GW_CHECK(connection.run(
       "INSERT INTO dicom_study (study_uid, imaging_study_id, identity, identity_reason, patient, "
       "service_request,"
@@ -126,17 +128,20 @@ core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFa
                                         const IngestOptions& options, const core::Clock& clock,
                                         const std::string& now, bool is_adopted) {
   std::string imaging_study_id;
+  std::string patient;
   bool other_patient = false;
   bool was_evicted = false;
   {
-    GW_TRY(auto rows, connection.query("SELECT imaging_study_id, patient_id, evicted_at FROM "
-                                       "dicom_study WHERE study_uid = ?",
-                                       facts.study_instance_uid));
+    GW_TRY(auto rows,
+           connection.query("SELECT imaging_study_id, patient_id, evicted_at, patient FROM "
+                            "dicom_study WHERE study_uid = ?",
+                            facts.study_instance_uid));
     GW_TRY(const bool found, rows.next());
     if (found) {
       imaging_study_id = rows.text(0);
       other_patient = rows.text(1) != facts.patient_id;
       was_evicted = !rows.text(2).empty();
+      if (!other_patient) patient = rows.text(3);
     }
   }
   if (imaging_study_id.empty())
@@ -151,7 +156,7 @@ core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFa
     GW_CHECK(connection.run("UPDATE dicom_study SET evicted_at = '' WHERE study_uid = ?",
                             facts.study_instance_uid));
   }
-  return Study{imaging_study_id, {}};
+  return Study{imaging_study_id, {}, patient};
 }
 
 core::Status insert_series(Connection& connection, const InstanceFacts& facts) {
@@ -329,15 +334,16 @@ core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
 
   attempt.study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
   GW_CHECK(queue(connection, attempt, row, study.needs, now));
-  return audit_.append(connection, {.at = clock_.wall(),
-                                    .actor = core::cat("ae:", instance.calling_ae_title),
-                                    .action = "create",
-                                    .resource = core::cat("instance/", row),
-                                    .patient = "",
-                                    .source = instance.peer_address,
-                                    .outcome = attempt.is_adopted() ? "index rebuilt"
-                                               : is_other_copy      ? "stored as another copy"
-                                                                    : "stored"});
+  return audit_.append(
+      connection, {.at = clock_.wall(),
+                   .actor = core::cat("ae:", instance.calling_ae_title),
+                   .action = "create",
+                   .resource = core::cat("instance/", row),
+                   .patient = study.patient.empty() ? "" : core::cat("Patient/", study.patient),
+                   .source = instance.peer_address,
+                   .outcome = attempt.is_adopted() ? "index rebuilt"
+                              : is_other_copy      ? "stored as another copy"
+                                                   : "stored"});
 }
 
 }  // namespace gateway::sync

@@ -6,10 +6,11 @@
 #include <string>
 
 #include "core/text.h"
-#include "daemon/cli/exchange.h"
-#include "daemon/cli/keys_command.h"
+#include "daemon/cli/audit.h"
 #include "daemon/cli/backup.h"
 #include "daemon/cli/client.h"
+#include "daemon/cli/exchange.h"
+#include "daemon/cli/keys_command.h"
 #include "daemon/cli/restore.h"
 #include "daemon/cli/tables.h"
 #include "daemon/ops/doctor.h"
@@ -214,6 +215,36 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   add_backup_commands(app, options, action);
   add_rotation(*app.get_subcommand("keys"), options, action);
+  CLI::App* const audit = app.add_subcommand("audit", "who did what: check it, hand it out");
+  audit->require_subcommand(1)->fallthrough();
+  AuditOptions trail;
+  const auto audit_command = [&](const char* name, const char* what,
+                                 core::Status (*act)(const AuditOptions&)) {
+    CLI::App* sub = audit->add_subcommand(name, what);
+    sub->fallthrough();
+    sub->callback([&action, &options, &trail, act] {
+      action = [&options, &trail, act] {
+        trail.socket = options.socket;
+        trail.json = options.json;
+        const core::Status done = act(trail);
+        return done.ok() ? kOk : complain(options, done.error());
+      };
+    });
+    return sub;
+  };
+  audit_command("verify", "read the whole chain; with a checkpoint also tell rows cut off",
+                verify_audit)
+      ->add_option("--checkpoint", trail.checkpoint_file,
+                   "a checkpoint as published over MQTT, JSON, to compare with");
+  CLI::App* const exported =
+      audit_command("export", "FHIR R4 AuditEvents (IHE BALP), one JSON line each", export_audit);
+  exported->add_option("--since", trail.since, "from this FHIR instant on (UTC, ...Z)");
+  exported->add_option("--until", trail.until, "before this FHIR instant");
+  exported->add_option("--patient", trail.patient, "of this patient: Patient/ID");
+  exported->add_option("--actor", trail.actor,
+                       "by this actor, e.g. ae:CT_ROOM1, uplink:pacs, operator");
+  audit_command("checkpoint", "a signed checkpoint of this moment, with the public key",
+                print_checkpoint);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -105,6 +105,7 @@ class Routes {
     const bool post = request.method == "POST";
     const bool reads = path == "/v1/status" || path == "/v1/studies" || path == "/v1/queue" ||
                        path == "/v1/doctor" || path == "/v1/storage";
+    if (path.starts_with("/v1/audit/") && get) co_return co_await actions_.audit(request.target);
     const bool acts = path == "/v1/retry" || path == "/v1/pin" || path == "/v1/rebuild-index";
     if (!reads && !acts) co_return Error(Code::not_found, "there is no such route");
     if ((reads && !get) || (acts && !post)) {

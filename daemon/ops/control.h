@@ -9,6 +9,7 @@
 //   POST /v1/rebuild-index          {} -> {"wanted":true}: done when the holdings open next
 //   GET  /v1/doctor                 {"findings":[...]}
 //   *    /v1/keys, /v1/keys/...     daemon/ops/keys_api.h
+//   GET  /v1/audit/...              audit_routes.h
 //
 // Every failure is {"error":{"code","message"}} with core::Code's name. Loop thread only.
 #pragma once
@@ -35,6 +36,7 @@ struct ControlActions {
   std::function<JsonAnswer()> storage;
   std::function<JsonAnswer(std::string study_uid, bool pinned)> pin;
   std::function<JsonAnswer()> rebuild_index;
+  std::function<JsonAnswer(std::string target)> audit;
 };
 
 /// The answer, or {"error":...} with the status its code stands for.

@@ -14,6 +14,7 @@ HealthPublisher::HealthPublisher(MqttSettings settings, const std::string& site,
       boot_id_(std::move(boot_id)),
       status_topic_(cat(settings_.topic_prefix, '/', site, "/status")),
       health_topic_(cat(settings_.topic_prefix, '/', site, "/health")),
+      audit_topic_(cat(settings_.topic_prefix, '/', site, "/audit")),
       clock_(clock) {}
 
 HealthPublisher::~HealthPublisher() {
@@ -45,6 +46,10 @@ void HealthPublisher::publish(const Vitals& vitals) {
   if (!session_) return;
   session_->set_retained(status_topic_, mqtt_status_document(vitals).dump());
   session_->set_retained(health_topic_, health_document(vitals, ++seq_).dump());
+}
+
+void HealthPublisher::publish_audit(const core::Json& checkpoint) {
+  if (session_) session_->set_retained(audit_topic_, checkpoint.dump());
 }
 
 core::net::MqttState HealthPublisher::state() const {

@@ -1,7 +1,7 @@
-// Health over MQTT for central operations: `<prefix>/<site>/status` and `<prefix>/<site>/health`,
-// both retained, described by docs/mqtt/*.schema.json. A will says "offline"; because a will misses
-// a daemon that hangs, health carries `seq` and `boot_id` and comes at a steady pace. Loop thread
-// only.
+// Health over MQTT for central operations: `<prefix>/<site>/status`, `<prefix>/<site>/health` and
+// `<prefix>/<site>/audit`, all retained, described by docs/mqtt/*.schema.json. A will says
+// "offline"; because a will misses a daemon that hangs, health carries `seq` and `boot_id` and
+// comes at a steady pace. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,8 @@ class HealthPublisher {
   core::Status start();
   /// Sets both topics. Nothing happens before start() has succeeded.
   void publish(const Vitals& vitals);
+  /// Sets `<prefix>/<site>/audit`, likewise.
+  void publish_audit(const core::Json& checkpoint);
   /// All zero before start() has succeeded.
   core::net::MqttState state() const;
   const std::string& status_topic() const { return status_topic_; }
@@ -41,6 +43,7 @@ class HealthPublisher {
   std::string boot_id_;
   std::string status_topic_;
   std::string health_topic_;
+  std::string audit_topic_;
   const core::Clock& clock_;
   std::unique_ptr<core::net::MqttSession> session_;
   std::uint64_t seq_ = 0;

@@ -163,19 +163,18 @@ TEST_F(DicomServerTest, StoresWhatWasSentByteForByte) {
 
   std::string object_id;
   std::int64_t offset = 0;
-  ASSERT_TRUE(
-      door_.get()
-          ->database()
-          .read([&](crypto::Connection& connection) -> core::Status {
-            GW_TRY(auto rows,
-                   connection.query("SELECT object_id, data_set_offset FROM dicom_instance"));
-            GW_TRY(const bool found, rows.next());
-            EXPECT_TRUE(found);
-            object_id = rows.text(0);
-            offset = rows.integer(1);
-            return {};
-          })
-          .ok());
+  ASSERT_TRUE(door_.get()
+                  ->database()
+                  .read([&](crypto::Connection& connection) -> core::Status {
+                    GW_TRY(auto rows, connection.query(
+                                          "SELECT object_id, data_set_offset FROM dicom_instance"));
+                    GW_TRY(const bool found, rows.next());
+                    EXPECT_TRUE(found);
+                    object_id = rows.text(0);
+                    offset = rows.integer(1);
+                    return {};
+                  })
+                  .ok());
   auto reader = door_.get()->objects().open_object(object_id);
   ASSERT_TRUE(reader.ok()) << reader.error().message();
   std::string held((*reader)->size(), '\0');

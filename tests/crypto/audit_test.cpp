@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/text.h"
+#include "crypto/audit_checkpoint.h"
 #include "crypto/migrations.h"
 #include "tests/crypto/keys.h"
 #include "tests/crypto/scratch_folder.h"
@@ -121,6 +122,94 @@ TEST_F(AuditTest, AFailedChangeLeavesNoRowAndNoGap) {
   const AuditReport report = verify();
   EXPECT_EQ(report.rows, 21u);
   EXPECT_FALSE(report.broken_at.has_value());
+}
+
+TEST_F(AuditTest, VerifiesPieceByPieceToTheSameHead) {
+  const AuditReport whole = verify();
+  AuditHead head;
+  std::uint64_t rows = 0;
+  AuditReport piece;
+  do {
+    auto read = database_->read_value<AuditReport>(
+        [&](Connection& connection) { return audit_.verify(connection, head, 7); });
+    ASSERT_TRUE(read.ok());
+    piece = *read;
+    head = piece.head;
+    rows += piece.rows;
+  } while (piece.rows == 7);
+  EXPECT_EQ(rows, 20u);
+  EXPECT_EQ(head.mac, whole.head.mac);
+}
+
+TEST_F(AuditTest, ReadsByTimePatientAndActorPageByPage) {
+  AuditEntry other = entry(99);
+  other.at = at_month(2029, 7);
+  other.actor = "operator";
+  other.patient = "Patient/8";
+  append(other);
+  const auto count = [&](const AuditFilter& filter) {
+    AuditPlace place;
+    std::size_t rows = 0;
+    while (true) {
+      auto page = database_->read_value<std::vector<AuditRow>>(
+          [&](Connection& connection) { return Audit::read(connection, filter, place, 6); });
+      EXPECT_TRUE(page.ok()) << page.error().message();
+      if (!page.ok() || page->empty()) return rows;
+      rows += page->size();
+      place = {page->back().at, page->back().sequence};
+    }
+  };
+  EXPECT_EQ(count({}), 21u);
+  EXPECT_EQ(count({.since = "2029-01-01T00:00:00.000Z"}), 1u);
+  EXPECT_EQ(count({.until = "2029-01-01T00:00:00.000Z"}), 20u);
+  EXPECT_EQ(count({.patient = "Patient/8"}), 1u);
+  EXPECT_EQ(count({.patient = "Patient/7", .actor = "ae:CT_ROOM1"}), 20u);
+  EXPECT_EQ(count({.patient = "Patient/7", .actor = "operator"}), 0u);
+}
+
+TEST_F(AuditTest, EveryFilterUsesAnIndexAndSortsNothing) {
+  const auto plan = [&](std::string_view condition) {
+    auto text = database_->read_value<std::string>(
+        [&](Connection& connection) -> core::Result<std::string> {
+          GW_TRY(Rows rows,
+                 connection.query(
+                     core::cat("EXPLAIN QUERY PLAN SELECT seq FROM audit WHERE at >= 'a' AND (at > "
+                               "'a' OR seq > 1)",
+                               condition, " ORDER BY at, seq LIMIT 500")));
+          std::string all;
+          while (true) {
+            GW_TRY(const bool more, rows.next());
+            if (!more) return all;
+            all += rows.text(3);
+            all += '\n';
+          }
+        });
+    return *text;
+  };
+  EXPECT_EQ(plan("").find("SORT"), std::string::npos) << plan("");
+  EXPECT_NE(plan("").find("audit_by_time"), std::string::npos) << plan("");
+  EXPECT_NE(plan(" AND actor = 'x'").find("audit_by_actor"), std::string::npos)
+      << plan(" AND actor = 'x'");
+  EXPECT_NE(plan(" AND patient = 'x' AND patient <> ''").find("audit_by_patient"),
+            std::string::npos)
+      << plan(" AND patient = 'x' AND patient <> ''");
+}
+
+TEST_F(AuditTest, ACheckpointIsProvenByItsPublicKeyAlone) {
+  const AuditHead head = verify().head;
+  const auto signer = AuditSigner::create(shared_keyring());
+  ASSERT_TRUE(signer.ok());
+  const auto checkpoint = signer->sign(head, at_month(2026, 3));
+  ASSERT_TRUE(checkpoint.ok());
+  auto read = AuditCheckpoint::parse(checkpoint->document().dump());
+  ASSERT_TRUE(read.ok()) << read.error().message();
+  EXPECT_TRUE(read->is_signed());
+  EXPECT_EQ(read->public_key, signer->public_key());
+  EXPECT_EQ(read->head.mac, head.mac);
+  AuditCheckpoint forged = *read;
+  ++forged.head.sequence;
+  EXPECT_FALSE(forged.is_signed());
+  EXPECT_FALSE(AuditCheckpoint::parse("{\"schema\":1}").ok());
 }
 
 }  // namespace

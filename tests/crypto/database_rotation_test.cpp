@@ -76,7 +76,9 @@ std::int64_t count(Database& database) {
 
 bool key_opens(const std::string& folder, std::uint32_t generation) {
   auto key = database_key(fixed_keys(), generation);
-  return SqliteConnection::open(database_path(folder), *key, SqliteConnection::Role::reader).ok();
+  return SqliteConnection::open(core::system_files(), database_path(folder), *key,
+                                SqliteConnection::Role::reader)
+      .ok();
 }
 
 TEST(DatabaseRotation, MovesToTheNextKeyAndSaysSo) {

@@ -520,7 +520,7 @@ TEST_F(DatabaseTest, TheCheckFindsADamagedPageWhileTheDatabaseIsInUse) {
     ASSERT_TRUE(database_->write(add_note(std::string(3'000, 'x'))).ok());
   }
   ASSERT_TRUE(*database_->truncate_wal());
-  const auto sound = check_database(path_, fixed_key());
+  const auto sound = check_database(core::system_files(), path_, fixed_key());
   ASSERT_TRUE(sound.ok()) << sound.error().message();
   EXPECT_TRUE(sound->empty()) << sound->front();
 
@@ -529,7 +529,7 @@ TEST_F(DatabaseTest, TheCheckFindsADamagedPageWhileTheDatabaseIsInUse) {
     file.seekp(50 * 4096 + 1000);
     file.put('?');
   }
-  const auto damaged = check_database(path_, fixed_key());
+  const auto damaged = check_database(core::system_files(), path_, fixed_key());
   ASSERT_TRUE(damaged.ok()) << damaged.error().message();
   ASSERT_FALSE(damaged->empty());
   EXPECT_NE(damaged->front().find("51"), std::string::npos) << damaged->front();

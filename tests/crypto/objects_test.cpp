@@ -93,7 +93,7 @@ TEST_P(ObjectSizes, ComeBackWholeAndInRanges) {
 
 INSTANTIATE_TEST_SUITE_P(AroundTheChunk, ObjectSizes,
                          testing::Values(0, 1, 15, kChunkBytes - 1, kChunkBytes, kChunkBytes + 1,
-                                         2 * kChunkBytes, 3 * kChunkBytes + 17));
+                                         2 * kChunkBytes, 3 * kChunkBytes + 17, 12 * kChunkBytes));
 
 TEST(Objects, LeaveNothingReadableInTheirFiles) {
   Box box;
@@ -209,8 +209,7 @@ TEST(Objects, KeepTheDisksReserve) {
   EXPECT_EQ(*read_all(*box.store, box.put(text).id), text);
 }
 
-TEST(Objects, AFullDiskAtAnyStepIsAnErrorAndLeavesNothing) {
-  const std::string text = pattern(2 * kChunkBytes + 5);
+void expect_a_full_disk_to_leave_nothing(const std::string& text) {
   for (std::uint64_t at = 1;; ++at) {
     Box box;
     const auto before = box.files.paths().size();
@@ -236,6 +235,15 @@ TEST(Objects, AFullDiskAtAnyStepIsAnErrorAndLeavesNothing) {
     box.store.reset();
     ASSERT_EQ(box.files.paths().size(), before + 1) << "operation " << at;
   }
+}
+
+TEST(Objects, AFullDiskAtAnyStepIsAnErrorAndLeavesNothing) {
+  expect_a_full_disk_to_leave_nothing(pattern(2 * kChunkBytes + 5));
+}
+
+// Its later chunks are written behind the caller's back.
+TEST(Objects, AFullDiskAtAnyStepOfALongObjectIsAnErrorAndLeavesNothing) {
+  expect_a_full_disk_to_leave_nothing(pattern(11 * kChunkBytes + 5));
 }
 
 class TamperedObject : public testing::Test {

@@ -1,0 +1,105 @@
+// A gateway's life at rest, step by step, on real holdings over a disk that can fail; what it was
+// promised; and the look at a disk that says whether every promise was kept.
+//
+// To add a step (eviction, rotation, backup): write one function in life.cpp, note in the ledger
+// what it acknowledged and what it has begun, and name it in whole_life(). The crash matrix and the
+// fault tests take it from there.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sync/holdings.h"
+#include "tests/fakes/fault_files.h"
+#include "tests/fakes/fault_vfs.h"
+
+namespace gateway::at_rest {
+
+inline constexpr char kState[] = "/state";
+
+/// A SOP Instance UID and the bytes received under it.
+using Received = std::pair<std::string, std::string>;
+
+/// What was answered positively, and what may be there because it had begun.
+struct Promises {
+  std::set<Received> acknowledged;
+  std::set<Received> begun;
+  std::set<std::string> delivered;  // SOP Instance UIDs whose delivery was recorded
+  std::set<std::string> resources;  // Type/id pulled
+  crypto::AuditHead audit;          // the newest row known to be committed
+};
+
+/// Thread-safe: the disk's watcher reads it from whatever thread writes.
+class Ledger {
+ public:
+  Promises now() const;
+  template <class Change>
+  void note(Change change) {
+    const std::lock_guard lock(mutex_);
+    change(promises_);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Promises promises_;
+};
+
+/// One machine: its disk, what runs on it, and what it promised.
+class Life {
+ public:
+  /// A machine that starts with this disk.
+  Life(const fakes::DiskImage& image, Promises promises);
+  ~Life() { close(); }
+  Life(const Life&) = delete;
+  Life& operator=(const Life&) = delete;
+
+  /// As the daemon opens and stops.
+  core::Status open();
+  void close();
+
+  fakes::FaultFiles& files() { return files_; }
+  Ledger& ledger() { return ledger_; }
+  sync::Holdings& held() { return *held_; }
+  bool is_open() const { return held_ != nullptr; }
+
+  /// A modality sends an instance.
+  core::Status receive(const std::string& study, const std::string& sop, const std::string& bytes);
+  core::Status write(const crypto::Change& change);
+  /// Notes the newest audit row as acknowledged.
+  core::Status note_audit();
+
+ private:
+  fakes::FaultFiles files_;
+  fakes::FaultVfs vfs_;
+  Ledger ledger_;
+  std::shared_ptr<sync::Holdings> held_;
+};
+
+struct Step {
+  const char* name;
+  core::Status (*run)(Life&);
+};
+/// In order. Each ends with the holdings open, and begins so but for the first.
+std::span<const Step> whole_life();
+/// Waits until the writer has had nothing to do and has copied its WAL into the database.
+core::Status wait_for_idle_checkpoint(Life& life);
+
+/// An empty state folder.
+fakes::DiskImage new_disk();
+
+/// Starts a machine with this disk and looks: it opens, every promise is kept to the byte, nothing
+/// half-there is visible, no file is left that nobody knows, the audit chain is whole, no patient's
+/// byte is readable, and it goes on working. The answer says what is wrong; empty: nothing.
+std::string find_fault(const fakes::DiskImage& image, const Promises& promises);
+/// The same, and the power goes again at every operation of that start.
+std::string find_fault_twice(const fakes::DiskImage& image, const Promises& promises,
+                             std::uint64_t& points);
+
+}  // namespace gateway::at_rest

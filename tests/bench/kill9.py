@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""kill9.py [--build DIR] [--dir DIR] [--rounds N] [--senders N] [--seed N]: kill -9 in a loop on the daemon under load.
+
+Each round starts the daemon, waits until it is ready, and kills it with SIGKILL a random moment later (0 to 400 ms) while several
+modalities (dcmtk's storescu) send, an uplink delivers to a small STOW-RS server, and the command reads status and studies. What had
+no success is sent again, as a modality does. At the end the stopped state is opened: every instance that was answered with success
+must be there with the very bytes of its data set, the audit chain must be whole, and what the uplink's server was given must be
+byte-identical too. Exit code 1 if not.
+
+{"rounds", "acknowledged", "lost", "corrupt", "delivered", "kills_while_sending"} is the last line. Without --build the release
+preset is built.
+"""
+
+import argparse
+import hashlib
+import http.server
+import json
+import os
+import random
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "integration"))
+sys.path.insert(0, str(ROOT / "tests" / "bench"))
+from dicom_ingest import CT_STORAGE, dicom_head  # noqa: E402
+from rig.process import Process, free_ports  # noqa: E402
+
+AET = "KILLED"
+SIZES = (2_000, 40_000, 262_100, 525_000)
+
+
+def data_set_of(part10):
+    """The data set's bytes of a Part 10 file whose File Meta has its group length first."""
+    length = struct.unpack("<I", part10[140:144])[0]
+    return part10[144 + length :]
+
+
+class Instances:
+    """Makes files for the senders and remembers what each must be. Thread-safe."""
+
+    def __init__(self, folder, seed):
+        self._folder, self._lock, self._count = folder, threading.Lock(), 0
+        self._random = random.Random(seed)
+        self.digests, self.acknowledged = {}, set()
+
+    def fresh(self, sender):
+        with self._lock:
+            self._count += 1
+            number, pixels = self._count, self._random.randbytes(self._random.choice(SIZES))
+        study = f"1.2.826.0.1.3680043.10.99.{os.getpid()}.{sender}.{number // 40}"
+        sop = f"{study}.1.{number}"
+        # One frame's head, with another length of pixels: nobody on the way looks into them.
+        part10 = dicom_head(CT_STORAGE, study, study + ".1", sop, number, 1)[:-4] + struct.pack("<I", len(pixels)) + pixels
+        path = self._folder / f"{sop}.dcm"
+        path.write_bytes(part10)
+        self.digests[sop] = hashlib.sha256(data_set_of(part10)).hexdigest()
+        return path
+
+
+class Sender(threading.Thread):
+    """One modality: associations of a few files each; what was not answered with success goes out again."""
+
+    def __init__(self, number, port, instances):
+        super().__init__(daemon=True)
+        self._number, self._port, self._instances = number, port, instances
+        self._pending, self.stopping, self.under_way = [], threading.Event(), False
+
+    def run(self):
+        while not self.stopping.is_set():
+            while len(self._pending) < 6:
+                self._pending.append(self._instances.fresh(self._number))
+            if self._send() == 0:
+                # Nobody there: the modality's own pause.
+                self.stopping.wait(0.05)
+
+    def _send(self):
+        self.under_way = True
+        done = subprocess.run(
+            ["storescu", "-v", "-R", "-xe", "-to", "5", "-td", "10", "-aec", AET, "127.0.0.1", str(self._port), *map(str, self._pending)],
+            env={**os.environ, "TCP_NODELAY": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self.under_way = False
+        current, succeeded = None, set()
+        for line in done.stdout.splitlines():
+            if sending := re.search(r"Sending file: (\S+)", line):
+                current = Path(sending[1])
+            elif current and re.search(r"Received Store Response \(Success\)", line):
+                succeeded.add(current)
+        for path in succeeded:
+            self._instances.acknowledged.add(path.stem)
+            path.unlink()
+        self._pending = [path for path in self._pending if path not in succeeded]
+        return len(succeeded)
+
+
+class StowServer:
+    """Takes what the uplink sends, remembers each data set's digest, and answers as PS3.18 wants it."""
+
+    def __init__(self):
+        self.digests, self.doubled, outer = {}, 0, self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                boundary = re.search(r'boundary="?([^";]+)', self.headers["Content-Type"])[1].encode()
+                stored = []
+                for part in body.split(b"--" + boundary)[1:-1]:
+                    part10 = part.split(b"\r\n\r\n", 1)[1].removesuffix(b"\r\n")
+                    sop = sop_of(part10)
+                    outer.doubled += sop in outer.digests
+                    outer.digests[sop] = hashlib.sha256(data_set_of(part10)).hexdigest()
+                    stored.append({"00081155": {"vr": "UI", "Value": [sop]}})
+                self.answer({"00081199": {"vr": "SQ", "Value": stored}})
+
+            def do_GET(self):
+                sop = self.path.rpartition("SOPInstanceUID=")[2]
+                self.answer([{"00080018": {"vr": "UI", "Value": [sop]}}] if sop in outer.digests else [])
+
+            def answer(self, document):
+                text = json.dumps(document).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/dicom+json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, *_):
+                """Its client is killed all the time."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def sop_of(part10):
+    """(0002,0003) of the File Meta, explicit little endian."""
+    at = part10.index(b"\x02\x00\x03\x00UI")
+    length = struct.unpack("<H", part10[at + 6 : at + 8])[0]
+    return part10[at + 8 : at + 8 + length].rstrip(b"\0").decode()
+
+
+class Reader(threading.Thread):
+    """Somebody at the command line, all the time."""
+
+    def __init__(self, tool, socket):
+        super().__init__(daemon=True)
+        self._tool, self._socket, self.stopping = tool, socket, threading.Event()
+
+    def run(self):
+        while not self.stopping.is_set():
+            for command in ("status", "studies", "queue"):
+                subprocess.run([self._tool, "--socket", self._socket, command, "--json"], capture_output=True, timeout=60)
+            self.stopping.wait(0.2)
+
+
+class Gateway:
+    def __init__(self, build, folder, stow_port):
+        [self.port], self.folder, self.process = free_ports(1), folder, None
+        self._daemon, self.tool = build / "daemon" / "clinic-gatewayd", build / "daemon" / "clinic-gateway"
+        self.socket, self.state, self.passphrase = folder / "control.sock", folder / "state", folder / "passphrase"
+        self.passphrase.write_text("a long passphrase, 42 horses")
+        (folder / "password").write_text("none")
+        for secret in ("passphrase", "password"):
+            (folder / secret).chmod(0o600)
+        (folder / "gateway.toml").write_text(
+            f'[site]\nname = "kill9"\n[storage]\nstate_dir = "{self.state}"\nreserve_mb = 16\n'
+            f'[keys]\npassphrase_file = "{self.passphrase}"\n[control]\nsocket = "{self.socket}"\n'
+            f'[dicom]\nbind = "127.0.0.1"\nport = {self.port}\nae_title = "{AET}"\npatient_id_issuer = "urn:oid:2.25.1"\n'
+            f'[uplink.pacs]\nkind = "stow"\nurl = "http://127.0.0.1:{stow_port}/dicom-web"\n'
+            f'username = "bench"\npassword_file = "{folder}/password"\n[log]\nlevel = "warn"\n'
+        )
+
+    def start(self):
+        self.process = Process("clinic-gatewayd", [self._daemon, "--config", self.folder / "gateway.toml"], self.folder / "log")
+        self.process.wait_ready(self._is_ready, "is ready", 60)
+
+    def _is_ready(self):
+        done = subprocess.run([self.tool, "--socket", self.socket, "status", "--json"], capture_output=True, text=True, timeout=60)
+        return done.returncode == 0 and json.loads(done.stdout)["state"] == "ready"
+
+
+def look(build, gateway, instances, stow):
+    """Opens the stopped state and counts what is lost or corrupt."""
+    done = subprocess.run(
+        [build / "tests" / "bench" / "bench_open_holdings", gateway.state, gateway.passphrase], capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"the state does not open: {done.stderr}")
+    held, problems = {}, []
+    *lines, audit = done.stdout.splitlines()
+    if not audit.endswith("intact"):
+        problems.append(audit)
+    for line in lines:
+        sop, _, digest = line.split(" ", 2)
+        held.setdefault(sop, []).append(digest)
+        if digest != instances.digests.get(sop):
+            problems.append(f"held otherwise than it was sent: {line}")
+    problems += [f"doubled: {sop}" for sop, digests in held.items() if len(digests) > 1]
+    problems += [f"the uplink sent other bytes: {sop}" for sop, digest in stow.digests.items() if digest != instances.digests.get(sop)]
+    lost = sorted(instances.acknowledged - held.keys())
+    for text in [*(f"lost: {sop}" for sop in lost), *problems][:20]:
+        print(text, file=sys.stderr)
+    return len(lost), len(problems)
+
+
+def run(arguments, build, folder):
+    dice = random.Random(arguments.seed)
+    for name in ("gateway", "files"):
+        (folder / name).mkdir()
+    instances, stow = Instances(folder / "files", arguments.seed), StowServer()
+    gateway = Gateway(build, folder / "gateway", stow.port)
+    senders = [Sender(number, gateway.port, instances) for number in range(arguments.senders)]
+    reader = Reader(gateway.tool, gateway.socket)
+    under_way = 0
+    try:
+        for thread in (*senders, reader):
+            thread.start()
+        for number in range(arguments.rounds):
+            gateway.start()
+            time.sleep(dice.uniform(0, 0.4))  # the moment of the kill, not a wait for anything
+            under_way += any(sender.under_way for sender in senders)
+            gateway.process.kill()
+            if (number + 1) % 25 == 0:
+                print(f"{number + 1} rounds, {len(instances.acknowledged)} acknowledged", file=sys.stderr)
+        for thread in (*senders, reader):
+            thread.stopping.set()
+        for sender in senders:
+            sender.join()
+    finally:
+        if gateway.process:
+            gateway.process.stop()
+        stow.stop()
+    lost, corrupt = look(build, gateway, instances, stow)
+    return {
+        "rounds": arguments.rounds,
+        "acknowledged": len(instances.acknowledged),
+        "lost": lost,
+        "corrupt": corrupt,
+        "delivered": len(stow.digests),
+        "kills_while_sending": under_way,
+    }
+
+
+def built(build):
+    if build:
+        return Path(build).resolve()
+    subprocess.run(["cmake", "--preset", "release"], cwd=ROOT, check=True, stdout=sys.stderr)
+    build = ROOT / "build" / "release"
+    targets = ["clinic-gatewayd", "clinic-gateway", "bench_open_holdings"]
+    subprocess.run(["cmake", "--build", build, "--target", *targets], check=True, stdout=sys.stderr)
+    return build
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", help="build folder with the daemon and bench_open_holdings")
+    parser.add_argument("--dir", default=os.environ.get("TMPDIR", "/var/tmp"))
+    parser.add_argument("--rounds", type=int, default=2000)
+    parser.add_argument("--senders", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="gateway-kill9-", dir=arguments.dir))
+    try:
+        result = run(arguments, built(arguments.build), folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(json.dumps(result))
+    return 1 if result["lost"] or result["corrupt"] or not result["acknowledged"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""start.py [--build DIR] [--dir DIR] [--resources N] [--objects N] [--opener passphrase] [--starts N]: how soon the gateway is
+ready after years of work, and what it then needs.
+
+Fills a state folder (1,000,000 resources, 200,000 sealed objects), then starts the daemon several times: `start_s` from its start
+until its status says ready, `key_s` how long opening the key slot alone takes here, `ready_s` the difference, `idle_mb` its resident
+memory when it has been idle for 5 s. Medians. The opener is the passphrase in a file, whose Argon2id takes half a second by design;
+a slot without such a cost is ready after ready_s. The page cache is as the start before left it. The last line is the JSON object.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "integration"))
+from rig.process import Process, free_ports  # noqa: E402
+
+IDLE_S = 5
+
+
+def state_of(path):
+    """The state in /v1/status, or nothing while nobody answers: no process of the command's in the way."""
+    try:
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.settimeout(5)
+            asking.connect(str(path))
+            asking.sendall(b"GET /v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while piece := asking.recv(65536):
+                answer += piece
+        return json.loads(answer.partition(b"\r\n\r\n")[2])["state"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def start_once(build, folder):
+    began = time.monotonic()
+    daemon = Process("clinic-gatewayd", [build / "daemon" / "clinic-gatewayd", "--config", folder / "gateway.toml"], folder / "log")
+    try:
+        while state_of(folder / "control.sock") != "ready":
+            daemon.check_alive()
+            if time.monotonic() - began > 120:
+                raise SystemExit(f"not ready after 120 s:\n{daemon.log_tail()}")
+            time.sleep(0.005)
+        ready_s = time.monotonic() - began
+        time.sleep(IDLE_S)  # what is measured: idle for that long
+        return ready_s, daemon.memory_mb("VmRSS")
+    finally:
+        daemon.stop()
+
+
+def run(arguments, build, folder):
+    (folder / "passphrase").write_text("a long passphrase, 42 horses")
+    (folder / "passphrase").chmod(0o600)
+    [port] = free_ports(1)
+    (folder / "gateway.toml").write_text(
+        f'[site]\nname = "start"\n[storage]\nstate_dir = "{folder}/state"\nreserve_mb = 16\n'
+        f'[keys]\npassphrase_file = "{folder}/passphrase"\n[control]\nsocket = "{folder}/control.sock"\n'
+        f'[dicom]\nbind = "127.0.0.1"\nport = {port}\npatient_id_issuer = "urn:oid:2.25.1"\n'
+    )
+    filler = [build / "tests" / "bench" / "bench_fill_holdings", folder / "state", folder / "passphrase"]
+    filled = subprocess.run([*filler, str(arguments.resources), str(arguments.objects)], stdout=subprocess.PIPE, text=True)
+    if filled.returncode != 0:
+        raise SystemExit("the state could not be made")
+    starts = [start_once(build, folder) for _ in range(arguments.starts)]
+    start_s, idle_mb = (statistics.median(values) for values in zip(*starts))
+    key_s = float(filled.stdout)
+    return {
+        "ready_s": round(max(0.0, start_s - key_s), 3),
+        "idle_mb": round(idle_mb, 1),
+        "start_s": round(start_s, 3),
+        "key_s": key_s,
+        "opener": arguments.opener,
+        "resources": arguments.resources,
+        "objects": arguments.objects,
+    }
+
+
+def built(build):
+    if build:
+        return Path(build).resolve()
+    subprocess.run(["cmake", "--preset", "release"], cwd=ROOT, check=True, stdout=sys.stderr)
+    build = ROOT / "build" / "release"
+    targets = ["clinic-gatewayd", "clinic-gateway", "bench_fill_holdings"]
+    subprocess.run(["cmake", "--build", build, "--target", *targets], check=True, stdout=sys.stderr)
+    return build
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", help="build folder with the daemon and bench_fill_holdings")
+    parser.add_argument("--dir", default=os.environ.get("TMPDIR", "/var/tmp"))
+    parser.add_argument("--resources", type=int, default=1_000_000)
+    parser.add_argument("--objects", type=int, default=200_000)
+    parser.add_argument("--opener", choices=["passphrase"], default="passphrase")
+    parser.add_argument("--starts", type=int, default=5)
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="gateway-start-", dir=arguments.dir))
+    try:
+        result = run(arguments, built(arguments.build), folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
