@@ -242,7 +242,7 @@ core::Result<RestoreReport> restore_gateway(core::Files& files, const std::strin
   GW_TRY(auto keyring, open_keyring(run_folder));
   GW_TRY(const Opened opened, open_run(files, backup_folder, run_folder, *keyring));
   GW_CHECK(core::write_file_durably(files, marker_path(state_folder), "unfinished\n"));
-  GW_CHECK(remove_database_files(database_path(state_folder)));
+  GW_CHECK(remove_database_files(files, database_path(state_folder)));
   RestoreReport report;
   report.what = "gateway";
   report.from = backup_folder;

@@ -13,6 +13,7 @@
 #include "daemon/cli/keys_command.h"
 #include "daemon/cli/restore.h"
 #include "daemon/cli/tables.h"
+#include "daemon/cli/terminal.h"
 #include "daemon/ops/doctor.h"
 #include "daemon/private_memory.h"
 #include "daemon/settings.h"
@@ -115,7 +116,7 @@ int restore(Options options) {
     if (!configured.ok()) return complain(options, configured.error());
     options.state_folder = std::move(*configured);
   }
-  auto text = read_passphrase(false);
+  auto text = read_secret("Passphrase or recovery code: ");
   if (!text.ok()) return complain(options, text.error());
   const crypto::Passphrase passphrase{crypto::Secret::copy_of(*text)};
   ::explicit_bzero(text->data(), text->size());

@@ -73,8 +73,8 @@ core::Status pull_an_order(Life& life) {
   for (const char* text : {kPatient, kOrder}) {
     GW_TRY(const core::Json resource, core::Json::parse(text));
     auto outcome = life.write([&](Connection& connection) -> core::Status {
-      GW_CHECK(sync::apply_pulled(connection, "his", resource, life.held().options().worklist,
-                                  sync::kNow));
+      const sync::Reconciling with{life.held().audit(), core::system_clock(), "his"};
+      GW_CHECK(sync::apply_pulled(connection, with, resource, life.held().options().worklist));
       return {};
     });
     GW_CHECK(outcome);
