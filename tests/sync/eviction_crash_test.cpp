@@ -4,6 +4,7 @@
 #include "sync/eviction.h"
 #include "sync/shredding.h"
 #include "tests/fakes/fault_files.h"
+#include "tests/fakes/fault_vfs.h"
 #include "tests/sync/records_fixture.h"
 
 namespace gateway::sync {
@@ -11,14 +12,24 @@ namespace {
 
 class EvictionCrashTest : public RecordsTest {
  protected:
-  /// The database on the disk, the objects in a file system that can lose its power.
-  void open_with(fakes::FaultFiles& files) {
+  EvictionCrashTest() : vfs_(files_) {}
+  ~EvictionCrashTest() override { held_.reset(); }
+
+  void SetUp() override {
+    RecordsTest::SetUp();
+    held_.reset();
+    ASSERT_TRUE(files_.make_folder(folder_).ok());
+    ASSERT_TRUE(files_.sync_folder("/tmp").ok());
+    ASSERT_TRUE(files_.sync_folder("/").ok());
+    open();
+  }
+  void open() {
     held_.reset();
     HoldingsOptions options;
     options.state_folder = folder_;
     options.ingest = {kIssuer, {"pacs"}, {"his"}};
     options.worklist.time_zone = "Europe/Madrid";
-    auto held = Holdings::open(files, std::make_unique<BorrowedKeyring>(*keyring_),
+    auto held = Holdings::open(files_, std::make_unique<BorrowedKeyring>(*keyring_),
                                core::system_clock(), options);
     ASSERT_TRUE(held.ok()) << held.error().message();
     held_ = *held;
@@ -27,12 +38,13 @@ class EvictionCrashTest : public RecordsTest {
     const auto done = shred_doomed(held_->database(), held_->objects(), [] { return false; });
     return done.ok() ? core::Status() : core::Status(done.error());
   }
+
+  fakes::FaultFiles files_;
+  fakes::FaultVfs vfs_;
 };
 
 TEST_F(EvictionCrashTest, NoStepLeavesTheBytesOrLosesTheOthers) {
   using fakes::Unsynced;
-  fakes::FaultFiles files;
-  open_with(files);
   int points = 0;
   int uid = 0;
   for (const Unsynced unsynced : {Unsynced::lost, Unsynced::kept, Unsynced::torn}) {
@@ -54,14 +66,14 @@ TEST_F(EvictionCrashTest, NoStepLeavesTheBytesOrLosesTheOthers) {
       const auto evicted = evict(*held_, core::system_clock(), {row});
       ASSERT_TRUE(evicted.ok());
       ASSERT_EQ(evicted->instances, 1u);
-      files.crash_at_operation(step);
+      files_.crash_at_operation(step);
       (void)shred();
-      crashed = files.crashed();
+      crashed = files_.crashed();
       held_.reset();
-      files.restart(unsynced);
+      files_.restart(unsynced);
       points += crashed ? 1 : 0;
 
-      open_with(files);
+      open();
       ASSERT_TRUE(shred().ok()) << "step " << step;
       EXPECT_EQ(count("SELECT count(*) FROM object_doomed"), 0);
       EXPECT_EQ(text(core::cat("SELECT state FROM dicom_instance WHERE row = ", row)), "evicted");
