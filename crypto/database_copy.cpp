@@ -108,7 +108,7 @@ core::Status prove_copy(core::Files& files, SqliteConnection& source, const std:
 
 core::Status remove_database_files(core::Files& files, const std::string& path) {
   for (const char* suffix : {"-wal", "-shm", "-journal", ""}) {
-    const auto gone = files.remove(path + suffix);
+    auto gone = files.remove(path + suffix);
     if (!gone.ok() && gone.error().code() != core::Code::not_found) return gone;
   }
   return {};

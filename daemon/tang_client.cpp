@@ -14,7 +14,6 @@ using core::Error;
 using core::net::Awaitable;
 using core::net::HttpClient;
 using core::net::HttpRequest;
-using core::net::HttpResponse;
 
 core::Result<std::shared_ptr<HttpClient>> client_of(boost::asio::any_io_executor loop,
                                                     const std::string& url) {

@@ -37,7 +37,7 @@ core::Result<std::uint64_t> shred_doomed(crypto::Database& database, crypto::Obj
     }
     GW_CHECK(database.write([&ids](crypto::Connection& connection) -> core::Status {
       for (const std::string& id : ids) {
-        const auto forgotten = connection.run("DELETE FROM object_doomed WHERE object_id = ?", id);
+        auto forgotten = connection.run("DELETE FROM object_doomed WHERE object_id = ?", id);
         if (!forgotten.ok()) return forgotten;
       }
       return {};

@@ -1,4 +1,3 @@
-#include "crypto/recovery_code.h"
 #include "daemon/cli/restore.h"
 
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "crypto/backup_restore.h"
+#include "crypto/recovery_code.h"
 #include "daemon/settings.h"
 #include "daemon/state_lock.h"
 
@@ -62,8 +62,8 @@ core::Result<Json> restore(const std::string& backup_folder, const std::string& 
     if (!code.ok()) {
       return crypto::Keyring::open(core::system_files(), folder, passphrase, core::system_clock());
     }
-    return crypto::Keyring::open(core::system_files(), folder,
-                                 crypto::SlotOpener(std::move(*code)), core::system_clock());
+    return crypto::Keyring::open(core::system_files(), folder, crypto::SlotOpener(std::move(*code)),
+                                 core::system_clock());
   };
   auto report = crypto::restore_gateway(core::system_files(), from, state_folder, open_keyring,
                                         core::to_instant(core::system_clock().wall()));

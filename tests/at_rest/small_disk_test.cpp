@@ -60,7 +60,9 @@ class SmallDisk : public testing::Test {
 
   void expect_all_there() {
     std::size_t rows = 0;
-    for (const auto& [sop, bytes] : acknowledged_) {
+    for (const auto& acknowledged : acknowledged_) {
+      const std::string& sop = acknowledged.first;
+      const std::string& bytes = acknowledged.second;
       auto id = held_->database().read_value<std::optional<std::string>>(
           [&](crypto::Connection& connection) {
             return connection.text(

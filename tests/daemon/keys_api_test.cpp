@@ -16,7 +16,6 @@ namespace gateway::daemon {
 namespace {
 
 using core::Code;
-using core::Error;
 using core::Json;
 using testing::ElementsAre;
 using testing::HasSubstr;

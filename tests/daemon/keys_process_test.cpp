@@ -148,7 +148,7 @@ TEST_F(KeysTest, CentralsEscrowKeyRecoversWhatNobodyElseCanOpen) {
 TEST_F(KeysTest, TheMachinesCredentialOpensItAtTheStart) {
   start_ready();
   const std::string hex(64, 'c');
-  EXPECT_TRUE(add_credential(hex)["slot"]["id"].text().size() > 0);
+  EXPECT_FALSE(add_credential(hex)["slot"]["id"].text().empty());
   const std::string credentials = daemon_.folder() + "/credentials";
   std::filesystem::create_directory(credentials);
   std::ofstream(credentials + "/slot-key") << hex;
