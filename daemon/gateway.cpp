@@ -24,6 +24,7 @@
 #include "daemon/ops/health.h"
 #include "daemon/ops/keys_api.h"
 #include "daemon/ops/maintenance.h"
+#include "daemon/ops/reviews_routes.h"
 #include "daemon/ops/service_notify.h"
 #include "daemon/ops/vitals.h"
 #include "daemon/ops/watchdog.h"
@@ -359,6 +360,9 @@ class GatewayImpl final : public Gateway {
     };
     actions.rebuild_index = [this] { return rebuild_answer(); };
     actions.audit = [this](std::string target) { return audit_answer(std::move(target)); };
+    actions.reviews = [this](std::string method, std::string path, std::string body) {
+      return reviews_answer(std::move(method), std::move(path), std::move(body));
+    };
     return actions;
   }
 
@@ -389,6 +393,20 @@ class GatewayImpl final : public Gateway {
     auto ask = [holdings = std::move(holdings), site = settings_.site_name,
                 target = std::move(target)] { return answer_audit(*holdings, site, target); };
     co_return co_await lane->run(std::move(ask));
+  }
+
+  Awaitable<core::Result<Json>> reviews_answer(std::string method, std::string path,
+                                               std::string body) {
+    auto holdings = door_.get();
+    if (!holdings) co_return locked_error(opening_.report());
+    const bool decides = method == "POST";
+    auto ask = [holdings = std::move(holdings), &clock = clock_, method = std::move(method),
+                path = std::move(path), body = std::move(body)] {
+      return answer_reviews(*holdings, clock, method, path, body);
+    };
+    core::Result<Json> answer = co_await lane_.run(std::move(ask));
+    if (decides && answer.ok()) uplinks_.wake();
+    co_return answer;
   }
 
   Awaitable<core::Result<Json>> retry_answer(std::int64_t number) {

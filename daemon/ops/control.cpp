@@ -101,6 +101,10 @@ class Routes {
     if (path == "/v1/keys" || path.starts_with("/v1/keys/")) {
       co_return co_await actions_.keys(request.method, std::string(path), std::move(request.body));
     }
+    if (path == "/v1/reviews" || path.starts_with("/v1/reviews/")) {
+      co_return co_await actions_.reviews(request.method, std::string(path),
+                                          std::move(request.body));
+    }
     const bool get = request.method == "GET";
     const bool post = request.method == "POST";
     const bool reads = path == "/v1/status" || path == "/v1/studies" || path == "/v1/queue" ||

@@ -10,6 +10,7 @@
 //   GET  /v1/doctor                 {"findings":[...]}
 //   *    /v1/keys, /v1/keys/...     daemon/ops/keys_api.h
 //   GET  /v1/audit/...              audit_routes.h
+//   *    /v1/reviews, /v1/reviews/N reviews_routes.h
 //
 // Every failure is {"error":{"code","message"}} with core::Code's name. Loop thread only.
 #pragma once
@@ -37,6 +38,7 @@ struct ControlActions {
   std::function<JsonAnswer(std::string study_uid, bool pinned)> pin;
   std::function<JsonAnswer()> rebuild_index;
   std::function<JsonAnswer(std::string target)> audit;
+  std::function<JsonAnswer(std::string method, std::string path, std::string body)> reviews;
 };
 
 /// The answer, or {"error":...} with the status its code stands for.

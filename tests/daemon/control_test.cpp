@@ -54,6 +54,9 @@ class ControlTest : public testing::Test {
       return done(method + " " + path + " " + body);
     };
     actions.storage = [this] { return done("storage"); };
+    actions.reviews = [this](std::string method, std::string path, std::string body) {
+      return done("reviews " + method + " " + path + " " + body);
+    };
     actions.rebuild_index = [this] { return done("rebuild-index"); };
     actions.pin = [this](std::string study_uid, bool pinned) {
       return done((pinned ? "pin " : "unpin ") + study_uid);
@@ -87,6 +90,8 @@ TEST_F(ControlTest, RoutesReachTheirActions) {
   EXPECT_EQ(asked_, "queue 7");
   send("POST", "/v1/retry", R"({"number":12})");
   EXPECT_EQ(asked_, "retry 12");
+  send("POST", "/v1/reviews/7", R"({"take":"ours"})");
+  EXPECT_EQ(asked_, R"(reviews POST /v1/reviews/7 {"take":"ours"})");
   send("GET", "/v1/storage");
   EXPECT_EQ(asked_, "storage");
   send("POST", "/v1/rebuild-index", "{}");
