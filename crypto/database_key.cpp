@@ -6,7 +6,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "crypto/database_copy.h"
-#include "crypto/digest.h"
+#include "crypto/json_checksum.h"
 #include "crypto/octets.h"
 #include "crypto/sqlite_connection.h"
 
@@ -18,10 +18,6 @@ constexpr std::int64_t kVersion = 1;
 constexpr std::size_t kTextMax = 4096;
 constexpr std::uint32_t kGenerationsTried = 64;
 constexpr std::int64_t kGenerationsMax = INT64_C(1) << 31;
-
-std::string checksum_of(const core::Json& unsummed) {
-  return core::to_hex(as_text(sha256(as_octets(unsummed.dump()))));
-}
 
 core::Error damaged(const std::string& path) {
   return {core::Code::corrupt, core::cat(path, " is damaged")};
@@ -92,7 +88,7 @@ core::Result<DatabaseKeyState> read_database_key_state(core::Files& files,
   const std::string checksum((*json)["checksum"].text());
   json->erase("checksum");
   const auto generation = (*json)["generation"].integer().value_or(0);
-  if (checksum != checksum_of(*json) || generation < 1 || generation >= kGenerationsMax) {
+  if (checksum != json_checksum(*json) || generation < 1 || generation >= kGenerationsMax) {
     return damaged(path);
   }
   DatabaseKeyState state{static_cast<std::uint32_t>(generation), std::nullopt};
@@ -108,7 +104,7 @@ core::Status write_database_key_state(core::Files& files, const std::string& fol
   core::Json json = core::Json::object(
       {{"format", kFormat}, {"version", kVersion}, {"generation", std::int64_t{state.generation}}});
   if (state.next) json.set("next", std::int64_t{*state.next});
-  std::string checksum = checksum_of(json);
+  std::string checksum = json_checksum(json);
   json.set("checksum", std::move(checksum));
   return core::write_file_durably(files, database_key_path(folder), json.dump() + "\n");
 }

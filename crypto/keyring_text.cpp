@@ -5,7 +5,7 @@
 #include "core/text.h"
 #include "crypto/aes_gcm.h"
 #include "crypto/base64url.h"
-#include "crypto/digest.h"
+#include "crypto/json_checksum.h"
 #include "crypto/key_slots.h"
 #include "crypto/octets.h"
 
@@ -111,10 +111,6 @@ core::Result<KeySlot> slot_from_json(const Json& json) {
   return slot;
 }
 
-std::string checksum_of(const Json& unsummed) {
-  return core::to_hex(as_text(sha256(as_octets(unsummed.dump()))));
-}
-
 core::Result<std::string> mac_of(std::string_view text, const Secret& root) {
   GW_TRY(const Secret key, derive_key(root, "keyring"));
   std::string mac(crypto_auth_hmacsha256_BYTES, '\0');
@@ -134,7 +130,7 @@ core::Result<std::string> write_keyring_text(const std::vector<KeySlot>& slots,
       Json::object({{"format", kFormat}, {"version", kVersion}, {"slots", std::move(list)}});
   GW_TRY(const std::string mac, mac_of(keyring.dump(), root));
   keyring.set("mac", core::to_hex(mac));
-  std::string checksum = checksum_of(keyring);
+  std::string checksum = json_checksum(keyring);
   keyring.set("checksum", std::move(checksum));
   return keyring.dump() + "\n";
 }
@@ -146,7 +142,7 @@ core::Result<KeyringText> read_keyring_text(std::string_view text) {
   if (keyring["format"].text() != kFormat) return damaged("another file's content");
   std::string checksum(keyring["checksum"].text());
   keyring.erase("checksum");
-  if (checksum != checksum_of(keyring)) return damaged("its checksum does not fit");
+  if (checksum != json_checksum(keyring)) return damaged("its checksum does not fit");
   if (keyring["version"].integer() != kVersion) {
     return Error(Code::invalid,
                  "the key slots were written by a newer clinic-gateway; install that version");

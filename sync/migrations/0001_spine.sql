@@ -36,13 +36,13 @@ CREATE TABLE resource_identifier (
 ) WITHOUT ROWID;
 CREATE INDEX resource_identifier_by_id ON resource_identifier (type, id);
 
--- Pulled resources that cannot be applied yet: a referenced resource is missing, or a person must decide.
+-- Pulled resources that cannot be applied yet: a referenced resource is missing.
 CREATE TABLE inbox (
   uplink TEXT NOT NULL,
   type TEXT NOT NULL,
   id TEXT NOT NULL,
   remote_version TEXT NOT NULL,
-  needs TEXT NOT NULL DEFAULT '',  -- Type/id it waits for; empty: a person
+  needs TEXT NOT NULL,  -- Type/id it waits for
   reason TEXT NOT NULL,
   at TEXT NOT NULL,
   body TEXT NOT NULL,
