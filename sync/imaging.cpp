@@ -37,9 +37,12 @@ Json subject_of(std::string_view identity, std::string_view patient) {
   return Json::object({{"display", "Unassigned: the patient's identity waits for a person"}});
 }
 
+Json uid_identifier(std::string_view uid) {
+  return Json::object({{"system", "urn:dicom:uid"}, {"value", core::cat("urn:oid:", uid)}});
+}
+
 Json identifiers_of(std::string_view study_uid, std::string_view accession) {
-  Json identifiers = Json::array(
-      {Json::object({{"system", "urn:dicom:uid"}, {"value", core::cat("urn:oid:", study_uid)}})});
+  Json identifiers = Json::array({uid_identifier(study_uid)});
   if (!accession.empty()) {
     const Json type = Json::object(
         {{"coding",
@@ -131,8 +134,8 @@ core::Result<StudyRow> study_row(Connection& connection, const std::string& imag
 
 }  // namespace
 
-std::string imaging_study_id_of(std::string_view study_uid) {
-  const std::string named = core::cat("clinic-gateway ImagingStudy ", study_uid);
+std::string named_uuid(std::string_view type, std::string_view uid) {
+  const std::string named = core::cat("clinic-gateway ", type, " ", uid);
   const crypto::Digest digest = crypto::sha256(std::as_bytes(std::span(named)));
   std::string bytes(reinterpret_cast<const char*>(digest.data()), 16);
   bytes[6] = static_cast<char>((bytes[6] & 0x0f) | 0x80);
@@ -140,6 +143,10 @@ std::string imaging_study_id_of(std::string_view study_uid) {
   std::string text = core::to_hex(bytes);
   for (const std::size_t at : {8U, 13U, 18U, 23U}) text.insert(at, 1, '-');
   return text;
+}
+
+std::string imaging_study_id_of(std::string_view study_uid) {
+  return named_uuid("ImagingStudy", study_uid);
 }
 
 core::Result<Json> imaging_study_resource(Connection& connection,
@@ -172,6 +179,15 @@ core::Result<Json> imaging_study_resource(Connection& connection,
     resource.set("basedOn",
                  Json::array({Json::object(
                      {{"reference", core::cat("ServiceRequest/", study.service_request)}})}));
+  }
+  GW_TRY(const auto step,
+         connection.text("SELECT sop_instance_uid FROM performed_step WHERE study_uid = ?"
+                         " AND wrong_entry = 0 ORDER BY created_at, sop_instance_uid LIMIT 1",
+                         study.uid));
+  if (step) {
+    // By identifier: the hospital may get the Procedure later.
+    resource.set("procedureReference",
+                 Json::object({{"type", "Procedure"}, {"identifier", uid_identifier(*step)}}));
   }
   if (!study.referring.empty())
     resource.set("referrer", Json::object({{"display", study.referring}}));

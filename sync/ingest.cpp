@@ -100,6 +100,8 @@ core::Result<Study> begin_study(Connection& connection, const InstanceFacts& fac
                                 const std::string& now, bool is_adopted) {
   Study study{imaging_study_id_of(facts.study_instance_uid), {}, {}};
   GW_TRY(StudyIdentity identity, decide_identity(connection, facts, options.patient_id_issuer));
+  GW_TRY(const std::string hold, hold_of_study(connection, facts.study_instance_uid));
+  if (!hold.empty()) identity = {"disputed", hold, "", identity.service_request};
   if (identity.state == "provisional" && is_adopted) {
     identity.state = "disputed";
     identity.reason = "the index was rebuilt: whether the patient was registered is not known";
@@ -205,6 +207,7 @@ struct Ingest::Attempt {
   std::vector<HeldCopy> unread;  // under the same UID, yet to be compared
   std::string study_subject;     // of the outbox rows of its ImagingStudy
   bool may_be_committed = false;
+  std::string hold;        // why it must not leave; empty: nothing is against it
   std::string adopted_at;  // when it was received, for one that is adopted; else empty
   bool is_adopted() const { return !adopted_at.empty(); }
 };
@@ -271,6 +274,26 @@ core::Result<StoreOutcome> Ingest::adopt(ReceivedInstance instance, std::string 
   return attempt.others.empty() ? StoreOutcome::stored : StoreOutcome::other_copy;
 }
 
+core::Result<StepOutcome> Ingest::record(const PerformedStepMessage& message) {
+  StepRecording recording;
+  GW_CHECK(database_.write([&](Connection& connection) -> core::Status {
+    const StepOptions options{options_.patient_id_issuer, options_.time_zone,
+                              options_.fhir_uplinks};
+    GW_TRY(recording,
+           record_performed_step(connection, message, options, core::to_instant(clock_.wall())));
+    if (recording.outcome != StepOutcome::recorded) return {};
+    return audit_.append(connection, {.at = clock_.wall(),
+                                      .actor = core::cat("ae:", message.calling_ae_title),
+                                      .action = message.is_new ? "create" : "update",
+                                      .resource = recording.procedure,
+                                      .patient = recording.patient,
+                                      .source = message.peer_address,
+                                      .outcome = "recorded"});
+  }));
+  if (recording.outcome == StepOutcome::recorded) wake_();
+  return recording.outcome;
+}
+
 /// Compares with the copies not read yet. One that cannot be read is taken for another: nothing is
 /// lost by keeping both.
 bool Ingest::is_repeat(Attempt& attempt) {
@@ -292,6 +315,10 @@ core::Status Ingest::queue(Connection& connection, Attempt& attempt, std::int64_
     GW_TRY(const std::int64_t number, queue_row(connection, uplink, "instance", std::to_string(row),
                                                 attempt.instance.object.size, std::nullopt, now));
     if (attempt.is_adopted()) numbers.push_back(number);
+    if (!attempt.hold.empty()) {
+      GW_CHECK(connection.run("UPDATE outbox SET state = 'parked', reason = ? WHERE number = ?",
+                              attempt.hold, number));
+    }
     // Which of two objects under one UID the hospital should have is for a person to say.
     if (!attempt.others.empty()) {
       GW_CHECK(connection.run("UPDATE outbox SET state = 'parked', reason = ? WHERE number = ?",
@@ -333,6 +360,7 @@ core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
          insert_instance(connection, instance, std::ssize(attempt.others), now));
 
   attempt.study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
+  GW_TRY(attempt.hold, hold_of_study(connection, instance.facts.study_instance_uid));
   GW_CHECK(queue(connection, attempt, row, study.needs, now));
   return audit_.append(
       connection, {.at = clock_.wall(),

@@ -16,6 +16,7 @@
 #include "crypto/database.h"
 #include "crypto/objects.h"
 #include "sync/imaging.h"
+#include "sync/performed_step.h"
 #include "sync/settling.h"
 
 namespace gateway::sync {
@@ -24,6 +25,7 @@ struct IngestOptions {
   std::string patient_id_issuer;  // FHIR system of patient ids whose data set names no issuer
   std::vector<std::string> image_uplinks;  // where instances go
   std::vector<std::string> fhir_uplinks;   // where resources go
+  std::string time_zone = {};              // IANA name of the site's zone
 };
 
 /// Thread-safe; calls block until the group commit.
@@ -42,6 +44,9 @@ class Ingest {
   /// for `repeated`, the one just written is removed. Code::no_space, Code::busy: the sender keeps
   /// its copy.
   core::Result<StoreOutcome> store(ReceivedInstance instance, crypto::SealedWriter& object);
+
+  /// Commits what a modality tells of a performed procedure step, if that fits its state.
+  core::Result<StepOutcome> record(const PerformedStepMessage& message);
 
   /// Takes in an object that lies on the disk without a row, as after the loss of the database:
   /// like store(), but what was delivered is not known any more, so its outbox rows are marked as

@@ -168,6 +168,7 @@ HoldingsOptions holdings_options(const core::Config& config) {
   options.ingest.fhir_uplinks = uplinks_of_kind(config, "fhir");
   options.worklist.patient_id_issuer = options.ingest.patient_id_issuer;
   options.worklist.time_zone = config.text("site.timezone");
+  options.ingest.time_zone = options.worklist.time_zone;
   options.worklist.default_modality = config.text("worklist.default_modality");
   options.worklist.default_station_ae = config.text("worklist.default_station_ae");
   options.worklist.accession_prefix = config.text("worklist.accession_prefix");

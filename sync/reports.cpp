@@ -5,6 +5,7 @@
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/damage.h"
+#include "sync/performed_step.h"
 
 namespace gateway::sync {
 namespace {
@@ -19,6 +20,17 @@ Json age_s(std::string_view since, std::string_view now) {
   // A clock set back must not show as a negative age.
   return static_cast<std::int64_t>(std::max<std::int64_t>(
       0, std::chrono::duration_cast<std::chrono::seconds>(*to - *from).count()));
+}
+
+/// Null when no modality told anything of the study.
+core::Result<Json> told_by_modality(Connection& connection, std::string_view study_uid) {
+  GW_TRY(const StepProgress progress, step_progress(connection, study_uid));
+  if (progress.steps == 0) return Json();
+  return Json::object({{"running", progress.is_running},
+                       {"listed", progress.listed},
+                       {"held", progress.held},
+                       {"complete", !progress.is_running && progress.listed > 0 &&
+                                        progress.held == progress.listed}});
 }
 
 }  // namespace
@@ -98,6 +110,7 @@ core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {
   while (true) {
     GW_TRY(const bool more, rows.next());
     if (!more) return list;
+    GW_TRY(Json told, told_by_modality(connection, rows.text(0)));
     list.add(Json::object({{"study_uid", rows.text(0)},
                            {"patient_name", rows.text(1)},
                            {"patient_id", rows.text(2)},
@@ -113,7 +126,8 @@ core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {
                            {"waiting", rows.integer(12)},
                            {"parked", rows.integer(13)},
                            {"evicted", rows.integer(14)},
-                           {"pinned", rows.integer(15) != 0}}));
+                           {"pinned", rows.integer(15) != 0},
+                           {"performed", std::move(told)}}));
   }
 }
 

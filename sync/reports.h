@@ -21,7 +21,9 @@ core::Result<core::Json> health_report(crypto::Connection& connection,
 core::Result<core::Json> queue_report(crypto::Connection& connection, std::int64_t limit);
 /// Newest studies first:
 /// [{"study_uid","patient_name","patient_id","accession","date","description","modalities","series","instances","delivered",
-/// "waiting","parked","evicted","pinned","identity":"linked|provisional|unassigned|disputed"}]
+/// "waiting","parked","evicted","pinned","identity":"linked|provisional|unassigned|disputed",
+/// "performed": null, or what the modality's performed steps list:
+/// {"running","listed","held","complete"}}]
 core::Result<core::Json> studies_report(crypto::Connection& connection, std::int64_t limit);
 /// Images that a person should look into, at most `limit` of each:
 /// {"damaged": damage_report(),

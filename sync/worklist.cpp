@@ -283,24 +283,28 @@ core::Status refresh_worklist_of_patient(Connection& connection, const std::stri
 core::Result<std::vector<WorklistStep>> find_worklist(Connection& connection,
                                                       const WorklistSelection& selection) {
   const std::string to = selection.date_to.empty() ? "99999999" : selection.date_to;
-  GW_TRY(auto rows, connection.query(
-                        "SELECT service_request, step_id, study_uid, accession_number, patient_id, "
-                        "start_date, start_time,"
-                        " modality, station_ae_title, body FROM worklist_step WHERE open = 1"
-                        " AND start_date >= ?1 AND start_date <= ?2 AND (?3 = '' OR modality = ?3)"
-                        " AND (?4 = '' OR station_ae_title = ?4 OR station_ae_title = '')"
-                        " AND (?5 = '' OR patient_id = ?5) AND (?6 = '' OR accession_number = ?6)"
-                        " ORDER BY start_date, start_time LIMIT ?7",
-                        selection.date_from, to, selection.modality, selection.station_ae_title,
-                        selection.patient_id, selection.accession_number, kStepsMax));
+  GW_TRY(
+      auto rows,
+      connection.query("SELECT service_request, step_id, study_uid, accession_number, patient_id, "
+                       "start_date, start_time,"
+                       " modality, station_ae_title, status, body FROM worklist_step WHERE open = 1"
+                       " AND status <> 'COMPLETED'"
+                       " AND start_date >= ?1 AND start_date <= ?2 AND (?3 = '' OR modality = ?3)"
+                       " AND (?4 = '' OR station_ae_title = ?4 OR station_ae_title = '')"
+                       " AND (?5 = '' OR patient_id = ?5) AND (?6 = '' OR accession_number = ?6)"
+                       " ORDER BY start_date, start_time LIMIT ?7",
+                       selection.date_from, to, selection.modality, selection.station_ae_title,
+                       selection.patient_id, selection.accession_number, kStepsMax));
   std::vector<WorklistStep> steps;
   while (true) {
     GW_TRY(const bool more, rows.next());
     if (!more) return steps;
     WorklistStep step;
-    std::array columns = {&step.service_request_id, &step.step_id,    &step.study_instance_uid,
-                          &step.accession_number,   &step.patient_id, &step.start_date,
-                          &step.start_time,         &step.modality,   &step.station_ae_title};
+    std::array columns = {&step.service_request_id, &step.step_id,
+                          &step.study_instance_uid, &step.accession_number,
+                          &step.patient_id,         &step.start_date,
+                          &step.start_time,         &step.modality,
+                          &step.station_ae_title,   &step.status};
     for (std::size_t i = 0; i < columns.size(); ++i) *columns[i] = rows.text(static_cast<int>(i));
     GW_TRY(const Json body, Json::parse(rows.text(static_cast<int>(columns.size()))));
     for (const BodyField& entry : kBodyFields) step.*entry.field = body[entry.name].text();

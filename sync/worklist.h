@@ -34,6 +34,7 @@ struct WorklistStep {
   std::string requesting_physician;    // (0032,1032)
   std::string patient_name, patient_id, patient_id_issuer, birth_date, sex;
   std::string comments;  // (0040,0400)
+  std::string status;    // (0040,0020): SCHEDULED, or STARTED once a modality said so
 };
 
 /// Coarse selection by what is indexed; the DICOM adapter matches the rest (PS3.4 C.2.2.2). Empty:
@@ -54,7 +55,8 @@ struct WorklistOptions {
   std::string accession_prefix;    // of accession numbers we make where the HIS gives none
 };
 
-/// Steps of orders that are still to be done (ServiceRequest.status active), in scheduled order.
+/// Steps of orders that are still to be done (ServiceRequest.status active, and no modality has
+/// completed the step), in scheduled order.
 core::Result<std::vector<WorklistStep>> find_worklist(crypto::Connection& connection,
                                                       const WorklistSelection& selection);
 

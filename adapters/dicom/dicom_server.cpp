@@ -13,6 +13,7 @@
 
 #include "adapters/dicom/association.h"
 #include "adapters/dicom/listener.h"
+#include "adapters/dicom/mpps_scp.h"
 #include "adapters/dicom/store_scp.h"
 #include "adapters/dicom/traffic.h"
 #include "adapters/dicom/worklist_scp.h"
@@ -103,6 +104,12 @@ class Session {
         return store_.serve(command.context, command.message.msg.CStoreRQ);
       case DIMSE_C_FIND_RQ:
         return serve_worklist(association_, command.context, command.message.msg.CFindRQ, door_,
+                              traffic_);
+      case DIMSE_N_CREATE_RQ:
+        return serve_step_create(association_, command.context, command.message.msg.NCreateRQ,
+                                 door_, traffic_);
+      case DIMSE_N_SET_RQ:
+        return serve_step_set(association_, command.context, command.message.msg.NSetRQ, door_,
                               traffic_);
       case DIMSE_C_CANCEL_RQ:
         return true;  // of a query that has been answered already
@@ -322,6 +329,7 @@ core::Json Server::report() const {
                                       {"other_copies", count(traffic_.other_copies)},
                                       {"refused", count(traffic_.refused)},
                                       {"queries", count(traffic_.queries)},
+                                      {"steps", count(traffic_.steps)},
                                       {"bytes", count(traffic_.bytes)}})}});
 }
 

@@ -1,5 +1,5 @@
 // Which presentation contexts the gateway takes (PS3.8 7.1.1.13): Verification, Modality Worklist
-// FIND, and everything that is or may be a storage class, unknown and private ones included, since
+// FIND, Modality Performed Procedure Step, and everything that is or may be a storage class, unknown and private ones included, since
 // objects are kept bit for bit without being understood. Decided per proposed context, so that no
 // table of ours limits how many there are.
 #pragma once
@@ -11,7 +11,7 @@
 
 namespace gateway::adapters::dicom {
 
-enum class Service { none, verification, worklist, storage };
+enum class Service { none, verification, worklist, performed_step, storage };
 
 Service service_of(std::string_view abstract_syntax);
 
@@ -19,7 +19,7 @@ Service service_of(std::string_view abstract_syntax);
 bool can_carry(std::string_view transfer_syntax);
 
 /// Accepts or refuses each proposed context, with the first proposed transfer syntax that can be
-/// carried (for worklists: that can be parsed). Answers how many were accepted.
+/// carried (for other services than storage: that can be parsed). Answers how many were accepted.
 int decide_contexts(T_ASC_Parameters& parameters);
 
 }  // namespace gateway::adapters::dicom

@@ -54,6 +54,7 @@ const std::array kStep = {
     Attribute{DCM_ScheduledStationName, &WorklistStep::station_name},
     Attribute{DCM_ScheduledProcedureStepLocation, &WorklistStep::location},
     Attribute{DCM_PreMedication, nullptr},
+    Attribute{DCM_ScheduledProcedureStepStatus, &WorklistStep::status},
     Attribute{DCM_CommentsOnTheScheduledProcedureStep, &WorklistStep::comments},
 };
 

@@ -1,20 +1,14 @@
 #include "adapters/dicom/worklist_query.h"
 
-#include <dcmtk/dcmdata/dcistrmb.h>
 #include <dcmtk/dcmdata/dctk.h>
 
 #include "adapters/dicom/attribute_matching.h"
 #include "adapters/dicom/character_sets.h"
+#include "adapters/dicom/command_data_set.h"
 #include "core/text.h"
 
 namespace gateway::adapters::dicom {
 namespace {
-
-std::string text_of(DcmItem& item, const DcmTagKey& tag) {
-  OFString value;
-  if (item.findAndGetOFStringArray(tag, value).bad()) return {};
-  return std::string(core::trim(std::string_view(value.c_str(), value.length())));
-}
 
 MatchKind kind_of(DcmEVR vr) {
   switch (vr) {
@@ -178,14 +172,7 @@ bool is_date(std::string_view text) {
 core::Result<WorklistQuery> WorklistQuery::parse(const std::string& bytes,
                                                  E_TransferSyntax syntax) {
   WorklistQuery query;
-  query.keys_ = std::make_unique<DcmDataset>();
-  DcmInputBufferStream stream;
-  if (!bytes.empty()) stream.setBuffer(bytes.data(), static_cast<offile_off_t>(bytes.size()));
-  stream.setEos();
-  query.keys_->transferInit();
-  const OFCondition cond = query.keys_->read(stream, syntax, EGL_withoutGL);
-  query.keys_->transferEnd();
-  if (cond.bad()) return core::Error(core::Code::invalid, "the query's identifier cannot be read");
+  GW_TRY(query.keys_, parse_data_set(bytes, syntax));
   query.character_set_ = text_of(*query.keys_, DCM_SpecificCharacterSet);
   // Keys that cannot be decoded stay as they are; they then match nothing but themselves.
   (void)query.keys_->convertToUTF8();

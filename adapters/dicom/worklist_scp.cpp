@@ -2,8 +2,7 @@
 
 #include <dcmtk/dcmdata/dctk.h>
 
-#include "adapters/dicom/data_set_receiver.h"
-#include "adapters/dicom/sealing_sink.h"
+#include "adapters/dicom/command_data_set.h"
 #include "adapters/dicom/worklist_query.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -72,17 +71,6 @@ class WorklistFind {
   const T_DIMSE_C_FindRQ& request_;
 };
 
-core::Result<std::string> receive_identifier(Association& association,
-                                             T_ASC_PresentationContextID context) {
-  association.peer().set_patience(association.peer().stall_timeout());
-  association.peer().set_read_allowance(UINT64_MAX);
-  BoundedSink sink(kIdentifierBytesMax);
-  if (receive_data_set(*association.handle(), context, sink).bad())
-    return Error(Code::unavailable, "the query was broken off");
-  if (sink.overflowed()) return Error(Code::invalid, "the query's identifier is too long");
-  return sink.bytes();
-}
-
 core::Result<Steps> select_steps(const WorklistQuery& query, const sync::HoldingsDoor& door) {
   const std::shared_ptr<sync::Holdings> holdings = door.get();
   if (!holdings) return Error(Code::locked, "the gateway is locked");
@@ -120,7 +108,7 @@ bool serve_worklist(Association& association, T_ASC_PresentationContextID contex
   };
   if (request.DataSetType == DIMSE_DATASET_NULL)
     return refuse(Error(Code::invalid, "it has no identifier"));
-  const auto bytes = receive_identifier(association, context);
+  const auto bytes = receive_command_data_set(association, context, kIdentifierBytesMax);
   if (!bytes.ok() && bytes.error().code() == Code::unavailable) {
     association.abort();
     return false;

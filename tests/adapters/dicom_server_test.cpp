@@ -477,5 +477,52 @@ TEST_F(WorklistServerTest, ACancelEndsTheAnswers) {
   EXPECT_EQ(scu->echo(), 0x0000);
 }
 
+DcmDataset step_attributes(const std::string& status) {
+  DcmDataset attributes;
+  put(attributes, DCM_PerformedProcedureStepStatus, status);
+  put(attributes, DCM_PatientID, "P1");
+  return attributes;
+}
+
+TEST_F(DicomServerTest, RecordsPerformedProcedureSteps) {
+  unlock();
+  serve();
+  auto scu = connect();
+  DcmDataset begun = step_attributes("IN PROGRESS");
+  DcmDataset done = step_attributes("COMPLETED");
+  const auto created = scu->create_step(begun, "1.2.3.4");
+  EXPECT_EQ(created.status, 0x0000);
+  EXPECT_EQ(created.uid, "1.2.3.4");
+  EXPECT_EQ(count("SELECT count(*) FROM performed_step WHERE state = 'IN PROGRESS'"), 1);
+  EXPECT_EQ(scu->set_step(done, "1.2.3.4").status, 0x0000);
+  EXPECT_EQ(count("SELECT count(*) FROM performed_step WHERE state = 'COMPLETED'"), 1);
+  const auto late = scu->set_step(done, "1.2.3.4");
+  EXPECT_EQ(late.status, 0x0110);
+  EXPECT_EQ(late.error_id, 0xa506);
+  EXPECT_EQ(scu->set_step(done, "1.2.3.5").status, 0x0112);
+  DcmDataset nonsense = step_attributes("DONE");
+  EXPECT_EQ(scu->create_step(nonsense, "1.2.3.6").status, 0x0106);
+  EXPECT_EQ(counted("steps"), 2);
+  EXPECT_EQ(scu->echo(), 0x0000);
+}
+
+TEST_F(DicomServerTest, NamesAStepItsModalityDidNotName) {
+  unlock();
+  serve();
+  DcmDataset begun = step_attributes("IN PROGRESS");
+  const auto created = connect()->create_step(begun, "");
+  EXPECT_EQ(created.status, 0x0000);
+  EXPECT_TRUE(created.uid.starts_with("2.25."));
+  EXPECT_EQ(count("SELECT count(*) FROM performed_step WHERE remarks LIKE '%named by%'"), 1);
+}
+
+TEST_F(DicomServerTest, RefusesStepsWhileLocked) {
+  serve();
+  auto scu = connect();
+  DcmDataset begun = step_attributes("IN PROGRESS");
+  EXPECT_EQ(scu->create_step(begun, "1.2.3.4").status, 0x0110);
+  EXPECT_EQ(scu->echo(), 0x0000);
+}
+
 }  // namespace
 }  // namespace gateway::adapters::dicom

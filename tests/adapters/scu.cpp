@@ -57,7 +57,7 @@ std::unique_ptr<Scu> Scu::connect(std::uint16_t port, const std::string& called,
   T_ASC_PresentationContextID id = 1;
   for (const char* abstract_syntax :
        {UID_CTImageStorage, "1.2.826.0.1.3680043.99.1", UID_VerificationSOPClass,
-        UID_FINDModalityWorklistInformationModel}) {
+        UID_FINDModalityWorklistInformationModel, UID_ModalityPerformedProcedureStepSOPClass}) {
     EXPECT_TRUE(ASC_addPresentationContext(parameters, id, abstract_syntax, &syntax, 1).good());
     id = static_cast<T_ASC_PresentationContextID>(id + 2);
   }
@@ -173,6 +173,62 @@ Scu::Found Scu::find(DcmDataset& keys, std::size_t cancel_after) {
   delete detail;
   if (cond.good()) found.status = response.DimseStatus;
   return found;
+}
+
+Scu::StepAnswer Scu::create_step(DcmDataset& attributes, const std::string& uid) {
+  T_DIMSE_Message message{};
+  message.CommandField = DIMSE_N_CREATE_RQ;
+  T_DIMSE_N_CreateRQ& request = message.msg.NCreateRQ;
+  request.MessageID = association_->nextMsgID++;
+  OFStandard::strlcpy(request.AffectedSOPClassUID, UID_ModalityPerformedProcedureStepSOPClass,
+                      sizeof request.AffectedSOPClassUID);
+  if (!uid.empty()) {
+    request.opts = O_NCREATE_AFFECTEDSOPINSTANCEUID;
+    OFStandard::strlcpy(request.AffectedSOPInstanceUID, uid.c_str(),
+                        sizeof request.AffectedSOPInstanceUID);
+  }
+  request.DataSetType = DIMSE_DATASET_PRESENT;
+  EXPECT_TRUE(DIMSE_sendMessageUsingMemoryData(
+                  association_, context_for(UID_ModalityPerformedProcedureStepSOPClass), &message,
+                  nullptr, &attributes, nullptr, nullptr)
+                  .good());
+  return await_step_answer();
+}
+
+Scu::StepAnswer Scu::set_step(DcmDataset& attributes, const std::string& uid) {
+  T_DIMSE_Message message{};
+  message.CommandField = DIMSE_N_SET_RQ;
+  T_DIMSE_N_SetRQ& request = message.msg.NSetRQ;
+  request.MessageID = association_->nextMsgID++;
+  OFStandard::strlcpy(request.RequestedSOPClassUID, UID_ModalityPerformedProcedureStepSOPClass,
+                      sizeof request.RequestedSOPClassUID);
+  OFStandard::strlcpy(request.RequestedSOPInstanceUID, uid.c_str(),
+                      sizeof request.RequestedSOPInstanceUID);
+  request.DataSetType = DIMSE_DATASET_PRESENT;
+  EXPECT_TRUE(DIMSE_sendMessageUsingMemoryData(
+                  association_, context_for(UID_ModalityPerformedProcedureStepSOPClass), &message,
+                  nullptr, &attributes, nullptr, nullptr)
+                  .good());
+  return await_step_answer();
+}
+
+Scu::StepAnswer Scu::await_step_answer() {
+  T_ASC_PresentationContextID context = 0;
+  T_DIMSE_Message message{};
+  DcmDataset* detail = nullptr;
+  StepAnswer answer;
+  if (DIMSE_receiveCommand(association_, DIMSE_NONBLOCKING, 20, &context, &message, &detail).bad())
+    return answer;
+  if (message.CommandField == DIMSE_N_CREATE_RSP) {
+    answer.status = message.msg.NCreateRSP.DimseStatus;
+    answer.uid = message.msg.NCreateRSP.AffectedSOPInstanceUID;
+  } else if (message.CommandField == DIMSE_N_SET_RSP) {
+    answer.status = message.msg.NSetRSP.DimseStatus;
+    answer.uid = message.msg.NSetRSP.AffectedSOPInstanceUID;
+  }
+  if (detail != nullptr) (void)detail->findAndGetUint16(DCM_ErrorID, answer.error_id);
+  delete detail;
+  return answer;
 }
 
 void Scu::release() { EXPECT_TRUE(ASC_releaseAssociation(association_).good()); }

@@ -39,11 +39,20 @@ class Scu {
   };
   /// Sends a C-CANCEL after `cancel_after` answers, if not 0.
   Found find(DcmDataset& keys, std::size_t cancel_after = 0);
+  /// One N-CREATE or N-SET of a performed procedure step; an empty `uid` is left out of a creation.
+  struct StepAnswer {
+    std::uint16_t status = 0xffff;
+    std::string uid;  // the answer names it
+    std::uint16_t error_id = 0;
+  };
+  StepAnswer create_step(DcmDataset& attributes, const std::string& uid);
+  StepAnswer set_step(DcmDataset& attributes, const std::string& uid);
   void release();
 
  private:
   Scu() = default;
   T_ASC_PresentationContextID context_for(const char* abstract_syntax) const;
+  StepAnswer await_step_answer();
   void send_store_command(const T_DIMSE_C_StoreRQ& request);
   void send_fragment(T_ASC_PresentationContextID context, DUL_DATAPDV kind, std::string bytes,
                      bool last);

@@ -7,6 +7,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <optional>
 
@@ -79,6 +80,9 @@ class KeysApiTest : public testing::Test {
 
   TempFolder folder_;
   boost::asio::io_context loop_;
+  // Without work a loop stops for good, and nothing sent later would be answered.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> running_{
+      loop_.get_executor()};
   OpeningOptions options_;
   sync::HoldingsDoor door_;
   std::optional<Opening> opening_;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <fstream>
@@ -64,6 +65,9 @@ class OpeningTest : public testing::Test {
   std::string file_ = folder_.path() + "/passphrase";
   std::string credentials_;
   boost::asio::io_context loop_;
+  // Without work a loop stops for good, and nothing sent later would be answered.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> running_{
+      loop_.get_executor()};
   std::shared_ptr<sync::Holdings> holdings_;
   std::string opened_by_;
   int changes_ = 0;

@@ -93,7 +93,7 @@ class RecordsTest : public ::testing::Test {
     const auto& clock = core::system_clock();
     HoldingsOptions options;
     options.state_folder = folder_;
-    options.ingest = {kIssuer, {"pacs"}, {"his"}};
+    options.ingest = {kIssuer, {"pacs"}, {"his"}, "Europe/Madrid"};
     options.worklist.patient_id_issuer = kIssuer;
     options.worklist.time_zone = "Europe/Madrid";
     options.worklist.accession_prefix = "GW";
