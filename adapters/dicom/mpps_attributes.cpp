@@ -61,7 +61,7 @@ const std::array kCode = {
     Attribute{DCM_CodeMeaning, "meaning"},
 };
 
-// The last two are retired since 2017 and still what older modalities tell.
+// The last two are retired, and still what older modalities tell.
 const std::array kDose = {
     Attribute{DCM_ImageAndFluoroscopyAreaDoseProduct, "areaProduct"},
     Attribute{DcmTagKey(0x0040, 0x0301), "exposures"},
