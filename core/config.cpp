@@ -102,14 +102,14 @@ class ConfigReader {
   void check_required() {
     for (const ConfigKey& key : config_.keys_) {
       if (!key.required) continue;
-      const auto parts = split_path(key.path);
-      if (parts.size() == 3 && parts[1] == "*") {
-        for (const std::string& name : config_.names(parts[0])) {
-          require(cat(parts[0], ".", name, ".", parts[2]), key);
-        }
-      } else {
+      const std::size_t star = key.path.find(".*.");
+      if (star == std::string::npos) {
         require(key.path, key);
+        continue;
       }
+      const std::string table = key.path.substr(0, star);
+      for (const std::string& name : config_.names(table))
+        require(cat(table, ".", name, ".", key.path.substr(star + 3)), key);
     }
   }
 
@@ -312,9 +312,12 @@ bool Config::has(std::string_view path) const { return values_.contains(path); }
 
 std::vector<std::string> Config::names(std::string_view table) const {
   std::set<std::string> names;
+  const std::string beginning = cat(table, ".");
   for (const auto& [path, value] : values_) {
-    const auto parts = split_path(path);
-    if (parts.size() >= 3 && parts[0] == table) names.insert(parts[1]);
+    if (!path.starts_with(beginning)) continue;
+    const std::string below = path.substr(beginning.size());
+    if (const auto dot = below.find('.'); dot != std::string::npos)
+      names.insert(below.substr(0, dot));
   }
   return {names.begin(), names.end()};
 }

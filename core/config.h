@@ -45,7 +45,8 @@ class Config {
   bool boolean(std::string_view path) const;
   std::vector<std::string> texts(std::string_view path) const;
   bool has(std::string_view path) const;
-  /// The names in use below a table: names("uplink") -> {"his", "pacs"}, sorted.
+  /// The names in use below a table, which may be dotted: names("uplink") -> {"his", "pacs"},
+  /// sorted.
   std::vector<std::string> names(std::string_view table) const;
   /// "FILE:LINE" where the key was set, else the main file's name: for errors found later.
   std::string where(std::string_view path) const;

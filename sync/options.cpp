@@ -187,6 +187,8 @@ UpkeepOptions upkeep_options(const core::Config& config) {
       std::max(options.retention.free_below_bytes, megabytes("retention.free_until_mb"));
   options.scrub_bytes_per_s = megabytes("scrub.rate_mb_s");
   options.scrub_round_every = std::chrono::hours(24 * config.integer("scrub.every_days"));
+  options.commitment = config.text("dicom.commitment") == "stored" ? CommitmentRule::stored
+                                                                   : CommitmentRule::second_copy;
   options.connect = [&config](boost::asio::any_io_executor loop, const std::string& uplink) {
     return make_client(std::move(loop), config, uplink);
   };

@@ -14,6 +14,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "sync/commitment_round.h"
 #include "sync/retention_round.h"
 #include "sync/scrub.h"
 #include "sync/shredding.h"
@@ -77,6 +78,7 @@ class UpkeepThread final : public Upkeep {
         retention_timer_(loop_),
         tidy_timer_(loop_),
         scrub_timer_(loop_),
+        commitment_timer_(loop_),
         scrub_({holdings_, clock_, options_.scrub_bytes_per_s, options_.scrub_round_every, pacs_,
                 [this] { return stopping_.load(); }},
                scrub_timer_) {
@@ -85,6 +87,7 @@ class UpkeepThread final : public Upkeep {
     asio::co_spawn(loop_, keep_retention(this), asio::detached);
     asio::co_spawn(loop_, keep_tidy(this), asio::detached);
     asio::co_spawn(loop_, keep_scrubbing(this), asio::detached);
+    asio::co_spawn(loop_, keep_commitments(this), asio::detached);
     thread_ = std::thread([this] { loop_.run(); });
   }
 
@@ -95,6 +98,7 @@ class UpkeepThread final : public Upkeep {
       retention_timer_.cancel();
       tidy_timer_.cancel();
       scrub_timer_.cancel();
+      commitment_timer_.cancel();
     });
     thread_.join();
   }
@@ -203,6 +207,18 @@ class UpkeepThread final : public Upkeep {
     }
   }
 
+  static Awaitable<void> keep_commitments(UpkeepThread* self) {
+    const CommitmentSetting setting{self->holdings_, self->clock_, self->options_.commitment,
+                                    self->pacs_, [self] { return self->stopping_.load(); }};
+    CommitmentsSeen seen;
+    while (!self->stopping_) {
+      co_await self->rest(self->commitment_timer_, self->options_.commitment_every);
+      if (self->stopping_) break;
+      const core::Status done = co_await commitment_round(setting, seen);
+      if (!done.ok()) self->note(done);
+    }
+  }
+
   Awaitable<void> rest(asio::steady_timer& timer, core::Milliseconds time) {
     timer.expires_after(time);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -234,6 +250,7 @@ class UpkeepThread final : public Upkeep {
   asio::steady_timer retention_timer_;
   asio::steady_timer tidy_timer_;
   asio::steady_timer scrub_timer_;
+  asio::steady_timer commitment_timer_;
   Scrub scrub_;
 
   mutable std::mutex mutex_;

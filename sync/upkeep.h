@@ -1,7 +1,7 @@
 // What a gateway does for its own store in the background: retention (evict what the PACS provably
-// has), scrub (find damage, fetch again), shredding what is doomed, and giving space back. One
-// thread with its own loop and its own connections; it takes the database's writer for one small
-// step at a time, so intake does not wait for it.
+// has), scrub (find damage, fetch again), storage commitment (find out what is safe), shredding
+// what is doomed, and giving space back. One thread with its own loop and its own connections; it
+// takes the database's writer for one small step at a time, so intake does not wait for it.
 //
 // Every change of state is a transaction followed by work that may be repeated: a crash at any step
 // leaves it to be done again at the next start.
@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "sync/commitment.h"
 #include "sync/holdings.h"
 #include "sync/pacs_clients.h"
 #include "sync/retention.h"
@@ -27,6 +28,8 @@ struct UpkeepOptions {
   std::uint64_t scrub_bytes_per_s = 0;  // 0: no scrub
   core::Milliseconds scrub_round_every{0};
   core::Milliseconds scrub_looks_every{600'000};  // whether a round is due, damage can be mended
+  CommitmentRule commitment = CommitmentRule::second_copy;
+  core::Milliseconds commitment_every{2'000};
   core::Milliseconds deleted_leave_wal_every{3'600'000};
   ConnectPacs connect;
 };

@@ -12,6 +12,8 @@
 #include <thread>
 
 #include "adapters/dicom/association.h"
+#include "adapters/dicom/commitment_reporter.h"
+#include "adapters/dicom/commitment_scp.h"
 #include "adapters/dicom/listener.h"
 #include "adapters/dicom/mpps_scp.h"
 #include "adapters/dicom/store_scp.h"
@@ -111,6 +113,9 @@ class Session {
       case DIMSE_N_SET_RQ:
         return serve_step_set(association_, command.context, command.message.msg.NSetRQ, door_,
                               traffic_);
+      case DIMSE_N_ACTION_RQ:
+        return serve_commitment_request(association_, command.context,
+                                        command.message.msg.NActionRQ, door_, clock_, traffic_);
       case DIMSE_C_CANCEL_RQ:
         return true;  // of a query that has been answered already
       default:
@@ -177,6 +182,7 @@ class Server final : public DicomServer {
   std::unique_ptr<Acceptor> acceptor_;
   std::optional<Listener> listener_;
   std::thread accepting_;
+  std::unique_ptr<CommitmentReporter> reporter_;
   std::list<Connection> connections_;  // the accepting thread's; stop()'s once that one is joined
   mutable std::mutex state_mutex_;
   bool running_ = false;
@@ -202,12 +208,14 @@ core::Status Server::open() {
   port_ = listener.port();
   listener_.emplace(std::move(listener));
   accepting_ = std::thread([this] { accept_connections(); });
+  reporter_ = CommitmentReporter::start(options_, door_, clock_, traffic_);
   core::log_info("dicom", cat("listening on ", options_.bind, " port ", port_.load(), " as ",
                               options_.ae_title));
   return {};
 }
 
 void Server::stop() {
+  reporter_.reset();
   if (accepting_.joinable()) {
     listener_->wake();
     accepting_.join();
@@ -330,6 +338,8 @@ core::Json Server::report() const {
                                       {"refused", count(traffic_.refused)},
                                       {"queries", count(traffic_.queries)},
                                       {"steps", count(traffic_.steps)},
+                                      {"commitments_asked", count(traffic_.commitments_asked)},
+                                      {"commitments_told", count(traffic_.commitments_told)},
                                       {"bytes", count(traffic_.bytes)}})}});
 }
 

@@ -1,11 +1,10 @@
 #include "adapters/dicom/mpps_scp.h"
 
-#include <cstring>
 #include <optional>
 
 #include "adapters/dicom/command_data_set.h"
 #include "adapters/dicom/mpps_attributes.h"
-#include "adapters/dicom/refusal.h"
+#include "adapters/dicom/n_answer.h"
 #include "core/ids.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -19,20 +18,9 @@ using core::Error;
 // A step of a large study lists some thousand instances, 150 bytes each.
 constexpr std::size_t kStepBytesMax = 8U << 20;
 
-// PS3.7 C.5 and PS3.4 F.7.2.2.2.
-constexpr std::uint16_t kInvalidAttributeValue = 0x0106;
-constexpr std::uint16_t kDuplicateInstance = 0x0111;
-constexpr std::uint16_t kNoSuchInstance = 0x0112;
-constexpr std::uint16_t kNoSuchClass = 0x0118;
-constexpr std::uint16_t kMayNoLongerBeUpdated = 0xa506;  // an Error ID (0000,0903), beside 0110H
+constexpr std::uint16_t kMayNoLongerBeUpdated = 0xa506;  // PS3.4 F.7.2.2.2, beside 0110H
 
-struct Answer {
-  std::uint16_t status = kSuccess;
-  std::string comment;
-  std::uint16_t error_id = 0;  // 0: none
-};
-
-Answer answer_for(sync::StepOutcome outcome) {
+NAnswer answer_for(sync::StepOutcome outcome) {
   switch (outcome) {
     case sync::StepOutcome::recorded:
     case sync::StepOutcome::repeated:
@@ -50,23 +38,6 @@ Answer answer_for(sync::StepOutcome outcome) {
   return {kInvalidAttributeValue, "the performed procedure step status is none"};
 }
 
-std::string trimmed(const DIC_UI& uid) {
-  return std::string(core::trim(std::string_view(uid, std::strlen(uid))));
-}
-
-/// Sends the answer with its Error Comment and Error ID, if any.
-bool send(Association& association, T_ASC_PresentationContextID context, T_DIMSE_Message& response,
-          const Answer& answer) {
-  DcmDataset detail;
-  if (!answer.comment.empty())
-    (void)detail.putAndInsertString(DCM_ErrorComment, answer.comment.c_str());
-  if (answer.error_id != 0) (void)detail.putAndInsertUint16(DCM_ErrorID, answer.error_id);
-  return DIMSE_sendMessageUsingMemoryData(association.handle(), context, &response,
-                                          answer.comment.empty() ? nullptr : &detail, nullptr,
-                                          nullptr, nullptr)
-      .good();
-}
-
 class StepScp {
  public:
   StepScp(Association& association, T_ASC_PresentationContextID context,
@@ -74,8 +45,8 @@ class StepScp {
       : association_(association), context_(context), door_(door), traffic_(traffic) {}
 
   /// What to answer; nothing: the association broke. Fills in a missing UID.
-  std::optional<Answer> take(bool is_new, const std::string& sop_class, std::string& uid,
-                             bool has_data_set) {
+  std::optional<NAnswer> take(bool is_new, const std::string& sop_class, std::string& uid,
+                              bool has_data_set) {
     core::Result<std::string> bytes = std::string();
     if (has_data_set) {
       bytes = receive_command_data_set(association_, context_, kStepBytesMax);
@@ -91,7 +62,7 @@ class StepScp {
   }
 
  private:
-  Answer record(bool is_new, std::string& uid, std::string bytes) {
+  NAnswer record(bool is_new, std::string& uid, std::string bytes) {
     const std::string syntax = association_.context(context_).transfer_syntax;
     auto data_set = parse_data_set(bytes, DcmXfer(syntax.c_str()).getXfer());
     if (!data_set.ok()) return refused({kProcessingFailure, data_set.error().message()}, "");
@@ -115,7 +86,7 @@ class StepScp {
     return commit(message);
   }
 
-  Answer commit(const sync::PerformedStepMessage& message) {
+  NAnswer commit(const sync::PerformedStepMessage& message) {
     const std::shared_ptr<sync::Holdings> holdings = door_.get();
     if (!holdings) return refused({kProcessingFailure, refusal_for(Code::locked).comment}, "");
     const auto outcome = holdings->ingest().record(message);
@@ -123,7 +94,7 @@ class StepScp {
       Refusal refusal = refusal_for(outcome.error().code());
       return refused({kProcessingFailure, refusal.comment}, outcome.error().message());
     }
-    const Answer answer = answer_for(*outcome);
+    const NAnswer answer = answer_for(*outcome);
     if (answer.status != kSuccess) return refused(answer, "");
     ++traffic_.steps;
     if (!message.remarks.empty()) {
@@ -133,12 +104,10 @@ class StepScp {
     return answer;
   }
 
-  Answer refused(Answer answer, const std::string& detail) {
+  NAnswer refused(NAnswer answer, const std::string& detail) {
     ++traffic_.refused;
     core::log_warn("dicom", core::cat("performed procedure step of ", caller(), " refused: ",
                                       answer.comment, detail.empty() ? "" : ": ", detail));
-    constexpr std::size_t kCommentMax = 64;
-    if (answer.comment.size() > kCommentMax) answer.comment.resize(kCommentMax);
     return answer;
   }
 
@@ -158,9 +127,9 @@ bool serve_step_create(Association& association, T_ASC_PresentationContextID con
                        const T_DIMSE_N_CreateRQ& request, const sync::HoldingsDoor& door,
                        Traffic& traffic) {
   const bool is_named = (request.opts & O_NCREATE_AFFECTEDSOPINSTANCEUID) != 0;
-  std::string uid = is_named ? trimmed(request.AffectedSOPInstanceUID) : std::string();
+  std::string uid = is_named ? command_uid(request.AffectedSOPInstanceUID) : std::string();
   const auto answer = StepScp(association, context, door, traffic)
-                          .take(true, trimmed(request.AffectedSOPClassUID), uid,
+                          .take(true, command_uid(request.AffectedSOPClassUID), uid,
                                 request.DataSetType != DIMSE_DATASET_NULL);
   if (!answer) return false;
   T_DIMSE_Message message{};
@@ -174,15 +143,15 @@ bool serve_step_create(Association& association, T_ASC_PresentationContextID con
                       sizeof response.AffectedSOPClassUID);
   OFStandard::strlcpy(response.AffectedSOPInstanceUID, uid.c_str(),
                       sizeof response.AffectedSOPInstanceUID);
-  return send(association, context, message, *answer);
+  return send_n_answer(association, context, message, *answer);
 }
 
 bool serve_step_set(Association& association, T_ASC_PresentationContextID context,
                     const T_DIMSE_N_SetRQ& request, const sync::HoldingsDoor& door,
                     Traffic& traffic) {
-  std::string uid = trimmed(request.RequestedSOPInstanceUID);
+  std::string uid = command_uid(request.RequestedSOPInstanceUID);
   const auto answer = StepScp(association, context, door, traffic)
-                          .take(false, trimmed(request.RequestedSOPClassUID), uid,
+                          .take(false, command_uid(request.RequestedSOPClassUID), uid,
                                 request.DataSetType != DIMSE_DATASET_NULL);
   if (!answer) return false;
   T_DIMSE_Message message{};
@@ -196,7 +165,7 @@ bool serve_step_set(Association& association, T_ASC_PresentationContextID contex
                       sizeof response.AffectedSOPClassUID);
   OFStandard::strlcpy(response.AffectedSOPInstanceUID, request.RequestedSOPInstanceUID,
                       sizeof response.AffectedSOPInstanceUID);
-  return send(association, context, message, *answer);
+  return send_n_answer(association, context, message, *answer);
 }
 
 }  // namespace gateway::adapters::dicom

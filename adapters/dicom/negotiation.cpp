@@ -62,6 +62,7 @@ Service service_of(std::string_view abstract_syntax) {
   if (uid == UID_VerificationSOPClass) return Service::verification;
   if (uid == UID_FINDModalityWorklistInformationModel) return Service::worklist;
   if (uid == UID_ModalityPerformedProcedureStepSOPClass) return Service::performed_step;
+  if (uid == UID_StorageCommitmentPushModelSOPClass) return Service::commitment;
   if (dcmIsaStorageSOPClassUID(uid.c_str(), ESSC_All)) return Service::storage;
   if (dcmFindNameOfUID(uid.c_str()) != nullptr) return Service::none;
   return is_unknown_storage(uid) ? Service::storage : Service::none;

@@ -1,7 +1,8 @@
 // Which presentation contexts the gateway takes (PS3.8 7.1.1.13): Verification, Modality Worklist
-// FIND, Modality Performed Procedure Step, and everything that is or may be a storage class, unknown and private ones included, since
-// objects are kept bit for bit without being understood. Decided per proposed context, so that no
-// table of ours limits how many there are.
+// FIND, Modality Performed Procedure Step, Storage Commitment, and everything that is or may be a
+// storage class, unknown and private ones included, since objects are kept bit for bit without
+// being understood. Decided per proposed context, so that no table of ours limits how many there
+// are.
 #pragma once
 
 #include <dcmtk/config/osconfig.h>
@@ -11,7 +12,7 @@
 
 namespace gateway::adapters::dicom {
 
-enum class Service { none, verification, worklist, performed_step, storage };
+enum class Service { none, verification, worklist, performed_step, commitment, storage };
 
 Service service_of(std::string_view abstract_syntax);
 

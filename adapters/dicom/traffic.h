@@ -17,7 +17,9 @@ struct Traffic {
   Count other_copies{0};
   Count refused{0};
   Count queries{0};
-  Count steps{0};                          // messages of performed procedure steps recorded
+  Count steps{0};  // messages of performed procedure steps recorded
+  Count commitments_asked{0};
+  Count commitments_told{0};
   Count bytes{0};                          // of data sets
   std::atomic<std::int64_t> last_seen{0};  // milliseconds since 1970 by the wall clock; 0: never
 };

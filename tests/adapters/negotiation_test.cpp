@@ -44,12 +44,12 @@ TEST(Negotiation, TakesEveryStorageClassAndWhatMayBeOne) {
   EXPECT_EQ(service_of(UID_VerificationSOPClass), Service::verification);
   EXPECT_EQ(service_of(UID_FINDModalityWorklistInformationModel), Service::worklist);
   EXPECT_EQ(service_of(UID_ModalityPerformedProcedureStepSOPClass), Service::performed_step);
+  EXPECT_EQ(service_of(UID_StorageCommitmentPushModelSOPClass), Service::commitment);
 }
 
 TEST(Negotiation, RefusesServicesItDoesNotHave) {
-  for (const char* uid :
-       {UID_FINDStudyRootQueryRetrieveInformationModel, UID_StorageCommitmentPushModelSOPClass,
-        "1.2.840.10008.5.1.4.1.1.201.2", "1.2.840.10008.99"}) {
+  for (const char* uid : {UID_FINDStudyRootQueryRetrieveInformationModel,
+                          "1.2.840.10008.5.1.4.1.1.201.2", "1.2.840.10008.99"}) {
     EXPECT_EQ(service_of(uid), Service::none) << uid;
   }
 }

@@ -72,8 +72,9 @@ class CommandFailed(RuntimeError):
 
 
 class Gateway:
-    def __init__(self, build_dir, folder, uplinks, dicom_port=None, prefix=()):
-        """Write the configuration and secrets; `start()` runs it. `prefix` is put before the daemon's command line."""
+    def __init__(self, build_dir, folder, uplinks, dicom_port=None, prefix=(), more_config=""):
+        """Write the configuration and secrets; `start()` runs it. `prefix` is put before the daemon's command line, `more_config`
+        (whole TOML tables) after the configuration."""
         self.folder, self._prefix, self.process = Path(folder), list(prefix), None
         self.dicom_port = dicom_port or free_ports(1)[0]
         self._daemon = _built(build_dir, "clinic-gatewayd")
@@ -101,6 +102,7 @@ class Gateway:
                 orthanc=orthanc,
                 broker=broker,
             )
+            + more_config
         )
 
     def start(self, crash_at=None, timeout_s=60):

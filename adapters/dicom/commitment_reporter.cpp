@@ -1,0 +1,285 @@
+#include "adapters/dicom/commitment_reporter.h"
+
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmdata/dctk.h>
+#include <dcmtk/dcmnet/assoc.h>
+#include <dcmtk/dcmnet/dimse.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "adapters/dicom/identity.h"
+#include "adapters/dicom/n_answer.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "sync/commitment.h"
+
+namespace gateway::adapters::dicom {
+namespace {
+
+using core::Code;
+using core::Error;
+using sync::CommitmentReport;
+
+constexpr core::Milliseconds kLookEvery{1'000};
+constexpr core::Milliseconds kFirstWait{5'000};
+constexpr core::Milliseconds kLongestWait{600'000};
+constexpr std::int64_t kToldAtOnce = 64;
+constexpr std::chrono::hours kForgetAfter{24 * 30};
+constexpr int kAnswerSeconds = 10;
+constexpr DIC_US kAllCommitted = 1;  // event types, PS3.4 J.3.3.1.1
+constexpr DIC_US kSomeFailed = 2;
+
+struct Destination {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+void put_item(DcmDataset& data_set, const DcmTagKey& sequence,
+              const CommitmentReport::Verdict& verdict) {
+  DcmItem* item = nullptr;
+  constexpr long kAppend = -2;
+  if (data_set.findOrCreateSequenceItem(sequence, item, kAppend).bad()) return;
+  (void)item->putAndInsertString(DCM_ReferencedSOPClassUID, verdict.item.sop_class_uid.c_str());
+  (void)item->putAndInsertString(DCM_ReferencedSOPInstanceUID,
+                                 verdict.item.sop_instance_uid.c_str());
+  if (verdict.reason != 0) (void)item->putAndInsertUint16(DCM_FailureReason, verdict.reason);
+}
+
+bool has_failure(const CommitmentReport& report) {
+  return std::ranges::any_of(report.verdicts, [](const auto& verdict) { return verdict.reason; });
+}
+
+/// PS3.4 table J.3-2.
+std::unique_ptr<DcmDataset> event_information(const CommitmentReport& report) {
+  auto data_set = std::make_unique<DcmDataset>();
+  (void)data_set->putAndInsertString(DCM_TransactionUID, report.transaction_uid.c_str());
+  (void)data_set->putAndInsertString(DCM_RetrieveAETitle, report.called_ae_title.c_str());
+  for (const auto& verdict : report.verdicts) {
+    put_item(*data_set, verdict.reason == 0 ? DCM_ReferencedSOPSequence : DCM_FailedSOPSequence,
+             verdict);
+  }
+  return data_set;
+}
+
+/// One association of ours to a modality.
+class Call {
+ public:
+  Call() = default;
+  ~Call() {
+    if (association_ != nullptr) {
+      (void)ASC_dropAssociation(association_);
+      (void)ASC_destroyAssociation(&association_);
+    }
+    if (network_ != nullptr) (void)ASC_dropNetwork(&network_);
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  core::Status open(const CommitmentReport& report, const Destination& to) {
+    OFCondition cond = ASC_initializeNetwork(NET_REQUESTOR, 0, kAnswerSeconds, &network_);
+    T_ASC_Parameters* parameters = nullptr;
+    if (cond.good()) cond = ASC_createAssociationParameters(&parameters, ASC_DEFAULTMAXPDU);
+    if (cond.bad()) return Error(Code::internal, cond.text());
+    OFStandard::strlcpy(parameters->ourImplementationClassUID, kImplementationClassUid,
+                        sizeof parameters->ourImplementationClassUID);
+    OFStandard::strlcpy(parameters->ourImplementationVersionName, kImplementationVersionName,
+                        sizeof parameters->ourImplementationVersionName);
+    (void)ASC_setAPTitles(parameters, report.called_ae_title.c_str(),
+                          report.calling_ae_title.c_str(), nullptr);
+    const bool is_ipv6 = to.host.find(':') != std::string::npos;
+    (void)ASC_setPresentationAddresses(
+        parameters, "localhost",
+        core::cat(is_ipv6 ? "[" : "", to.host, is_ipv6 ? "]" : "", ":", to.port).c_str());
+    const char* syntaxes[] = {UID_LittleEndianExplicitTransferSyntax,
+                              UID_LittleEndianImplicitTransferSyntax};
+    // The one who opens the association proposes itself as the provider (PS3.7 D.3.3.4).
+    (void)ASC_addPresentationContext(parameters, 1, UID_StorageCommitmentPushModelSOPClass,
+                                     syntaxes, 2, ASC_SC_ROLE_SCP);
+    cond = ASC_requestAssociation(network_, parameters, &association_);
+    if (cond.bad()) {
+      // The association, if there is one, owns them.
+      if (association_ == nullptr) (void)ASC_destroyAssociationParameters(&parameters);
+      return Error(Code::unavailable, core::cat("no association: ", cond.text()));
+    }
+    return {};
+  }
+
+  core::Status tell(const CommitmentReport& report) {
+    const T_ASC_PresentationContextID context =
+        ASC_findAcceptedPresentationContextID(association_, UID_StorageCommitmentPushModelSOPClass);
+    if (context == 0)
+      return Error(Code::refused, "it does not take storage commitment reports from us");
+    T_DIMSE_Message message{};
+    message.CommandField = DIMSE_N_EVENT_REPORT_RQ;
+    T_DIMSE_N_EventReportRQ& request = message.msg.NEventReportRQ;
+    request.MessageID = association_->nextMsgID++;
+    request.EventTypeID = has_failure(report) ? kSomeFailed : kAllCommitted;
+    request.DataSetType = DIMSE_DATASET_PRESENT;
+    OFStandard::strlcpy(request.AffectedSOPClassUID, UID_StorageCommitmentPushModelSOPClass,
+                        sizeof request.AffectedSOPClassUID);
+    OFStandard::strlcpy(request.AffectedSOPInstanceUID, UID_StorageCommitmentPushModelSOPInstance,
+                        sizeof request.AffectedSOPInstanceUID);
+    const auto information = event_information(report);
+    const OFCondition sent = DIMSE_sendMessageUsingMemoryData(
+        association_, context, &message, nullptr, information.get(), nullptr, nullptr);
+    if (sent.bad()) return Error(Code::unavailable, sent.text());
+    return await_answer();
+  }
+
+ private:
+  core::Status await_answer() {
+    T_ASC_PresentationContextID context = 0;
+    T_DIMSE_Message message{};
+    DcmDataset* detail = nullptr;
+    const OFCondition cond = DIMSE_receiveCommand(association_, DIMSE_NONBLOCKING, kAnswerSeconds,
+                                                  &context, &message, &detail);
+    delete detail;
+    if (cond.bad()) return Error(Code::unavailable, core::cat("no answer: ", cond.text()));
+    if (message.CommandField != DIMSE_N_EVENT_REPORT_RSP)
+      return Error(Code::refused, "it answered something else");
+    const std::uint16_t status = message.msg.NEventReportRSP.DimseStatus;
+    if (status != kSuccess)
+      return Error(Code::refused, core::cat("it refused the report with status ", status));
+    (void)ASC_releaseAssociation(association_);
+    return {};
+  }
+
+  T_ASC_Network* network_ = nullptr;
+  T_ASC_Association* association_ = nullptr;
+};
+
+class Reporter final : public CommitmentReporter {
+ public:
+  Reporter(const DicomOptions& options, const sync::HoldingsDoor& door, const core::Clock& clock,
+           Traffic& traffic)
+      : options_(options), door_(door), clock_(clock), traffic_(traffic), thread_([this] {
+          run();
+        }) {}
+
+  ~Reporter() override {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+
+ private:
+  struct Backoff {
+    core::Monotonic next;
+    core::Milliseconds wait{0};
+  };
+
+  bool rest() {
+    std::unique_lock lock(mutex_);
+    return !wake_.wait_for(lock, kLookEvery, [this] { return stopping_; });
+  }
+  bool is_stopping() {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+  }
+
+  void run() {
+    while (rest()) {
+      const std::shared_ptr<sync::Holdings> holdings = door_.get();
+      if (!holdings) continue;
+      if (const auto told = tell_all(*holdings); !told.ok())
+        core::log_error("dicom", core::cat("storage commitment: ", told.error().message()));
+    }
+  }
+
+  core::Status tell_all(sync::Holdings& holdings) {
+    GW_TRY(const auto reports, holdings.database().read_value<std::vector<CommitmentReport>>(
+                                   [](crypto::Connection& connection) {
+                                     return sync::commitments_to_tell(connection, kToldAtOnce);
+                                   }));
+    for (const CommitmentReport& report : reports) {
+      if (is_stopping()) return {};
+      // One modality that is switched off must not keep the others waiting.
+      Backoff& backoff = backoffs_[report.calling_ae_title];
+      if (clock_.monotonic() < backoff.next) continue;
+      const core::Status told = tell(report);
+      if (!told.ok()) {
+        fall_back(backoff, report, told.error());
+        continue;
+      }
+      backoffs_.erase(report.calling_ae_title);
+      GW_CHECK(note(holdings, report));
+    }
+    return {};
+  }
+
+  core::Status tell(const CommitmentReport& report) {
+    Call call;
+    GW_CHECK(call.open(report, destination_of(report)));
+    return call.tell(report);
+  }
+
+  Destination destination_of(const CommitmentReport& report) const {
+    constexpr std::uint16_t kDicomPort = 104;
+    for (const DicomPeer& peer : options_.peers) {
+      if (peer.ae_title == report.calling_ae_title)
+        return {peer.host.empty() ? report.peer_address : peer.host, peer.port};
+    }
+    return {report.peer_address, kDicomPort};
+  }
+
+  void fall_back(Backoff& backoff, const CommitmentReport& report, const Error& error) {
+    const bool is_first = backoff.wait.count() == 0;
+    backoff.wait = is_first ? kFirstWait : std::min(backoff.wait * 2, kLongestWait);
+    backoff.next = clock_.monotonic() + backoff.wait;
+    if (!is_first) return;
+    const Destination to = destination_of(report);
+    core::log_warn(
+        "dicom",
+        core::cat("a storage commitment could not be reported to ", report.calling_ae_title, " at ",
+                  to.host, " port ", to.port, ": ", error.message(),
+                  "; it is tried again. Where that address is not right, set host and "
+                  "port in [dicom.peer.NAME]"));
+  }
+
+  core::Status note(sync::Holdings& holdings, const CommitmentReport& report) {
+    const core::Wall now = clock_.wall();
+    const auto change = [&](crypto::Connection& connection) -> core::Status {
+      GW_CHECK(sync::commitment_told(connection, report.number, core::to_instant(now),
+                                     core::to_instant(now - kForgetAfter)));
+      return holdings.audit().append(
+          connection, {.at = now,
+                       .actor = "gateway",
+                       .action = "commit",
+                       .resource = core::cat("commitment/", report.verdicts.size(), " instances"),
+                       .patient = "",
+                       .source = report.calling_ae_title,
+                       .outcome = has_failure(report) ? "told: not all are safe" : "told: safe"});
+    };
+    GW_CHECK(holdings.database().write(change));
+    ++traffic_.commitments_told;
+    return {};
+  }
+
+  const DicomOptions& options_;
+  const sync::HoldingsDoor& door_;
+  const core::Clock& clock_;
+  Traffic& traffic_;
+  std::map<std::string, Backoff> backoffs_;  // by AE title; the thread's
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;  // last: it runs with all of the above
+};
+
+}  // namespace
+
+std::unique_ptr<CommitmentReporter> CommitmentReporter::start(const DicomOptions& options,
+                                                              const sync::HoldingsDoor& door,
+                                                              const core::Clock& clock,
+                                                              Traffic& traffic) {
+  return std::make_unique<Reporter>(options, door, clock, traffic);
+}
+
+}  // namespace gateway::adapters::dicom

@@ -1,0 +1,34 @@
+// One round of storage commitment: finds out what open requests wait for, a bounded number at a
+// time, and decides what can be decided.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "core/clock.h"
+#include "core/net/http.h"
+#include "sync/commitment.h"
+#include "sync/holdings.h"
+#include "sync/pacs_clients.h"
+
+namespace gateway::sync {
+
+struct CommitmentSetting {
+  std::shared_ptr<Holdings> holdings;
+  const core::Clock& clock;
+  CommitmentRule rule = CommitmentRule::second_copy;
+  PacsClients& pacs;
+  std::function<bool()> stopping;
+};
+
+/// When a request was first looked at, by the monotonic clock: a modality may ask before its last
+/// instance was answered.
+using CommitmentsSeen = std::map<std::int64_t, core::Monotonic>;
+
+/// Blocks its loop for disk and database, step by step; for the upkeep thread. An error is of the
+/// database; a PACS that does not answer is asked again in a later round.
+core::net::Awaitable<core::Status> commitment_round(const CommitmentSetting& setting,
+                                                    CommitmentsSeen& seen);
+
+}  // namespace gateway::sync

@@ -1,0 +1,163 @@
+"""test_modality.py BUILD_DIR: what a modality does beside sending images, by pynetdicom against the real daemon with Orthanc as PACS:
+performed procedure steps, and storage commitment across a cut link and a kill.
+"""
+
+import sys
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import generate_uid
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import ModalityPerformedProcedureStep, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+from rig import datasets, pki, senders
+from rig.gateway import AET, Gateway, Uplinks
+from rig.link import BLACKHOLE, Link
+from rig.orthanc import Orthanc
+from rig.process import free_ports
+from rig.wait import wait_until
+
+_PATIENT = datasets.Patient("Quintanavilla", "Esmeraldina", "MODPATIENT0001", "19620214", "F")
+_TITLE = "MODALITY"
+_PATIENCE_S = 120
+
+
+class Reports:
+    """A modality that listens for storage commitment reports: `by_transaction` maps a Transaction UID to what each said."""
+
+    def __init__(self, port):
+        self.by_transaction, self._lock = {}, threading.Lock()
+        ae = AE(ae_title=_TITLE)
+        # The one who calls proposes itself as the provider.
+        ae.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
+        self._server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._take)])
+
+    def _take(self, event):
+        said = event.event_information
+        committed = [item.ReferencedSOPInstanceUID for item in said.get("ReferencedSOPSequence", [])]
+        failed = {item.ReferencedSOPInstanceUID: item.FailureReason for item in said.get("FailedSOPSequence", [])}
+        with self._lock:
+            self.by_transaction.setdefault(said.TransactionUID, []).append((event.event_type, committed, failed))
+        return 0x0000, None
+
+    def stop(self):
+        self._server.shutdown()
+
+
+def code(value, scheme, meaning):
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
+
+
+class Modality(unittest.TestCase):
+    build_dir = None
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="modality-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        keys = pki.make(cls.folder / "pki")
+        web, dicom, nobody, cls.report_port = free_ports(4)
+        cls.pacs = Orthanc(cls.folder / "pacs", web, dicom, keys)
+        cls.addClassCleanup(cls.pacs.stop)
+        cls.pacs.wait_ready()
+        cls.wan = Link()
+        cls.addClassCleanup(cls.wan.stop)
+        uplinks = Uplinks(cls.wan.add("pacs", web).port, nobody, nobody, keys.ca)
+        peer = f'[dicom.peer.ct]\nae_title = "{_TITLE}"\nhost = "127.0.0.1"\nport = {cls.report_port}\n'
+        cls.gateway = Gateway(cls.build_dir, cls.folder / "gateway", uplinks, more_config=peer)
+        cls.addClassCleanup(cls.gateway.stop)
+        cls.gateway.start()
+
+    def associate(self, *contexts):
+        ae = AE(ae_title=_TITLE)
+        for context in contexts:
+            ae.add_requested_context(context)
+        association = ae.associate("127.0.0.1", self.gateway.dicom_port, ae_title=AET)
+        self.assertTrue(association.is_established)
+        self.addCleanup(association.release)
+        return association
+
+    def send(self, name, count):
+        instances = datasets.write_ct_series(self.folder / name, _PATIENT, "MOD0001", generate_uid(), slices=count)
+        sender = senders.Sender(instances, self.gateway.dicom_port, AET, calling_aet=_TITLE)
+        sender.run(_PATIENCE_S)
+        return instances
+
+    def ask_commitment(self, references):
+        request = Dataset()
+        request.TransactionUID = generate_uid()
+        request.ReferencedSOPSequence = Sequence()
+        for sop_class, sop_uid in references:
+            item = Dataset()
+            item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, sop_uid
+            request.ReferencedSOPSequence.append(item)
+        association = self.associate(StorageCommitmentPushModel)
+        status, _ = association.send_n_action(request, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance)
+        self.assertEqual(status.Status, 0x0000)
+        return request.TransactionUID
+
+    def counts(self):
+        return self.gateway.status()["dicom"]["counts"]
+
+    def test_performed_step_from_begin_to_end(self):
+        begun = Dataset()
+        begun.PerformedProcedureStepStatus = "IN PROGRESS"
+        begun.PerformedProcedureStepID = "PPS1"
+        begun.PerformedStationAETitle = _TITLE
+        begun.PerformedProcedureStepStartDate, begun.PerformedProcedureStepStartTime = "20260301", "103000"
+        begun.Modality = "CT"
+        begun.PatientName, begun.PatientID = _PATIENT.dicom_name, _PATIENT.id
+        scheduled = Dataset()
+        scheduled.StudyInstanceUID, scheduled.AccessionNumber = generate_uid(), "MOD0002"
+        begun.ScheduledStepAttributesSequence = Sequence([scheduled])
+        done = Dataset()
+        done.PerformedProcedureStepStatus = "COMPLETED"
+        done.PerformedProcedureStepEndDate, done.PerformedProcedureStepEndTime = "20260301", "104500"
+        done.PerformedSeriesSequence = Sequence()
+        association, uid = self.associate(ModalityPerformedProcedureStep), generate_uid()
+        status, _ = association.send_n_create(begun, ModalityPerformedProcedureStep, uid)
+        self.assertEqual(status.Status, 0x0000)
+        status, _ = association.send_n_set(done, ModalityPerformedProcedureStep, uid)
+        self.assertEqual(status.Status, 0x0000)
+        status, _ = association.send_n_set(done, ModalityPerformedProcedureStep, uid)
+        self.assertEqual((status.Status, status.ErrorID), (0x0110, 0xA506))
+
+    def test_commitment_waits_for_the_second_copy_and_survives_a_kill(self):
+        self.wan.cut(BLACKHOLE)
+        instances = self.send("held", 3)
+        wanted = [(one.sop_class, one.sop_uid) for one in instances]
+        transaction = self.ask_commitment(wanted)
+        reports = Reports(self.report_port)
+        self.addCleanup(reports.stop)
+        self.gateway.kill()
+        self.gateway.start()
+        # Held here, but nowhere else.
+        self.assertEqual(self.counts()["commitments_told"], 0)
+        self.assertEqual(reports.by_transaction, {})
+        self.wan.restore()
+        wait_until(lambda: transaction in reports.by_transaction, "the commitment is reported", _PATIENCE_S)
+        [(event_type, committed, failed)] = reports.by_transaction[transaction]
+        self.assertEqual((event_type, sorted(committed), failed), (1, sorted(uid for _, uid in wanted), {}))
+        self.assertLessEqual({uid for _, uid in wanted}, set(self.pacs.instances()))
+
+    def test_commitment_is_refused_for_what_never_came_and_told_once_the_modality_listens(self):
+        [held] = self.send("one", 1)
+        transaction = self.ask_commitment([(held.sop_class, held.sop_uid), (held.sop_class, "2.25.999"), ("1.2.840.10008.5.1.4.1.1.4", held.sop_uid)])
+        wait_until(lambda: "could not be reported" in self.gateway.log.read_text(), "the first report fails: nobody listens", _PATIENCE_S)
+        reports = Reports(self.report_port)
+        self.addCleanup(reports.stop)
+        wait_until(lambda: transaction in reports.by_transaction, "the commitment is reported", _PATIENCE_S)
+        event_type, committed, failed = reports.by_transaction[transaction][-1]
+        self.assertEqual((event_type, committed), (2, [held.sop_uid]))
+        self.assertEqual(failed, {"2.25.999": 0x0112, held.sop_uid: 0x0119})
+
+
+if __name__ == "__main__":
+    Modality.build_dir = sys.argv.pop(1)
+    unittest.main(verbosity=2)
