@@ -14,6 +14,7 @@
 #include "crypto/backup_restore.h"
 #include "crypto/database_key.h"
 #include "crypto/epoch_rotation.h"
+#include "crypto/key_slots.h"
 #include "crypto/octets.h"
 #include "tests/crypto/fixed_keys.h"
 #include "tests/crypto/keys.h"
@@ -32,6 +33,13 @@ constexpr std::array<Migration, 1> kSchema = {
     Migration{"core", 1, "held", "CREATE TABLE held (id TEXT PRIMARY KEY, content TEXT);"}};
 constexpr std::size_t kReadMax = 64U << 10;
 
+/// What stands in a keyring file; the keys of these tests come from elsewhere.
+std::string some_keyring() {
+  static const Secret root = Secret::random(kKeyBytes);
+  static const auto slot = make_slot(root, {RecoveryCode::random(), ""}, {}, "");
+  return write_keyring_text({*slot}, root).value();
+}
+
 class Box {
  public:
   explicit Box(std::string folder) : folder_(std::move(folder)) {}
@@ -47,9 +55,9 @@ class Box {
     ASSERT_TRUE(objects.ok()) << objects.error().message();
     objects_ = std::move(*objects);
     if (!std::filesystem::exists(folder_ + "/keyring.json")) {
-      ASSERT_TRUE(core::write_file_durably(core::system_files(), folder_ + "/keyring.json",
-                                           "slots as they are")
-                      .ok());
+      ASSERT_TRUE(
+          core::write_file_durably(core::system_files(), folder_ + "/keyring.json", some_keyring())
+              .ok());
     }
   }
 
