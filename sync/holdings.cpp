@@ -66,6 +66,9 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   GW_TRY(auto audit, crypto::Audit::create(*held->keyring_));
   held->audit_ = std::make_unique<crypto::Audit>(std::move(audit));
   const std::string& folder = held->options_.state_folder;
+  for (const char* part : {"", "/epochs", "/objects"}) {
+    GW_CHECK(core::remove_unfinished_files(files, folder + part));
+  }
   GW_TRY(held->objects_, crypto::ObjectStore::open(files, folder + "/objects", *held->keyring_,
                                                    held->options_.reserve_bytes));
   GW_TRY(const bool is_to_be_rebuilt, is_rebuild_wanted(files, folder));

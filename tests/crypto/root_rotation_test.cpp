@@ -14,6 +14,7 @@
 #include "crypto/migrations.h"
 #include "crypto/objects.h"
 #include "crypto/octets.h"
+#include "tests/crypto/backup_feed.h"
 #include "tests/crypto/keys.h"
 #include "tests/fakes/fault_vfs.h"
 
@@ -224,19 +225,7 @@ TEST(RootRotation, ABackupMadeUnderTheOldRootRestoresAWholeBoxOnly) {
                                 box.objects(), none, "2026-03-01T08:00:00.000Z"});
   };
   const auto write = [&](BackupSource& source) -> core::Status {
-    BackupFeed feed{
-        source.id(),
-        source.box(),
-        source.created(),
-        source.pieces(),
-        source.bodies(),
-        source.key_part(),
-        [&](std::size_t number) { return source.piece(number); },
-        [&](const std::string& id, std::uint64_t from) { return source.body(id, from, 4096); },
-        [&](const std::string& name, std::uint64_t from) {
-          return source.key_part_bytes(name, from, 4096);
-        }};
-    GW_CHECK(BackupFolder(box.files(), "/medium").run(feed));
+    GW_CHECK(BackupFolder(box.files(), "/medium").run(feed_of(source)));
     return {};
   };
   auto before = back_up();
