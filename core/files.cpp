@@ -18,6 +18,8 @@
 namespace gateway::core {
 namespace {
 
+constexpr std::string_view kUnfinished = ".new";
+
 Error os_error(std::string_view what, const std::string& path, int number) {
   Code code = Code::io;
   if (number == ENOSPC || number == EDQUOT) code = Code::no_space;
@@ -176,7 +178,7 @@ Files& system_files() {
 }
 
 Status write_file_durably(Files& files, const std::string& path, std::string_view content) {
-  const std::string beside = path + ".new";
+  const std::string beside = cat(path, kUnfinished);
   GW_TRY(const bool left_over, files.exists(beside));
   if (left_over) GW_CHECK(files.remove(beside));
   GW_TRY(auto file, files.create(beside));
@@ -184,6 +186,16 @@ Status write_file_durably(Files& files, const std::string& path, std::string_vie
   GW_CHECK(file->sync());
   GW_CHECK(files.rename(beside, path));
   return files.sync_folder(std::filesystem::path(path).parent_path().string());
+}
+
+Status remove_unfinished_files(Files& files, const std::string& folder) {
+  GW_TRY(const bool there, files.exists(folder));
+  if (!there) return {};
+  GW_TRY(const auto names, files.list(folder));
+  for (const std::string& name : names) {
+    if (name.ends_with(kUnfinished)) GW_CHECK(files.remove(cat(folder, '/', name)));
+  }
+  return {};
 }
 
 Result<std::string> read_whole_file(Files& files, const std::string& path, std::size_t size_max) {

@@ -60,6 +60,8 @@ Files& system_files();
 
 /// Small files (keyring, identity): written beside, synced, renamed over, folder synced.
 Status write_file_durably(Files& files, const std::string& path, std::string_view content);
+/// What write_file_durably() left in the folder when the power went. Nobody writes there meanwhile.
+Status remove_unfinished_files(Files& files, const std::string& folder);
 Result<std::string> read_whole_file(Files& files, const std::string& path, std::size_t size_max);
 
 }  // namespace gateway::core

@@ -2,15 +2,21 @@
 //   mac = HMAC-SHA256(audit key, previous mac || row), the row as length-prefixed fields
 //   (docs/formats.md).
 // An edited, inserted, removed or reordered row breaks the chain, whatever the clock said; rows cut
-// off at the end show against a head (sequence number and mac) that was published before. Whoever
+// off at the end show against a head (sequence number and mac) that was published before. When the
+// root key changes, rows from then on are chained under its key; the keys of the rows before stay,
+// wrapped, beside the trail (table audit_key). Whoever
 // reads the row may learn of a patient: rows stay in the encrypted database.
 //
 // Threads: any; append() runs inside a change, so on the writer thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/clock.h"
@@ -67,10 +73,14 @@ struct AuditReport {
 
 class Audit {
  public:
+  /// `keyring` outlives it.
   static core::Result<Audit> create(const Keyring& keyring);
 
   /// One row, in the caller's transaction.
   core::Status append(Connection& connection, const AuditEntry& entry) const;
+  /// From the next row on the chain is under the newest root's key; in the caller's transaction.
+  /// Nothing to do when it is already.
+  core::Status move_to_newest_root(Connection& connection) const;
   /// Reads the chain from the row after `from`, at most `rows_max` rows: a report of fewer rows has
   /// reached the end. A broken chain is a finding in the report, not an error.
   core::Result<AuditReport> verify(Connection& connection, const AuditHead& from = {},
@@ -81,8 +91,20 @@ class Audit {
   static core::Result<AuditHead> head(Connection& connection);
 
  private:
-  explicit Audit(Secret key) : key_(std::move(key)) {}
-  Secret key_;
+  /// The key in use, kept: a derivation for each row would cost more than the row.
+  struct Kept {
+    std::mutex mutex;
+    std::uint32_t root = 0;
+    Secret key;
+  };
+
+  explicit Audit(const Keyring& keyring) : keyring_(&keyring), kept_(std::make_unique<Kept>()) {}
+  core::Result<std::uint32_t> root_in_use(Connection& connection, const AuditHead& head) const;
+  core::Result<Digest> chain_on(std::uint32_t root, const AuditHead& head,
+                                const std::array<std::string_view, 7>& texts) const;
+
+  const Keyring* keyring_;
+  std::unique_ptr<Kept> kept_;
 };
 
 }  // namespace gateway::crypto

@@ -81,9 +81,9 @@ bool AuditCheckpoint::is_signed() const {
                                      raw(as_octets(key))) == 0;
 }
 
-core::Result<AuditSigner> AuditSigner::create(const Keyring& keyring) {
+core::Result<AuditSigner> AuditSigner::create(const Keyring& keyring, std::uint32_t root) {
   static_assert(crypto_sign_SEEDBYTES == kKeyBytes);
-  GW_TRY(const Secret seed, keyring.derived_key("audit-signing"));
+  GW_TRY(const Secret seed, keyring.derived_key_of(root, "audit-signing"));
   Secret secret(crypto_sign_SECRETKEYBYTES);
   std::array<std::byte, crypto_sign_PUBLICKEYBYTES> open;
   if (crypto_sign_seed_keypair(raw(std::span<std::byte>(open)), raw(secret.bytes()),
@@ -142,6 +142,16 @@ AuditWitness::~AuditWitness() {
   if (auto taken = take(); !taken.ok()) {
     core::log_warn("crypto", core::cat("audit witness: ", taken.error().message()));
   }
+}
+
+void AuditWitness::sign_with(AuditSigner signer) {
+  const std::lock_guard lock(mutex_);
+  signer_ = std::move(signer);
+}
+
+std::string AuditWitness::public_key() const {
+  const std::lock_guard lock(mutex_);
+  return signer_.public_key();
 }
 
 core::Result<AuditCheckpoint> AuditWitness::take() {

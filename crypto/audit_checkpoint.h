@@ -1,6 +1,6 @@
 // Signed checkpoints of the audit trail: its newest row's number and mac, under an Ed25519 key
 // (RFC 8032) derived from the root key, so that it is there from set-up on and as long as the
-// keyring is. Whoever holds a checkpoint and the public key can tell that rows were cut off,
+// root is. Whoever holds a checkpoint and the public key can tell that rows were cut off,
 // without any secret of the gateway.
 //
 // The newest checkpoint also lies beside the database (`audit.witness`): an older database put back
@@ -42,7 +42,8 @@ struct AuditCheckpoint {
 /// Immutable once made; any thread.
 class AuditSigner {
  public:
-  static core::Result<AuditSigner> create(const Keyring& keyring);
+  /// The key of one of the keyring's roots; errors as Keyring::derived_key_of().
+  static core::Result<AuditSigner> create(const Keyring& keyring, std::uint32_t root);
   const std::string& public_key() const { return public_key_; }
   core::Result<AuditCheckpoint> sign(const AuditHead& head, core::Wall at) const;
 
@@ -80,15 +81,17 @@ class AuditWitness {
 
   /// Signs the newest committed row and writes it beside the database, durably. Blocks on the disk.
   core::Result<AuditCheckpoint> take();
-  const std::string& public_key() const { return signer_.public_key(); }
+  /// Checkpoints from the next one on are signed by it: the root key has changed.
+  void sign_with(AuditSigner signer);
+  std::string public_key() const;
 
  private:
   core::Files& files_;
   const std::string path_;
-  const AuditSigner signer_;
+  AuditSigner signer_;  // under mutex_
   Database& database_;
   const core::Clock& clock_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
 };
 
 }  // namespace gateway::crypto

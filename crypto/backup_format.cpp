@@ -41,11 +41,8 @@ std::string fan(std::string_view name) { return std::string(name.substr(name.siz
 
 std::string piece_label(std::string_view name) { return core::cat("database ", name); }
 
-core::Result<Secret> backup_key(const Keyring& keyring) { return keyring.derived_key("backup"); }
-
-core::Result<std::string> backup_box(const Keyring& keyring) {
-  GW_TRY(const Secret id, keyring.derived_key("backup-box"));
-  return core::to_hex(as_text(id.bytes().first(16)));
+core::Result<Secret> backup_key(const Keyring& keyring, std::uint32_t root) {
+  return keyring.derived_key_of(root, "backup");
 }
 
 BackupSealer::BackupSealer(AesGcm cipher, std::string label, Sink sink)

@@ -34,9 +34,8 @@ constexpr std::string_view kManifestLabel = "manifest";
 constexpr std::string_view kHeadersLabel = "headers";
 std::string piece_label(std::string_view name);
 
-core::Result<Secret> backup_key(const Keyring& keyring);
-/// Tells one gateway's backups from another's; nothing follows from it.
-core::Result<std::string> backup_box(const Keyring& keyring);
+/// Of a root by its number; errors as Keyring::derived_key_of().
+core::Result<Secret> backup_key(const Keyring& keyring, std::uint32_t root);
 
 /// Seals what is appended into `sink`, 256 KiB at a time.
 class BackupSealer {

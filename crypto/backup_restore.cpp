@@ -31,21 +31,35 @@ std::string marker_path(const std::string& folder) {
 struct Opened {
   std::string folder;  // of the run
   Secret key;
+  std::uint32_t root = 1;  // that the key derives from
   BackupManifest manifest;
 };
+
+/// The root of `keyring` that the run was made under.
+core::Result<std::uint32_t> root_of_run(core::Files& files, const std::string& run_folder,
+                                        const Keyring& keyring) {
+  GW_TRY(const std::uint32_t root, Keyring::stored_root(files, run_folder));
+  const RootState state = keyring.root();
+  if (root == state.number || (state.is_moving && root + 1 == state.number)) return root;
+  return core::Error(core::Code::refused,
+                     core::cat("the backup was made under root key ", root,
+                               ", before it was rotated: it can only restore the whole gateway "
+                               "onto an empty box, with what opened it then"));
+}
 
 core::Result<Opened> open_run(core::Files& files, const std::string& backup_folder,
                               const std::string& run_folder, const Keyring& keyring) {
   Opened opened;
   opened.folder = run_folder;
-  GW_TRY(const std::string box, backup_box(keyring));
+  GW_TRY(const std::string box, keyring.box());
   GW_TRY(const std::string owner,
          core::read_whole_file(files, core::cat(backup_folder, "/GATEWAY"), 4096));
   if (core::trim(owner) != box) {
     return core::Error(core::Code::refused,
                        core::cat(backup_folder, " holds the backup of another gateway"));
   }
-  GW_TRY(opened.key, backup_key(keyring));
+  GW_TRY(opened.root, root_of_run(files, run_folder, keyring));
+  GW_TRY(opened.key, backup_key(keyring, opened.root));
   GW_TRY(const std::string text,
          open_whole_backup_file(opened.key, kManifestLabel, files,
                                 core::cat(run_folder, "/manifest"), kManifestMax));
@@ -83,7 +97,8 @@ core::Status write_database(core::Files& files, const std::string& backup_folder
     GW_CHECK(file->sync());
   }
   // Before the file is there: a kill in between leaves a note without a file, which is tried again.
-  GW_CHECK(write_database_key_state(files, state_folder, {run.manifest.generation, std::nullopt}));
+  GW_CHECK(write_database_key_state(files, state_folder,
+                                    {run.manifest.generation, std::nullopt, run.root}));
   GW_CHECK(files.rename(beside, target));
   return files.sync_folder(state_folder);
 }

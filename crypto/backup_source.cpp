@@ -60,8 +60,15 @@ core::Result<std::unique_ptr<BackupSource>> BackupSource::begin(BackupInputs inp
 }
 
 core::Status BackupSource::prepare_spool() {
-  GW_TRY(key_, backup_key(inputs_.keyring));
-  GW_TRY(manifest_.box, backup_box(inputs_.keyring));
+  const RootState root = inputs_.keyring.root();
+  if (root.is_moving) {
+    // Pieces that lie there under the older key would pass for this run's.
+    return core::Error(core::Code::busy,
+                       "the root key is being rotated; finish that first (clinic-gateway keys "
+                       "rotate root), then run the backup again");
+  }
+  GW_TRY(key_, backup_key(inputs_.keyring, root.number));
+  GW_TRY(manifest_.box, inputs_.keyring.box());
   manifest_.created = inputs_.created;
   GW_CHECK(inputs_.files.make_folder(spool_));
   return remove_backup_spool(inputs_.files, inputs_.state_folder);

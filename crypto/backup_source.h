@@ -42,7 +42,8 @@ struct BackupInputs {
 
 class BackupSource {
  public:
-  /// Takes the moment. Code::no_space when the spool would touch the reserve.
+  /// Takes the moment. Code::busy while the root key is being rotated. Code::no_space when the
+  /// spool would touch the reserve.
   static core::Result<std::unique_ptr<BackupSource>> begin(BackupInputs inputs);
   /// Removes the spool.
   ~BackupSource();

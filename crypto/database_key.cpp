@@ -23,24 +23,40 @@ core::Error damaged(const std::string& path) {
   return {core::Code::corrupt, core::cat(path, " is damaged")};
 }
 
-/// The generations to try, the likeliest first.
-core::Result<std::vector<std::uint32_t>> candidates(core::Files& files, const std::string& folder) {
+struct KeyChoice {
+  std::uint32_t generation = 1;
+  std::uint32_t root = 1;
+};
+
+void add_every_root(std::vector<KeyChoice>& choices, std::uint32_t generation,
+                    const RootState& root) {
+  choices.push_back({generation, root.number});
+  if (root.is_moving) choices.push_back({generation, root.number - 1});
+}
+
+/// The keys to try, the likeliest first; the last one where no file can tell.
+core::Result<std::vector<KeyChoice>> candidates(core::Files& files, const Keyring& keyring,
+                                                const std::string& folder) {
   auto state = read_database_key_state(files, folder);
-  if (state.ok()) {
-    std::vector<std::uint32_t> known;
-    for (std::uint32_t generation = state->next.value_or(state->generation);; --generation) {
-      known.push_back(generation);
-      if (generation == state->generation) return known;
+  std::vector<KeyChoice> choices;
+  GW_TRY(const bool noted, files.exists(database_key_path(folder)));
+  if (state.ok() && (noted || keyring.root().number == 1)) {
+    for (std::uint32_t next = state->next.value_or(state->generation); next > state->generation;
+         --next) {
+      add_every_root(choices, next, keyring.root());
     }
+    choices.push_back({state->generation, state->root});
+    return choices;
   }
-  if (state.error().code() != core::Code::corrupt) return std::move(state).error();
-  core::log_warn("crypto", core::cat(state.error().message(),
-                                     "; every generation of the database's key is tried"));
-  std::vector<std::uint32_t> all;
+  if (!state.ok() && state.error().code() != core::Code::corrupt) return std::move(state).error();
+  core::log_warn("crypto", core::cat(database_key_path(folder),
+                                     " is missing or damaged; every generation of the database's "
+                                     "key is tried"));
   for (std::uint32_t generation = 1; generation <= kGenerationsTried; ++generation) {
-    all.push_back(generation);
+    add_every_root(choices, generation, keyring.root());
   }
-  return all;
+  choices.push_back({1, keyring.root().number});
+  return choices;
 }
 
 core::Result<bool> opens(core::Files& files, const std::string& path, const Secret& key) {
@@ -50,15 +66,15 @@ core::Result<bool> opens(core::Files& files, const std::string& path, const Secr
   return std::move(connection).error();
 }
 
-core::Result<std::uint32_t> generation_in_use(core::Files& files, const Keyring& keyring,
-                                              const std::string& folder) {
-  GW_TRY(const auto all, candidates(files, folder));
+core::Result<KeyChoice> key_in_use(core::Files& files, const Keyring& keyring,
+                                   const std::string& folder) {
+  GW_TRY(const auto all, candidates(files, keyring, folder));
   GW_TRY(const bool there, files.exists(database_path(folder)));
   if (all.size() == 1 || !there) return all.back();
-  for (const std::uint32_t generation : all) {
-    GW_TRY(const Secret key, database_key(keyring, generation));
+  for (const KeyChoice& choice : all) {
+    GW_TRY(const Secret key, database_key(keyring, choice.generation, choice.root));
     GW_TRY(const bool fits, opens(files, database_path(folder), key));
-    if (fits) return generation;
+    if (fits) return choice;
   }
   return all.back();  // opening it says what is wrong
 }
@@ -71,9 +87,11 @@ std::string database_key_path(const std::string& folder) {
   return core::cat(folder, "/database-key.json");
 }
 
-core::Result<Secret> database_key(const Keyring& keyring, std::uint32_t generation) {
-  return keyring.derived_key(generation == 1 ? std::string("database")
-                                             : core::cat("database ", generation));
+core::Result<Secret> database_key(const Keyring& keyring, std::uint32_t generation,
+                                  std::uint32_t root) {
+  auto key = keyring.derived_key_of(
+      root, generation == 1 ? std::string("database") : core::cat("database ", generation));
+  return std::move(key).with_context("the database's key");
 }
 
 core::Result<DatabaseKeyState> read_database_key_state(core::Files& files,
@@ -91,7 +109,10 @@ core::Result<DatabaseKeyState> read_database_key_state(core::Files& files,
   if (checksum != json_checksum(*json) || generation < 1 || generation >= kGenerationsMax) {
     return damaged(path);
   }
-  DatabaseKeyState state{static_cast<std::uint32_t>(generation), std::nullopt};
+  const auto root = (*json)["root"].integer().value_or(1);
+  if (root < 1 || root >= kGenerationsMax) return damaged(path);
+  DatabaseKeyState state{static_cast<std::uint32_t>(generation), std::nullopt,
+                         static_cast<std::uint32_t>(root)};
   const auto next = (*json)["next"].integer();
   if (!next) return state;
   if (*next <= generation || *next > generation + kGenerationsTried) return damaged(path);
@@ -104,6 +125,7 @@ core::Status write_database_key_state(core::Files& files, const std::string& fol
   core::Json json = core::Json::object(
       {{"format", kFormat}, {"version", kVersion}, {"generation", std::int64_t{state.generation}}});
   if (state.next) json.set("next", std::int64_t{*state.next});
+  if (state.root != 1) json.set("root", std::int64_t{state.root});
   std::string checksum = json_checksum(json);
   json.set("checksum", std::move(checksum));
   return core::write_file_durably(files, database_key_path(folder), json.dump() + "\n");
@@ -113,15 +135,16 @@ core::Result<std::unique_ptr<Database>> open_database(core::Files& files, const 
                                                       const std::string& folder,
                                                       std::span<const Migration> migrations) {
   const std::string path = database_path(folder);
-  GW_TRY(const std::uint32_t generation, generation_in_use(files, keyring, folder));
-  GW_TRY(const Secret key, database_key(keyring, generation));
+  GW_TRY(const KeyChoice used, key_in_use(files, keyring, folder));
+  GW_TRY(const Secret key, database_key(keyring, used.generation, used.root));
   GW_TRY(auto database, Database::open(path, key, migrations, files));
   const auto state = read_database_key_state(files, folder);
-  if (!state.ok() || state->next || state->generation != generation) {
+  if (!state.ok() || state->next || state->generation != used.generation ||
+      state->root != used.root) {
     core::log_info("crypto", core::cat("an interrupted rotation of the database's key is settled: "
                                        "generation ",
-                                       generation, " is in use"));
-    GW_CHECK(write_database_key_state(files, folder, {generation, std::nullopt}));
+                                       used.generation, " is in use"));
+    GW_CHECK(write_database_key_state(files, folder, {used.generation, std::nullopt, used.root}));
   }
   GW_CHECK(remove_database_files(files, path + kRotatingSuffix));
   return database;
@@ -132,16 +155,18 @@ core::Result<std::uint32_t> rotate_database_key(core::Files& files, const Keyrin
   GW_TRY(const DatabaseKeyState state, read_database_key_state(files, folder));
   // A rotation that failed after it was announced may have used that generation.
   const std::uint32_t next = state.next.value_or(state.generation) + 1;
-  GW_TRY(const Secret key, database_key(keyring, next));
+  const std::uint32_t root = keyring.root().number;
+  GW_TRY(const Secret key, database_key(keyring, next, root));
   GW_CHECK(database.rotate_key(
-      key, {.announce =
-                [&] {
-                  return write_database_key_state(files, folder, {state.generation, next});
-                },
-            .confirm =
-                [&] {
-                  return write_database_key_state(files, folder, {next, std::nullopt});
-                }}));
+      key,
+      {.announce =
+           [&] {
+             return write_database_key_state(files, folder, {state.generation, next, state.root});
+           },
+       .confirm =
+           [&] {
+             return write_database_key_state(files, folder, {next, std::nullopt, root});
+           }}));
   return next;
 }
 

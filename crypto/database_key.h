@@ -1,6 +1,6 @@
-// Which key opens the database: HKDF "database" of the root key for generation 1, "database <n>"
-// for a later one. `<folder>/database-key.json` names the generation in use, and while a rotation
-// swaps the files the one to come; without it the generation is 1. Format: docs/formats.md.
+// Which key opens the database: HKDF "database" of a root key for generation 1, "database <n>" for
+// a later one. `<folder>/database-key.json` names root and generation in use, and while a rotation
+// swaps the files the generation to come; without it both are 1. Format: docs/formats.md.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,14 @@ namespace gateway::crypto {
 struct DatabaseKeyState {
   std::uint32_t generation = 1;
   std::optional<std::uint32_t> next;  // the file may be under this one already
+  std::uint32_t root = 1;             // the root that `generation` derives from; `next`: the newest
 };
 
 std::string database_path(const std::string& folder);
 std::string database_key_path(const std::string& folder);
-core::Result<Secret> database_key(const Keyring& keyring, std::uint32_t generation);
+/// Errors as Keyring::derived_key_of().
+core::Result<Secret> database_key(const Keyring& keyring, std::uint32_t generation,
+                                  std::uint32_t root);
 
 /// Code::corrupt when the file is damaged.
 core::Result<DatabaseKeyState> read_database_key_state(core::Files& files,
@@ -38,7 +41,8 @@ core::Result<std::unique_ptr<Database>> open_database(core::Files& files, const 
                                                       const std::string& folder,
                                                       std::span<const Migration> migrations);
 
-/// Puts the open database under the next generation's key, online; answers that generation.
+/// Puts the open database under the next generation's key, of the newest root, online; answers that
+/// generation.
 core::Result<std::uint32_t> rotate_database_key(core::Files& files, const Keyring& keyring,
                                                 const std::string& folder, Database& database);
 

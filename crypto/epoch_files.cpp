@@ -8,9 +8,11 @@
 #include <utility>
 
 #include "core/ids.h"
+#include "core/log.h"
 #include "core/text.h"
 #include "crypto/aes_gcm.h"
 #include "crypto/octets.h"
+#include "crypto/secret_file.h"
 
 namespace gateway::crypto {
 namespace {
@@ -73,12 +75,36 @@ core::Result<EpochFiles> EpochFiles::open(core::Files& files, const std::string&
   return epochs;
 }
 
+core::Result<std::string> EpochFiles::file_of(std::uint32_t epoch, const Secret& key) const {
+  const auto prefix = prefix_of(epoch);
+  GW_TRY(const WrappedKey wrapped, wrap_key(wrapping_, key, prefix));
+  return core::cat(as_text(prefix), as_text(wrapped));
+}
+
+void EpochFiles::change_wrapping(Secret wrapping) {
+  previous_wrapping_ = std::exchange(wrapping_, std::move(wrapping));
+}
+
+core::Status EpochFiles::wrap_all_again() {
+  GW_TRY(const auto epochs, list());
+  for (const std::uint32_t epoch : epochs) {
+    const auto key = read(epoch);
+    if (!key.ok() && key.error().code() == core::Code::corrupt) {
+      core::log_warn("crypto", key.error().message());
+      continue;
+    }
+    if (!key.ok()) return key.error();
+    GW_TRY(const std::string text, file_of(epoch, *key));
+    GW_CHECK(replace_secret_file(*files_, path_of(epoch), text));
+    GW_CHECK(read(epoch));
+  }
+  return {};
+}
+
 core::Status EpochFiles::make(std::uint32_t epoch) {
   Secret fresh = Secret::random(kKeyBytes);
-  auto prefix = prefix_of(epoch);
-  GW_TRY(WrappedKey wrapped, wrap_key(wrapping_, fresh, prefix));
-  GW_CHECK(core::write_file_durably(*files_, path_of(epoch),
-                                    core::cat(as_text(prefix), as_text(wrapped))));
+  GW_TRY(const std::string text, file_of(epoch, fresh));
+  GW_CHECK(core::write_file_durably(*files_, path_of(epoch), text));
   GW_TRY(Secret proven, read(epoch));
   newest_ = std::max(newest_, epoch);
   keys_.insert_or_assign(epoch, std::move(proven));
@@ -131,8 +157,10 @@ core::Result<Secret> EpochFiles::read(std::uint32_t epoch) const {
     return core::Error(core::Code::corrupt,
                        core::cat("epoch key ", path, " is damaged; restore it from a backup"));
   }
-  return unwrap_key(wrapping_, octets.subspan(kPrefixBytes), prefix)
-      .with_context(core::cat("epoch key ", path));
+  const auto wrapped = octets.subspan(kPrefixBytes);
+  auto key = unwrap_key(wrapping_, wrapped, prefix);
+  if (!key.ok() && previous_wrapping_) key = unwrap_key(*previous_wrapping_, wrapped, prefix);
+  return std::move(key).with_context(core::cat("epoch key ", path));
 }
 
 }  // namespace gateway::crypto

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -27,6 +29,15 @@ class EpochFiles {
   static core::Result<EpochFiles> open(core::Files& files, const std::string& keyring_folder,
                                        Secret wrapping);
 
+  /// From now on keys are wrapped under `wrapping`; those wrapped before still open.
+  void change_wrapping(Secret wrapping);
+  /// For an opening in between: `wrapping` was there before the one given to open().
+  void remember_wrapping(Secret wrapping) { previous_wrapping_ = std::move(wrapping); }
+  /// Wraps every key under the newest wrapping, each durably, its former file overwritten. What
+  /// opens under neither was lost before and stays as it is.
+  core::Status wrap_all_again();
+  void forget_previous_wrapping() { previous_wrapping_.reset(); }
+
   /// 0 when there is none.
   std::uint32_t newest() const { return newest_; }
   /// Makes and proves a new epoch's key; durable on return.
@@ -42,11 +53,13 @@ class EpochFiles {
  private:
   EpochFiles(core::Files& files, std::string folder, Secret wrapping);
   core::Result<Secret> read(std::uint32_t epoch) const;
+  core::Result<std::string> file_of(std::uint32_t epoch, const Secret& key) const;
   std::string path_of(std::uint32_t epoch) const;
 
   core::Files* files_;
   std::string folder_;
   Secret wrapping_;
+  std::optional<Secret> previous_wrapping_;
   std::uint32_t newest_ = 0;
   std::map<std::uint32_t, Secret> keys_;
 };

@@ -5,6 +5,7 @@
 // a wrong passphrase. Format: docs/formats.md. No file access here; any thread.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,10 +50,22 @@ core::Result<Secret> open_slot(const KeySlot& slot, const SlotOpener& opener);
 /// The same slots for another root: every opener opens them as before.
 core::Result<std::vector<KeySlot>> reseal_slots(std::vector<KeySlot> slots, const Secret& root);
 
-core::Result<std::string> write_keyring_text(const std::vector<KeySlot>& slots, const Secret& root);
+/// Which root the slots hold, and what of the ones before it is still needed.
+struct RootRecord {
+  std::uint32_t number = 1;  // roots are counted; the first is made with the keyring
+  std::string box;           // whose backups these are; empty: derived from the root, the first one
+  std::string previous;      // the root before, wrapped under this one while things still move
+};
+core::Result<std::string> wrap_previous_root(const Secret& root, std::uint32_t number,
+                                             const Secret& previous);
+core::Result<Secret> unwrap_previous_root(const Secret& root, const RootRecord& record);
+
+core::Result<std::string> write_keyring_text(const std::vector<KeySlot>& slots, const Secret& root,
+                                             const RootRecord& record = {});
 
 struct KeyringText {
   std::vector<KeySlot> slots;
+  RootRecord record;
   std::string authenticated;  // what the MAC covers
   std::string mac;
 };

@@ -2,17 +2,21 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "core/text.h"
 #include "crypto/epoch_files.h"
 #include "crypto/key_slots.h"
+#include "crypto/octets.h"
+#include "crypto/secret_file.h"
 
 namespace gateway::crypto {
 namespace {
 
 constexpr std::size_t kKeyringTextMax = 1U << 20;
+constexpr std::size_t kBoxBytes = 16;
 
 std::string keyring_path(const std::string& folder) { return core::cat(folder, "/keyring.json"); }
 
@@ -20,6 +24,12 @@ std::string parent_of(const std::string& folder) {
   auto slash = folder.find_last_of('/');
   return slash == 0 || slash == std::string::npos ? "/" : folder.substr(0, slash);
 }
+
+struct Roots {
+  Secret newest;
+  std::optional<Secret> previous;
+  RootRecord record;
+};
 
 struct OpenedSlot {
   Secret root;
@@ -56,12 +66,12 @@ core::Result<KeyringText> read_file(core::Files& files, const std::string& folde
 
 class SlottedKeyring final : public Keyring {
  public:
-  SlottedKeyring(core::Files& files, std::string folder, OpenedSlot opened,
+  SlottedKeyring(core::Files& files, std::string folder, Roots roots, SlotInfo opened_by,
                  std::vector<KeySlot> slots, EpochFiles epochs, const core::Clock& clock)
       : files_(files),
         folder_(std::move(folder)),
-        root_(std::move(opened.root)),
-        opened_by_(std::move(opened.info)),
+        roots_(std::move(roots)),
+        opened_by_(std::move(opened_by)),
         slots_(std::move(slots)),
         proven_{opened_by_.id},
         clock_(clock),
@@ -84,11 +94,16 @@ class SlottedKeyring final : public Keyring {
       }
       GW_TRY(cost, measure_passphrase_cost(clock_));
     }
-    GW_TRY(KeySlot slot, make_slot(root_, wanted, cost, core::to_instant(clock_.wall())));
+    const Secret root = newest_root();
+    GW_TRY(KeySlot slot, make_slot(root, wanted, cost, core::to_instant(clock_.wall())));
     const SlotInfo info = slot.info;
     std::lock_guard lock(change_mutex_);
     std::vector<KeySlot> wished = stored();
     wished.push_back(std::move(slot));
+    // The root may have changed while the slot was made.
+    if (!same_secret(root, newest_root())) {
+      GW_TRY(wished, reseal_slots(std::move(wished), newest_root()));
+    }
     GW_CHECK(replace(std::move(wished)));
     if (info.kind != "escrow") mark_proven(info.id);
     return info;
@@ -118,7 +133,64 @@ class SlottedKeyring final : public Keyring {
   }
 
   core::Result<Secret> derived_key(std::string_view purpose) const override {
-    return derive_key(root_, purpose);
+    std::lock_guard lock(roots_mutex_);
+    return derive_key(roots_.newest, purpose);
+  }
+
+  core::Result<Secret> derived_key_of(std::uint32_t root, std::string_view purpose) const override {
+    std::lock_guard lock(roots_mutex_);
+    const std::uint32_t newest = roots_.record.number;
+    if (root == newest) return derive_key(roots_.newest, purpose);
+    if (root + 1 == newest && roots_.previous) return derive_key(*roots_.previous, purpose);
+    return core::Error(
+        core::Code::refused,
+        root < newest ? core::cat("this was sealed under root key ", root,
+                                  ", which is gone since root key ", newest, " took its place")
+                      : core::cat("this is sealed under root key ", root, ", but ",
+                                  keyring_path(folder_), " is an older copy that holds root key ",
+                                  newest, ": put the newest copy back"));
+  }
+
+  RootState root() const override {
+    std::lock_guard lock(roots_mutex_);
+    return {roots_.record.number, roots_.previous.has_value()};
+  }
+
+  core::Result<std::string> box() const override {
+    std::lock_guard lock(roots_mutex_);
+    return box_locked();
+  }
+
+  core::Status begin_root() override {
+    std::lock_guard lock(change_mutex_);
+    if (root().is_moving) return {};
+    Secret fresh = Secret::random(kKeyBytes);
+    GW_TRY(Secret wrapping, derive_key(fresh, "epoch-wrap"));
+    GW_TRY(const Roots next, roots_after(std::move(fresh)));
+    GW_TRY(auto slots, reseal_slots(stored(), next.newest));
+    GW_CHECK(store(std::move(slots), next.newest, next.record));
+    // An epoch key made since is wrapped under the root before, which end_root() looks for.
+    std::scoped_lock both(roots_mutex_, mutex_);
+    roots_ = {next.newest.clone(), next.previous->clone(), next.record};
+    epochs_.change_wrapping(std::move(wrapping));
+    return {};
+  }
+
+  core::Status end_root() override {
+    std::lock_guard lock(change_mutex_);
+    if (!root().is_moving) return {};
+    {
+      std::lock_guard epochs(mutex_);
+      GW_CHECK(epochs_.wrap_all_again());
+    }
+    RootRecord record = stored_record();
+    record.previous.clear();
+    GW_CHECK(store(stored(), newest_root(), record));
+    std::scoped_lock both(roots_mutex_, mutex_);
+    roots_.previous.reset();
+    roots_.record = record;
+    epochs_.forget_previous_wrapping();
+    return {};
   }
 
   core::Result<std::uint32_t> current_epoch() override {
@@ -173,15 +245,42 @@ class SlottedKeyring final : public Keyring {
     return false;
   }
 
-  /// The file first, read back; memory follows it.
+  Secret newest_root() const {
+    std::lock_guard lock(roots_mutex_);
+    return roots_.newest.clone();
+  }
+  RootRecord stored_record() const {
+    std::lock_guard lock(roots_mutex_);
+    return roots_.record;
+  }
+  /// Holding roots_mutex_.
+  core::Result<std::string> box_locked() const {
+    if (!roots_.record.box.empty()) return roots_.record.box;
+    GW_TRY(const Secret id, derive_key(roots_.newest, "backup-box"));
+    return core::to_hex(as_text(id.bytes().first(kBoxBytes)));
+  }
+  core::Result<Roots> roots_after(Secret fresh) const {
+    std::lock_guard lock(roots_mutex_);
+    Roots next{std::move(fresh), roots_.newest.clone(), {roots_.record.number + 1, "", ""}};
+    GW_TRY(next.record.box, box_locked());
+    GW_TRY(next.record.previous,
+           wrap_previous_root(next.newest, next.record.number, roots_.newest));
+    return next;
+  }
+
   core::Status replace(std::vector<KeySlot> slots) {
-    GW_TRY(const std::string text, write_keyring_text(slots, root_));
+    return store(std::move(slots), newest_root(), stored_record());
+  }
+
+  /// The file first, read back; memory follows it.
+  core::Status store(std::vector<KeySlot> slots, const Secret& root, const RootRecord& record) {
+    GW_TRY(const std::string text, write_keyring_text(slots, root, record));
     // A text that cannot be read again must not take the place of one that can.
     GW_TRY(const KeyringText prepared, read_keyring_text(text));
-    GW_CHECK(check_keyring_mac(prepared, root_));
-    GW_CHECK(core::write_file_durably(files_, keyring_path(folder_), text));
+    GW_CHECK(check_keyring_mac(prepared, root));
+    GW_CHECK(replace_secret_file(files_, keyring_path(folder_), text));
     GW_TRY(const KeyringText written, read_file(files_, folder_));
-    GW_CHECK(check_keyring_mac(written, root_));
+    GW_CHECK(check_keyring_mac(written, root));
     std::lock_guard lock(slots_mutex_);
     slots_ = written.slots;
     return {};
@@ -189,7 +288,8 @@ class SlottedKeyring final : public Keyring {
 
   core::Files& files_;
   const std::string folder_;
-  Secret root_;
+  mutable std::mutex roots_mutex_;
+  Roots roots_;
   const SlotInfo opened_by_;
   std::mutex change_mutex_;  // one change of the file at a time
   mutable std::mutex slots_mutex_;
@@ -253,14 +353,27 @@ core::Result<std::unique_ptr<Keyring>> Keyring::open(core::Files& files, const s
   }
   GW_TRY(Secret wrapping, derive_key(opened.root, "epoch-wrap"));
   GW_TRY(EpochFiles epochs, EpochFiles::open(files, folder, std::move(wrapping)));
-  return std::unique_ptr<Keyring>(std::make_unique<SlottedKeyring>(
-      files, folder, std::move(opened), std::move(text.slots), std::move(epochs), clock));
+  Roots roots{std::move(opened.root), std::nullopt, text.record};
+  if (!text.record.previous.empty()) {
+    GW_TRY(Secret previous, unwrap_previous_root(roots.newest, text.record));
+    GW_TRY(Secret previous_wrapping, derive_key(previous, "epoch-wrap"));
+    epochs.remember_wrapping(std::move(previous_wrapping));
+    roots.previous = std::move(previous);
+  }
+  return std::unique_ptr<Keyring>(
+      std::make_unique<SlottedKeyring>(files, folder, std::move(roots), std::move(opened.info),
+                                       std::move(text.slots), std::move(epochs), clock));
 }
 
 core::Result<std::vector<KeySlot>> Keyring::stored_slots(core::Files& files,
                                                          const std::string& folder) {
   GW_TRY(KeyringText text, read_file(files, folder));
   return std::move(text.slots);
+}
+
+core::Result<std::uint32_t> Keyring::stored_root(core::Files& files, const std::string& folder) {
+  GW_TRY(const KeyringText text, read_file(files, folder));
+  return text.record.number;
 }
 
 }  // namespace gateway::crypto

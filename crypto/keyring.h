@@ -21,6 +21,12 @@
 
 namespace gateway::crypto {
 
+/// Roots are counted from 1, the one made with the keyring.
+struct RootState {
+  std::uint32_t number = 1;
+  bool is_moving = false;  // the one before is still there: not everything is under this one yet
+};
+
 class Keyring {
  public:
   /// True when `<folder>/keyring.json` exists: the box has been set up.
@@ -48,6 +54,9 @@ class Keyring {
   static core::Result<std::vector<KeySlot>> stored_slots(core::Files& files,
                                                          const std::string& folder);
 
+  /// The number of the root they hold.
+  static core::Result<std::uint32_t> stored_root(core::Files& files, const std::string& folder);
+
   virtual ~Keyring() = default;
 
   virtual std::vector<SlotInfo> slots() const = 0;
@@ -69,6 +78,21 @@ class Keyring {
 
   /// 32 bytes for a purpose: "database", "audit", ...
   virtual core::Result<Secret> derived_key(std::string_view purpose) const = 0;
+  /// The same of a root by its number. Code::refused when it is not here: gone, or this keyring is
+  /// an older copy.
+  virtual core::Result<Secret> derived_key_of(std::uint32_t root,
+                                              std::string_view purpose) const = 0;
+  virtual RootState root() const = 0;
+  /// Tells one gateway's backups from another's, also after the root has changed. Nothing follows
+  /// from it.
+  virtual core::Result<std::string> box() const = 0;
+  /// Makes a new root, seals it to every slot and puts the root before it, wrapped, beside them:
+  /// durable on return, whatever opened a slot opens it still. Nothing to do while one is moving.
+  /// The caller moves what derives from it (crypto/root_rotation.h).
+  virtual core::Status begin_root() = 0;
+  /// Wraps every epoch key under the newest root, then forgets the one before: what it held in the
+  /// files is overwritten.
+  virtual core::Status end_root() = 0;
   /// The id (YYYYMM as a number, or the last known one when the clock runs behind it) of the epoch
   /// new objects are wrapped under; its key exists durably.
   virtual core::Result<std::uint32_t> current_epoch() = 0;

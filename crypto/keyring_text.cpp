@@ -19,6 +19,9 @@ using core::Json;
 
 constexpr std::string_view kFormat = "clinic-gateway keyring";
 constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kRotatedVersion =
+    2;  // a version that knows one root must not take it for that
+constexpr std::int64_t kRootsMax = INT64_C(1) << 31;
 constexpr std::string_view kKdfName = "argon2id13";
 constexpr std::size_t kSlotsMax = 32;
 
@@ -111,6 +114,20 @@ core::Result<KeySlot> slot_from_json(const Json& json) {
   return slot;
 }
 
+std::string previous_associated(std::uint32_t number) {
+  return cat("clinic-gateway keyring root before ", number);
+}
+
+bool read_record(const Json& keyring, RootRecord& record) {
+  if (keyring["version"].integer() == kVersion) return true;
+  const auto number = keyring["root"].integer().value_or(0);
+  record.number = static_cast<std::uint32_t>(number);
+  record.box = keyring["box"].text();
+  record.previous = core::from_hex(keyring["previous"].text());
+  return number > 1 && number < kRootsMax && !record.box.empty() &&
+         (record.previous.empty() || record.previous.size() == kWrappedKeyBytes);
+}
+
 core::Result<std::string> mac_of(std::string_view text, const Secret& root) {
   GW_TRY(const Secret key, derive_key(root, "keyring"));
   std::string mac(crypto_auth_hmacsha256_BYTES, '\0');
@@ -122,12 +139,30 @@ core::Result<std::string> mac_of(std::string_view text, const Secret& root) {
 
 }  // namespace
 
-core::Result<std::string> write_keyring_text(const std::vector<KeySlot>& slots,
-                                             const Secret& root) {
+core::Result<std::string> wrap_previous_root(const Secret& root, std::uint32_t number,
+                                             const Secret& previous) {
+  GW_TRY(const Secret key, derive_key(root, "previous-root"));
+  GW_TRY(const WrappedKey wrapped, wrap_key(key, previous, as_octets(previous_associated(number))));
+  return std::string(as_text(wrapped));
+}
+
+core::Result<Secret> unwrap_previous_root(const Secret& root, const RootRecord& record) {
+  GW_TRY(const Secret key, derive_key(root, "previous-root"));
+  return unwrap_key(key, as_octets(record.previous), as_octets(previous_associated(record.number)));
+}
+
+core::Result<std::string> write_keyring_text(const std::vector<KeySlot>& slots, const Secret& root,
+                                             const RootRecord& record) {
   Json list = Json::array();
   for (const KeySlot& slot : slots) list.add(slot_to_json(slot));
-  Json keyring =
-      Json::object({{"format", kFormat}, {"version", kVersion}, {"slots", std::move(list)}});
+  Json keyring = Json::object({{"format", kFormat},
+                               {"version", record.number == 1 ? kVersion : kRotatedVersion},
+                               {"slots", std::move(list)}});
+  if (record.number > 1) {
+    keyring.set("root", std::int64_t{record.number});
+    keyring.set("box", record.box);
+  }
+  if (!record.previous.empty()) keyring.set("previous", core::to_hex(record.previous));
   GW_TRY(const std::string mac, mac_of(keyring.dump(), root));
   keyring.set("mac", core::to_hex(mac));
   std::string checksum = json_checksum(keyring);
@@ -143,7 +178,8 @@ core::Result<KeyringText> read_keyring_text(std::string_view text) {
   std::string checksum(keyring["checksum"].text());
   keyring.erase("checksum");
   if (checksum != json_checksum(keyring)) return damaged("its checksum does not fit");
-  if (keyring["version"].integer() != kVersion) {
+  const auto version = keyring["version"].integer();
+  if (version != kVersion && version != kRotatedVersion) {
     return Error(Code::invalid,
                  "the key slots were written by a newer clinic-gateway; install that version");
   }
@@ -151,6 +187,7 @@ core::Result<KeyringText> read_keyring_text(std::string_view text) {
     return damaged("the number of slots is out of range");
   }
   KeyringText read;
+  if (!read_record(keyring, read.record)) return damaged("its root is out of range");
   read.mac = core::from_hex(keyring["mac"].text());
   keyring.erase("mac");
   read.authenticated = keyring.dump();

@@ -104,6 +104,7 @@ constexpr std::string_view kWriterSettings =
     "PRAGMA wal_autocheckpoint = 0;"
     "PRAGMA journal_size_limit = 33554432;"
     "PRAGMA cache_size = -8192;";
+constexpr std::size_t kSaltBytes = 16;
 constexpr std::string_view kReaderSettings =
     "PRAGMA cache_size = -2048;"
     "PRAGMA query_only = ON;";
@@ -133,14 +134,14 @@ core::Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(core::Fil
                                                                        Role role) {
   // SQLite's own count of its memory takes a process-wide lock at every allocation.
   [[maybe_unused]] static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-  const int opened = sqlite3_open_v2(path.c_str(), &handle, flags, files.database_vfs());
-  if (handle == nullptr) return core::Error(core::Code::internal, "out of memory");
-  std::unique_ptr<SqliteConnection> connection(new SqliteConnection(handle));
-  if (opened != SQLITE_OK) return connection->error(core::cat("open ", path), opened);
-  GW_CHECK(connection->set_key(key));
-  auto ready = connection->set_up(role);
+  std::unique_ptr<SqliteConnection> connection;
+  auto ready = begin(files, path, key, role, connection);
+  if (!ready.ok() && ready.error().code() == core::Code::locked) {
+    // SQLCipher takes a first page that it could not read for one under another key.
+    std::array<std::byte, kSaltBytes> salt{};
+    GW_CHECK(connection->read_file(0, salt));
+    ready = begin(files, path, key, role, connection);
+  }
   if (!ready.ok() && ready.error().code() == core::Code::locked) {
     return core::Error(core::Code::locked,
                        core::cat("the key does not open ", path,
@@ -149,6 +150,18 @@ core::Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(core::Fil
   }
   if (!ready.ok()) return std::move(ready).error().with_context(path);
   return connection;
+}
+
+core::Status SqliteConnection::begin(core::Files& files, const std::string& path, const Secret& key,
+                                     Role role, std::unique_ptr<SqliteConnection>& connection) {
+  sqlite3* handle = nullptr;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+  const int opened = sqlite3_open_v2(path.c_str(), &handle, flags, files.database_vfs());
+  if (handle == nullptr) return core::Error(core::Code::internal, "out of memory");
+  connection.reset(new SqliteConnection(handle));
+  if (opened != SQLITE_OK) return connection->error("open", opened);
+  GW_CHECK(connection->set_key(key));
+  return connection->set_up(role);
 }
 
 core::Status SqliteConnection::set_key(const Secret& key) {

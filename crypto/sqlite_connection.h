@@ -72,6 +72,9 @@ class SqliteConnection final : public Connection {
   using Statements = std::list<Statement>;  // most recently used first
 
   explicit SqliteConnection(sqlite3* handle);
+  /// One attempt; `connection` is there afterwards where SQLite gave a handle.
+  static core::Status begin(core::Files& files, const std::string& path, const Secret& key,
+                            Role role, std::unique_ptr<SqliteConnection>& connection);
   core::Status set_key(const Secret& key);
   core::Status set_up(Role role);
   core::Result<Statement*> take_statement(std::string_view sql);

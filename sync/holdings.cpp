@@ -66,6 +66,9 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   GW_TRY(auto audit, crypto::Audit::create(*held->keyring_));
   held->audit_ = std::make_unique<crypto::Audit>(std::move(audit));
   const std::string& folder = held->options_.state_folder;
+  for (const char* part : {"", "/epochs", "/objects"}) {
+    GW_CHECK(core::remove_unfinished_files(files, folder + part));
+  }
   GW_TRY(held->objects_, crypto::ObjectStore::open(files, folder + "/objects", *held->keyring_,
                                                    held->options_.reserve_bytes));
   GW_TRY(const bool is_to_be_rebuilt, is_rebuild_wanted(files, folder));
@@ -92,12 +95,13 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
 
 core::Result<std::vector<std::string>> Holdings::check_database() const {
   GW_TRY(const auto state, crypto::read_database_key_state(files_, options_.state_folder));
-  GW_TRY(const crypto::Secret key, crypto::database_key(*keyring_, state.generation));
+  GW_TRY(const crypto::Secret key, crypto::database_key(*keyring_, state.generation, state.root));
   return crypto::check_database(files_, crypto::database_path(options_.state_folder), key);
 }
 
 core::Status Holdings::begin_witness(core::Files& files, const core::Clock& clock) {
-  GW_TRY(auto signer, crypto::AuditSigner::create(*keyring_));
+  const crypto::RootState root = keyring_->root();
+  GW_TRY(auto signer, crypto::AuditSigner::create(*keyring_, root.number));
   const std::string& folder = options_.state_folder;
   bool is_new = false;
   GW_TRY(const auto finding,
@@ -105,7 +109,13 @@ core::Status Holdings::begin_witness(core::Files& files, const core::Clock& cloc
              [&](crypto::Connection& connection) -> core::Result<crypto::WitnessFinding> {
                GW_TRY(const auto head, crypto::Audit::head(connection));
                is_new = head.sequence == 0;
-               return crypto::AuditWitness::examine(files, folder, signer, connection);
+               auto by_newest = crypto::AuditWitness::examine(files, folder, signer, connection);
+               if (!root.is_moving || !by_newest.ok() ||
+                   *by_newest != crypto::WitnessFinding::damaged) {
+                 return by_newest;
+               }
+               GW_TRY(const auto former, crypto::AuditSigner::create(*keyring_, root.number - 1));
+               return crypto::AuditWitness::examine(files, folder, former, connection);
              }));
   if (finding != crypto::WitnessFinding::agrees && !is_new) {
     const char* const outcome = finding == crypto::WitnessFinding::absent ? "absent" : "damaged";

@@ -3,8 +3,9 @@
 #
 #   tests/run.sh [all]          unit, style, at-rest and integration tests: what must be green on every change
 #   tests/run.sh unit           the rooms' own tests (also: style, at-rest, integration)
-#   tests/run.sh release        what takes longer: both sanitizer builds, clang-tidy over all sources, the package with
-#                               lintian, and its life in booted Debian 12 and 13 trees (needs root)
+#   tests/run.sh release        what takes longer: both sanitizer builds, clang-tidy over all sources, power cuts and failing
+#                               disks at every point there is, the package with lintian, and its life in booted Debian 12
+#                               and 13 trees (needs root)
 #
 # Installs what is missing (packaging/install-deps.sh; as root), builds the preset dev into build/dev, ends with ctest's
 # summary and its exit code.

@@ -146,6 +146,12 @@ core::Result<Json> rotate_keys(const std::string& socket, const std::string& wha
 
 std::string format_rotation(const Json& answer) {
   std::string text;
+  const Json& root = answer["root"];
+  if (root.is_object()) {
+    text += cat("Root key ", root["number"].number_text(),
+                " is in use; what opened a slot opens it still. Run a backup now: the one before "
+                "can only restore a whole box.\n");
+  }
   const Json& epoch = answer["epoch"];
   if (epoch.is_object()) {
     text += cat("Epoch ", epoch["current"].number_text(), " is in use; ",

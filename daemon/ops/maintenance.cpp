@@ -11,9 +11,8 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "crypto/backup_restore.h"
-#include "crypto/database_key.h"
-#include "crypto/epoch_rotation.h"
 #include "daemon/ops/control.h"
+#include "daemon/ops/key_rotation.h"
 #include "sync/recovery.h"
 
 namespace gateway::daemon {
@@ -34,98 +33,12 @@ using core::net::Awaitable;
 using core::net::HttpRequest;
 using core::net::HttpResponse;
 
-// An association that still receives is waited for this long before its epoch is kept.
-constexpr core::Milliseconds kWriterPatience{120'000};
 constexpr std::size_t kReadBytes = 1U << 20;
 constexpr std::size_t kPage = 4096;
 constexpr auto kRunExpiry = std::chrono::minutes(10);
 
 Error not_open() {
   return {Code::locked, "the gateway is not open: unlock it first (clinic-gateway unlock)"};
-}
-
-core::Status record(sync::Holdings& holdings, const core::Clock& clock, std::string action,
-                    std::string resource, std::string outcome) {
-  const auto append = [&](crypto::Connection& connection) {
-    return holdings.audit().append(connection, {.at = clock.wall(),
-                                                .actor = "operator",
-                                                .action = action,
-                                                .resource = resource,
-                                                .patient = "",
-                                                .source = "cli",
-                                                .outcome = outcome});
-  };
-  return holdings.database().write(append);
-}
-
-std::string outcome_of(const core::Status& status) {
-  return status.ok() ? "success" : std::string(core::to_string(status.error().code()));
-}
-
-core::Result<Json> rotate_database(sync::Holdings& holdings, const core::Clock& clock) {
-  const auto generation =
-      crypto::rotate_database_key(core::system_files(), holdings.keyring(),
-                                  holdings.options().state_folder, holdings.database());
-  const core::Status status = generation.ok() ? core::Status() : core::Status(generation.error());
-  GW_CHECK(record(holdings, clock, "rotate", "key/database", outcome_of(status)));
-  GW_CHECK(core::Status(status));
-  core::log_info("daemon", cat("the database is under generation ", *generation, " of its key"));
-  return Json::object({{"generation", std::int64_t{*generation}}});
-}
-
-Json epoch_document(const crypto::EpochRotation& rotation) {
-  Json retired = Json::array();
-  for (const std::uint32_t epoch : rotation.retired) retired.add(std::int64_t{epoch});
-  return Json::object({{"current", std::int64_t{rotation.current}},
-                       {"retired", std::move(retired)},
-                       {"objects", rotation.objects.looked_at},
-                       {"rewrapped", rotation.objects.rewrapped},
-                       {"unreadable", rotation.objects.unreadable}});
-}
-
-core::Result<Json> rotate_epoch(sync::Holdings& holdings, const core::Clock& clock,
-                                bool finish_only) {
-  core::Files& files = core::system_files();
-  const std::string& folder = holdings.options().state_folder;
-  const auto rotation = finish_only
-                            ? crypto::finish_epoch_rotation(files, folder, holdings.keyring(),
-                                                            holdings.objects(), kWriterPatience)
-                            : crypto::rotate_epochs(files, folder, holdings.keyring(),
-                                                    holdings.objects(), kWriterPatience);
-  const core::Status status = rotation.ok() ? core::Status() : core::Status(rotation.error());
-  GW_CHECK(record(holdings, clock, "rotate", "key/epoch", outcome_of(status)));
-  GW_CHECK(core::Status(status));
-  core::log_info("daemon", cat("epoch ", rotation->current, " is in use, ",
-                               rotation->retired.size(), " older ones are destroyed"));
-  return epoch_document(*rotation);
-}
-
-core::Result<Json> rotate_keys(sync::Holdings& holdings, const core::Clock& clock,
-                               const std::string& what) {
-  Json answer = Json::object();
-  if (what == "epoch" || what == "all") {
-    GW_TRY(Json epoch, rotate_epoch(holdings, clock, false));
-    answer.set("epoch", std::move(epoch));
-  }
-  if (what == "database" || what == "all") {
-    GW_TRY(Json database, rotate_database(holdings, clock));
-    answer.set("database", std::move(database));
-  }
-  return answer;
-}
-
-core::Result<std::string> rotation_asked(const std::string& body) {
-  GW_TRY(const Json json, Json::parse(body, 4));
-  std::string what(json["what"].text());
-  if (what == "database" || what == "epoch" || what == "all") return what;
-  if (what == "root") {
-    return Error(Code::invalid,
-                 "every slot wraps the same root key under a credential of its own: it is "
-                 "re-wrapped by adding a slot with the new credential and removing the old slot "
-                 "(clinic-gateway keys add, keys remove); what is sealed changes with database "
-                 "and epoch");
-  }
-  return Error(Code::invalid, "the body must be {\"what\":\"database\"|\"epoch\"|\"all\"}");
 }
 
 /// "/v1/backup/RUN/WHAT[/NAME][?from=N]"
@@ -334,7 +247,8 @@ Awaitable<core::Result<Json>> Maintenance::end_backup(std::string body) {
   GW_CO_TRY(const Json report, Json::parse(body, 4));
   auto work = [run = std::move(run_), &clock = clock_,
                outcome = std::string(report["outcome"].text())]() mutable -> core::Result<Json> {
-    GW_CHECK(record(*run->holdings, clock, "backup", cat("backup/", run->source->id()), outcome));
+    GW_CHECK(record_by_operator(*run->holdings, clock, "backup", cat("backup/", run->source->id()),
+                                outcome));
     run.reset();
     return Json::object({{"ended", true}});
   };
@@ -359,22 +273,24 @@ Awaitable<core::Result<Json>> Maintenance::dismiss() {
 
 void Maintenance::on_opened(std::shared_ptr<sync::Holdings> holdings) {
   look_for_report();
+  const bool resumes = holdings->keyring().root().is_moving;
   auto work = [holdings = std::move(holdings), &clock = clock_]() -> core::Status {
     core::Files& files = core::system_files();
     const std::string& folder = holdings->options().state_folder;
     GW_CHECK(crypto::remove_backup_spool(files, folder));
-    GW_TRY(const bool unfinished, crypto::epoch_rotation_unfinished(files, folder));
-    if (unfinished) GW_CHECK(rotate_epoch(*holdings, clock, true));
-    return {};
+    return finish_rotations(*holdings, clock);
   };
+  // Only a new root moves the database along, which may hold up the writer.
+  if (resumes) rotating_ = true;
   boost::asio::co_spawn(
       loop_,
-      [](BlockingLane& lane, decltype(work) task) -> Awaitable<void> {
+      [](BlockingLane& lane, decltype(work) task, bool resumed, bool& rotating) -> Awaitable<void> {
         const core::Status done = co_await lane.run(std::move(task));
+        if (resumed) rotating = false;
         if (!done.ok()) {
           core::log_warn("daemon", cat("housekeeping after the start: ", done.error().message()));
         }
-      }(lane_, std::move(work)),
+      }(lane_, std::move(work), resumes, rotating_),
       boost::asio::detached);
 }
 

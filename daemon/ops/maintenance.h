@@ -1,7 +1,7 @@
 // Rotation of keys and backup runs, on a thread of their own, and their routes on the control
 // socket (before the others, see control.h):
 //
-//   POST /v1/keys/rotate  {"what":"database"|"epoch"|"all"}
+//   POST /v1/keys/rotate  {"what":"database"|"epoch"|"root"|"all"}
 //   POST /v1/backup                                 begins a run; the one before it ends
 //   GET  /v1/backup/RUN/pieces?from=N               names of the database's pieces, in order
 //   GET  /v1/backup/RUN/bodies?from=N               {"bodies":[["<uuid>",BYTES],...]}

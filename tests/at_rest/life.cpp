@@ -1,16 +1,19 @@
 #include "tests/at_rest/life.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
-#include <array>
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include "core/text.h"
-#include "crypto/migrations.h"
+#include "crypto/backup_folder.h"
+#include "crypto/backup_restore.h"
+#include "crypto/epoch_rotation.h"
 #include "crypto/octets.h"
-#include "sync/fhir_pull.h"
-#include "sync/outbox.h"
-#include "sync/replica.h"
+#include "sync/shredding.h"
+#include "tests/at_rest/planted.h"
 #include "tests/crypto/keys.h"
 #include "tests/sync/records_fixture.h"
 
@@ -19,162 +22,6 @@ namespace {
 
 using core::cat;
 using crypto::Connection;
-
-constexpr char kPatientName[] = "Villarrubiales^Maximiliana^Sorolla";
-constexpr char kPatientId[] = "CLINICPAT00077";
-constexpr char kPixels[] = "the run of pixels a thief would look for";
-constexpr char kUidRoot[] = "1.2.826.0.1.3680043.10.77.4711.";
-// Nothing of these may be readable on the disk.
-constexpr std::array<std::string_view, 4> kPlanted = {kPatientName, kPatientId, kPixels, kUidRoot};
-
-constexpr char kPatient[] =
-    R"({"resourceType":"Patient","id":"p77","meta":{"versionId":"1"},)"
-    R"("identifier":[{"system":"urn:oid:2.25.1","value":"CLINICPAT00077"}],)"
-    R"("name":[{"family":"Villarrubiales","given":["Maximiliana"]}],"gender":"female","birthDate":"1980-01-02"})";
-constexpr char kOrder[] =
-    R"({"resourceType":"ServiceRequest","id":"s77","meta":{"versionId":"1"},"status":"active","intent":"order",)"
-    R"("identifier":[{"type":{"coding":[{"code":"ACSN"}]},"value":"ACC-77"}],)"
-    R"("orderDetail":[{"coding":[{"system":"http://dicom.nema.org/resources/ontology/DCM","code":"CT"}]}],)"
-    R"("subject":{"reference":"Patient/p77"},"occurrenceDateTime":"2026-03-01T09:30:00Z"})";
-
-std::string uid(const std::string& last) { return kUidRoot + last; }
-
-std::string pixels(std::size_t size, char shade) {
-  std::string bytes;
-  while (bytes.size() < size) bytes += cat(kPixels, ' ', std::string(1, shade), bytes.size());
-  bytes.resize(size);
-  return bytes;
-}
-
-/// Ends the first step with a database an older version would have left: the rooms to the right
-/// migrate it when the holdings open.
-core::Status set_up_as_an_older_version(Life& life) {
-  auto& keyring = crypto::shared_keyring();
-  GW_TRY(const crypto::Secret key, keyring.derived_key("database"));
-  GW_TRY(auto audit, crypto::Audit::create(keyring));
-  const auto migrations = crypto::migrations();
-  {
-    GW_TRY(auto database,
-           crypto::Database::open(cat(kState, "/gateway.db"), key, migrations, life.files()));
-    crypto::AuditHead head;
-    auto outcome = database->write([&](Connection& connection) -> core::Status {
-      GW_CHECK(
-          audit.append(connection, {{}, "operator", "unlock", "gateway", "", "local", "success"}));
-      GW_TRY(head, crypto::Audit::head(connection));
-      return {};
-    });
-    GW_CHECK(outcome);
-    life.ledger().note([&](Promises& promises) { promises.audit = head; });
-  }
-  return life.open();
-}
-
-core::Status pull_an_order(Life& life) {
-  for (const char* text : {kPatient, kOrder}) {
-    GW_TRY(const core::Json resource, core::Json::parse(text));
-    auto outcome = life.write([&](Connection& connection) -> core::Status {
-      const sync::Reconciling with{life.held().audit(), core::system_clock(), "his"};
-      GW_CHECK(sync::apply_pulled(connection, with, resource, life.held().options().worklist));
-      return {};
-    });
-    GW_CHECK(outcome);
-    const std::string name = cat(resource["resourceType"].text(), '/', resource["id"].text());
-    life.ledger().note([&](Promises& promises) { promises.resources.insert(name); });
-  }
-  return {};
-}
-
-core::Status receive_a_study(Life& life) {
-  const std::string study = uid("1");
-  for (const char* number : {"1.1.1", "1.1.2", "1.1.3"}) {
-    GW_CHECK(life.receive(study, uid(number), pixels(700, number[4])));
-  }
-  // Two chunks; a repeat; other bytes under a UID that is held.
-  GW_CHECK(life.receive(study, uid("1.1.4"), pixels(300'000, 'L')));
-  GW_CHECK(life.receive(study, uid("1.1.2"), pixels(700, '2')));
-  GW_CHECK(life.receive(study, uid("1.1.3"), pixels(700, 'x')));
-  // One that the modality breaks off.
-  GW_TRY(auto abandoned, life.held().ingest().begin_object());
-  return abandoned->append(crypto::as_octets(pixels(600'000, 'a')));
-}
-
-core::Status deliver(Life& life) {
-  for (const std::string uplink : {"his", "pacs"}) {
-    sync::Claim claim;
-    auto claimed = life.write([&](Connection& connection) -> core::Status {
-      GW_TRY(claim, sync::claim_rows(connection, uplink, {3, 1U << 30, {}, nullptr}));
-      return {};
-    });
-    GW_CHECK(claimed);
-    std::vector<sync::Verdict> verdicts;
-    std::set<std::string> instances;
-    for (const sync::OutboxRow& row : claim.rows) {
-      // The first two arrive, the third's answer is lost.
-      const bool arrived = verdicts.size() < 2;
-      const auto what = arrived ? sync::Verdict::What::done : sync::Verdict::What::again;
-      verdicts.push_back({what, row.number, !arrived, true, "", "1", 1, false});
-      if (arrived && row.kind == "instance") instances.insert(row.subject);
-    }
-    std::set<std::string> delivered;
-    auto recorded = life.write([&](Connection& connection) -> core::Status {
-      GW_CHECK(sync::record_verdicts(connection, uplink, verdicts, sync::kNow));
-      for (const std::string& row : instances) {
-        GW_TRY(const auto sop,
-               connection.text("SELECT sop_instance_uid FROM dicom_instance WHERE row = ?",
-                               std::stoll(row)));
-        delivered.insert(sop.value_or(""));
-      }
-      return {};
-    });
-    GW_CHECK(recorded);
-    life.ledger().note(
-        [&](Promises& promises) { promises.delivered.insert(delivered.begin(), delivered.end()); });
-  }
-  return {};
-}
-
-/// The daemon stops and starts; what was being sent waits again.
-core::Status stop_and_start(Life& life) {
-  life.close();
-  GW_CHECK(life.open());
-  return life.write([](Connection& connection) { return sync::release_claims(connection); });
-}
-
-/// More than one stock of object names holds, so that a refill meets what is not synced.
-core::Status receive_a_series(Life& life) {
-  for (int i = 1; i <= 20; ++i) {
-    GW_CHECK(life.receive(uid("2"), uid(cat("2.1.", i)),
-                          pixels(500 + static_cast<std::size_t>(i), 's')));
-  }
-  return {};
-}
-
-constexpr std::array kLife = {
-    Step{"set up, migrate", set_up_as_an_older_version},
-    Step{"pull an order", pull_an_order},
-    Step{"receive a study", receive_a_study},
-    Step{"deliver", deliver},
-    Step{"stop and start", stop_and_start},
-    Step{"receive a series", receive_a_series},
-    Step{"deliver more", deliver},
-    // Eviction, rotation and backup go here.
-    Step{"stop and start again", stop_and_start},
-};
-
-sync::InstanceFacts facts_of(const std::string& study, const std::string& sop) {
-  sync::InstanceFacts facts;
-  facts.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2";
-  facts.sop_instance_uid = sop;
-  facts.study_instance_uid = study;
-  facts.series_instance_uid = study + ".1";
-  facts.transfer_syntax_uid = "1.2.840.10008.1.2.1";
-  facts.patient_id = kPatientId;
-  facts.patient_name = kPatientName;
-  facts.birth_date = "19800102";
-  facts.sex = "F";
-  facts.modality = "CT";
-  return facts;
-}
 
 core::Result<std::string> read_whole(sync::Holdings& held, const std::string& id) {
   GW_TRY(auto reader, held.objects().open_object(id));
@@ -191,10 +38,12 @@ struct Visible {
   std::set<std::string> objects;
 };
 
+/// Evicted rows stay, without bytes.
 core::Result<Visible> look_at_instances(sync::Holdings& held) {
   std::vector<std::pair<std::string, std::string>> rows;
   auto outcome = held.database().read([&](Connection& connection) -> core::Status {
-    GW_TRY(auto found, connection.query("SELECT sop_instance_uid, object_id FROM dicom_instance"));
+    GW_TRY(auto found, connection.query("SELECT sop_instance_uid, object_id FROM dicom_instance"
+                                        " WHERE state <> 'evicted'"));
     while (true) {
       GW_TRY(const bool more, found.next());
       if (!more) return {};
@@ -216,12 +65,16 @@ core::Status fault(std::string what) { return core::Error(core::Code::corrupt, s
 core::Status check_instances(Life& life, const Promises& promises) {
   GW_TRY(const Visible visible, look_at_instances(life.held()));
   for (const Received& one : promises.acknowledged) {
-    if (!visible.instances.contains(one)) return fault(cat("acknowledged and lost: ", one.first));
+    const bool may_be_gone = promises.leaving.contains(one.first);
+    if (!visible.instances.contains(one) && !may_be_gone) {
+      return fault(cat("acknowledged and lost: ", one.first));
+    }
   }
   for (const Received& one : visible.instances) {
     if (!promises.acknowledged.contains(one) && !promises.begun.contains(one)) {
       return fault(cat("visible, but nobody sent it so: ", one.first));
     }
+    if (promises.evicted.contains(one.first)) return fault(cat("evicted and back: ", one.first));
   }
   for (const std::string& path : life.files().paths()) {
     if (!path.starts_with(cat(kState, "/objects/"))) continue;
@@ -251,6 +104,11 @@ core::Status check_rows(Connection& connection, const Promises& promises) {
                          "FROM outbox WHERE kind = 'instance' AND subject = CAST(i.row AS TEXT))"
                          " AND NOT EXISTS (SELECT 1 FROM dicom_delivery WHERE instance = i.row)"));
   if (unsent) return fault(cat("neither waits to be sent nor was delivered: ", *unsent));
+  GW_TRY(const auto lost,
+         connection.text("SELECT sop_instance_uid FROM dicom_instance i WHERE state = 'evicted' AND"
+                         " NOT EXISTS (SELECT 1 FROM dicom_delivery WHERE instance = i.row AND"
+                         " proof = 'verified')"));
+  if (lost) return fault(cat("evicted, and nobody has it: ", *lost));
   GW_TRY(const auto verdict, connection.text("PRAGMA integrity_check"));
   if (verdict != "ok") return fault(cat("integrity_check: ", verdict.value_or("nothing")));
   GW_TRY(const auto dangling, connection.text("PRAGMA foreign_key_check"));
@@ -275,21 +133,42 @@ core::Status check_audit(Life& life, Connection& connection, const Promises& pro
 }
 
 core::Status check_plaintext(const fakes::DiskImage& image) {
-  for (const auto& [path, content] : image.files) {
-    for (std::string_view planted : kPlanted) {
-      if (content.find(planted) != std::string::npos) {
-        return fault(cat(path, " holds in plaintext: ", planted));
-      }
-    }
+  const std::string found = find_planted(image.files);
+  return found.empty() ? core::Status() : fault(cat("in plaintext: ", found));
+}
+
+core::Status check_keys(Life& life, const Promises& promises) {
+  const crypto::RootState root = life.held().keyring().root();
+  if (root.is_moving || root.number < promises.root) return fault("a new root key was not kept");
+  GW_TRY(const auto epochs, life.held().keyring().epochs());
+  for (const std::uint32_t epoch : epochs) {
+    if (promises.retired_epochs.contains(epoch)) return fault(cat("epoch ", epoch, " is back"));
   }
   return {};
+}
+
+/// The run that counts is whole, and opens by what it was made under.
+core::Status check_backup(Life& life, const Promises& promises) {
+  if (!promises.backed_up) return {};
+  GW_TRY(const std::string run, crypto::current_backup_run(life.files(), kMedium));
+  GW_TRY(const auto verdict, crypto::BackupFolder(life.files(), kMedium).verify());
+  if (!verdict.bad.empty()) return fault(cat("the backup is damaged: ", verdict.bad[0]));
+  GW_TRY(const auto keyring, open_keyring(life.files(), cat(kMedium, '/', crypto::run_path(run))));
+  return crypto::check_backup(life.files(), kMedium, *keyring);
+}
+
+bool may_stay(const std::string& path) {
+  for (const char* name : {"gateway.db", "audit.witness", "keyring.json", "database-key.json"}) {
+    if (path == cat(kState, '/', name)) return true;
+  }
+  return path == cat(kState, "/epochs") || path.starts_with(cat(kMedium, '/')) ||
+         (path.starts_with(cat(kState, "/epochs/")) && path.ends_with(".key"));
 }
 
 core::Status check_leftovers(Life& life) {
   for (const std::string& path : life.files().paths()) {
     if (path.starts_with(cat(kState, "/objects/"))) continue;
-    if (path == cat(kState, "/audit.witness")) continue;
-    if (path != cat(kState, "/gateway.db")) return fault(cat("left behind after a stop: ", path));
+    if (!may_stay(path)) return fault(cat("left behind after a stop: ", path));
   }
   return {};
 }
@@ -298,12 +177,14 @@ core::Status look(Life& life) {
   const Promises promises = life.ledger().now();
   GW_CHECK(life.open());
   GW_CHECK(check_instances(life, promises));
+  GW_CHECK(check_keys(life, promises));
+  GW_CHECK(check_backup(life, promises));
   auto outcome = life.held().database().read([&](Connection& connection) -> core::Status {
     GW_CHECK(check_rows(connection, promises));
     return check_audit(life, connection, promises);
   });
   GW_CHECK(outcome);
-  auto works = life.receive(uid("9"), uid("9.1.1"), pixels(400, 'n'));
+  auto works = life.receive(cat(kUidRoot, "9"), cat(kUidRoot, "9.1.1"), std::string(400, 'n'));
   if (!works.ok()) return std::move(works).with_context("it does not take in a new instance");
   life.close();
   return check_leftovers(life);
@@ -327,9 +208,24 @@ core::Status Life::open() {
   options.worklist.patient_id_issuer = sync::kIssuer;
   options.worklist.time_zone = "Europe/Madrid";
   options.worklist.accession_prefix = "GW";
-  GW_TRY(held_, sync::Holdings::open(
-                    files_, std::make_unique<sync::BorrowedKeyring>(crypto::shared_keyring()),
-                    core::system_clock(), options));
+  GW_TRY(auto keyring, open_keyring(files_, kState));
+  GW_TRY(auto held,
+         sync::Holdings::open(files_, std::move(keyring), core::system_clock(), options));
+  held_ = std::move(held);
+  auto settled = settle();
+  if (!settled.ok()) held_.reset();
+  return settled;
+}
+
+core::Status Life::settle() {
+  GW_CHECK(crypto::remove_backup_spool(files_, kState));
+  if (held_->keyring().root().is_moving) GW_CHECK(crypto::rotate_root(under_root(*this)));
+  GW_TRY(const bool unfinished, crypto::epoch_rotation_unfinished(files_, kState));
+  if (unfinished) {
+    GW_CHECK(crypto::finish_epoch_rotation(files_, kState, held_->keyring(), held_->objects(),
+                                           core::Milliseconds(2000)));
+  }
+  GW_CHECK(sync::shred_doomed(held_->database(), held_->objects(), [] { return false; }));
   return {};
 }
 
@@ -351,12 +247,10 @@ core::Status Life::receive(const std::string& study, const std::string& sop,
   GW_TRY(auto object, held_->ingest().begin_object());
   GW_CHECK(object->append(crypto::as_octets(bytes)));
   GW_CHECK(held_->ingest().store(
-      {facts_of(study, sop), {}, 0, "MODALITYSEVEN", "GATEWAY", "127.0.0.1"}, *object));
+      {facts_of(study, sop), {}, 0, std::string(kCallingTitle), "GATEWAY", "127.0.0.1"}, *object));
   ledger_.note([&](Promises& promises) { promises.acknowledged.emplace(sop, bytes); });
   return note_audit();
 }
-
-std::span<const Step> whole_life() { return kLife; }
 
 core::Status wait_for_idle_checkpoint(Life& life) {
   // The writer checkpoints after two seconds without work: only then the database file changes.
@@ -372,7 +266,44 @@ core::Status wait_for_idle_checkpoint(Life& life) {
   return {};
 }
 
-fakes::DiskImage new_disk() { return {{kState}, {}}; }
+namespace {
+
+/// Its month stands still, and Argon2id's cost is the least allowed.
+const core::Clock& keyring_clock() {
+  static const crypto::HandClock clock;
+  return clock;
+}
+
+/// Set up by a passphrase; the recovery code's slot opens it without Argon2id.
+fakes::DiskImage set_up() {
+  fakes::FaultFiles files;
+  auto keyring =
+      crypto::Keyring::create(files, kState, crypto::passphrase(kPassphrase), keyring_clock());
+  EXPECT_TRUE(keyring.ok() &&
+              (*keyring)->add_slot({crypto::RecoveryCode{recovery_code().bits.clone()}, ""}).ok());
+  return files.image();
+}
+
+}  // namespace
+
+bool every_point() { return std::getenv("GATEWAY_EVERY_POINT") != nullptr; }
+
+fakes::DiskImage new_disk() {
+  static const fakes::DiskImage disk = set_up();
+  return disk;
+}
+
+core::Result<std::unique_ptr<crypto::Keyring>> open_keyring(core::Files& files,
+                                                            const std::string& folder) {
+  return crypto::Keyring::open(files, folder, crypto::RecoveryCode{recovery_code().bits.clone()},
+                               keyring_clock());
+}
+
+crypto::UnderRoot under_root(Life& life) {
+  return {life.files(),          kState,
+          life.held().keyring(), life.held().database(),
+          life.held().audit(),   *life.held().witness()};
+}
 
 std::string find_fault(const fakes::DiskImage& image, const Promises& promises) {
   auto looked = check_plaintext(image);

@@ -1,7 +1,7 @@
 // A gateway's life at rest, step by step, on real holdings over a disk that can fail; what it was
 // promised; and the look at a disk that says whether every promise was kept.
 //
-// To add a step (eviction, rotation, backup): write one function in life.cpp, note in the ledger
+// To add a step: write one function in life_steps.cpp, note in the ledger
 // what it acknowledged and what it has begun, and name it in whole_life(). The crash matrix and the
 // fault tests take it from there.
 #pragma once
@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "crypto/root_rotation.h"
 #include "sync/holdings.h"
 #include "tests/fakes/fault_files.h"
 #include "tests/fakes/fault_vfs.h"
@@ -23,6 +24,7 @@
 namespace gateway::at_rest {
 
 inline constexpr char kState[] = "/state";
+inline constexpr char kMedium[] = "/medium";  // where backups go
 
 /// A SOP Instance UID and the bytes received under it.
 using Received = std::pair<std::string, std::string>;
@@ -34,6 +36,11 @@ struct Promises {
   std::set<std::string> delivered;  // SOP Instance UIDs whose delivery was recorded
   std::set<std::string> resources;  // Type/id pulled
   crypto::AuditHead audit;          // the newest row known to be committed
+  std::set<std::string> leaving;    // SOP Instance UIDs whose eviction has begun
+  std::set<std::string> evicted;    // whose eviction was committed
+  std::set<std::uint32_t> retired_epochs;
+  std::uint32_t root = 1;  // the root key in use, or a later one
+  bool backed_up = false;
 };
 
 /// Thread-safe: the disk's watcher reads it from whatever thread writes.
@@ -76,6 +83,9 @@ class Life {
   core::Status note_audit();
 
  private:
+  /// What the daemon does in the background once it has opened.
+  core::Status settle();
+
   fakes::FaultFiles files_;
   fakes::FaultVfs vfs_;
   Ledger ledger_;
@@ -91,8 +101,15 @@ std::span<const Step> whole_life();
 /// Waits until the writer has had nothing to do and has copied its WAL into the database.
 core::Status wait_for_idle_checkpoint(Life& life);
 
-/// An empty state folder.
+/// GATEWAY_EVERY_POINT is set: every crash and failure there can be, not a fixed choice of them.
+bool every_point();
+/// A state folder with its keyring, nothing received.
 fakes::DiskImage new_disk();
+core::Result<std::unique_ptr<crypto::Keyring>> open_keyring(core::Files& files,
+                                                            const std::string& folder);
+crypto::UnderRoot under_root(Life& life);
+/// What a modality says of an instance.
+sync::InstanceFacts facts_of(const std::string& study, const std::string& sop);
 
 /// Starts a machine with this disk and looks: it opens, every promise is kept to the byte, nothing
 /// half-there is visible, no file is left that nobody knows, the audit chain is whole, no patient's

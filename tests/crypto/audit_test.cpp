@@ -197,7 +197,7 @@ TEST_F(AuditTest, EveryFilterUsesAnIndexAndSortsNothing) {
 
 TEST_F(AuditTest, ACheckpointIsProvenByItsPublicKeyAlone) {
   const AuditHead head = verify().head;
-  const auto signer = AuditSigner::create(shared_keyring());
+  const auto signer = AuditSigner::create(shared_keyring(), 1);
   ASSERT_TRUE(signer.ok());
   const auto checkpoint = signer->sign(head, at_month(2026, 3));
   ASSERT_TRUE(checkpoint.ok());

@@ -14,7 +14,9 @@
 #include "crypto/backup_restore.h"
 #include "crypto/database_key.h"
 #include "crypto/epoch_rotation.h"
+#include "crypto/key_slots.h"
 #include "crypto/octets.h"
+#include "tests/crypto/backup_feed.h"
 #include "tests/crypto/fixed_keys.h"
 #include "tests/crypto/keys.h"
 #include "tests/crypto/scratch_folder.h"
@@ -30,7 +32,13 @@ using fakes::Unsynced;
 
 constexpr std::array<Migration, 1> kSchema = {
     Migration{"core", 1, "held", "CREATE TABLE held (id TEXT PRIMARY KEY, content TEXT);"}};
-constexpr std::size_t kReadMax = 64U << 10;
+
+/// What stands in a keyring file; the keys of these tests come from elsewhere.
+std::string some_keyring() {
+  static const Secret root = Secret::random(kKeyBytes);
+  static const auto slot = make_slot(root, {RecoveryCode::random(), ""}, {}, "");
+  return write_keyring_text({*slot}, root).value();
+}
 
 class Box {
  public:
@@ -47,9 +55,9 @@ class Box {
     ASSERT_TRUE(objects.ok()) << objects.error().message();
     objects_ = std::move(*objects);
     if (!std::filesystem::exists(folder_ + "/keyring.json")) {
-      ASSERT_TRUE(core::write_file_durably(core::system_files(), folder_ + "/keyring.json",
-                                           "slots as they are")
-                      .ok());
+      ASSERT_TRUE(
+          core::write_file_durably(core::system_files(), folder_ + "/keyring.json", some_keyring())
+              .ok());
     }
   }
 
@@ -135,24 +143,6 @@ class Box {
   std::unique_ptr<Database> database_;
   std::unique_ptr<ObjectStore> objects_;
 };
-
-BackupFeed feed_of(BackupSource& source) {
-  BackupFeed feed;
-  feed.run = source.id();
-  feed.box = source.box();
-  feed.created = source.created();
-  feed.pieces = source.pieces();
-  feed.bodies = source.bodies();
-  feed.key_part = source.key_part();
-  feed.piece = [&](std::size_t number) { return source.piece(number); };
-  feed.body = [&](const std::string& id, std::uint64_t offset) {
-    return source.body(id, offset, kReadMax);
-  };
-  feed.key_file = [&](const std::string& name, std::uint64_t offset) {
-    return source.key_part_bytes(name, offset, kReadMax);
-  };
-  return feed;
-}
 
 core::Result<BackupOutcome> back_up(Box& box, core::Files& files, const std::string& folder) {
   auto source = box.begin();

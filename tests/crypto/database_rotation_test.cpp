@@ -75,7 +75,7 @@ std::int64_t count(Database& database) {
 }
 
 bool key_opens(const std::string& folder, std::uint32_t generation) {
-  auto key = database_key(fixed_keys(), generation);
+  auto key = database_key(fixed_keys(), generation, 1);
   return SqliteConnection::open(core::system_files(), database_path(folder), *key,
                                 SqliteConnection::Role::reader)
       .ok();
@@ -144,7 +144,7 @@ TEST(DatabaseRotation, AFailureBeforeTheSwapLeavesTheOldKeyInUse) {
   auto database = open_in(folder.path());
   ASSERT_TRUE(database.ok());
   ASSERT_TRUE(fill(**database, 0, 300).ok());
-  auto key = database_key(fixed_keys(), 2);
+  auto key = database_key(fixed_keys(), 2, 1);
   auto refused = (*database)->rotate_key(
       *key, {.announce = [] { return core::Status(core::Error(core::Code::io, "no")); },
              .confirm = [] { return core::Status(); }});
@@ -192,7 +192,7 @@ TEST(DatabaseRotationVictim, DISABLED_RotatesUntilKilled) {
   while (true) {
     auto state = read_database_key_state(core::system_files(), folder);
     const std::uint32_t next = state->generation + 1;
-    auto key = database_key(fixed_keys(), next);
+    auto key = database_key(fixed_keys(), next, 1);
     auto note = [&](DatabaseKeyState wanted) {
       return write_database_key_state(core::system_files(), folder, wanted);
     };

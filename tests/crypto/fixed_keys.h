@@ -16,7 +16,7 @@ class FixedKeys final : public Keyring {
  public:
   static core::Result<std::unique_ptr<Keyring>> open(core::Files& files, const std::string& folder,
                                                      const core::Clock& clock) {
-    GW_TRY(Secret wrapping, derive_key(root(), "epoch-wrap"));
+    GW_TRY(Secret wrapping, derive_key(fixed_root(), "epoch-wrap"));
     GW_TRY(EpochFiles epochs, EpochFiles::open(files, folder, std::move(wrapping)));
     return std::unique_ptr<Keyring>(new FixedKeys(std::move(epochs), clock));
   }
@@ -28,8 +28,15 @@ class FixedKeys final : public Keyring {
   core::Status remove_slot(const std::string&) override { return has_no_slots(); }
   core::Result<SlotInfo> prove(const SlotOpener&) override { return has_no_slots(); }
   core::Result<Secret> derived_key(std::string_view purpose) const override {
-    return derive_key(root(), purpose);
+    return derive_key(fixed_root(), purpose);
   }
+  core::Result<Secret> derived_key_of(std::uint32_t, std::string_view purpose) const override {
+    return derived_key(purpose);
+  }
+  RootState root() const override { return {}; }
+  core::Result<std::string> box() const override { return std::string("box"); }
+  core::Status begin_root() override { return has_no_slots(); }
+  core::Status end_root() override { return has_no_slots(); }
   core::Result<std::uint32_t> current_epoch() override {
     const std::uint32_t now = epoch_of(clock_.wall());
     if (now > epochs_.newest()) GW_CHECK(epochs_.make(now));
@@ -47,7 +54,7 @@ class FixedKeys final : public Keyring {
   FixedKeys(EpochFiles epochs, const core::Clock& clock)
       : epochs_(std::move(epochs)), clock_(clock) {}
   static core::Error has_no_slots() { return {core::Code::not_found, "no slots here"}; }
-  static Secret root() { return Secret::copy_of(std::string(kKeyBytes, 'r')); }
+  static Secret fixed_root() { return Secret::copy_of(std::string(kKeyBytes, 'r')); }
 
   mutable EpochFiles epochs_;
   const core::Clock& clock_;

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "daemon_process.h"
 
@@ -52,15 +53,53 @@ TEST_F(BackupProcess, RotatesEveryKeyAndStartsAgain) {
   const Json answer = parse(rotated.out);
   EXPECT_EQ(answer["database"]["generation"].integer(), 2);
   EXPECT_TRUE(answer["epoch"]["current"].integer().has_value());
-  const Finished root = daemon_.ask({"keys", "rotate", "root"});
-  EXPECT_EQ(root.exit_code, 1);
-  EXPECT_THAT(root.err, HasSubstr("keys add"));
+  EXPECT_EQ(answer["root"]["number"].integer(), 2);
   EXPECT_EQ(daemon_.status()["state"].text(), "ready");
   daemon_.kill_hard();
   start();
   EXPECT_EQ(
       parse(daemon_.ask({"keys", "rotate", "database"}).out)["database"]["generation"].integer(),
       3);
+}
+
+TEST_F(BackupProcess, ANewRootOpensByThePassphraseAsBeforeAndKeepsTheTrail) {
+  daemon_.configure("[backup]\ndir = \"" + medium() + "\"\n");
+  start();
+  back_up();
+  const Finished rotated = daemon_.ask({"keys", "rotate", "root"});
+  ASSERT_EQ(rotated.exit_code, 0) << rotated.err;
+  EXPECT_EQ(parse(rotated.out)["root"]["number"].integer(), 2);
+  const Finished trail = daemon_.ask({"audit", "verify"});
+  EXPECT_EQ(trail.exit_code, 0) << trail.out << trail.err;
+  const Json next = back_up();
+  EXPECT_EQ(daemon_.ask({"backup", "--verify", "--to", medium()}).exit_code, 0);
+  daemon_.kill_hard();
+  start();
+  EXPECT_FALSE(has_problem(daemon_.status(), "restore"));
+  // The backup made since serves a damaged database again.
+  daemon_.kill_hard();
+  std::ofstream(database(), std::ios::binary | std::ios::in).write("damaged", 7);
+  start();
+  EXPECT_TRUE(has_problem(daemon_.status(), "restore")) << daemon_.log();
+}
+
+TEST_F(BackupProcess, KilledWhileTheRootChangesItGoesOnAtTheNextStart) {
+  start();
+  for (std::int64_t root = 2; root < 8; ++root) {
+    // The moment of the kill differs from round to round; every one of them must do.
+    std::thread asking([&] { daemon_.ask({"keys", "rotate", "root"}); });
+    const std::string ring = daemon_.state_folder() + "/keyring.json";
+    const auto before = std::filesystem::last_write_time(ring);
+    EXPECT_TRUE(holds_within(30, [&] { return std::filesystem::last_write_time(ring) != before; }));
+    daemon_.kill_hard();
+    asking.join();
+    start();
+    ASSERT_FALSE(HasFatalFailure());
+    EXPECT_TRUE(holds_within(30, [&] {
+      return daemon_.ask({"backup", "--to", medium()}).exit_code == 0;
+    })) << daemon_.log();
+    EXPECT_EQ(daemon_.ask({"audit", "verify"}).exit_code, 0);
+  }
 }
 
 TEST_F(BackupProcess, ABackupRestoresABareBoxByThePassphraseAlone) {

@@ -39,6 +39,7 @@ class FaultFiles::OpenFile final : public FaultFile {
   core::Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) override {
     std::lock_guard lock(files_.mutex_);
     GW_CHECK(alive());
+    GW_CHECK(files_.count_reading("read"));
     if (offset >= node_->content.size()) return std::size_t{0};
     const auto count = std::min<std::size_t>(bytes.size(), node_->content.size() - offset);
     node_->content.copy(reinterpret_cast<char*>(bytes.data()), count, offset);
@@ -47,6 +48,7 @@ class FaultFiles::OpenFile final : public FaultFile {
   core::Result<std::uint64_t> size() override {
     std::lock_guard lock(files_.mutex_);
     GW_CHECK(alive());
+    GW_CHECK(files_.count_reading("size of a file"));
     return std::uint64_t{node_->content.size()};
   }
   core::Status sync() override {
@@ -95,6 +97,23 @@ void FaultFiles::fail_operation(std::uint64_t number, core::Code code) {
   fail_at_ = operations_ + number;
   fail_code_ = code;
   failed_ = false;
+}
+
+void FaultFiles::fail_reading(std::uint64_t number) {
+  std::lock_guard lock(mutex_);
+  fail_reading_at_ = readings_ + number;
+  failed_ = false;
+}
+
+std::uint64_t FaultFiles::readings() const {
+  std::lock_guard lock(mutex_);
+  return readings_;
+}
+
+core::Status FaultFiles::count_reading(std::string_view what) {
+  if (++readings_ != fail_reading_at_) return {};
+  failed_ = true;
+  return core::Error(core::Code::io, std::string(what) + ": an injected failure of a read");
 }
 
 void FaultFiles::fill_disk_at_operation(std::uint64_t number) {
@@ -323,6 +342,10 @@ core::Result<std::unique_ptr<FaultFile>> FaultFiles::open_cuttable(const std::st
 }
 
 core::Result<std::unique_ptr<core::File>> FaultFiles::open_read(const std::string& path) {
+  {
+    std::lock_guard lock(mutex_);
+    GW_CHECK(count_reading(path));
+  }
   GW_TRY(auto file, open_existing(path));
   return std::unique_ptr<core::File>(std::move(file));
 }
@@ -372,6 +395,7 @@ core::Status FaultFiles::remove(const std::string& path) {
 
 core::Result<std::vector<std::string>> FaultFiles::list(const std::string& folder) {
   std::lock_guard lock(mutex_);
+  GW_CHECK(count_reading(folder));
   auto found = now_.find(folder);
   if (found == now_.end() || !found->second->folder) return missing(folder);
   std::vector<std::string> names;
@@ -383,6 +407,7 @@ core::Result<std::vector<std::string>> FaultFiles::list(const std::string& folde
 
 core::Result<bool> FaultFiles::exists(const std::string& path) {
   std::lock_guard lock(mutex_);
+  GW_CHECK(count_reading(path));
   return now_.contains(path);
 }
 

@@ -17,6 +17,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/files.h"
@@ -51,6 +52,10 @@ class FaultFiles final : public core::Files {
   /// The `number`th operation from now fails with `code`; later ones work again. Of a write that
   /// fails for space half is written; what a failed sync was to write is lost.
   void fail_operation(std::uint64_t number, core::Code code);
+  /// The `number`th reading from now (opening to read, reading, asking for size, presence or names)
+  /// fails with Code::io; later ones work again.
+  void fail_reading(std::uint64_t number);
+  std::uint64_t readings() const;
   /// From the `number`th operation on the disk is full: nothing is made or written until
   /// empty_disk(). What is there can be overwritten, synced, renamed and removed.
   void fill_disk_at_operation(std::uint64_t number);
@@ -59,7 +64,7 @@ class FaultFiles final : public core::Files {
   /// until restart().
   void crash_at_operation(std::uint64_t number);
   bool crashed() const;
-  /// True once an operation has failed by fail_operation() or fill_disk_at_operation().
+  /// True once something has failed by one of these.
   bool failed() const;
   /// The machine comes back. Files opened before are dead.
   void restart(Unsynced unsynced);
@@ -122,6 +127,7 @@ class FaultFiles final : public core::Files {
   class OpenFile;
 
   core::Status count_operation(Needs needs);
+  core::Status count_reading(std::string_view what);
   core::Result<std::unique_ptr<FaultFile>> open_existing(const std::string& path);
   core::Status write(Node& node, Write write);
   core::Status sync(Node& node);
@@ -138,6 +144,8 @@ class FaultFiles final : public core::Files {
   std::list<NameChange> unsynced_names_;
   std::uint64_t operations_ = 0;
   std::uint64_t fail_at_ = 0;
+  std::uint64_t readings_ = 0;
+  std::uint64_t fail_reading_at_ = 0;
   std::uint64_t full_at_ = 0;
   std::uint64_t crash_at_ = 0;
   core::Code fail_code_ = core::Code::io;

@@ -43,6 +43,14 @@ class BorrowedKeyring final : public crypto::Keyring {
   core::Result<crypto::Secret> derived_key(std::string_view purpose) const override {
     return lent_.derived_key(purpose);
   }
+  core::Result<crypto::Secret> derived_key_of(std::uint32_t root,
+                                              std::string_view purpose) const override {
+    return lent_.derived_key_of(root, purpose);
+  }
+  crypto::RootState root() const override { return lent_.root(); }
+  core::Result<std::string> box() const override { return lent_.box(); }
+  core::Status begin_root() override { return lent_.begin_root(); }
+  core::Status end_root() override { return lent_.end_root(); }
   core::Result<std::uint32_t> current_epoch() override { return lent_.current_epoch(); }
   core::Result<crypto::Secret> epoch_key(std::uint32_t epoch) const override {
     return lent_.epoch_key(epoch);

@@ -1,0 +1,27 @@
+// Rotation of keys as an operator asks for it, with its audit rows. Blocking: on a thread that may
+// wait; one at a time.
+#pragma once
+
+#include <string>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/result.h"
+#include "sync/holdings.h"
+
+namespace gateway::daemon {
+
+/// What the body of POST /v1/keys/rotate asks for: "database", "epoch", "root" or "all".
+core::Result<std::string> rotation_asked(const std::string& body);
+/// "root" takes the database along. "all" is root, then epoch: afterwards no older copy of the key
+/// files opens anything that is new. Answers what is in use now.
+core::Result<core::Json> rotate_keys(sync::Holdings& holdings, const core::Clock& clock,
+                                     const std::string& what);
+/// Goes on with what a stop interrupted.
+core::Status finish_rotations(sync::Holdings& holdings, const core::Clock& clock);
+
+/// An audit row for what an operator did over the control socket.
+core::Status record_by_operator(sync::Holdings& holdings, const core::Clock& clock,
+                                std::string action, std::string resource, std::string outcome);
+
+}  // namespace gateway::daemon

@@ -1,0 +1,297 @@
+// The steps of the life, in the order they are lived.
+#include <algorithm>
+#include <array>
+
+#include "core/text.h"
+#include "crypto/backup_folder.h"
+#include "crypto/database_key.h"
+#include "crypto/epoch_rotation.h"
+#include "crypto/migrations.h"
+#include "crypto/octets.h"
+#include "crypto/root_rotation.h"
+#include "sync/eviction.h"
+#include "sync/fhir_pull.h"
+#include "sync/migrations.h"
+#include "sync/outbox.h"
+#include "sync/recovery.h"
+#include "sync/replica.h"
+#include "sync/shredding.h"
+#include "tests/at_rest/life.h"
+#include "tests/at_rest/planted.h"
+#include "tests/crypto/backup_feed.h"
+#include "tests/sync/records_fixture.h"
+
+namespace gateway::at_rest {
+namespace {
+
+using core::cat;
+using core::Json;
+using crypto::Connection;
+
+constexpr core::Milliseconds kPatience{2000};
+
+std::string uid(const std::string& last) { return cat(kUidRoot, last); }
+
+std::string pixels(std::size_t size, char shade) {
+  const std::string_view run = kPixelRuns[static_cast<unsigned char>(shade) % kPixelRuns.size()];
+  std::string bytes;
+  while (bytes.size() < size) bytes += cat(run, ' ', std::string(1, shade), bytes.size());
+  bytes.resize(size);
+  return bytes;
+}
+
+Json patient_of(std::size_t number) {
+  const Person& person = kPersons[number];
+  return Json::object(
+      {{"resourceType", "Patient"},
+       {"id", cat("p", number)},
+       {"meta", Json::object({{"versionId", "1"}})},
+       {"identifier",
+        Json::array({Json::object({{"system", sync::kIssuer}, {"value", person.id}})})},
+       {"name", Json::array({Json::object(
+                    {{"family", person.family}, {"given", Json::array({person.given})}})})},
+       {"gender", "female"},
+       {"birthDate", person.birth_date}});
+}
+
+Json order_of(std::size_t number) {
+  const Json coding =
+      Json::object({{"system", "http://dicom.nema.org/resources/ontology/DCM"}, {"code", "CT"}});
+  const Json kind = Json::object({{"coding", Json::array({Json::object({{"code", "ACSN"}})})}});
+  return Json::object(
+      {{"resourceType", "ServiceRequest"},
+       {"id", cat("s", number)},
+       {"meta", Json::object({{"versionId", "1"}})},
+       {"status", "active"},
+       {"intent", "order"},
+       {"identifier",
+        Json::array({Json::object({{"type", kind}, {"value", kPersons[number].accession}})})},
+       {"orderDetail", Json::array({Json::object({{"coding", Json::array({coding})}})})},
+       {"subject", Json::object({{"reference", cat("Patient/p", number)}})},
+       {"occurrenceDateTime", "2026-03-01T09:30:00Z"},
+       {"note", Json::array({Json::object({{"text", kNotes[number % kNotes.size()]}})})}});
+}
+
+/// A database of the version before: without the newest migration of the leftmost room, and with a
+/// resource in it. The holdings migrate it when they open.
+core::Status set_up_as_an_older_version(Life& life) {
+  GW_TRY(const auto keyring, open_keyring(life.files(), kState));
+  GW_TRY(const crypto::Secret key, crypto::database_key(*keyring, 1, 1));
+  const auto leftmost = crypto::migrations();
+  const auto others = sync::migrations();
+  std::vector<crypto::Migration> older(leftmost.begin(), leftmost.end() - 1);
+  older.insert(older.end(), others.begin(), others.end());
+  {
+    GW_TRY(auto database,
+           crypto::Database::open(crypto::database_path(kState), key, older, life.files()));
+    auto outcome = database->write([&](Connection& connection) -> core::Status {
+      GW_CHECK(connection.run("INSERT INTO resource VALUES ('Location', 'ward', 1, 0)"));
+      return connection.run(
+          "INSERT INTO resource_version VALUES ('Location', 'ward', 1, 'his', '', ?)", kNotes[3]);
+    });
+    GW_CHECK(outcome);
+    life.ledger().note([](Promises& promises) { promises.resources.insert("Location/ward"); });
+  }
+  return life.open();
+}
+
+core::Status pull(Life& life, const std::vector<Json>& page) {
+  auto outcome = life.write([&](Connection& connection) -> core::Status {
+    const sync::Reconciling with{life.held().audit(), core::system_clock(), "his"};
+    for (const Json& resource : page) {
+      GW_CHECK(sync::apply_pulled(connection, with, resource, life.held().options().worklist));
+    }
+    return {};
+  });
+  GW_CHECK(outcome);
+  for (const Json& resource : page) {
+    const std::string name = cat(resource["resourceType"].text(), '/', resource["id"].text());
+    life.ledger().note([&](Promises& promises) { promises.resources.insert(name); });
+  }
+  return life.note_audit();
+}
+
+core::Status pull_orders(Life& life) {
+  GW_CHECK(pull(life, {patient_of(0)}));
+  GW_CHECK(pull(life, {order_of(0)}));
+  std::vector<Json> page;
+  for (std::size_t number = 1; number < kPersons.size(); ++number) {
+    page.push_back(patient_of(number));
+    page.push_back(order_of(number));
+  }
+  return pull(life, page);
+}
+
+core::Status receive_a_study(Life& life) {
+  const std::string study = uid("1");
+  for (const char* number : {"1.1.1", "1.1.2", "1.1.3"}) {
+    GW_CHECK(life.receive(study, uid(number), pixels(700, number[4])));
+  }
+  // Two chunks; a repeat; other bytes under a UID that is held.
+  GW_CHECK(life.receive(study, uid("1.1.4"), pixels(300'000, 'L')));
+  GW_CHECK(life.receive(study, uid("1.1.2"), pixels(700, '2')));
+  GW_CHECK(life.receive(study, uid("1.1.3"), pixels(700, 'x')));
+  // One that the modality breaks off.
+  GW_TRY(auto abandoned, life.held().ingest().begin_object());
+  return abandoned->append(crypto::as_octets(pixels(600'000, 'a')));
+}
+
+core::Status deliver(Life& life) {
+  for (const std::string uplink : {"his", "pacs"}) {
+    sync::Claim claim;
+    auto claimed = life.write([&](Connection& connection) -> core::Status {
+      GW_TRY(claim, sync::claim_rows(connection, uplink, {3, 1U << 30, {}, nullptr}));
+      return {};
+    });
+    GW_CHECK(claimed);
+    std::vector<sync::Verdict> verdicts;
+    std::set<std::string> instances;
+    for (const sync::OutboxRow& row : claim.rows) {
+      // The first two arrive, the third's answer is lost.
+      const bool arrived = verdicts.size() < 2;
+      const auto what = arrived ? sync::Verdict::What::done : sync::Verdict::What::again;
+      verdicts.push_back({what, row.number, !arrived, true, "", "1", 1, false});
+      if (arrived && row.kind == "instance") instances.insert(row.subject);
+    }
+    std::set<std::string> delivered;
+    auto recorded = life.write([&](Connection& connection) -> core::Status {
+      GW_CHECK(sync::record_verdicts(connection, uplink, verdicts, sync::kNow));
+      for (const std::string& row : instances) {
+        GW_TRY(const auto sop,
+               connection.text("SELECT sop_instance_uid FROM dicom_instance WHERE row = ?",
+                               std::stoll(row)));
+        delivered.insert(sop.value_or(""));
+      }
+      return {};
+    });
+    GW_CHECK(recorded);
+    life.ledger().note(
+        [&](Promises& promises) { promises.delivered.insert(delivered.begin(), delivered.end()); });
+  }
+  return {};
+}
+
+/// The daemon stops and starts; what was being sent waits again.
+core::Status stop_and_start(Life& life) {
+  life.close();
+  GW_CHECK(life.open());
+  return life.write([](Connection& connection) { return sync::release_claims(connection); });
+}
+
+/// More than one stock of object names holds, so that a refill meets what is not synced.
+core::Status receive_a_series(Life& life) {
+  for (int i = 1; i <= 20; ++i) {
+    GW_CHECK(life.receive(uid("2"), uid(cat("2.1.", i)),
+                          pixels(500 + static_cast<std::size_t>(i), 's')));
+  }
+  return {};
+}
+
+/// What was delivered is proven by the PACS, evicted and shredded.
+core::Status evict_what_was_delivered(Life& life) {
+  std::vector<std::int64_t> rows;
+  std::set<std::string> leaving;
+  auto proven = life.write([&](Connection& connection) -> core::Status {
+    GW_CHECK(connection.run("UPDATE dicom_delivery SET proof = 'verified' WHERE uplink = 'pacs'"));
+    GW_CHECK(connection.run("UPDATE dicom_study SET identity = 'linked'"));
+    GW_TRY(auto found,
+           connection.query("SELECT i.row, i.sop_instance_uid FROM dicom_instance i JOIN"
+                            " dicom_delivery d ON d.instance = i.row WHERE i.state = 'held' AND"
+                            // Of two under one UID the ledger could not tell which one left.
+                            " (SELECT count(*) FROM dicom_instance o WHERE o.sop_instance_uid ="
+                            " i.sop_instance_uid) = 1"));
+    while (true) {
+      GW_TRY(const bool more, found.next());
+      if (!more) return {};
+      rows.push_back(found.integer(0));
+      leaving.emplace(found.text(1));
+    }
+  });
+  GW_CHECK(proven);
+  life.ledger().note([&](Promises& promises) { promises.leaving = leaving; });
+  GW_TRY(const sync::Evicted evicted, sync::evict(life.held(), core::system_clock(), rows));
+  if (evicted.instances != rows.size() || rows.empty()) {
+    return core::Error(core::Code::io, "an object that may go could not be read, and stays");
+  }
+  life.ledger().note([&](Promises& promises) { promises.evicted = leaving; });
+  GW_CHECK(sync::shred_doomed(life.held().database(), life.held().objects(), [] { return false; }));
+  return life.note_audit();
+}
+
+core::Status rotate_the_database_key(Life& life) {
+  GW_CHECK(crypto::rotate_database_key(life.files(), life.held().keyring(), kState,
+                                       life.held().database()));
+  return {};
+}
+
+core::Status rotate_the_epochs(Life& life) {
+  GW_TRY(const auto rotation, crypto::rotate_epochs(life.files(), kState, life.held().keyring(),
+                                                    life.held().objects(), kPatience));
+  life.ledger().note([&](Promises& promises) {
+    for (const std::uint32_t epoch : rotation.retired) promises.retired_epochs.insert(epoch);
+  });
+  return {};
+}
+
+core::Status rotate_the_root(Life& life) {
+  GW_TRY(const auto rotation, crypto::rotate_root(under_root(life)));
+  life.ledger().note([&](Promises& promises) { promises.root = rotation.root; });
+  return {};
+}
+
+/// The second run writes only what the first has not.
+core::Status back_up(Life& life) {
+  GW_TRY(auto source, crypto::BackupSource::begin({life.files(), kState, 0, life.held().keyring(),
+                                                   life.held().database(), life.held().objects(),
+                                                   sync::each_object, sync::kNow}));
+  GW_CHECK(crypto::BackupFolder(life.files(), kMedium).run(crypto::feed_of(*source)));
+  life.ledger().note([](Promises& promises) { promises.backed_up = true; });
+  return {};
+}
+
+core::Status receive_one_more(Life& life) {
+  return life.receive(uid("3"), uid("3.1.1"), pixels(900, 'm'));
+}
+
+constexpr std::array kLife = {
+    Step{"set up, migrate", set_up_as_an_older_version},
+    Step{"pull orders", pull_orders},
+    Step{"receive a study", receive_a_study},
+    Step{"deliver", deliver},
+    Step{"stop and start", stop_and_start},
+    Step{"receive a series", receive_a_series},
+    Step{"deliver more", deliver},
+    Step{"back up", back_up},
+    Step{"evict", evict_what_was_delivered},
+    Step{"rotate the epochs", rotate_the_epochs},
+    Step{"back up again", back_up},
+    Step{"rotate the database's key", rotate_the_database_key},
+    Step{"rotate the root", rotate_the_root},
+    Step{"receive one more", receive_one_more},
+    Step{"back up under the new root", back_up},
+    Step{"stop and start again", stop_and_start},
+};
+
+}  // namespace
+
+std::span<const Step> whole_life() { return kLife; }
+
+sync::InstanceFacts facts_of(const std::string& study, const std::string& sop) {
+  // A study's last digit says whose it is.
+  const Person& person = kPersons[static_cast<unsigned char>(study.back()) % kPersons.size()];
+  sync::InstanceFacts facts;
+  facts.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2";
+  facts.sop_instance_uid = sop;
+  facts.study_instance_uid = study;
+  facts.series_instance_uid = study + ".1";
+  facts.transfer_syntax_uid = "1.2.840.10008.1.2.1";
+  facts.patient_id = person.id;
+  facts.patient_name = dicom_name(person);
+  facts.birth_date = person.birth_date;
+  std::erase(facts.birth_date, '-');
+  facts.sex = "F";
+  facts.modality = "CT";
+  return facts;
+}
+
+}  // namespace gateway::at_rest
