@@ -137,14 +137,16 @@ class UpkeepThread final : public Upkeep {
                                    self->clock_,    self->options_.retention,
                                    self->pacs_,     [self] { return self->stopping_.load(); }};
     RetentionReport report;
+    RetentionWalk walk;
     // What an earlier run marked and did not shred.
     self->note(shred_all(self));
     while (!self->stopping_) {
       co_await self->rest(self->retention_timer_, self->options_.retention_every);
       if (self->stopping_) break;
       const auto evicted = report.evicted;
-      core::Status done = co_await retention_round(setting, report);
+      core::Status done = co_await retention_round(setting, walk, report);
       if (done.ok()) done = shred_all(self);
+      if (done.ok()) done = retire_if_due(self);
       self->note(done);
       self->show_retention(report);
       if (report.evicted > evicted) {
@@ -156,8 +158,20 @@ class UpkeepThread final : public Upkeep {
 
   static core::Status shred_all(UpkeepThread* self) {
     const auto shredded = shred_doomed(self->holdings_->database(), self->holdings_->objects(),
-                                       [self] { return self->stopping_.load(); });
+                                       self->clock_, [self] { return self->stopping_.load(); });
     return shredded.ok() ? core::Status() : core::Status(shredded.error());
+  }
+
+  static core::Status retire_if_due(UpkeepThread* self) {
+    Holdings& holdings = *self->holdings_;
+    GW_TRY(const bool due, is_retirement_due(holdings, self->files_, self->clock_,
+                                             self->options_.epochs_retire_after));
+    if (!due) return {};
+    core::Status retired = retire_epochs(holdings, self->files_, self->clock_,
+                                         [self] { return self->stopping_.load(); });
+    // A sender is still at it: the next round tries again.
+    if (!retired.ok() && retired.error().code() == core::Code::busy) return {};
+    return retired;
   }
 
   /// Pages of deleted rows go back to the disk, and deleted rows leave the WAL.

@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "sync/epoch_retirement.h"
 #include "sync/holdings.h"
 #include "sync/pacs_clients.h"
 #include "sync/retention.h"
@@ -24,6 +25,7 @@ namespace gateway::sync {
 struct UpkeepOptions {
   RetentionPolicy retention;
   core::Milliseconds retention_every{60'000};
+  core::Milliseconds epochs_retire_after = kRetireAfter;
   std::uint64_t scrub_bytes_per_s = 0;  // 0: no scrub
   core::Milliseconds scrub_round_every{0};
   core::Milliseconds scrub_looks_every{600'000};  // whether a round is due, damage can be mended
