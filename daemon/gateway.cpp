@@ -68,7 +68,7 @@ Error locked_error(const OpeningReport& report) {
 class GatewayImpl final : public Gateway {
  public:
   GatewayImpl(boost::asio::io_context& loop, core::Config config, Settings settings,
-              std::string config_path, const core::Clock& clock)
+              std::string config_path, const core::Clock& clock, std::function<void()> restart)
       : loop_(loop.get_executor()),
         config_(std::move(config)),
         settings_(std::move(settings)),
@@ -93,7 +93,10 @@ class GatewayImpl final : public Gateway {
         control_component_(
             loop_, "control", kPortRetry, [this] { return start_control(); },
             [this] { on_change(); }),
-        uplinks_(loop_, config_, clock),
+        uplinks_(loop_, config_, clock,
+                 [this, restart = std::move(restart)] {
+                   if (!stopped_) restart();
+                 }),
         maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
         checkpoints_(loop_, door_, lane_, seconds(settings_.audit_checkpoint_every_s),
                      [this](const Json& checkpoint) {
@@ -508,9 +511,9 @@ class GatewayImpl final : public Gateway {
 
 std::unique_ptr<Gateway> Gateway::create(boost::asio::io_context& loop, core::Config config,
                                          Settings settings, std::string config_path,
-                                         const core::Clock& clock) {
+                                         const core::Clock& clock, std::function<void()> restart) {
   return std::make_unique<GatewayImpl>(loop, std::move(config), std::move(settings),
-                                       std::move(config_path), clock);
+                                       std::move(config_path), clock, std::move(restart));
 }
 
 }  // namespace gateway::daemon

@@ -14,6 +14,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "sync/recovery.h"
 #include "sync/retention_round.h"
 #include "sync/scrub.h"
 #include "sync/shredding.h"
@@ -78,7 +79,8 @@ class UpkeepThread final : public Upkeep {
         tidy_timer_(loop_),
         scrub_timer_(loop_),
         scrub_({holdings_, clock_, options_.scrub_bytes_per_s, options_.scrub_round_every, pacs_,
-                [this] { return stopping_.load(); }},
+                [this] { return stopping_.load(); },
+                [this](const std::string& what) { give_up_database(what); }},
                scrub_timer_) {
     scrub_.on_step([this] { show_scrub(); });
     show_scrub();
@@ -115,7 +117,10 @@ class UpkeepThread final : public Upkeep {
                                "clinic-gateway storage"));
     }
     if (!shown_scrub_.database_damage.empty()) {
-      list.emplace_back("the database is damaged; restore the last backup");
+      list.push_back(core::cat("the database is damaged; ",
+                               not_restored_.empty()
+                                   ? "it is restored from the last backup by a restart"
+                                   : not_restored_));
     }
     if (shown_retention_.is_short) {
       list.emplace_back(
@@ -162,6 +167,22 @@ class UpkeepThread final : public Upkeep {
     return shredded.ok() ? core::Status() : core::Status(shredded.error());
   }
 
+  void give_up_database(const std::string& what) {
+    const HoldingsOptions& held = holdings_->options();
+    const core::Status given_up = sync::give_up_database(
+        {files_, holdings_->keyring(), clock_, held.state_folder, held.backup_folder}, what);
+    {
+      const std::lock_guard lock(mutex_);
+      not_restored_ = given_up.ok() ? "" : given_up.error().message();
+    }
+    if (!given_up.ok()) {
+      core::log_error("upkeep", core::cat("the database is damaged; ", given_up.error().message()));
+      return;
+    }
+    core::log_error("upkeep", "the database is damaged: restarting to restore it from the backup");
+    options_.restart();
+  }
+
   static core::Status retire_if_due(UpkeepThread* self) {
     Holdings& holdings = *self->holdings_;
     GW_TRY(const bool due, is_retirement_due(holdings, self->files_, self->clock_,
@@ -206,8 +227,10 @@ class UpkeepThread final : public Upkeep {
   static Awaitable<void> keep_scrubbing(UpkeepThread* self) {
     self->note(self->scrub_.recall());
     self->show_scrub();
+    core::Milliseconds pause = self->options_.scrub_begins_after;
     while (!self->stopping_) {
-      co_await self->rest(self->scrub_timer_, self->options_.scrub_looks_every);
+      co_await self->rest(self->scrub_timer_, pause);
+      pause = self->options_.scrub_looks_every;
       if (self->stopping_) break;
       const core::Status done = co_await self->scrub_.run();
       self->note(done);
@@ -255,7 +278,8 @@ class UpkeepThread final : public Upkeep {
   ScrubProgress shown_scrub_;
   std::int64_t shown_damage_ = 0;
   std::string failure_;
-  std::thread thread_;  // last: it runs with all of the above
+  std::string not_restored_;  // why a damaged database stays in use
+  std::thread thread_;        // last: it runs with all of the above
 };
 
 }  // namespace

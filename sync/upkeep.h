@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,9 +29,13 @@ struct UpkeepOptions {
   core::Milliseconds epochs_retire_after = kRetireAfter;
   std::uint64_t scrub_bytes_per_s = 0;  // 0: no scrub
   core::Milliseconds scrub_round_every{0};
+  core::Milliseconds scrub_begins_after{10'000};  // the start has other work to do
   core::Milliseconds scrub_looks_every{600'000};  // whether a round is due, damage can be mended
   core::Milliseconds deleted_leave_wal_every{3'600'000};
   ConnectPacs connect;
+  /// The scrub found the database damaged, and it is marked to be restored from the backup by the
+  /// next start, which is wanted at once. From the upkeep thread.
+  std::function<void()> restart = [] {};
 };
 
 class Upkeep {

@@ -57,7 +57,7 @@ class UpkeepTest : public RecordsTest {
                                                      answer(connection, request->head);
                                                  });
     options_.retention_every = core::Milliseconds(10);
-    options_.scrub_looks_every = core::Milliseconds(10);
+    options_.scrub_begins_after = options_.scrub_looks_every = core::Milliseconds(10);
     options_.scrub_round_every = std::chrono::hours(24);
     options_.connect = [this](boost::asio::any_io_executor loop, const std::string&) {
       core::net::HttpClientOptions client;
