@@ -119,7 +119,8 @@ class UpkeepThread final : public Upkeep {
     if (!shown_scrub_.database_damage.empty()) {
       list.push_back(core::cat("the database is damaged; ",
                                not_restored_.empty()
-                                   ? "it is restored from the last backup by a restart"
+                                   ? "the next start restores it from the last backup: "
+                                     "restart the service and unlock it"
                                    : not_restored_));
     }
     if (shown_retention_.is_short) {
@@ -179,7 +180,7 @@ class UpkeepThread final : public Upkeep {
       core::log_error("upkeep", core::cat("the database is damaged; ", given_up.error().message()));
       return;
     }
-    core::log_error("upkeep", "the database is damaged: restarting to restore it from the backup");
+    core::log_error("upkeep", "the database is damaged: a restart restores it from the backup");
     options_.restart();
   }
 

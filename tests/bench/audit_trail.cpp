@@ -31,9 +31,9 @@ double seconds_since(steady_clock::time_point begun) {
 /// Evenly over six years, patients and devices by turns.
 core::Status fill(Database& database, const Audit& audit, core::Wall begin, std::int64_t rows) {
   for (std::int64_t at = 0; at < rows; at += kBatch) {
-    GW_CHECK(database.write([&](Connection& connection) -> core::Status {
+    auto written = database.write([&](Connection& connection) -> core::Status {
       for (std::int64_t i = at; i < std::min(rows, at + kBatch); ++i) {
-        const auto passed = std::chrono::milliseconds(kSixYears) / rows * i;
+        const auto passed = core::Milliseconds(kSixYears) / rows * i;
         GW_CHECK(audit.append(connection, {.at = begin + passed,
                                            .actor = core::cat("ae:CT", i % 7),
                                            .action = "store",
@@ -43,7 +43,8 @@ core::Status fill(Database& database, const Audit& audit, core::Wall begin, std:
                                            .outcome = "success"}));
       }
       return {};
-    }));
+    });
+    GW_CHECK(std::move(written));
   }
   return {};
 }

@@ -82,7 +82,7 @@ TEST_F(ScrubProcess, ADamagedPageIsFoundAndTheDatabaseComesBackFromTheBackup) {
   start_with_scrub();  // a page no start looks at: only the scrub can find it
   EXPECT_EQ(daemon_.end(120), 1) << daemon_.log();
   EXPECT_THAT(daemon_.log(), HasSubstr("the database is damaged: "));
-  EXPECT_THAT(daemon_.log(), HasSubstr("restarting to restore it from the backup"));
+  EXPECT_THAT(daemon_.log(), HasSubstr("a restart restores it from the backup"));
 
   daemon_.start();  // as the service manager does
   ASSERT_TRUE(daemon_.reaches("ready")) << daemon_.log();
@@ -99,6 +99,32 @@ TEST_F(ScrubProcess, ADamagedPageIsFoundAndTheDatabaseComesBackFromTheBackup) {
       });
   ASSERT_TRUE(resources.ok()) << resources.error().message();
   EXPECT_EQ(*resources, kResources);
+}
+
+TEST_F(ScrubProcess, WhereAPersonUnlocksItThePersonIsAskedToRestartIt) {
+  daemon_.configure("[backup]\ndir = \"" + medium() + "\"\n");
+  start_without_scrub();
+  ASSERT_EQ(daemon_.stop(), 0);
+  fill();
+  start_without_scrub();
+  ASSERT_EQ(daemon_.ask({"backup", "--to", medium()}).exit_code, 0);
+  ASSERT_EQ(daemon_.stop(), 0);
+  damage_a_page();
+  daemon_.write_passphrase("not this one");
+  std::filesystem::remove(daemon_.folder() + "/conf.d/scrub.toml");
+  daemon_.start();
+  ASSERT_TRUE(daemon_.reaches("locked")) << daemon_.log();
+  const Finished unlocked = daemon_.ask({"unlock"}, "correct horse battery staple");
+  ASSERT_EQ(unlocked.exit_code, 0) << unlocked.err;
+  EXPECT_TRUE(holds_within(60, [&] {
+    return problems().find("restart the service and unlock it") != std::string::npos;
+  })) << daemon_.log();
+  EXPECT_TRUE(daemon_.running());
+  ASSERT_EQ(daemon_.stop(), 0);
+  daemon_.write_passphrase("correct horse battery staple");
+  daemon_.start();
+  ASSERT_TRUE(daemon_.reaches("ready")) << daemon_.log();
+  EXPECT_THAT(problems(), HasSubstr("was restored from the backup of"));
 }
 
 TEST_F(ScrubProcess, WithoutABackupItGoesOnAndSaysWhatToDo) {
