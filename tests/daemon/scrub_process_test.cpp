@@ -33,7 +33,6 @@ class ScrubProcess : public testing::Test {
   void start_with_scrub() {
     std::filesystem::remove(daemon_.folder() + "/conf.d/scrub.toml");
     daemon_.start();
-    ASSERT_TRUE(daemon_.reaches("ready")) << daemon_.log();
   }
   /// Years of work: most pages are of tables that no start looks at.
   void fill() {
@@ -59,6 +58,17 @@ class ScrubProcess : public testing::Test {
     file.write("damaged", 7);
     ASSERT_TRUE(file.good());
   }
+  void back_up_and_damage() {
+    daemon_.configure("[backup]\ndir = \"" + medium() + "\"\n");
+    start_without_scrub();
+    ASSERT_EQ(daemon_.stop(), 0);
+    fill();
+    start_without_scrub();
+    const Finished backup = daemon_.ask({"backup", "--to", medium()});
+    ASSERT_EQ(backup.exit_code, 0) << backup.err;
+    ASSERT_EQ(daemon_.stop(), 0);
+    damage_a_page();
+  }
   Json storage() {
     auto answer = Json::parse(daemon_.ask({"storage"}).out);
     return answer.ok() ? std::move(*answer) : Json();
@@ -69,18 +79,11 @@ class ScrubProcess : public testing::Test {
 };
 
 TEST_F(ScrubProcess, ADamagedPageIsFoundAndTheDatabaseComesBackFromTheBackup) {
-  daemon_.configure("[backup]\ndir = \"" + medium() + "\"\n");
-  start_without_scrub();
-  ASSERT_EQ(daemon_.stop(), 0);
-  fill();
-  start_without_scrub();
-  const Finished backup = daemon_.ask({"backup", "--to", medium()});
-  ASSERT_EQ(backup.exit_code, 0) << backup.err;
-  ASSERT_EQ(daemon_.stop(), 0);
-  damage_a_page();
+  back_up_and_damage();
 
-  start_with_scrub();  // a page no start looks at: only the scrub can find it
+  start_with_scrub();
   EXPECT_EQ(daemon_.end(120), 1) << daemon_.log();
+  EXPECT_THAT(daemon_.log(), HasSubstr("unlocked: ready")) << "no start looks at that page";
   EXPECT_THAT(daemon_.log(), HasSubstr("the database is damaged: "));
   EXPECT_THAT(daemon_.log(), HasSubstr("a restart restores it from the backup"));
 
@@ -102,17 +105,9 @@ TEST_F(ScrubProcess, ADamagedPageIsFoundAndTheDatabaseComesBackFromTheBackup) {
 }
 
 TEST_F(ScrubProcess, WhereAPersonUnlocksItThePersonIsAskedToRestartIt) {
-  daemon_.configure("[backup]\ndir = \"" + medium() + "\"\n");
-  start_without_scrub();
-  ASSERT_EQ(daemon_.stop(), 0);
-  fill();
-  start_without_scrub();
-  ASSERT_EQ(daemon_.ask({"backup", "--to", medium()}).exit_code, 0);
-  ASSERT_EQ(daemon_.stop(), 0);
-  damage_a_page();
+  back_up_and_damage();
   daemon_.write_passphrase("not this one");
-  std::filesystem::remove(daemon_.folder() + "/conf.d/scrub.toml");
-  daemon_.start();
+  start_with_scrub();
   ASSERT_TRUE(daemon_.reaches("locked")) << daemon_.log();
   const Finished unlocked = daemon_.ask({"unlock"}, "correct horse battery staple");
   ASSERT_EQ(unlocked.exit_code, 0) << unlocked.err;
