@@ -67,8 +67,10 @@ class GroupWriter {
   using Task = std::function<core::Status(std::unique_ptr<SqliteConnection>&)>;
   /// Runs `task` on the writer thread, between two groups, before anything else that waits.
   core::Status exclusively(Task task);
-  /// While held the main file does not change: what is committed stays in the WAL.
+  /// While held the main file does not change: what is committed stays in the WAL. Tasks that would
+  /// write it ask first.
   void hold_checkpoints(bool held);
+  bool are_checkpoints_held();
 
  private:
   enum class Work { exclusive, commit, checkpoint, close };
@@ -253,6 +255,11 @@ void GroupWriter::hold_checkpoints(bool held) {
     checkpoints_held_ = held;
   }
   work_.notify_one();
+}
+
+bool GroupWriter::are_checkpoints_held() {
+  std::lock_guard lock(mutex_);
+  return checkpoints_held_;
 }
 
 void GroupWriter::commit_group(std::vector<Pending>& group) {
@@ -564,6 +571,7 @@ core::Result<bool> SqlcipherDatabase::truncate_wal() {
   bool truncated = false;
   const auto truncate = [&](std::unique_ptr<SqliteConnection>& writer) -> core::Status {
     if (!writer) return reopening_failed();
+    if (writer_->are_checkpoints_held()) return {};  // the main file is being copied
     GW_TRY(truncated, writer->checkpoint(SqliteConnection::Checkpoint::truncate, kTurnWaitMs));
     return {};
   };

@@ -189,7 +189,8 @@ class Database {
   /// truncate_wal() it takes one turn among the writers and makes them wait that long.
   virtual core::Result<std::uint64_t> return_free_pages(std::uint64_t pages_max) = 0;
   /// Copies the WAL into the main file and makes it empty, so that deleted rows are in it no more.
-  /// False: a reader stood in the way for longer than a commit should wait; try again later.
+  /// False: a reader stood in the way for longer than a commit should wait, or copy_file() runs;
+  /// try again later.
   virtual core::Result<bool> truncate_wal() = 0;
 };
 

@@ -28,9 +28,11 @@ core::Status collect_even_if_corrupt(SqliteConnection& connection, std::string_v
                                      Findings& findings) {
   core::Status status = collect(connection, pragma, findings);
   if (status.ok()) return status;
-  // SQLCipher answers a bare SQLITE_ERROR to whoever reads a page that fails its authentication.
+  // SQLCipher answers a bare SQLITE_ERROR to whoever reads a page that fails its authentication; a
+  // sector the drive cannot read any more is an I/O error.
   const core::Code code = status.error().code();
-  if (code != core::Code::corrupt && code != core::Code::internal) return status;
+  if (code != core::Code::corrupt && code != core::Code::internal && code != core::Code::io)
+    return status;
   findings.push_back(status.error().message());
   return {};
 }

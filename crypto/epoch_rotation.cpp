@@ -1,5 +1,7 @@
 #include "crypto/epoch_rotation.h"
 
+#include <mutex>
+
 #include "core/text.h"
 
 namespace gateway::crypto {
@@ -7,26 +9,15 @@ namespace {
 
 std::string note_path(const std::string& folder) { return core::cat(folder, "/epoch-rotation"); }
 
-}  // namespace
+/// Retention and an operator may want it at the same time.
+std::mutex one_at_a_time;
 
-core::Result<EpochRotation> rotate_epochs(core::Files& files, const std::string& folder,
-                                          Keyring& keyring, ObjectStore& objects,
-                                          core::Milliseconds patience) {
-  GW_CHECK(core::write_file_durably(files, note_path(folder), "unfinished\n"));
-  GW_CHECK(keyring.begin_epoch());
-  return finish_epoch_rotation(files, folder, keyring, objects, patience);
-}
-
-core::Result<bool> epoch_rotation_unfinished(core::Files& files, const std::string& folder) {
-  return files.exists(note_path(folder));
-}
-
-core::Result<EpochRotation> finish_epoch_rotation(core::Files& files, const std::string& folder,
-                                                  Keyring& keyring, ObjectStore& objects,
-                                                  core::Milliseconds patience) {
+core::Result<EpochRotation> finish(core::Files& files, const std::string& folder, Keyring& keyring,
+                                   ObjectStore& objects, core::Milliseconds patience,
+                                   const std::function<bool()>& stopping) {
   EpochRotation rotation;
   GW_TRY(rotation.current, keyring.current_epoch());
-  GW_TRY(rotation.objects, objects.rewrap_older(rotation.current, patience));
+  GW_TRY(rotation.objects, objects.rewrap_older(rotation.current, patience, stopping));
   GW_TRY(const auto epochs, keyring.epochs());
   for (const std::uint32_t epoch : epochs) {
     if (epoch >= rotation.current) continue;
@@ -36,6 +27,32 @@ core::Result<EpochRotation> finish_epoch_rotation(core::Files& files, const std:
   GW_CHECK(files.remove(note_path(folder)));
   GW_CHECK(files.sync_folder(folder));
   return rotation;
+}
+
+}  // namespace
+
+core::Result<EpochRotation> rotate_epochs(core::Files& files, const std::string& folder,
+                                          Keyring& keyring, ObjectStore& objects,
+                                          core::Milliseconds patience,
+                                          const std::function<bool()>& stopping) {
+  const std::lock_guard one(one_at_a_time);
+  GW_CHECK(core::write_file_durably(files, note_path(folder), "unfinished\n"));
+  GW_CHECK(keyring.begin_epoch());
+  return finish(files, folder, keyring, objects, patience, stopping);
+}
+
+core::Result<bool> epoch_rotation_unfinished(core::Files& files, const std::string& folder) {
+  return files.exists(note_path(folder));
+}
+
+core::Result<EpochRotation> finish_epoch_rotation(core::Files& files, const std::string& folder,
+                                                  Keyring& keyring, ObjectStore& objects,
+                                                  core::Milliseconds patience,
+                                                  const std::function<bool()>& stopping) {
+  const std::lock_guard one(one_at_a_time);
+  GW_TRY(const bool unfinished, epoch_rotation_unfinished(files, folder));
+  if (!unfinished) return EpochRotation();  // whoever was first has done it
+  return finish(files, folder, keyring, objects, patience, stopping);
 }
 
 }  // namespace gateway::crypto

@@ -72,9 +72,16 @@ core::Status ObjectRewrap::put_again(const ObjectHeaderBytes& after) {
   return (*file)->sync();
 }
 
-core::Result<RewrapReport> ObjectRewrap::run(std::uint32_t epoch) {
+core::Result<RewrapReport> ObjectRewrap::run(std::uint32_t epoch,
+                                             const std::function<bool()>& stopping) {
   RewrapReport report;
-  const auto each = [&](const std::string& id) { return look_at(id, epoch, report); };
+  batch_.clear();  // of a run that failed: its headers may have changed since
+  const auto each = [&](const std::string& id) -> core::Status {
+    if (stopping()) {
+      return core::Error(core::Code::cancelled, "objects are left to be moved to the new epoch");
+    }
+    return look_at(id, epoch, report);
+  };
   GW_CHECK(folder_.for_each(each));
   GW_CHECK(flush(report));
   return report;

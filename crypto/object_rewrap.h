@@ -4,6 +4,7 @@
 // at the next start. Format: docs/formats.md.
 #pragma once
 
+#include <functional>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -27,8 +28,8 @@ class ObjectRewrap {
   /// Finishes the batch a crash interrupted. Before any other use of the objects.
   core::Status recover();
   /// Every object of an epoch before `epoch` goes under `epoch`. No writer of an older epoch is
-  /// left.
-  core::Result<RewrapReport> run(std::uint32_t epoch);
+  /// left. Code::cancelled between two objects once `stopping` says so.
+  core::Result<RewrapReport> run(std::uint32_t epoch, const std::function<bool()>& stopping);
 
  private:
   struct Change {

@@ -37,8 +37,8 @@ class SealedObjectStore final : public ObjectStore {
   core::Status each(const std::function<core::Status(const std::string& id)>& visit) override {
     return folder_->for_each(visit);
   }
-  core::Result<RewrapReport> rewrap_older(std::uint32_t epoch,
-                                          core::Milliseconds patience) override;
+  core::Result<RewrapReport> rewrap_older(std::uint32_t epoch, core::Milliseconds patience,
+                                          const std::function<bool()>& stopping) override;
   core::Result<std::unique_ptr<core::File>> open_sealed(const std::string& id) override;
   core::Result<std::vector<std::string>> list_all() override;
   core::Result<SweepReport> sweep(
@@ -90,7 +90,8 @@ core::Result<std::shared_ptr<EpochLeases::Lease>> SealedObjectStore::lease_epoch
 }
 
 core::Result<RewrapReport> SealedObjectStore::rewrap_older(std::uint32_t epoch,
-                                                           core::Milliseconds patience) {
+                                                           core::Milliseconds patience,
+                                                           const std::function<bool()>& stopping) {
   std::lock_guard one(rewrapping_);
   { std::lock_guard no_lease_is_being_taken(mutex_); }
   if (!leases_.wait_for_older(epoch, patience)) {
@@ -98,7 +99,7 @@ core::Result<RewrapReport> SealedObjectStore::rewrap_older(std::uint32_t epoch,
                        core::cat("objects are still being received under an epoch before ", epoch,
                                  "; that epoch is kept, try again later"));
   }
-  return rewrap_->run(epoch);
+  return rewrap_->run(epoch, stopping);
 }
 
 core::Result<std::unique_ptr<core::File>> SealedObjectStore::open_sealed(const std::string& id) {

@@ -96,10 +96,10 @@ class ObjectStore {
   virtual core::Status each(const std::function<core::Status(const std::string& id)>& visit) = 0;
   /// Puts every object of an epoch before `epoch`, whose key exists, under `epoch`. Waits for the
   /// writers of older epochs; Code::busy when they are not done within `patience`. Interrupted, the
-  /// next start and the next call go on where it stopped. One at a time; reading, writing and
-  /// shredding go on meanwhile.
-  virtual core::Result<RewrapReport> rewrap_older(std::uint32_t epoch,
-                                                  core::Milliseconds patience) = 0;
+  /// next start and the next call go on where it stopped; Code::cancelled once `stopping` says so.
+  /// One at a time; reading, writing and shredding go on meanwhile.
+  virtual core::Result<RewrapReport> rewrap_older(std::uint32_t epoch, core::Milliseconds patience,
+                                                  const std::function<bool()>& stopping) = 0;
   /// Hands out what the file holds, header included, as it is: for backups. Errors as
   /// open_object().
   virtual core::Result<std::unique_ptr<core::File>> open_sealed(const std::string& id) = 0;

@@ -68,7 +68,7 @@ Error locked_error(const OpeningReport& report) {
 class GatewayImpl final : public Gateway {
  public:
   GatewayImpl(boost::asio::io_context& loop, core::Config config, Settings settings,
-              std::string config_path, const core::Clock& clock)
+              std::string config_path, const core::Clock& clock, std::function<void()> restart)
       : loop_(loop.get_executor()),
         config_(std::move(config)),
         settings_(std::move(settings)),
@@ -93,7 +93,8 @@ class GatewayImpl final : public Gateway {
         control_component_(
             loop_, "control", kPortRetry, [this] { return start_control(); },
             [this] { on_change(); }),
-        uplinks_(loop_, config_, clock),
+        restart_(std::move(restart)),
+        uplinks_(loop_, config_, clock, [this] { restart_unattended(); }),
         maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
         checkpoints_(loop_, door_, lane_, seconds(settings_.audit_checkpoint_every_s),
                      [this](const Json& checkpoint) {
@@ -186,10 +187,19 @@ class GatewayImpl final : public Gateway {
 
   void on_opened(std::shared_ptr<sync::Holdings> holdings, const std::string& by) {
     record_unlock(*holdings, by);
+    opened_by_operator_ = by == "operator";
     uplinks_.start(holdings);
     maintenance_.on_opened(holdings);
     door_.open(std::move(holdings));
     checkpoints_.start();
+  }
+
+  /// The database waits for the next start to be restored. Where a person has to unlock it then, a
+  /// restart would end all work until that person comes; status and health ask for it instead.
+  void restart_unattended() {
+    if (stopped_) return;
+    on_change();
+    if (!opened_by_operator_) restart_();
   }
 
   /// The unlock, and what was refused before it, when there was no trail to write to.
@@ -484,6 +494,7 @@ class GatewayImpl final : public Gateway {
   bool publishing_ = false;
   bool publish_again_ = false;
   bool control_conflict_ = false;
+  bool opened_by_operator_ = false;
   std::string status_line_;
 
   BlockingLane lane_;
@@ -494,6 +505,7 @@ class GatewayImpl final : public Gateway {
   Component dicom_component_;
   Component mqtt_component_;
   Component control_component_;
+  const std::function<void()> restart_;
   SyncComponent uplinks_;
   Maintenance maintenance_;
   AuditCheckpoints checkpoints_;
@@ -508,9 +520,9 @@ class GatewayImpl final : public Gateway {
 
 std::unique_ptr<Gateway> Gateway::create(boost::asio::io_context& loop, core::Config config,
                                          Settings settings, std::string config_path,
-                                         const core::Clock& clock) {
+                                         const core::Clock& clock, std::function<void()> restart) {
   return std::make_unique<GatewayImpl>(loop, std::move(config), std::move(settings),
-                                       std::move(config_path), clock);
+                                       std::move(config_path), clock, std::move(restart));
 }
 
 }  // namespace gateway::daemon

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
 
 #include "core/clock.h"
@@ -18,10 +19,11 @@ namespace gateway::daemon {
 
 class Gateway {
  public:
-  /// `config_path` is named in advice only. Both outlive the gateway.
+  /// `config_path` is named in advice only. `restart` asks, on the loop, for a new process: this
+  /// one cannot go on. Loop and clock outlive the gateway.
   static std::unique_ptr<Gateway> create(boost::asio::io_context& loop, core::Config config,
                                          Settings settings, std::string config_path,
-                                         const core::Clock& clock);
+                                         const core::Clock& clock, std::function<void()> restart);
   virtual ~Gateway() = default;
   /// Code::exists when another daemon answers on the control socket; whatever else cannot start is
   /// reported, retried, and does not keep the rest from serving.

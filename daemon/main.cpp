@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 
 #include "core/log.h"
@@ -76,12 +77,19 @@ int serve(const std::string& file) {
 
   boost::asio::io_context loop(1);
   boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
-  auto gateway =
-      Gateway::create(loop, std::move(*config), std::move(settings), file, core::system_clock());
-  signals.async_wait([&](const boost::system::error_code& error, int) {
-    if (error) return;
+  int exit_code = kExitOk;
+  std::unique_ptr<Gateway> gateway;
+  const auto end = [&](int code) {
+    exit_code = code;
+    signals.cancel();  // the first reason to end stands
     gateway->stop();
     loop.stop();
+  };
+  // The service manager starts it again.
+  gateway = Gateway::create(loop, std::move(*config), std::move(settings), file,
+                            core::system_clock(), [&end] { end(kExitFailed); });
+  signals.async_wait([&end](const boost::system::error_code& error, int) {
+    if (!error) end(kExitOk);
   });
   if (const core::Status started = gateway->start(); !started.ok()) {
     core::log_error("daemon", started.error().message());
@@ -92,7 +100,7 @@ int serve(const std::string& file) {
   loop.restart();
   loop.run_for(std::chrono::seconds(1));
   gateway.reset();
-  return kExitOk;
+  return exit_code;
 }
 
 int run(int argc, char** argv) {

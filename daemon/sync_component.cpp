@@ -1,5 +1,8 @@
 #include "daemon/sync_component.h"
 
+#include <boost/asio/post.hpp>
+#include <utility>
+
 #include "core/files.h"
 #include "sync/options.h"
 
@@ -16,8 +19,8 @@ void SyncComponent::Waker::aim_at(sync::SyncService* target) {
 }
 
 SyncComponent::SyncComponent(boost::asio::any_io_executor loop, const core::Config& config,
-                             const core::Clock& clock)
-    : loop_(loop), config_(config), clock_(clock) {}
+                             const core::Clock& clock, std::function<void()> restart)
+    : loop_(loop), config_(config), clock_(clock), restart_(std::move(restart)) {}
 
 SyncComponent::~SyncComponent() { stop(); }
 
@@ -28,8 +31,9 @@ void SyncComponent::start(std::shared_ptr<sync::Holdings> holdings) {
       loop_, holdings_, sync::make_uplinks(loop_, holdings_, config_, clock_), clock_);
   service_->start();
   waker_->aim_at(service_.get());
-  upkeep_ =
-      sync::Upkeep::start(holdings_, core::system_files(), clock_, sync::upkeep_options(config_));
+  sync::UpkeepOptions upkeep = sync::upkeep_options(config_);
+  upkeep.restart = [loop = loop_, restart = restart_] { boost::asio::post(loop, restart); };
+  upkeep_ = sync::Upkeep::start(holdings_, core::system_files(), clock_, std::move(upkeep));
 }
 
 void SyncComponent::stop() {

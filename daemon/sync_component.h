@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,9 +20,9 @@ namespace gateway::daemon {
 
 class SyncComponent {
  public:
-  /// `config` and `clock` outlive it.
+  /// `config` and `clock` outlive it. `restart`: sync::UpkeepOptions::restart, on the loop.
   SyncComponent(boost::asio::any_io_executor loop, const core::Config& config,
-                const core::Clock& clock);
+                const core::Clock& clock, std::function<void()> restart);
   ~SyncComponent();
   SyncComponent(const SyncComponent&) = delete;
   SyncComponent& operator=(const SyncComponent&) = delete;
@@ -49,6 +50,7 @@ class SyncComponent {
   boost::asio::any_io_executor loop_;
   const core::Config& config_;
   const core::Clock& clock_;
+  const std::function<void()> restart_;
   std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
   std::shared_ptr<sync::Holdings> holdings_;
   std::shared_ptr<sync::SyncService> service_;

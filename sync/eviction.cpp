@@ -132,14 +132,12 @@ core::Status note_evicted_study(Connection& connection, const crypto::Audit& aud
 }  // namespace
 
 core::Result<std::vector<HeldStudy>> held_studies(Connection& connection, const Asking& asking,
-                                                  int limit, StudyCursor& cursor) {
+                                                  const std::string& received_before, int limit,
+                                                  StudyCursor& cursor) {
   std::vector<HeldStudy> studies;
   {
-    GW_TRY(auto rows,
-           connection.query("SELECT received_at, study_uid, pinned, identity FROM dicom_study"
-                            " WHERE evicted_at = '' AND (received_at, study_uid) > (?, ?)"
-                            " ORDER BY received_at, study_uid LIMIT ?",
-                            cursor.received_at, cursor.study_uid, limit));
+    GW_TRY(auto rows, connection.query(kEvictableStudies, cursor.received_at, cursor.study_uid,
+                                       received_before, limit));
     while (true) {
       GW_TRY(const bool more, rows.next());
       if (!more) break;
@@ -147,15 +145,10 @@ core::Result<std::vector<HeldStudy>> held_studies(Connection& connection, const 
       HeldStudy study;
       study.study_uid = cursor.study_uid;
       study.last_received = core::parse_instant(cursor.received_at).value_or(core::Wall());
-      const std::string_view identity = rows.text(3);
-      study.must_stay = rows.integer(2) != 0 || (identity != "linked" && identity != "provisional");
       studies.push_back(std::move(study));
     }
   }
-  for (HeldStudy& study : studies) {
-    if (study.must_stay) continue;
-    GW_CHECK(add_instances(connection, asking, study));
-  }
+  for (HeldStudy& study : studies) GW_CHECK(add_instances(connection, asking, study));
   return studies;
 }
 

@@ -19,15 +19,25 @@ struct StudyCursor {
   std::string study_uid;
 };
 
-/// Studies with held bytes after `cursor`, oldest first, at most `limit`; moves the cursor. Uplinks
-/// that said no (differs, missing) are asked again when that was before `ask_again_before`.
+/// The words of the index dicom_study_evictable, so that it is walked.
+inline constexpr char kEvictableStudies[] =
+    "SELECT received_at, study_uid FROM dicom_study"
+    " WHERE evicted_at = '' AND pinned = 0 AND identity IN ('linked', 'provisional')"
+    " AND (received_at, study_uid) > (?, ?) AND received_at < ?"
+    " ORDER BY received_at, study_uid LIMIT ?";
+
+/// Studies whose bytes may go (held, not pinned, patient settled) after `cursor` and received
+/// before `received_before`, oldest first, at most `limit`; moves the cursor. Costs what these
+/// studies hold, however many there are. Uplinks that said no (differs, missing) are asked again
+/// when that was before `ask_again_before`.
 struct Asking {
   std::vector<std::string> image_uplinks;
   std::set<std::string> silent;  // uplinks that are not to be asked now
   std::string ask_again_before;  // instant
 };
 core::Result<std::vector<HeldStudy>> held_studies(crypto::Connection& connection,
-                                                  const Asking& asking, int limit,
+                                                  const Asking& asking,
+                                                  const std::string& received_before, int limit,
                                                   StudyCursor& cursor);
 
 struct Evicted {

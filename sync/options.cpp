@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "core/text.h"
 #include "sync/fhir_uplink.h"
@@ -124,14 +125,14 @@ std::vector<ConfigKey> sync_config_keys() {
   add({.path = "retention.free_below_mb",
        .type = KeyType::integer,
        .meaning = "free disk space, in MB, below which the oldest images that every PACS has shown "
-                  "to have leave this gateway; 0: never",
-       .default_text = "4096",
+                  "to have leave this gateway; 0: never; without it 4096, on a small disk 5 % of "
+                  "it, at least one and a half times storage.reserve_mb",
        .minimum = 0,
        .maximum = 1 << 26});
   add({.path = "retention.free_until_mb",
        .type = KeyType::integer,
-       .meaning = "free disk space, in MB, at which that ends; at least retention.free_below_mb",
-       .default_text = "8192",
+       .meaning = "free disk space, in MB, at which that ends; without it twice "
+                  "retention.free_below_mb",
        .minimum = 0,
        .maximum = 1 << 26});
   add({.path = "scrub.rate_mb_s",
@@ -182,9 +183,16 @@ UpkeepOptions upkeep_options(const core::Config& config) {
   };
   if (const auto days = config.integer("retention.keep_days"); days > 0)
     options.retention.keep = std::chrono::hours(24 * days);
-  options.retention.free_below_bytes = megabytes("retention.free_below_mb");
-  options.retention.free_until_bytes =
-      std::max(options.retention.free_below_bytes, megabytes("retention.free_until_mb"));
+  std::error_code unknown;
+  const auto disk = std::filesystem::space(config.text("storage.state_dir"), unknown);
+  const RetentionPolicy usual =
+      usual_marks(unknown ? UINT64_MAX : disk.capacity, megabytes("storage.reserve_mb"));
+  std::uint64_t& below = options.retention.free_below_bytes;
+  std::uint64_t& until = options.retention.free_until_bytes;
+  below = config.has("retention.free_below_mb") ? megabytes("retention.free_below_mb")
+                                                : usual.free_below_bytes;
+  until = config.has("retention.free_until_mb") ? megabytes("retention.free_until_mb") : 2 * below;
+  until = std::max(below, until);
   options.scrub_bytes_per_s = megabytes("scrub.rate_mb_s");
   options.scrub_round_every = std::chrono::hours(24 * config.integer("scrub.every_days"));
   options.commitment = config.text("dicom.commitment") == "stored" ? CommitmentRule::stored

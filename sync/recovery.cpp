@@ -173,6 +173,24 @@ core::Status mark_database_damaged(core::Files& files, const std::string& state_
                                   reason.substr(0, kReasonMax - 1) + "\n");
 }
 
+core::Status give_up_database(const RecoveryInputs& inputs, const std::string& reason) {
+  if (inputs.backup_folder.empty()) {
+    return core::Error(Code::not_found,
+                       "no backup can take its place, since no backup folder is configured "
+                       "(backup.dir): back up what can still be read and restore an older backup");
+  }
+  GW_TRY(const bool restored, crypto::has_restore_report(inputs.files, inputs.state_folder));
+  if (restored) {
+    return core::Error(Code::corrupt,
+                       "it was restored from the backup already, which seems to hold the damage: "
+                       "restore an older backup, or dismiss the report of the restore to have the "
+                       "newest one put back");
+  }
+  const auto backup = crypto::check_backup(inputs.files, inputs.backup_folder, inputs.keyring);
+  if (!backup.ok()) return backup.error();
+  return mark_database_damaged(inputs.files, inputs.state_folder, reason);
+}
+
 core::Status each_object(crypto::Connection& connection,
                          const std::function<core::Status(std::string_view id)>& visit) {
   GW_TRY(auto rows, connection.query("SELECT object_id FROM dicom_instance"));

@@ -3,8 +3,9 @@
 //
 // An instance may go when every uplink of images has confirmed it with proof 'verified' (read back,
 // same digest). What must stay, whatever the age and however full the disk: what nobody else has,
-// pinned studies, studies whose patient is not settled (unassigned, disputed), damaged objects. A
-// plan never goes beyond what age or free space asks for, oldest study first.
+// and what is not shown to a plan at all: pinned studies, studies whose patient is not settled
+// (unassigned, disputed), damaged objects. A plan never goes beyond what age or free space asks
+// for, oldest study first.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,6 @@ struct HeldInstance {
 struct HeldStudy {
   std::string study_uid;
   core::Wall last_received;
-  bool must_stay = false;  // pinned, or its patient is not settled
   std::vector<HeldInstance> instances;
 };
 
@@ -47,6 +47,10 @@ struct RetentionPlan {
   std::vector<std::int64_t> evict;
   std::vector<Question> ask;  // a good answer lets the instance go; planned as if it were good
 };
+
+/// The marks for a site that names none: made for the usual disk of 128 GB (4 and 8 GB), less on a
+/// smaller one, and always above the reserve, where intake would stop before room is made.
+RetentionPolicy usual_marks(std::uint64_t disk_bytes, std::uint64_t reserve_bytes);
 
 /// Whether room is to be made: from below the lower mark until the upper one is reached.
 bool is_making_room(const RetentionPolicy& policy, std::uint64_t free_bytes, bool before);

@@ -8,7 +8,6 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "sync/confirmation.h"
-#include "sync/eviction.h"
 #include "sync/shredding.h"
 
 namespace gateway::sync {
@@ -22,8 +21,8 @@ constexpr std::chrono::hours kAskAgainAfter{24};
 
 class Round {
  public:
-  Round(const RetentionSetting& setting, RetentionReport& report)
-      : setting_(setting), report_(report) {
+  Round(const RetentionSetting& setting, RetentionWalk& walk, RetentionReport& report)
+      : setting_(setting), walk_(walk), report_(report) {
     asking_.image_uplinks = setting.holdings->options().ingest.image_uplinks;
     asking_.ask_again_before = core::to_instant(setting.clock.wall() - kAskAgainAfter);
   }
@@ -36,25 +35,47 @@ class Round {
     wanted_ = report_.making_room && setting_.policy.free_until_bytes > free
                   ? setting_.policy.free_until_bytes - free
                   : 0;
-    StudyCursor at;
-    while (!setting_.stopping() && (setting_.policy.keep || wanted_ > 0)) {
-      StudyCursor next = at;
-      GW_CO_TRY(const auto studies, load(next));
-      if (studies.empty()) break;
-      // Each answer changes what may go: the same studies again until nothing moves.
-      auto moved = co_await work_on(studies);
-      if (!moved.ok()) co_return std::move(moved).error();
-      if (!*moved) at = next;
+    if (!is_wanted()) {
+      walk_ = {};
+      report_.is_short = false;
+      co_return core::Status();
     }
-    report_.is_short = wanted_ > 0;
-    co_return core::Status();
+    core::Status walked = co_await walk_on();
+    co_return walked;
   }
 
  private:
+  bool is_wanted() const { return setting_.policy.keep || wanted_ > 0; }
+
+  Awaitable<core::Status> walk_on() {
+    std::size_t fruitless = 0;
+    while (!setting_.stopping() && is_wanted() && fruitless < kFruitlessStudies) {
+      StudyCursor next = walk_.at;
+      GW_CO_TRY(const auto studies, load(next));
+      if (studies.empty()) {
+        report_.is_short = wanted_ > 0 && !walk_.moved;
+        walk_ = {};
+        break;
+      }
+      // Each answer changes what may go: the same studies again until nothing moves.
+      auto moved = co_await work_on(studies);
+      if (!moved.ok()) co_return std::move(moved).error();
+      walk_.moved = walk_.moved || *moved;
+      if (*moved) continue;
+      walk_.at = next;
+      fruitless += studies.size();
+    }
+    if (wanted_ == 0 || walk_.moved) report_.is_short = false;
+    co_return core::Status();
+  }
+
   core::Result<std::vector<HeldStudy>> load(StudyCursor& cursor) {
+    // Later than any instant, where room is wanted whatever the age.
+    const std::string before =
+        wanted_ > 0 ? "~" : core::to_instant(setting_.clock.wall() - *setting_.policy.keep);
     return setting_.holdings->database().read_value<std::vector<HeldStudy>>(
         [&](crypto::Connection& connection) {
-          return held_studies(connection, asking_, kStudiesAtOnce, cursor);
+          return held_studies(connection, asking_, before, kStudiesAtOnce, cursor);
         });
   }
 
@@ -79,7 +100,7 @@ class Round {
                                             rows.begin() + static_cast<std::ptrdiff_t>(end));
       GW_TRY(const Evicted evicted, evict(*setting_.holdings, setting_.clock, group));
       GW_CHECK(shred_doomed(setting_.holdings->database(), setting_.holdings->objects(),
-                            setting_.stopping));
+                            setting_.clock, setting_.stopping));
       moved = moved || evicted.instances > 0;
       wanted_ -= std::min(wanted_, evicted.bytes);
       report_.evicted += evicted.instances;
@@ -121,6 +142,7 @@ class Round {
   }
 
   const RetentionSetting& setting_;
+  RetentionWalk& walk_;
   RetentionReport& report_;
   Asking asking_;
   std::uint64_t wanted_ = 0;
@@ -129,8 +151,9 @@ class Round {
 
 }  // namespace
 
-Awaitable<core::Status> retention_round(const RetentionSetting& setting, RetentionReport& report) {
-  Round round(setting, report);
+Awaitable<core::Status> retention_round(const RetentionSetting& setting, RetentionWalk& walk,
+                                        RetentionReport& report) {
+  Round round(setting, walk, report);
   core::Status done = co_await round.run();
   co_return done;
 }

@@ -242,7 +242,10 @@ Awaitable<core::Status> Scrub::check_database() {
                                     " objects and the database: ", progress_.damaged,
                                     " objects damaged, ", progress_.repaired, " of them replaced, ",
                                     findings.size(), " findings in the database"));
-  co_return save();
+  const core::Status saved = save();
+  // A page that was found damaged may be the one that is to be written.
+  if (!findings.empty()) setting_.database_damaged(progress_.database_damage);
+  co_return saved;
 }
 
 }  // namespace gateway::sync

@@ -38,6 +38,8 @@ struct ScrubSetting {
   core::Milliseconds round_every{0};  // from the start of one to the start of the next
   PacsClients& pacs;
   std::function<bool()> stopping;
+  /// Hears of a damaged database: what was found, in SQLite's words.
+  std::function<void(const std::string& what)> database_damaged;
 };
 
 /// Blocks its loop for disk and database, step by step; for the upkeep thread.

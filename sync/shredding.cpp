@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "sync/epoch_retirement.h"
+
 namespace gateway::sync {
 namespace {
 
@@ -25,6 +27,7 @@ core::Status doom_object(crypto::Connection& connection, std::string_view object
 }
 
 core::Result<std::uint64_t> shred_doomed(crypto::Database& database, crypto::ObjectStore& objects,
+                                         const core::Clock& clock,
                                          const std::function<bool()>& stopping) {
   std::uint64_t shredded = 0;
   while (!stopping()) {
@@ -35,12 +38,12 @@ core::Result<std::uint64_t> shred_doomed(crypto::Database& database, crypto::Obj
       if (!gone.ok() && gone.error().code() != core::Code::not_found) return gone.error();
       ++shredded;
     }
-    GW_CHECK(database.write([&ids](crypto::Connection& connection) -> core::Status {
+    GW_CHECK(database.write([&](crypto::Connection& connection) -> core::Status {
       for (const std::string& id : ids) {
         auto forgotten = connection.run("DELETE FROM object_doomed WHERE object_id = ?", id);
         if (!forgotten.ok()) return forgotten;
       }
-      return {};
+      return note_shredded(connection, clock.wall(), ids.size());
     }));
   }
   return shredded;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string_view>
 
+#include "core/clock.h"
 #include "core/result.h"
 #include "crypto/database.h"
 #include "crypto/objects.h"
@@ -19,6 +20,7 @@ core::Status doom_object(crypto::Connection& connection, std::string_view object
 /// Shreds what is doomed until nothing is or `stopping`; answers how many objects went. One that
 /// cannot be shredded ends it with its error and stays doomed.
 core::Result<std::uint64_t> shred_doomed(crypto::Database& database, crypto::ObjectStore& objects,
+                                         const core::Clock& clock,
                                          const std::function<bool()>& stopping);
 
 }  // namespace gateway::sync

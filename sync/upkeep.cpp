@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "sync/commitment_round.h"
+#include "sync/recovery.h"
 #include "sync/retention_round.h"
 #include "sync/scrub.h"
 #include "sync/shredding.h"
@@ -80,7 +81,8 @@ class UpkeepThread final : public Upkeep {
         scrub_timer_(loop_),
         commitment_timer_(loop_),
         scrub_({holdings_, clock_, options_.scrub_bytes_per_s, options_.scrub_round_every, pacs_,
-                [this] { return stopping_.load(); }},
+                [this] { return stopping_.load(); },
+                [this](const std::string& what) { give_up_database(what); }},
                scrub_timer_) {
     scrub_.on_step([this] { show_scrub(); });
     show_scrub();
@@ -119,7 +121,11 @@ class UpkeepThread final : public Upkeep {
                                "clinic-gateway storage"));
     }
     if (!shown_scrub_.database_damage.empty()) {
-      list.emplace_back("the database is damaged; restore the last backup");
+      list.push_back(core::cat("the database is damaged; ",
+                               not_restored_.empty()
+                                   ? "the next start restores it from the last backup: "
+                                     "restart the service and unlock it"
+                                   : not_restored_));
     }
     if (shown_retention_.is_short) {
       list.emplace_back(
@@ -141,14 +147,16 @@ class UpkeepThread final : public Upkeep {
                                    self->clock_,    self->options_.retention,
                                    self->pacs_,     [self] { return self->stopping_.load(); }};
     RetentionReport report;
+    RetentionWalk walk;
     // What an earlier run marked and did not shred.
     self->note(shred_all(self));
     while (!self->stopping_) {
       co_await self->rest(self->retention_timer_, self->options_.retention_every);
       if (self->stopping_) break;
       const auto evicted = report.evicted;
-      core::Status done = co_await retention_round(setting, report);
+      core::Status done = co_await retention_round(setting, walk, report);
       if (done.ok()) done = shred_all(self);
+      if (done.ok()) done = retire_if_due(self);
       self->note(done);
       self->show_retention(report);
       if (report.evicted > evicted) {
@@ -160,8 +168,36 @@ class UpkeepThread final : public Upkeep {
 
   static core::Status shred_all(UpkeepThread* self) {
     const auto shredded = shred_doomed(self->holdings_->database(), self->holdings_->objects(),
-                                       [self] { return self->stopping_.load(); });
+                                       self->clock_, [self] { return self->stopping_.load(); });
     return shredded.ok() ? core::Status() : core::Status(shredded.error());
+  }
+
+  void give_up_database(const std::string& what) {
+    const HoldingsOptions& held = holdings_->options();
+    const core::Status given_up = sync::give_up_database(
+        {files_, holdings_->keyring(), clock_, held.state_folder, held.backup_folder}, what);
+    {
+      const std::lock_guard lock(mutex_);
+      not_restored_ = given_up.ok() ? "" : given_up.error().message();
+    }
+    if (!given_up.ok()) {
+      core::log_error("upkeep", core::cat("the database is damaged; ", given_up.error().message()));
+      return;
+    }
+    core::log_error("upkeep", "the database is damaged: a restart restores it from the backup");
+    options_.restart();
+  }
+
+  static core::Status retire_if_due(UpkeepThread* self) {
+    Holdings& holdings = *self->holdings_;
+    GW_TRY(const bool due, is_retirement_due(holdings, self->files_, self->clock_,
+                                             self->options_.epochs_retire_after));
+    if (!due) return {};
+    core::Status retired = retire_epochs(holdings, self->files_, self->clock_,
+                                         [self] { return self->stopping_.load(); });
+    // A sender is still at it: the next round tries again.
+    if (!retired.ok() && retired.error().code() == core::Code::busy) return {};
+    return retired;
   }
 
   /// Pages of deleted rows go back to the disk, and deleted rows leave the WAL.
@@ -196,8 +232,10 @@ class UpkeepThread final : public Upkeep {
   static Awaitable<void> keep_scrubbing(UpkeepThread* self) {
     self->note(self->scrub_.recall());
     self->show_scrub();
+    core::Milliseconds pause = self->options_.scrub_begins_after;
     while (!self->stopping_) {
-      co_await self->rest(self->scrub_timer_, self->options_.scrub_looks_every);
+      co_await self->rest(self->scrub_timer_, pause);
+      pause = self->options_.scrub_looks_every;
       if (self->stopping_) break;
       const core::Status done = co_await self->scrub_.run();
       self->note(done);
@@ -258,7 +296,8 @@ class UpkeepThread final : public Upkeep {
   ScrubProgress shown_scrub_;
   std::int64_t shown_damage_ = 0;
   std::string failure_;
-  std::thread thread_;  // last: it runs with all of the above
+  std::string not_restored_;  // why a damaged database stays in use
+  std::thread thread_;        // last: it runs with all of the above
 };
 
 }  // namespace

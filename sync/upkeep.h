@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "sync/commitment.h"
+#include "sync/epoch_retirement.h"
 #include "sync/holdings.h"
 #include "sync/pacs_clients.h"
 #include "sync/retention.h"
@@ -25,13 +27,18 @@ namespace gateway::sync {
 struct UpkeepOptions {
   RetentionPolicy retention;
   core::Milliseconds retention_every{60'000};
+  core::Milliseconds epochs_retire_after = kRetireAfter;
   std::uint64_t scrub_bytes_per_s = 0;  // 0: no scrub
   core::Milliseconds scrub_round_every{0};
+  core::Milliseconds scrub_begins_after{10'000};  // the start has other work to do
   core::Milliseconds scrub_looks_every{600'000};  // whether a round is due, damage can be mended
   CommitmentRule commitment = CommitmentRule::second_copy;
   core::Milliseconds commitment_every{2'000};
   core::Milliseconds deleted_leave_wal_every{3'600'000};
   ConnectPacs connect;
+  /// The scrub found the database damaged, and it is marked to be restored from the backup by the
+  /// next start, which is wanted at once. From the upkeep thread.
+  std::function<void()> restart = [] {};
 };
 
 class Upkeep {

@@ -1,5 +1,7 @@
 // Audit rows as FHIR R4 AuditEvent in the shape of IHE BALP (Basic Audit Log Patterns 1.1): who did
-// it and on which system, the patient and the thing as entities, and what came of it. Pure.
+// it and on which system, the patient and the thing as entities, and what came of it. What goes
+// over REST names the BALP profile it is of (Create, Read, Update, Delete, each with or without a
+// patient); DICOM transfers keep DICOM's own event type. Pure.
 #pragma once
 
 #include <string>

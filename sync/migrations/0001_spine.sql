@@ -99,7 +99,9 @@ CREATE TABLE dicom_study (
   pinned INTEGER NOT NULL DEFAULT 0,     -- a person wants its bytes to stay
   evicted_at TEXT NOT NULL DEFAULT ''    -- when the last of its bytes went; empty: some are held
 ) WITHOUT ROWID;
-CREATE INDEX dicom_study_oldest ON dicom_study (received_at, study_uid) WHERE evicted_at = '';
+-- Studies whose bytes may go, as retention walks over them.
+CREATE INDEX dicom_study_evictable ON dicom_study (received_at, study_uid)
+  WHERE evicted_at = '' AND pinned = 0 AND identity IN ('linked', 'provisional');
 
 CREATE TABLE dicom_series (
   study_uid TEXT NOT NULL REFERENCES dicom_study (study_uid),
@@ -140,6 +142,15 @@ CREATE INDEX dicom_instance_by_study ON dicom_instance (study_uid, series_uid);
 CREATE TABLE object_doomed (
   object_id TEXT PRIMARY KEY
 ) WITHOUT ROWID;
+
+-- What was shredded since the epoch keys were last retired: one row, or none.
+CREATE TABLE shredded (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  since TEXT NOT NULL,
+  objects INTEGER NOT NULL,
+  covered INTEGER NOT NULL DEFAULT 0,     -- of these, as of the beginning of a retirement
+  last_epoch INTEGER NOT NULL DEFAULT 0   -- of these: gone for good when it and all before it are
+);
 
 -- Instances whose object the scrub found damaged and could not replace yet.
 CREATE TABLE object_damage (

@@ -35,6 +35,7 @@ from rig.process import Process, free_ports  # noqa: E402
 
 AET = "KILLED"
 SIZES = (2_000, 40_000, 262_100, 525_000)
+READER = Path("tests/bench/bench_open_holdings")
 
 
 def data_set_of(part10):
@@ -204,7 +205,7 @@ class Gateway:
 def look(build, gateway, instances, stow):
     """Opens the stopped state and counts what is lost or corrupt."""
     done = subprocess.run(
-        [build / "tests" / "bench" / "bench_open_holdings", gateway.state, gateway.passphrase], capture_output=True, text=True
+        [build / READER, gateway.state, gateway.passphrase], capture_output=True, text=True
     )
     if done.returncode != 0:
         raise SystemExit(f"the state does not open: {done.stderr}")
@@ -265,10 +266,14 @@ def run(arguments, build, folder):
 
 def built(build):
     if build:
-        return Path(build).resolve()
+        build = Path(build).resolve()
+        if not (build / READER).exists():
+            print(f"kill9: {READER.name}, which reads the state at the end, is not in {build}: building it", file=sys.stderr)
+            subprocess.run(["cmake", "--build", build, "--target", READER.name], check=True, stdout=sys.stderr)
+        return build
     subprocess.run(["cmake", "--preset", "release"], cwd=ROOT, check=True, stdout=sys.stderr)
     build = ROOT / "build" / "release"
-    targets = ["clinic-gatewayd", "clinic-gateway", "bench_open_holdings"]
+    targets = ["clinic-gatewayd", "clinic-gateway", READER.name]
     subprocess.run(["cmake", "--build", build, "--target", *targets], check=True, stdout=sys.stderr)
     return build
 
@@ -281,9 +286,10 @@ def main():
     parser.add_argument("--senders", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    build = built(arguments.build)
     folder = Path(tempfile.mkdtemp(prefix="gateway-kill9-", dir=arguments.dir))
     try:
-        result = run(arguments, built(arguments.build), folder)
+        result = run(arguments, build, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(result))

@@ -6,24 +6,8 @@
 # alone in memory. Each figure is the median of the rounds (7) in MB/s. Without --build the release preset is configured and
 # built. The disk that counts is the one of --dir (default: $TMPDIR or /var/tmp). The last line is the JSON object.
 set -euo pipefail
+# shellcheck source=tests/bench/native.sh
+source "$(dirname "$0")/native.sh"
 
-root=$(realpath "$(dirname "$0")/../..")
-build='' dir=${TMPDIR:-/var/tmp} rounds=7
-while (($#)); do
-  case $1 in
-    --build) build=$(realpath "$2") ;;
-    --dir) dir=$2 ;;
-    --rounds) rounds=$2 ;;
-    *)
-      sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
-      exit 2
-      ;;
-  esac
-  shift 2
-done
-if [[ ! $build ]]; then
-  build=$root/build/release
-  (cd "$root" && cmake --preset release >&2)
-  cmake --build "$build" --target bench_objects >&2
-fi
-exec "$build/tests/bench/bench_objects" "$dir" "$rounds"
+native_bench bench_objects rounds 7 "$@"
+exec "$build/tests/bench/bench_objects" "$dir" "$count"

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""start.py [--build DIR] [--dir DIR] [--resources N] [--objects N] [--opener passphrase] [--starts N]: how soon the gateway is
-ready after years of work, and what it then needs.
+"""start.py [--build DIR] [--dir DIR] [--resources N] [--objects N] [--starts N]: how soon the gateway is ready after years of work,
+and what it then needs.
 
-Fills a state folder (1,000,000 resources, 200,000 sealed objects), then starts the daemon several times: `start_s` from its start
-until its status says ready, `key_s` how long opening the key slot alone takes here, `ready_s` the difference, `idle_mb` its resident
-memory when it has been idle for 5 s. Medians. The opener is the passphrase in a file, whose Argon2id takes half a second by design;
-a slot without such a cost is ready after ready_s. The page cache is as the start before left it. The last line is the JSON object.
+Fills a state folder (1,000,000 resources, 200,000 sealed objects), then starts the daemon several times with the credential that opens
+its key slot, as systemd hands it over: `ready_s` from its start until its status says ready, `idle_mb` its resident memory when it has
+been idle for 5 s. Medians. The page cache is as the start before left it. The last line is the JSON object.
 """
 
 import argparse
@@ -44,7 +43,8 @@ def state_of(path):
 
 def start_once(build, folder):
     began = time.monotonic()
-    daemon = Process("clinic-gatewayd", [build / "daemon" / "clinic-gatewayd", "--config", folder / "gateway.toml"], folder / "log")
+    command = [build / "daemon" / "clinic-gatewayd", "--config", folder / "gateway.toml"]
+    daemon = Process("clinic-gatewayd", command, folder / "log", env={"CREDENTIALS_DIRECTORY": str(folder / "credentials")})
     try:
         while state_of(folder / "control.sock") != "ready":
             daemon.check_alive()
@@ -59,27 +59,26 @@ def start_once(build, folder):
 
 
 def run(arguments, build, folder):
-    (folder / "passphrase").write_text("a long passphrase, 42 horses")
-    (folder / "passphrase").chmod(0o600)
     [port] = free_ports(1)
     (folder / "gateway.toml").write_text(
         f'[site]\nname = "start"\n[storage]\nstate_dir = "{folder}/state"\nreserve_mb = 16\n'
-        f'[keys]\npassphrase_file = "{folder}/passphrase"\n[control]\nsocket = "{folder}/control.sock"\n'
+        f'[control]\nsocket = "{folder}/control.sock"\n'
         f'[dicom]\nbind = "127.0.0.1"\nport = {port}\npatient_id_issuer = "urn:oid:2.25.1"\n'
     )
-    filler = [build / "tests" / "bench" / "bench_fill_holdings", folder / "state", folder / "passphrase"]
-    filled = subprocess.run([*filler, str(arguments.resources), str(arguments.objects)], stdout=subprocess.PIPE, text=True)
+    filler = [build / "tests" / "bench" / "bench_fill_holdings", folder / "state", str(arguments.resources), str(arguments.objects)]
+    began = time.monotonic()
+    filled = subprocess.run(filler, stdout=subprocess.PIPE, text=True)
     if filled.returncode != 0:
         raise SystemExit("the state could not be made")
+    print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    (folder / "credentials").mkdir(mode=0o700)
+    (folder / "credentials" / "slot-key").write_text(filled.stdout.strip())
+    (folder / "credentials" / "slot-key").chmod(0o400)
     starts = [start_once(build, folder) for _ in range(arguments.starts)]
-    start_s, idle_mb = (statistics.median(values) for values in zip(*starts))
-    key_s = float(filled.stdout)
+    ready_s, idle_mb = (statistics.median(values) for values in zip(*starts))
     return {
-        "ready_s": round(max(0.0, start_s - key_s), 3),
+        "ready_s": round(ready_s, 3),
         "idle_mb": round(idle_mb, 1),
-        "start_s": round(start_s, 3),
-        "key_s": key_s,
-        "opener": arguments.opener,
         "resources": arguments.resources,
         "objects": arguments.objects,
     }
@@ -101,7 +100,6 @@ def main():
     parser.add_argument("--dir", default=os.environ.get("TMPDIR", "/var/tmp"))
     parser.add_argument("--resources", type=int, default=1_000_000)
     parser.add_argument("--objects", type=int, default=200_000)
-    parser.add_argument("--opener", choices=["passphrase"], default="passphrase")
     parser.add_argument("--starts", type=int, default=5)
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="gateway-start-", dir=arguments.dir))

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/text.h"
+#include "crypto/database_check.h"
 #include "crypto/database_key.h"
 #include "crypto/sqlite_connection.h"
 #include "tests/crypto/fixed_keys.h"
@@ -310,6 +311,38 @@ TEST(DatabaseFileCopy, IsTheWholeDatabaseAtOneMoment) {
   std::ofstream(database_path(other.path()), std::ios::binary) << bytes;
   auto copy = open_in(other.path());
   ASSERT_TRUE(copy.ok()) << copy.error().message();
+  EXPECT_EQ(count(**copy), 2000);
+}
+
+TEST(DatabaseFileCopy, IsNotTornByATruncationOfTheWal) {
+  ScratchFolder folder;
+  ScratchFolder other;
+  auto database = open_in(folder.path());
+  ASSERT_TRUE(database.ok());
+  ASSERT_TRUE(fill(**database, 0, 2000).ok());
+  std::string bytes;
+  int meanwhile = 0;
+  auto copied = (*database)->copy_file([&](std::span<const std::byte> piece) -> core::Status {
+    bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+    // Rows between the others: pages all over the file would change under the copy.
+    GW_CHECK((*database)->write([](Connection& connection) {
+      return connection.run("UPDATE told SET filling = randomblob(2000)");
+    }));
+    GW_CHECK(insert(**database, 1, meanwhile++));
+    GW_TRY(const bool truncated, (*database)->truncate_wal());
+    EXPECT_FALSE(truncated);
+    return {};
+  });
+  ASSERT_TRUE(copied.ok()) << copied.error().message();
+  EXPECT_GT(meanwhile, 1);
+  EXPECT_TRUE(*(*database)->truncate_wal());
+  std::ofstream(database_path(other.path()), std::ios::binary) << bytes;
+  auto copy = open_in(other.path());
+  ASSERT_TRUE(copy.ok()) << copy.error().message();
+  const auto key = database_key(fixed_keys(), 1);
+  const auto findings = check_database(core::system_files(), database_path(other.path()), *key);
+  ASSERT_TRUE(findings.ok()) << findings.error().message();
+  EXPECT_TRUE(findings->empty()) << findings->front();
   EXPECT_EQ(count(**copy), 2000);
 }
 

@@ -142,6 +142,11 @@ int DaemonProcess::stop() {
   return wait_for_end(std::exchange(child_, -1), 30);
 }
 
+int DaemonProcess::end(int seconds) {
+  if (child_ < 0) return -1;
+  return wait_for_end(std::exchange(child_, -1), seconds);
+}
+
 void DaemonProcess::kill_hard() {
   if (child_ < 0) return;
   ::kill(child_, SIGKILL);

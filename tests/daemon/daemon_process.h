@@ -56,6 +56,8 @@ class DaemonProcess {
   /// SIGTERM; the exit code, or -1 when it had to be killed after 30 s.
   int stop();
   void kill_hard();
+  /// Waits for it to end by itself: the exit code, or -1 when it had to be killed.
+  int end(int seconds);
   bool running();
   pid_t process() const { return child_; }
 

@@ -35,7 +35,8 @@ class EvictionCrashTest : public RecordsTest {
     held_ = *held;
   }
   core::Status shred() {
-    const auto done = shred_doomed(held_->database(), held_->objects(), [] { return false; });
+    const auto done = shred_doomed(held_->database(), held_->objects(), core::system_clock(),
+                                   [] { return false; });
     return done.ok() ? core::Status() : core::Status(done.error());
   }
 

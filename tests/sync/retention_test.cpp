@@ -50,9 +50,16 @@ TEST(RetentionPlan, MakesAsMuchRoomAsIsWantedOldestFirst) {
   EXPECT_THAT(plan_retention({}, kNoon, 250, held).evict, ElementsAre(1, 2, 11));
 }
 
-TEST(RetentionPlan, WhatMustStayStaysHoweverFullTheDiskIs) {
-  std::vector<HeldStudy> held{study(1, 900, true), study(11, 800, false), study(21, 1, true)};
-  held[0].must_stay = true;
+TEST(RetentionPlan, TheUsualMarksFitTheDiskAndLieAboveTheReserve) {
+  constexpr std::uint64_t kGigabyte = 1 << 30;
+  EXPECT_EQ(usual_marks(128 * kGigabyte, kGigabyte).free_below_bytes, 4 * kGigabyte);
+  EXPECT_EQ(usual_marks(128 * kGigabyte, kGigabyte).free_until_bytes, 8 * kGigabyte);
+  EXPECT_EQ(usual_marks(40 * kGigabyte, kGigabyte).free_below_bytes, 2 * kGigabyte);
+  EXPECT_EQ(usual_marks(8 * kGigabyte, kGigabyte).free_below_bytes, kGigabyte * 3 / 2);
+}
+
+TEST(RetentionPlan, WhatIsNotConfirmedStaysHoweverFullTheDiskIs) {
+  const std::vector<HeldStudy> held{study(11, 800, false), study(21, 1, true)};
   EXPECT_THAT(plan_retention(keep_days(30), kNoon, 1 << 30, held).evict, ElementsAre(21, 22));
 }
 
