@@ -7,6 +7,7 @@
 #include "sync/imaging.h"
 #include "sync/peer_answer.h"
 #include "sync/reconcile.h"
+#include "sync/reference_order.h"
 #include "sync/replica.h"
 
 namespace gateway::sync {
@@ -26,6 +27,7 @@ struct Outgoing {
   ResourceKey key;
   StoredResource resource;
   std::optional<AgreedVersion> base;
+  bool refers_to_unsent = false;
 
   bool is_agreed() const { return base && base->version == resource.version; }
 };
@@ -67,7 +69,9 @@ core::Result<std::optional<Outgoing>> load_held(Connection& connection, const st
   GW_TRY(auto held, read_resource(connection, key));
   if (!held) return std::optional<Outgoing>();
   GW_TRY(auto base, read_base(connection, uplink, key));
-  return std::optional<Outgoing>(Outgoing{key, std::move(*held), std::move(base)});
+  GW_TRY(const auto first, row_to_wait_for(connection, uplink, key, held->body));
+  return std::optional<Outgoing>(
+      Outgoing{key, std::move(*held), std::move(base), first.has_value()});
 }
 
 /// An ImagingStudy is made of the instances held, at the moment it is sent; every other resource is
@@ -212,6 +216,10 @@ Awaitable<RowOutcome> push_resource(FhirEndpoint& endpoint, Holdings& holdings,
 
   if (outgoing.is_agreed())
     co_return delivered(row, outgoing, outgoing.base->remote_version, false);
+  if (outgoing.refers_to_unsent) {
+    co_return ended(row, Delivery::failed,
+                    "it was changed to refer to a resource that has not been sent yet");
+  }
   Push push{endpoint, holdings, clock, uplink, row};
   if (row.perhaps_sent) {
     if (auto settled = co_await read_back(push, outgoing)) co_return *settled;
