@@ -15,7 +15,7 @@ using core::Json;
 using core::Milliseconds;
 using crypto::Connection;
 
-constexpr Milliseconds kPollEvery{600'000};
+constexpr Milliseconds kPollEvery{1'200'000};
 
 void must(const core::Status& status) {
   if (status.ok()) return;

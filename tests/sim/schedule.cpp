@@ -18,7 +18,7 @@ using core::Milliseconds;
 constexpr int kOperations = 200;
 constexpr int kFaults = 20;
 constexpr Milliseconds kLength{3 * 3'600'000};
-constexpr Milliseconds kRound{620'000};  // longer than a gateway waits between two pulls
+constexpr Milliseconds kRound{1'240'000};  // longer than a gateway waits between two pulls
 constexpr int kRoundsMax = 15;
 
 HisManners manners(Chance& chance) {
