@@ -69,15 +69,18 @@ core::Result<Page> read_page(const FhirAnswer& answer) {
   return page;
 }
 
-core::Result<std::string> first_target(Connection& connection, const std::string& uplink,
-                                       const std::string& query) {
-  GW_TRY(const auto since,
-         connection.text("SELECT since FROM pull_cursor WHERE uplink = ? AND query = ?", uplink,
-                         query));
+std::string target_since(const std::string& query, std::string_view since) {
   std::string target = core::cat("/", query, query.find('?') == std::string::npos ? "?" : "&",
                                  "_sort=_lastUpdated&_count=", kPageSize);
-  if (since) target += core::cat("&_lastUpdated=ge", *since);
+  if (!since.empty()) target += core::cat("&_lastUpdated=ge", since);
   return target;
+}
+
+core::Result<std::string> saved_cursor(Connection& connection, const std::string& uplink,
+                                       const std::string& query) {
+  GW_TRY(auto since, connection.text("SELECT since FROM pull_cursor WHERE uplink = ? AND query = ?",
+                                     uplink, query));
+  return since.value_or("");
 }
 
 /// References of the page that neither the replica nor the page itself has.
@@ -168,46 +171,73 @@ core::Status refresh_after(Connection& connection, const ResourceKey& key,
   return {};
 }
 
-/// One query from its cursor to its last page.
-Awaitable<core::Result<std::int64_t>> pull_query(FhirEndpoint& endpoint, Holdings& holdings,
-                                                 const core::Clock& clock,
-                                                 const std::string& uplink,
-                                                 const std::string& query) {
-  auto target = holdings.database().read_value<std::string>(
-      [&](Connection& connection) { return first_target(connection, uplink, query); });
-  if (!target.ok()) co_return std::move(target).error();
+/// One query on its way from its cursor to its last page; lives in pull_query().
+struct QueryRun {
+  std::string query;
+  std::string target;  // of the next page; empty: that was the last
+  std::string since;   // what it asks for
   std::optional<core::Wall> newest;
-  auto applied = std::make_shared<std::int64_t>(0);
-  for (int pages = 0; !target->empty() && pages < kPagesMax; ++pages) {
-    auto answer = co_await endpoint.page(*target);
+  std::int64_t applied = 0;
+  bool crossed = false;
+};
+
+/// Where to go on after `page`.
+void go_on(QueryRun& run, const Page& page) {
+  if (page.newest) run.newest = std::max(run.newest.value_or(*page.newest), *page.newest);
+  run.target = page.next;
+  if (page.next.empty() || !page.newest) return;
+  const std::string ended = core::to_instant(*page.newest);
+  // A page full of one time can only be left by the server's own link.
+  if (ended == run.since) return;
+  run.since = ended;
+  run.target = target_since(run.query, ended);
+}
+
+core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun& run,
+                        const std::vector<Json>& resources, std::uint64_t mark) {
+  const Reconciling with{pulling.holdings.audit(), pulling.clock, pulling.uplink};
+  for (const Json& resource : resources) {
+    const bool crossed = pulling.crossings.crossed(key_of(resource)->text(), mark);
+    GW_TRY(const Applied result,
+           apply_pulled(connection, with, resource, pulling.holdings.options().worklist, crossed));
+    if (result == Applied::applied) ++run.applied;
+    if (result == Applied::crossed) run.crossed = true;
+  }
+  // The cursor belongs to the whole query: it moves in the transaction of the last page only, and
+  // not past what has to be read again.
+  if (!run.target.empty() || run.crossed || !run.newest) return {};
+  return connection.run(
+      "INSERT INTO pull_cursor (uplink, query, since) VALUES (?, ?, ?)"
+      " ON CONFLICT (uplink, query) DO UPDATE SET since = excluded.since",
+      pulling.uplink, run.query, core::to_instant(*run.newest - kOverlap));
+}
+
+/// One query from its cursor to its last page; answers how many resources were new or changed.
+Awaitable<core::Result<std::int64_t>> pull_query(const Pulling& pulling, const std::string& query) {
+  auto run = std::make_shared<QueryRun>();
+  run->query = query;
+  auto since = pulling.holdings.database().read_value<std::string>(
+      [&](Connection& connection) { return saved_cursor(connection, pulling.uplink, query); });
+  if (!since.ok()) co_return std::move(since).error();
+  run->since = std::move(*since);
+  run->target = target_since(query, run->since);
+  for (int pages = 0; !run->target.empty() && pages < kPagesMax; ++pages) {
+    const std::uint64_t mark = pulling.crossings.before_reading();
+    auto answer = co_await pulling.endpoint.page(run->target);
     if (!answer.ok()) co_return std::move(answer).error();
     auto page = read_page(*answer);
     if (!page.ok()) co_return std::move(page).error();
-    if (pages == 0 && page->served_at) newest = page->served_at;
-    if (page->newest) newest = std::max(newest.value_or(*page->newest), *page->newest);
-    GW_CO_CHECK(co_await complete_page(endpoint, holdings, page->resources));
+    if (pages == 0 && page->served_at) run->newest = page->served_at;
+    go_on(*run, *page);
+    GW_CO_CHECK(co_await complete_page(pulling.endpoint, pulling.holdings, page->resources));
 
-    *target = page->next;
-    // The cursor belongs to the whole query: it moves in the transaction of the last page only.
-    const std::string since =
-        page->next.empty() && newest ? core::to_instant(*newest - kOverlap) : std::string();
     auto resources = std::make_shared<std::vector<Json>>(std::move(page->resources));
-    crypto::Change apply = [=, &holdings, &clock](Connection& connection) -> core::Status {
-      const Reconciling with{holdings.audit(), clock, uplink};
-      for (const Json& resource : *resources) {
-        GW_TRY(const Applied result,
-               apply_pulled(connection, with, resource, holdings.options().worklist));
-        if (result == Applied::applied) ++*applied;
-      }
-      if (since.empty()) return {};
-      return connection.run(
-          "INSERT INTO pull_cursor (uplink, query, since) VALUES (?, ?, ?)"
-          " ON CONFLICT (uplink, query) DO UPDATE SET since = excluded.since",
-          uplink, query, since);
+    crypto::Change apply = [&pulling, run, resources, mark](Connection& connection) {
+      return apply_page(connection, pulling, *run, *resources, mark);
     };
-    GW_CO_CHECK(co_await write_async(holdings.database(), std::move(apply)));
+    GW_CO_CHECK(co_await write_async(pulling.holdings.database(), std::move(apply)));
   }
-  co_return *applied;
+  co_return run->applied;
 }
 
 }  // namespace
@@ -226,7 +256,8 @@ core::Result<std::string> page_target(std::string_view link) {
 }
 
 core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& with,
-                                   const Json& resource, const WorklistOptions& worklist) {
+                                   const Json& resource, const WorklistOptions& worklist,
+                                   bool crossed) {
   const auto key = key_of(resource);
   if (!key) return core::Error(core::Code::invalid, "a pulled entry has no type or id");
   const std::string now = core::to_instant(with.clock.wall());
@@ -247,8 +278,7 @@ core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& wi
   // What comes back as we sent it is agreed upon, not news: our own text stays.
   const bool is_news = !held || !same_content(held->body, resource);
   GW_TRY(const Queued queued, find_queued(connection, with.uplink, *key));
-  // If-Match finds out about this version too, and the push then reads it again.
-  if (is_news && queued == Queued::sending) return Applied::waiting;
+  if (is_news && (crossed || queued == Queued::sending)) return Applied::crossed;
   if (is_news && queued == Queued::waiting) {
     GW_CHECK(reconcile(connection, with, *key, resource));
   } else {
@@ -265,12 +295,10 @@ core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& wi
   return Applied::applied;
 }
 
-Awaitable<PullReport> pull_queries(FhirEndpoint& endpoint, Holdings& holdings,
-                                   const core::Clock& clock, std::string uplink,
-                                   std::vector<std::string> queries) {
+Awaitable<PullReport> pull_queries(Pulling pulling, std::vector<std::string> queries) {
   PullReport report;
   for (const std::string& query : queries) {
-    auto applied = co_await pull_query(endpoint, holdings, clock, uplink, query);
+    auto applied = co_await pull_query(pulling, query);
     if (!applied.ok()) {
       report.error =
           core::cat("pull of ", query.substr(0, query.find('?')), ": ", applied.error().message());

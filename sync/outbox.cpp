@@ -32,6 +32,9 @@ core::Status finish_row(Connection& connection, std::string_view uplink, const V
                        subject, uplink, verdict.found_there ? "present" : "stored", now));
   } else if (const auto key = parse_reference(subject)) {
     GW_CHECK(put_base(connection, uplink, *key, {verdict.remote_version, verdict.local_version}));
+    // What waits there was read before, and is older.
+    GW_CHECK(connection.run("DELETE FROM inbox WHERE uplink = ? AND type = ? AND id = ?", uplink,
+                            key->type, key->id));
   }
   // Numbers are used again: nobody may be left waiting for this one.
   GW_CHECK(connection.run("UPDATE outbox SET needs = NULL WHERE needs = ?", verdict.number));
