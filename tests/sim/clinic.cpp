@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "sync/fhir_uplink.h"
 #include "sync/outbox.h"
+#include "sync/reports.h"
 #include "sync/review.h"
 
 namespace gateway::sim {
@@ -181,10 +182,9 @@ bool Clinic::decide_review(std::int64_t number, sync::Choice choice) {
 }
 
 void Clinic::retry_parked() {
-  write([](Connection& connection) {
-    return connection.run(
-        "UPDATE outbox SET state = 'waiting', perhaps_sent = 1, attempts = 0"
-        " WHERE state = 'parked'");
+  write([](Connection& connection) -> core::Status {
+    GW_CHECK(sync::retry_parked(connection, 0));
+    return {};
   });
   if (life_->alive) service_->wake();
 }
