@@ -40,6 +40,15 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::update(ResourceKey key, std::s
   co_return co_await send(std::move(request));
 }
 
+Awaitable<core::Result<FhirAnswer>> FhirEndpoint::remove(ResourceKey key, std::string if_match) {
+  HttpRequest request;
+  request.method = "DELETE";
+  request.target = "/" + key.text();
+  if (!if_match.empty())
+    request.headers.emplace_back("If-Match", core::cat("W/\"", if_match, "\""));
+  co_return co_await send(std::move(request));
+}
+
 Awaitable<core::Result<FhirAnswer>> FhirEndpoint::page(std::string target) {
   HttpRequest request;
   request.target = std::move(target);

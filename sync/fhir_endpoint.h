@@ -32,6 +32,8 @@ class FhirEndpoint {
   /// header is no worse off).
   core::net::Awaitable<core::Result<FhirAnswer>> update(ResourceKey key, std::string body,
                                                         std::string if_match);
+  /// DELETE Type/id, with If-Match when `if_match` is not empty.
+  core::net::Awaitable<core::Result<FhirAnswer>> remove(ResourceKey key, std::string if_match);
   /// GET of a search or history page; `target` starts with '/' or '?'.
   core::net::Awaitable<core::Result<FhirAnswer>> page(std::string target);
   void close() { client_->close(); }

@@ -9,6 +9,8 @@
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/async_write.h"
+#include "sync/fhir_deletions.h"
+#include "sync/pull_state.h"
 #include "sync/replica.h"
 
 namespace gateway::sync {
@@ -76,13 +78,6 @@ std::string target_since(const std::string& query, std::string_view since) {
   return target;
 }
 
-core::Result<std::string> saved_cursor(Connection& connection, const std::string& uplink,
-                                       const std::string& query) {
-  GW_TRY(auto since, connection.text("SELECT since FROM pull_cursor WHERE uplink = ? AND query = ?",
-                                     uplink, query));
-  return since.value_or("");
-}
-
 /// References of the page that neither the replica nor the page itself has.
 core::Result<std::set<std::string>> missing_references(Connection& connection,
                                                        const std::vector<Json>& resources) {
@@ -133,19 +128,6 @@ core::Status hold_back(Connection& connection, const std::string& uplink, const 
       resource.dump());
 }
 
-/// What is queued for the uplink of a resource: nothing, a row that waits, or one on its way now.
-enum class Queued { nothing, waiting, sending };
-
-core::Result<Queued> find_queued(Connection& connection, const std::string& uplink,
-                                 const ResourceKey& key) {
-  GW_TRY(const auto sending,
-         connection.integer("SELECT max(state = 'sending') FROM outbox"
-                            " WHERE uplink = ? AND kind = 'resource' AND subject = ?",
-                            uplink, key.text()));
-  if (!sending) return Queued::nothing;
-  return *sending == 1 ? Queued::sending : Queued::waiting;
-}
-
 /// What waited in the inbox for `key`, now that it is held.
 core::Status apply_dependants(Connection& connection, const Reconciling& with,
                               const ResourceKey& key, const WorklistOptions& worklist) {
@@ -161,13 +143,6 @@ core::Status apply_dependants(Connection& connection, const Reconciling& with,
     }
   }
   for (const Json& resource : waiting) GW_CHECK(apply_pulled(connection, with, resource, worklist));
-  return {};
-}
-
-core::Status refresh_after(Connection& connection, const ResourceKey& key,
-                           const WorklistOptions& worklist) {
-  if (key.type == "ServiceRequest") return refresh_worklist(connection, key.id, worklist);
-  if (key.type == "Patient") return refresh_worklist_of_patient(connection, key.id, worklist);
   return {};
 }
 
@@ -206,10 +181,8 @@ core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun
   // The cursor belongs to the whole query: it moves in the transaction of the last page only, and
   // not past what has to be read again.
   if (!run.target.empty() || run.crossed || !run.newest) return {};
-  return connection.run(
-      "INSERT INTO pull_cursor (uplink, query, since) VALUES (?, ?, ?)"
-      " ON CONFLICT (uplink, query) DO UPDATE SET since = excluded.since",
-      pulling.uplink, run.query, core::to_instant(*run.newest - kOverlap));
+  return put_cursor(connection, pulling.uplink, run.query,
+                    core::to_instant(*run.newest - kOverlap));
 }
 
 /// One query from its cursor to its last page; answers how many resources were new or changed.
@@ -280,7 +253,7 @@ core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& wi
   GW_TRY(const Queued queued, find_queued(connection, with.uplink, *key));
   if (is_news && (crossed || queued == Queued::sending)) return Applied::crossed;
   if (is_news && queued == Queued::waiting) {
-    GW_CHECK(reconcile(connection, with, *key, resource));
+    GW_CHECK(reconcile(connection, with, *key, resource, remote_version));
   } else {
     std::int64_t version = held ? held->version : 0;
     if (is_news) {
@@ -305,6 +278,12 @@ Awaitable<PullReport> pull_queries(Pulling pulling, std::vector<std::string> que
       co_return report;
     }
     report.applied += *applied;
+    const core::Status deletions = co_await pull_deletions(pulling, query);
+    if (!deletions.ok()) {
+      report.error = core::cat("history of ", query.substr(0, query.find('?')), ": ",
+                               deletions.error().message());
+      co_return report;
+    }
   }
   report.reached = true;
   co_return report;

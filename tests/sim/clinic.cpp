@@ -144,12 +144,17 @@ Json Clinic::shown(const std::string& key) const {
 void Clinic::enter(const std::string& key, const Json& before, const Json& after) {
   const std::string now = core::to_instant(clock_.wall());
   write([&](Connection& connection) -> core::Status {
-    GW_CHECK(sync::put_resource(connection, *sync::parse_reference(key), after, "clinic", now));
+    const sync::ResourceKey parsed = *sync::parse_reference(key);
+    if (after.is_null()) {
+      GW_CHECK(sync::delete_resource(connection, parsed, "clinic", now));
+    } else {
+      GW_CHECK(sync::put_resource(connection, parsed, after, "clinic", now));
+    }
     GW_CHECK(sync::queue_row(connection, kUplink, "resource", key, 0, std::nullopt, now));
     return {};
   });
   region_.ledger.edited(key, before.dump(), after.dump());
-  region_.note(core::cat(name_, " enters ", after.dump()));
+  region_.note(core::cat(name_, " enters ", key, " ", after.dump()));
   if (life_->alive) service_->wake();
 }
 

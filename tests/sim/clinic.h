@@ -49,7 +49,8 @@ class Clinic {
   std::vector<std::string> keys(const std::string& type) const;
   /// What the clinic shows; null: nothing.
   core::Json shown(const std::string& key) const;
-  /// Somebody at the clinic stores `after` where they saw `before` (null: it is new).
+  /// Somebody at the clinic stores `after` (null: deletes it) where they saw `before`
+  /// (null: it is new).
   void enter(const std::string& key, const core::Json& before, const core::Json& after);
   /// Somebody decides the oldest open review, one way or the other. False: there is none.
   bool decide_review(std::int64_t number, sync::Choice choice);

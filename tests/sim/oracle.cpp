@@ -75,6 +75,7 @@ void judge_restoring(const Aftermath& after, Verdict& verdict) {
       if (!decision["asked"].boolean() || decision["group"].text() == "existence") continue;
       const std::string key =
           clinic->text(core::cat("SELECT type || '/' || id FROM review WHERE number = ", number));
+      if (clinic->shown(key).is_null()) break;  // somebody deleted it since
       const auto wanted = marks_in(decision["ours"].dump());
       clinic->decide_review(number, sync::Choice::ours);
       const auto marks = marks_in(clinic->shown(key).dump());

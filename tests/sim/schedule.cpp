@@ -18,7 +18,8 @@ using core::Milliseconds;
 constexpr int kOperations = 200;
 constexpr int kFaults = 20;
 constexpr Milliseconds kLength{3 * 3'600'000};
-constexpr Milliseconds kRound{1'240'000};  // longer than a gateway waits between two pulls
+constexpr Milliseconds kRound{1'240'000};          // longer than a gateway waits between two pulls
+constexpr Milliseconds kDeletionsSeen{3'600'000};  // the gateway looks for them every half hour
 constexpr int kRoundsMax = 15;
 
 HisManners manners(Chance& chance) {
@@ -149,7 +150,7 @@ class Schedule {
   void his_enters(const std::string& key, const Json& before, const Json& after) {
     ledger_.edited(key, before.dump(), after.dump());
     his_.edit(key, after, commit_time());
-    note(core::cat("his enters ", after.dump()));
+    note(core::cat("his enters ", key, " ", after.dump()));
   }
   void his_creates() {
     Author who = author(true);
@@ -165,11 +166,16 @@ class Schedule {
     if (keys.empty()) return;
     const std::string& key = chance_.of(keys);
     const Json before = his_.newest(key)->body;
+    if (is_left_alone(key) && chance_.percent(8)) return his_enters(key, before, Json());
     Author who = author(true);
     const Json after = key.starts_with("Patient/") && chance_.percent(15)
                            ? relinked(before, chance_.of(his_keys("Patient")))
                            : changed(who, before);
     if (after != before) his_enters(key, before, after);
+  }
+  /// Nothing refers to it, so it may be deleted.
+  static bool is_left_alone(const std::string& key) {
+    return !key.starts_with("Patient/") && !key.starts_with("ServiceRequest/");
   }
   /// A merge of patients, or its undoing.
   static Json relinked(Json patient, const std::string& survivor) {
@@ -206,6 +212,7 @@ class Schedule {
     if (keys.empty()) return;
     const std::string& key = chance_.of(keys);
     const Json before = clinic.shown(key);
+    if (is_left_alone(key) && chance_.percent(4)) return clinic.enter(key, before, Json());
     Author who = author(false);
     const Json after = changed(who, before);
     if (after != before) clinic.enter(key, before, after);
@@ -255,6 +262,7 @@ class Schedule {
   /// Nothing queued, nothing held back, and nothing changed for a whole round of pulls.
   bool come_to_rest() {
     std::int64_t changes = -1;
+    const core::Monotonic begin = time_.now();
     for (int round = 0; round < kRoundsMax; ++round) {
       for (auto& clinic : clinics_) clinic->retry_parked();
       const core::Monotonic end = time_.now() + kRound;
@@ -263,7 +271,8 @@ class Schedule {
       const bool is_empty = std::ranges::all_of(clinics_, [](const auto& clinic) {
         return clinic->count("SELECT count(*) FROM outbox") == 0;
       });
-      if (is_empty && changes == his_.changes()) return true;
+      const bool has_seen_deletions = time_.now() - begin > kDeletionsSeen;
+      if (is_empty && has_seen_deletions && changes == his_.changes()) return true;
       changes = his_.changes();
     }
     return false;
