@@ -72,10 +72,10 @@ Awaitable<core::Result<Applied>> confirm(const Pulling& pulling, ResourceKey key
     co_return core::Error(core::Code::unavailable, answer->not_serving);
   if (answer->status != 404 && answer->status != 410) co_return Applied::unchanged;
   auto applied = std::make_shared<Applied>(Applied::unchanged);
-  crypto::Change change = [&pulling, applied, key, mark,
+  const bool crossed = pulling.crossings.crossed(key.text(), mark);
+  crypto::Change change = [&pulling, applied, key, crossed,
                            version = answer->version](Connection& connection) -> core::Status {
     const Reconciling with{pulling.holdings.audit(), pulling.clock, pulling.uplink};
-    const bool crossed = pulling.crossings.crossed(key.text(), mark);
     GW_TRY(*applied, apply_deletion(connection, with, key, version, crossed));
     return refresh_after(connection, key, pulling.holdings.options().worklist);
   };

@@ -168,11 +168,29 @@ void go_on(QueryRun& run, const Page& page) {
   run.target = target_since(run.query, ended);
 }
 
+/// A page on its way into the replica.
+struct ReadPage {
+  std::vector<Json> resources;
+  std::set<std::string> crossed;  // of these, what our own deliveries may have overtaken
+};
+
+/// Looked at on the loop, where deliveries begin and end. One that begins later has its row marked
+/// as being sent before the page is applied, or is still to be claimed after it.
+ReadPage with_crossings(const Crossings& crossings, std::vector<Json> resources,
+                        std::uint64_t mark) {
+  ReadPage page{std::move(resources), {}};
+  for (const Json& resource : page.resources) {
+    std::string subject = key_of(resource)->text();
+    if (crossings.crossed(subject, mark)) page.crossed.insert(std::move(subject));
+  }
+  return page;
+}
+
 core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun& run,
-                        const std::vector<Json>& resources, std::uint64_t mark) {
+                        const ReadPage& page) {
   const Reconciling with{pulling.holdings.audit(), pulling.clock, pulling.uplink};
-  for (const Json& resource : resources) {
-    const bool crossed = pulling.crossings.crossed(key_of(resource)->text(), mark);
+  for (const Json& resource : page.resources) {
+    const bool crossed = page.crossed.contains(key_of(resource)->text());
     GW_TRY(const Applied result,
            apply_pulled(connection, with, resource, pulling.holdings.options().worklist, crossed));
     if (result == Applied::applied) ++run.applied;
@@ -204,9 +222,10 @@ Awaitable<core::Result<std::int64_t>> pull_query(const Pulling& pulling, const s
     go_on(*run, *page);
     GW_CO_CHECK(co_await complete_page(pulling.endpoint, pulling.holdings, page->resources));
 
-    auto resources = std::make_shared<std::vector<Json>>(std::move(page->resources));
-    crypto::Change apply = [&pulling, run, resources, mark](Connection& connection) {
-      return apply_page(connection, pulling, *run, *resources, mark);
+    auto read = std::make_shared<ReadPage>(
+        with_crossings(pulling.crossings, std::move(page->resources), mark));
+    crypto::Change apply = [&pulling, run, read](Connection& connection) {
+      return apply_page(connection, pulling, *run, *read);
     };
     GW_CO_CHECK(co_await write_async(pulling.holdings.database(), std::move(apply)));
   }
