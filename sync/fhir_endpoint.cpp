@@ -31,9 +31,21 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::update(ResourceKey key, std::s
   request.method = "PUT";
   request.target = "/" + key.text();
   request.headers = {{"Content-Type", "application/fhir+json"}, {"Prefer", "return=minimal"}};
+  if (if_match.empty()) {
+    request.headers.emplace_back("If-None-Match", "*");
+  } else {
+    request.headers.emplace_back("If-Match", core::cat("W/\"", if_match, "\""));
+  }
+  request.body = std::move(body);
+  co_return co_await send(std::move(request));
+}
+
+Awaitable<core::Result<FhirAnswer>> FhirEndpoint::remove(ResourceKey key, std::string if_match) {
+  HttpRequest request;
+  request.method = "DELETE";
+  request.target = "/" + key.text();
   if (!if_match.empty())
     request.headers.emplace_back("If-Match", core::cat("W/\"", if_match, "\""));
-  request.body = std::move(body);
   co_return co_await send(std::move(request));
 }
 

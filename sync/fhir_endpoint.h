@@ -27,9 +27,13 @@ class FhirEndpoint {
       : client_(std::move(client)) {}
 
   core::net::Awaitable<core::Result<FhirAnswer>> read(ResourceKey key);
-  /// PUT Type/id, with If-Match when `if_match` is not empty.
+  /// PUT Type/id, with If-Match; with If-None-Match: * when `if_match` is empty, so that a creation
+  /// that arrives late or twice cannot undo what was changed since (a server that does not know the
+  /// header is no worse off).
   core::net::Awaitable<core::Result<FhirAnswer>> update(ResourceKey key, std::string body,
                                                         std::string if_match);
+  /// DELETE Type/id, with If-Match when `if_match` is not empty.
+  core::net::Awaitable<core::Result<FhirAnswer>> remove(ResourceKey key, std::string if_match);
   /// GET of a search or history page; `target` starts with '/' or '?'.
   core::net::Awaitable<core::Result<FhirAnswer>> page(std::string target);
   void close() { client_->close(); }

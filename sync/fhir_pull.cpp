@@ -9,6 +9,8 @@
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/async_write.h"
+#include "sync/fhir_deletions.h"
+#include "sync/pull_state.h"
 #include "sync/replica.h"
 
 namespace gateway::sync {
@@ -69,14 +71,10 @@ core::Result<Page> read_page(const FhirAnswer& answer) {
   return page;
 }
 
-core::Result<std::string> first_target(Connection& connection, const std::string& uplink,
-                                       const std::string& query) {
-  GW_TRY(const auto since,
-         connection.text("SELECT since FROM pull_cursor WHERE uplink = ? AND query = ?", uplink,
-                         query));
+std::string target_since(const std::string& query, std::string_view since) {
   std::string target = core::cat("/", query, query.find('?') == std::string::npos ? "?" : "&",
                                  "_sort=_lastUpdated&_count=", kPageSize);
-  if (since) target += core::cat("&_lastUpdated=ge", *since);
+  if (!since.empty()) target += core::cat("&_lastUpdated=ge", since);
   return target;
 }
 
@@ -130,19 +128,6 @@ core::Status hold_back(Connection& connection, const std::string& uplink, const 
       resource.dump());
 }
 
-/// What is queued for the uplink of a resource: nothing, a row that waits, or one on its way now.
-enum class Queued { nothing, waiting, sending };
-
-core::Result<Queued> find_queued(Connection& connection, const std::string& uplink,
-                                 const ResourceKey& key) {
-  GW_TRY(const auto sending,
-         connection.integer("SELECT max(state = 'sending') FROM outbox"
-                            " WHERE uplink = ? AND kind = 'resource' AND subject = ?",
-                            uplink, key.text()));
-  if (!sending) return Queued::nothing;
-  return *sending == 1 ? Queued::sending : Queued::waiting;
-}
-
 /// What waited in the inbox for `key`, now that it is held.
 core::Status apply_dependants(Connection& connection, const Reconciling& with,
                               const ResourceKey& key, const WorklistOptions& worklist) {
@@ -161,53 +146,90 @@ core::Status apply_dependants(Connection& connection, const Reconciling& with,
   return {};
 }
 
-core::Status refresh_after(Connection& connection, const ResourceKey& key,
-                           const WorklistOptions& worklist) {
-  if (key.type == "ServiceRequest") return refresh_worklist(connection, key.id, worklist);
-  if (key.type == "Patient") return refresh_worklist_of_patient(connection, key.id, worklist);
-  return {};
+/// One query on its way from its cursor to its last page; lives in pull_query().
+struct QueryRun {
+  std::string query;
+  std::string target;  // of the next page; empty: that was the last
+  std::string since;   // what it asks for
+  std::optional<core::Wall> newest;
+  std::int64_t applied = 0;
+  bool crossed = false;
+};
+
+/// Where to go on after `page`.
+void go_on(QueryRun& run, const Page& page) {
+  if (page.newest) run.newest = std::max(run.newest.value_or(*page.newest), *page.newest);
+  run.target = page.next;
+  if (page.next.empty() || !page.newest) return;
+  const std::string ended = core::to_instant(*page.newest);
+  // A page full of one time can only be left by the server's own link.
+  if (ended == run.since) return;
+  run.since = ended;
+  run.target = target_since(run.query, ended);
 }
 
-/// One query from its cursor to its last page.
-Awaitable<core::Result<std::int64_t>> pull_query(FhirEndpoint& endpoint, Holdings& holdings,
-                                                 const core::Clock& clock,
-                                                 const std::string& uplink,
-                                                 const std::string& query) {
-  auto target = holdings.database().read_value<std::string>(
-      [&](Connection& connection) { return first_target(connection, uplink, query); });
-  if (!target.ok()) co_return std::move(target).error();
-  std::optional<core::Wall> newest;
-  auto applied = std::make_shared<std::int64_t>(0);
-  for (int pages = 0; !target->empty() && pages < kPagesMax; ++pages) {
-    auto answer = co_await endpoint.page(*target);
+/// A page on its way into the replica.
+struct ReadPage {
+  std::vector<Json> resources;
+  std::set<std::string> crossed;  // of these, what our own deliveries may have overtaken
+};
+
+/// Looked at on the loop, where deliveries begin and end. One that begins later has its row marked
+/// as being sent before the page is applied, or is still to be claimed after it.
+ReadPage with_crossings(const Crossings& crossings, std::vector<Json> resources,
+                        std::uint64_t mark) {
+  ReadPage page{std::move(resources), {}};
+  for (const Json& resource : page.resources) {
+    std::string subject = key_of(resource)->text();
+    if (crossings.crossed(subject, mark)) page.crossed.insert(std::move(subject));
+  }
+  return page;
+}
+
+core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun& run,
+                        const ReadPage& page) {
+  const Reconciling with{pulling.holdings.audit(), pulling.clock, pulling.uplink};
+  for (const Json& resource : page.resources) {
+    const bool crossed = page.crossed.contains(key_of(resource)->text());
+    GW_TRY(const Applied result,
+           apply_pulled(connection, with, resource, pulling.holdings.options().worklist, crossed));
+    if (result == Applied::applied) ++run.applied;
+    if (result == Applied::crossed) run.crossed = true;
+  }
+  // The cursor belongs to the whole query: it moves in the transaction of the last page only, and
+  // not past what has to be read again.
+  if (!run.target.empty() || run.crossed || !run.newest) return {};
+  return put_cursor(connection, pulling.uplink, run.query,
+                    core::to_instant(*run.newest - kOverlap));
+}
+
+/// One query from its cursor to its last page; answers how many resources were new or changed.
+Awaitable<core::Result<std::int64_t>> pull_query(const Pulling& pulling, const std::string& query) {
+  auto run = std::make_shared<QueryRun>();
+  run->query = query;
+  auto since = pulling.holdings.database().read_value<std::string>(
+      [&](Connection& connection) { return saved_cursor(connection, pulling.uplink, query); });
+  if (!since.ok()) co_return std::move(since).error();
+  run->since = std::move(*since);
+  run->target = target_since(query, run->since);
+  for (int pages = 0; !run->target.empty() && pages < kPagesMax; ++pages) {
+    const std::uint64_t mark = pulling.crossings.before_reading();
+    auto answer = co_await pulling.endpoint.page(run->target);
     if (!answer.ok()) co_return std::move(answer).error();
     auto page = read_page(*answer);
     if (!page.ok()) co_return std::move(page).error();
-    if (pages == 0 && page->served_at) newest = page->served_at;
-    if (page->newest) newest = std::max(newest.value_or(*page->newest), *page->newest);
-    GW_CO_CHECK(co_await complete_page(endpoint, holdings, page->resources));
+    if (pages == 0 && page->served_at) run->newest = page->served_at;
+    go_on(*run, *page);
+    GW_CO_CHECK(co_await complete_page(pulling.endpoint, pulling.holdings, page->resources));
 
-    *target = page->next;
-    // The cursor belongs to the whole query: it moves in the transaction of the last page only.
-    const std::string since =
-        page->next.empty() && newest ? core::to_instant(*newest - kOverlap) : std::string();
-    auto resources = std::make_shared<std::vector<Json>>(std::move(page->resources));
-    crypto::Change apply = [=, &holdings, &clock](Connection& connection) -> core::Status {
-      const Reconciling with{holdings.audit(), clock, uplink};
-      for (const Json& resource : *resources) {
-        GW_TRY(const Applied result,
-               apply_pulled(connection, with, resource, holdings.options().worklist));
-        if (result == Applied::applied) ++*applied;
-      }
-      if (since.empty()) return {};
-      return connection.run(
-          "INSERT INTO pull_cursor (uplink, query, since) VALUES (?, ?, ?)"
-          " ON CONFLICT (uplink, query) DO UPDATE SET since = excluded.since",
-          uplink, query, since);
+    auto read = std::make_shared<ReadPage>(
+        with_crossings(pulling.crossings, std::move(page->resources), mark));
+    crypto::Change apply = [&pulling, run, read](Connection& connection) {
+      return apply_page(connection, pulling, *run, *read);
     };
-    GW_CO_CHECK(co_await write_async(holdings.database(), std::move(apply)));
+    GW_CO_CHECK(co_await write_async(pulling.holdings.database(), std::move(apply)));
   }
-  co_return *applied;
+  co_return run->applied;
 }
 
 }  // namespace
@@ -226,7 +248,8 @@ core::Result<std::string> page_target(std::string_view link) {
 }
 
 core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& with,
-                                   const Json& resource, const WorklistOptions& worklist) {
+                                   const Json& resource, const WorklistOptions& worklist,
+                                   bool crossed) {
   const auto key = key_of(resource);
   if (!key) return core::Error(core::Code::invalid, "a pulled entry has no type or id");
   const std::string now = core::to_instant(with.clock.wall());
@@ -247,10 +270,9 @@ core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& wi
   // What comes back as we sent it is agreed upon, not news: our own text stays.
   const bool is_news = !held || !same_content(held->body, resource);
   GW_TRY(const Queued queued, find_queued(connection, with.uplink, *key));
-  // If-Match finds out about this version too, and the push then reads it again.
-  if (is_news && queued == Queued::sending) return Applied::waiting;
+  if (is_news && (crossed || queued == Queued::sending)) return Applied::crossed;
   if (is_news && queued == Queued::waiting) {
-    GW_CHECK(reconcile(connection, with, *key, resource));
+    GW_CHECK(reconcile(connection, with, *key, resource, remote_version));
   } else {
     std::int64_t version = held ? held->version : 0;
     if (is_news) {
@@ -265,18 +287,22 @@ core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& wi
   return Applied::applied;
 }
 
-Awaitable<PullReport> pull_queries(FhirEndpoint& endpoint, Holdings& holdings,
-                                   const core::Clock& clock, std::string uplink,
-                                   std::vector<std::string> queries) {
+Awaitable<PullReport> pull_queries(Pulling pulling, std::vector<std::string> queries) {
   PullReport report;
   for (const std::string& query : queries) {
-    auto applied = co_await pull_query(endpoint, holdings, clock, uplink, query);
+    auto applied = co_await pull_query(pulling, query);
     if (!applied.ok()) {
       report.error =
           core::cat("pull of ", query.substr(0, query.find('?')), ": ", applied.error().message());
       co_return report;
     }
     report.applied += *applied;
+    const core::Status deletions = co_await pull_deletions(pulling, query);
+    if (!deletions.ok()) {
+      report.error = core::cat("history of ", query.substr(0, query.find('?')), ": ",
+                               deletions.error().message());
+      co_return report;
+    }
   }
   report.reached = true;
   co_return report;

@@ -1,8 +1,9 @@
 // Brings a FHIR server's changes into the replica: `_lastUpdated=ge<cursor>` sorted ascending, page
-// by page, each page one transaction with the worklist it changes. The cursor is saved after the
-// last page, behind what was seen by more than a server's longest transaction, and repeats are
-// recognised by versionId. A resource whose reference is not held waits in the inbox until that
-// arrives.
+// by page, each page one transaction with the worklist it changes. The next page is asked for by
+// the time the last one ended with: a server's own link counts places, and skips a resource when
+// one before it changes. The cursor is saved after the last page, behind what was seen by more than
+// a server's longest transaction, and repeats are recognised by versionId. A resource whose
+// reference is not held waits in the inbox until that arrives.
 #pragma once
 
 #include <string>
@@ -12,6 +13,7 @@
 #include "core/json.h"
 #include "core/net/http.h"
 #include "crypto/database.h"
+#include "sync/crossings.h"
 #include "sync/fhir_endpoint.h"
 #include "sync/holdings.h"
 #include "sync/reconcile.h"
@@ -19,18 +21,28 @@
 
 namespace gateway::sync {
 
-/// Runs each query ("Patient", "ServiceRequest?performer=…") to its end, patients first.
-core::net::Awaitable<PullReport> pull_queries(FhirEndpoint& endpoint, Holdings& holdings,
-                                              const core::Clock& clock, std::string uplink,
-                                              std::vector<std::string> queries);
+/// What a pull works with; outlives it.
+struct Pulling {
+  FhirEndpoint& endpoint;
+  Holdings& holdings;
+  const core::Clock& clock;
+  Crossings& crossings;
+  const std::string& uplink;
+};
 
-enum class Applied { unchanged, applied, waiting };
+/// Runs each query ("Patient", "ServiceRequest?performer=…") to its end, patients first.
+core::net::Awaitable<PullReport> pull_queries(Pulling pulling, std::vector<std::string> queries);
+
+/// crossed: our own change is on its way, and what was read may be older; it must be read again.
+enum class Applied { unchanged, applied, waiting, crossed };
 
 /// Applies one pulled resource inside the caller's transaction: replica, agreed version and
 /// worklist, or an inbox row with the reason. With clinic changes that are not delivered yet it is
-/// merged (sync/reconcile.h), never overwrites.
+/// merged (sync/reconcile.h), never overwrites. `crossed`: a delivery of it ended after it was
+/// read.
 core::Result<Applied> apply_pulled(crypto::Connection& connection, const Reconciling& with,
-                                   const core::Json& resource, const WorklistOptions& worklist);
+                                   const core::Json& resource, const WorklistOptions& worklist,
+                                   bool crossed = false);
 
 /// The request target of a page link, taken relative to our own base URL: a server behind a proxy
 /// names itself differently.

@@ -7,6 +7,7 @@
 #include "sync/imaging.h"
 #include "sync/peer_answer.h"
 #include "sync/reconcile.h"
+#include "sync/reference_order.h"
 #include "sync/replica.h"
 
 namespace gateway::sync {
@@ -26,8 +27,15 @@ struct Outgoing {
   ResourceKey key;
   StoredResource resource;
   std::optional<AgreedVersion> base;
+  bool refers_to_unsent = false;
+  bool base_is_deleted = false;
 
   bool is_agreed() const { return base && base->version == resource.version; }
+  bool is_deletion() const { return resource.body.is_null(); }
+  /// What If-Match names: a version that is there.
+  std::string if_match() const {
+    return base && !base_is_deleted ? base->remote_version : std::string();
+  }
 };
 
 /// One row on its way; lives in push_resource().
@@ -64,10 +72,17 @@ RowOutcome not_served(const OutboxRow& row, const FhirAnswer& answer) {
 
 core::Result<std::optional<Outgoing>> load_held(Connection& connection, const std::string& uplink,
                                                 const ResourceKey& key) {
-  GW_TRY(auto held, read_resource(connection, key));
+  GW_TRY(auto held, read_newest_version(connection, key));
   if (!held) return std::optional<Outgoing>();
   GW_TRY(auto base, read_base(connection, uplink, key));
-  return std::optional<Outgoing>(Outgoing{key, std::move(*held), std::move(base)});
+  bool base_is_deleted = false;
+  if (base) {
+    GW_TRY(const auto agreed, read_version(connection, key, base->version));
+    base_is_deleted = agreed && agreed->is_null();
+  }
+  GW_TRY(const auto first, row_to_wait_for(connection, uplink, key, held->body));
+  return std::optional<Outgoing>(
+      Outgoing{key, std::move(*held), std::move(base), first.has_value(), base_is_deleted});
 }
 
 /// An ImagingStudy is made of the instances held, at the moment it is sent; every other resource is
@@ -108,18 +123,30 @@ core::Result<std::optional<std::int64_t>> own_version_like(Connection& connectio
 
 /// The hospital changed it since we last agreed: both changes are merged, and `outgoing` becomes
 /// what is to be sent now.
-Awaitable<core::Status> merge_with(Push& push, Outgoing& outgoing, Json theirs) {
+Awaitable<core::Status> merge_with(Push& push, Outgoing& outgoing, Json theirs,
+                                   std::string theirs_version) {
   auto merged = std::make_shared<std::optional<Outgoing>>();
-  crypto::Change change = [&push, merged, key = outgoing.key,
-                           theirs = std::move(theirs)](Connection& connection) -> core::Status {
+  crypto::Change change = [&push, merged, key = outgoing.key, theirs = std::move(theirs),
+                           version =
+                               std::move(theirs_version)](Connection& connection) -> core::Status {
     const Reconciling with{push.holdings.audit(), push.clock, push.uplink};
-    GW_CHECK(reconcile(connection, with, key, theirs));
+    GW_CHECK(reconcile(connection, with, key, theirs, version));
     GW_TRY(*merged, load_held(connection, push.uplink, key));
     return {};
   };
   GW_CO_CHECK(co_await write_async(push.holdings.database(), std::move(change)));
   if (*merged) outgoing = std::move(**merged);
   co_return core::Status();
+}
+
+/// The same, and the row's outcome where the merge leaves nothing to send.
+Awaitable<std::optional<RowOutcome>> settle_with(Push& push, Outgoing& outgoing, Json theirs,
+                                                 std::string theirs_version) {
+  const core::Status merged =
+      co_await merge_with(push, outgoing, std::move(theirs), std::move(theirs_version));
+  if (!merged.ok()) co_return ended(push.row, Delivery::failed, merged.error().message());
+  if (!outgoing.is_agreed()) co_return std::nullopt;
+  co_return delivered(push.row, outgoing, outgoing.base->remote_version, true);
 }
 
 /// Reads the server's copy and finds out where it stands. Answers an outcome when that settles the
@@ -129,14 +156,16 @@ Awaitable<std::optional<RowOutcome>> read_back(Push& push, Outgoing& outgoing) {
   auto answer = co_await push.endpoint.read(outgoing.key);
   if (!answer.ok()) co_return outcome_of_error(row.number, answer.error());
   if (!answer->not_serving.empty()) co_return not_served(row, *answer);
+  const bool is_gone = answer->status == 404 || answer->status == 410;
+  if (is_gone && outgoing.is_deletion()) co_return delivered(row, outgoing, "", true);
   if (answer->status == 404) {
     outgoing.base.reset();
     co_return std::nullopt;
   }
   if (answer->status == 410) {
-    co_return ended(
-        row, Delivery::refused,
-        "the hospital deleted this resource; a person decides whether it is sent again");
+    // It was deleted there before, and what is sent makes it anew.
+    if (outgoing.base_is_deleted) co_return std::nullopt;
+    co_return co_await settle_with(push, outgoing, Json(), answer->version);
   }
   if (answer->status != 200 || !answer->body.is_object()) {
     co_return ended(row, Delivery::failed,
@@ -153,24 +182,29 @@ Awaitable<std::optional<RowOutcome>> read_back(Push& push, Outgoing& outgoing) {
   if (!own.ok()) co_return ended(row, Delivery::failed, own.error().message());
   if (*own) {
     outgoing.base = AgreedVersion{answer->version, **own};
+    outgoing.base_is_deleted = false;
     co_return std::nullopt;
   }
-  const core::Status merged = co_await merge_with(push, outgoing, std::move(answer->body));
-  if (!merged.ok()) co_return ended(row, Delivery::failed, merged.error().message());
-  if (outgoing.is_agreed()) co_return delivered(row, outgoing, outgoing.base->remote_version, true);
-  co_return std::nullopt;
+  co_return co_await settle_with(push, outgoing, std::move(answer->body), answer->version);
+}
+
+Awaitable<core::Result<FhirAnswer>> send(Push& push, Outgoing& outgoing) {
+  if (outgoing.is_deletion())
+    co_return co_await push.endpoint.remove(outgoing.key, outgoing.if_match());
+  std::string body = outgoing.resource.body.dump();
+  co_return co_await push.endpoint.update(outgoing.key, std::move(body), outgoing.if_match());
 }
 
 Awaitable<RowOutcome> put(Push& push, Outgoing& outgoing) {
   const OutboxRow& row = push.row;
   int status = 0;
   for (int attempt = 0; attempt < kPutsMax; ++attempt) {
-    const std::string if_match = outgoing.base ? outgoing.base->remote_version : std::string();
-    std::string body = outgoing.resource.body.dump();
-    auto answer = co_await push.endpoint.update(outgoing.key, std::move(body), if_match);
+    auto answer = co_await send(push, outgoing);
     if (!answer.ok()) co_return outcome_of_error(row.number, answer.error());
     if (!answer->not_serving.empty()) co_return not_served(row, *answer);
     status = answer->status;
+    if (outgoing.is_deletion() && (status / 100 == 2 || status == 404 || status == 410))
+      co_return delivered(row, outgoing, answer->version, false);
     if (status == 200 || status == 201) {
       if (!answer->version.empty()) co_return delivered(row, outgoing, answer->version, false);
       // Without a version there is nothing to name in the next If-Match: ask for it.
@@ -212,8 +246,15 @@ Awaitable<RowOutcome> push_resource(FhirEndpoint& endpoint, Holdings& holdings,
 
   if (outgoing.is_agreed())
     co_return delivered(row, outgoing, outgoing.base->remote_version, false);
+  if (outgoing.refers_to_unsent) {
+    co_return ended(row, Delivery::failed,
+                    "it was changed to refer to a resource that has not been sent yet");
+  }
   Push push{endpoint, holdings, clock, uplink, row};
-  if (row.perhaps_sent) {
+  // What the server never had needs no deletion.
+  if (outgoing.is_deletion() && !outgoing.base && !row.perhaps_sent)
+    co_return delivered(row, outgoing, "", false);
+  if (row.perhaps_sent || (outgoing.is_deletion() && outgoing.if_match().empty())) {
     if (auto settled = co_await read_back(push, outgoing)) co_return *settled;
   }
   co_return co_await put(push, outgoing);

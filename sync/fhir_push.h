@@ -1,6 +1,7 @@
-// Delivers one resource to a FHIR server: PUT by our own id, If-Match whenever a version was agreed
-// before, and after a lost answer reading back before sending again. A version the server changed
-// meanwhile is merged with ours (sync/reconcile.h), never overwritten.
+// Delivers one resource to a FHIR server: PUT by our own id (DELETE where it was deleted here),
+// If-Match whenever a version was agreed before, and after a lost answer reading back before
+// sending again. A version the server changed meanwhile is merged with ours (sync/reconcile.h),
+// never overwritten.
 #pragma once
 
 #include <string>

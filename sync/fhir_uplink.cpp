@@ -25,20 +25,24 @@ class FhirUplink final : public Uplink {
   Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
     std::vector<RowOutcome> outcomes;
     for (OutboxRow& row : rows) {
+      const std::string subject = row.subject;
+      crossings_.begin(subject);
       RowOutcome outcome =
           co_await push_resource(endpoint_, *holdings_, clock_, options_.name, std::move(row));
+      crossings_.end(subject);
       outcomes.push_back(std::move(outcome));
     }
     co_return outcomes;
   }
   Awaitable<PullReport> pull() override {
-    return pull_queries(endpoint_, *holdings_, clock_, options_.name, options_.pull);
+    return pull_queries({endpoint_, *holdings_, clock_, crossings_, options_.name}, options_.pull);
   }
   void close() override { endpoint_.close(); }
 
  private:
   FhirUplinkOptions options_;
   FhirEndpoint endpoint_;
+  Crossings crossings_;
   std::shared_ptr<Holdings> holdings_;
   const core::Clock& clock_;
 };

@@ -57,6 +57,15 @@ core::Status refuse_lost_database(core::Files& files, crypto::ObjectStore& objec
 
 }  // namespace
 
+std::shared_ptr<Holdings> Holdings::of_records(core::Files& files,
+                                               std::unique_ptr<crypto::Database> database,
+                                               crypto::Audit audit, HoldingsOptions options) {
+  std::shared_ptr<Holdings> held(new Holdings(files, std::move(options)));
+  held->audit_ = std::make_unique<crypto::Audit>(std::move(audit));
+  held->database_ = std::move(database);
+  return held;
+}
+
 core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
                                                        std::unique_ptr<crypto::Keyring> keyring,
                                                        const core::Clock& clock,

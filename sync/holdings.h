@@ -49,6 +49,12 @@ class Holdings {
                                                       const core::Clock& clock,
                                                       HoldingsOptions options);
 
+  /// Holdings of records alone, over a database that is open: no keyring, objects, witness or
+  /// intake, which must not be asked for.
+  static std::shared_ptr<Holdings> of_records(core::Files& files,
+                                              std::unique_ptr<crypto::Database> database,
+                                              crypto::Audit audit, HoldingsOptions options);
+
   crypto::Keyring& keyring() { return *keyring_; }
   crypto::Database& database() { return *database_; }
   crypto::ObjectStore& objects() { return *objects_; }

@@ -1,6 +1,7 @@
 #include "sync/outbox.h"
 
 #include "core/text.h"
+#include "sync/reference_order.h"
 #include "sync/replica.h"
 
 namespace gateway::sync {
@@ -31,6 +32,9 @@ core::Status finish_row(Connection& connection, std::string_view uplink, const V
                        subject, uplink, verdict.found_there ? "present" : "stored", now));
   } else if (const auto key = parse_reference(subject)) {
     GW_CHECK(put_base(connection, uplink, *key, {verdict.remote_version, verdict.local_version}));
+    // What waits there was read before, and is older.
+    GW_CHECK(connection.run("DELETE FROM inbox WHERE uplink = ? AND type = ? AND id = ?", uplink,
+                            key->type, key->id));
   }
   // Numbers are used again: nobody may be left waiting for this one.
   GW_CHECK(connection.run("UPDATE outbox SET needs = NULL WHERE needs = ?", verdict.number));
@@ -61,6 +65,40 @@ core::Status fold_into_waiting(Connection& connection, std::int64_t number) {
   return connection.run("DELETE FROM outbox WHERE number = ?", *twin);
 }
 
+/// The oldest row after `after` that neither needs another nor has one of its subject being sent.
+core::Result<std::optional<OutboxRow>> next_due(Connection& connection, std::string_view uplink,
+                                                std::int64_t after) {
+  GW_TRY(auto rows,
+         connection.query(
+             "SELECT number, kind, subject, bytes, attempts, perhaps_sent FROM outbox o"
+             " WHERE uplink = ? AND state = 'waiting' AND number > ?"
+             " AND NOT EXISTS (SELECT 1 FROM outbox n WHERE n.number = o.needs)"
+             " AND (o.kind <> 'resource' OR NOT EXISTS (SELECT 1 FROM outbox s"
+             " WHERE s.kind = 'resource' AND s.subject = o.subject AND s.uplink = o.uplink"
+             " AND s.state = 'sending')) ORDER BY number LIMIT 1",
+             uplink, after));
+  GW_TRY(const bool found, rows.next());
+  if (!found) return std::optional<OutboxRow>();
+  return std::optional<OutboxRow>(
+      OutboxRow{rows.integer(0), std::string(rows.text(1)), std::string(rows.text(2)),
+                static_cast<std::uint64_t>(rows.integer(3)), static_cast<int>(rows.integer(4)),
+                rows.integer(5) != 0});
+}
+
+/// Writes down what the row has to wait for; answers whether it has to. From then on the row is
+/// passed over by its `needs` alone.
+core::Result<bool> wait_for_references(Connection& connection, std::string_view uplink,
+                                       const OutboxRow& row) {
+  const auto key = row.kind == "resource" ? parse_reference(row.subject) : std::nullopt;
+  if (!key) return false;
+  GW_TRY(const auto held, read_resource(connection, *key));
+  if (!held) return false;
+  GW_TRY(const auto first, row_to_wait_for(connection, uplink, *key, held->body));
+  if (!first) return false;
+  GW_CHECK(connection.run("UPDATE outbox SET needs = ? WHERE number = ?", *first, row.number));
+  return true;
+}
+
 }  // namespace
 
 core::Result<std::int64_t> queue_row(Connection& connection, std::string_view uplink,
@@ -87,39 +125,23 @@ core::Result<std::int64_t> queue_row(Connection& connection, std::string_view up
 core::Result<Claim> claim_rows(Connection& connection, std::string_view uplink,
                                const ClaimLimits& limits) {
   Claim claim;
-  {
-    GW_TRY(auto rows,
-           connection.query(
-               "SELECT number, kind, subject, bytes, attempts, perhaps_sent FROM outbox o"
-               " WHERE uplink = ? AND state = 'waiting'"
-               " AND NOT EXISTS (SELECT 1 FROM outbox n WHERE n.number = o.needs)"
-               " AND (o.kind <> 'resource' OR NOT EXISTS (SELECT 1 FROM outbox s WHERE s.kind = "
-               "'resource'"
-               " AND s.subject = o.subject AND s.uplink = o.uplink AND s.state = 'sending'))"
-               " ORDER BY number LIMIT ?",
-               uplink, kScanMax));
-    std::uint64_t bytes = 0;
-    while (claim.rows.size() < limits.rows_max) {
-      GW_TRY(const bool more, rows.next());
-      if (!more) break;
-      OutboxRow row{rows.integer(0),
-                    std::string(rows.text(1)),
-                    std::string(rows.text(2)),
-                    static_cast<std::uint64_t>(rows.integer(3)),
-                    static_cast<int>(rows.integer(4)),
-                    rows.integer(5) != 0};
-      if (limits.held.contains(row.number)) continue;
-      if (limits.is_settling && limits.is_settling(row.subject)) {
-        claim.skipped_settling = true;
-        continue;
-      }
-      if (!claim.rows.empty() && bytes + row.bytes > limits.bytes_max) break;
-      bytes += row.bytes;
-      claim.rows.push_back(std::move(row));
+  std::uint64_t bytes = 0;
+  std::int64_t after = 0;
+  for (int looked = 0; claim.rows.size() < limits.rows_max && looked < kScanMax; ++looked) {
+    GW_TRY(auto due, next_due(connection, uplink, after));
+    if (!due) break;
+    after = due->number;
+    if (limits.held.contains(due->number)) continue;
+    if (limits.is_settling && limits.is_settling(due->subject)) {
+      claim.skipped_settling = true;
+      continue;
     }
-  }
-  for (const OutboxRow& row : claim.rows) {
-    GW_CHECK(connection.run("UPDATE outbox SET state = 'sending' WHERE number = ?", row.number));
+    if (!claim.rows.empty() && bytes + due->bytes > limits.bytes_max) break;
+    GW_TRY(const bool waits, wait_for_references(connection, uplink, *due));
+    if (waits) continue;
+    bytes += due->bytes;
+    GW_CHECK(connection.run("UPDATE outbox SET state = 'sending' WHERE number = ?", due->number));
+    claim.rows.push_back(std::move(*due));
   }
   return claim;
 }

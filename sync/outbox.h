@@ -36,7 +36,8 @@ struct Claim {
   bool skipped_settling = false;  // a row would have been due but its subject still changes
 };
 /// Marks the oldest due rows as being sent and answers them. Not due: held, still settling, needing
-/// an unfinished row, or another row of the same subject being sent.
+/// an unfinished row, referring to a resource the uplink has not confirmed yet
+/// (sync/reference_order.h), or another row of the same subject being sent.
 core::Result<Claim> claim_rows(crypto::Connection& connection, std::string_view uplink,
                                const ClaimLimits& limits);
 

@@ -75,6 +75,14 @@ core::Status record(Connection& connection, const Reconciling& with, const Resou
                    .outcome = merged.asks() ? "a person is asked" : "merged"});
 }
 
+/// Null `body`: deleted.
+core::Result<std::int64_t> put_or_delete(Connection& connection, const ResourceKey& key,
+                                         const Json& body, std::string_view origin,
+                                         std::string_view now) {
+  if (body.is_null()) return delete_resource(connection, key, origin, now);
+  return put_resource(connection, key, body, origin, now);
+}
+
 /// Rows that wait, of a resource the hospital has already.
 core::Status drop_waiting(Connection& connection, const std::string& uplink,
                           const ResourceKey& key) {
@@ -91,9 +99,9 @@ core::Status drop_waiting(Connection& connection, const std::string& uplink,
 }  // namespace
 
 core::Status reconcile(Connection& connection, const Reconciling& with, const ResourceKey& key,
-                       const Json& theirs) {
+                       const Json& theirs, std::string_view theirs_version) {
   const std::string now = core::to_instant(with.clock.wall());
-  GW_TRY(const auto held, read_resource(connection, key));
+  GW_TRY(const auto held, read_newest_version(connection, key));
   if (!held) return core::Error(core::Code::internal, core::cat(key.text(), " is not held"));
   GW_TRY(const auto agreed, read_base(connection, with.uplink, key));
 
@@ -110,15 +118,15 @@ core::Status reconcile(Connection& connection, const Reconciling& with, const Re
   ReviewVersions kept;
   kept.base = agreed ? agreed->version : 0;
   kept.ours = held->version;
-  GW_TRY(kept.theirs, put_resource(connection, key, theirs, with.uplink, now));
-  GW_TRY(kept.shown, put_resource(connection, key, merged.shown, "clinic", now));
-  GW_CHECK(put_base(connection, with.uplink, key,
-                    {std::string(theirs["meta"]["versionId"].text()), kept.theirs}));
+  GW_TRY(kept.theirs, put_or_delete(connection, key, theirs, with.uplink, now));
+  GW_TRY(kept.shown, put_or_delete(connection, key, merged.shown, "clinic", now));
+  GW_CHECK(put_base(connection, with.uplink, key, {std::string(theirs_version), kept.theirs}));
   GW_CHECK(record(connection, with, key, kept, merged, now));
 
   if (kept.shown == kept.theirs) return drop_waiting(connection, with.uplink, key);
   GW_TRY(const std::int64_t row,
          queue_row(connection, with.uplink, "resource", key.text(), 0, std::nullopt, now));
+  if (merged.shown.is_null()) return {};
   const std::string id = core::new_uuid(with.clock);
   const ResourceKey told{"Provenance", id};
   GW_CHECK(put_resource(connection, told, provenance(id, key, kept, now), "clinic", now));

@@ -19,10 +19,12 @@ struct Reconciling {
   std::string uplink;
 };
 
-/// `theirs` is the hospital's version as read from it. Afterwards it is the agreed version, the
-/// replica shows the merge, and an outbox row is waiting where the hospital has yet to learn
-/// something. In the caller's transaction.
+/// `theirs` is the hospital's version as read from it, null where it was deleted there
+/// (`theirs_version`: the versionId of that, where it is known). Afterwards it is the agreed
+/// version, the replica shows the merge, and an outbox row is waiting where the hospital has yet to
+/// learn something. In the caller's transaction.
 core::Status reconcile(crypto::Connection& connection, const Reconciling& with,
-                       const ResourceKey& key, const core::Json& theirs);
+                       const ResourceKey& key, const core::Json& theirs,
+                       std::string_view theirs_version);
 
 }  // namespace gateway::sync

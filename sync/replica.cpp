@@ -48,16 +48,9 @@ std::optional<ResourceKey> parse_reference(std::string_view reference) {
 
 core::Result<std::optional<StoredResource>> read_resource(Connection& connection,
                                                           const ResourceKey& key) {
-  GW_TRY(auto rows, connection.query(
-                        "SELECT v.version, v.origin, v.body FROM resource r JOIN resource_version v"
-                        " ON v.type = r.type AND v.id = r.id AND v.version = r.version"
-                        " WHERE r.type = ? AND r.id = ? AND r.deleted = 0",
-                        key.type, key.id));
-  GW_TRY(const bool found, rows.next());
-  if (!found) return std::optional<StoredResource>();
-  GW_TRY(Json body, Json::parse(rows.text(2)));
-  return std::optional<StoredResource>(
-      StoredResource{rows.integer(0), std::string(rows.text(1)), std::move(body)});
+  GW_TRY(auto newest, read_newest_version(connection, key));
+  if (newest && newest->body.is_null()) newest.reset();
+  return newest;
 }
 
 core::Result<std::optional<Json>> read_version(Connection& connection, const ResourceKey& key,
@@ -90,6 +83,35 @@ core::Result<std::int64_t> put_resource(Connection& connection, const ResourceKe
                      key.type, key.id, version, origin, now_instant, body.dump()));
   GW_CHECK(index_identifiers(connection, key, body));
   return version;
+}
+
+core::Result<std::int64_t> delete_resource(Connection& connection, const ResourceKey& key,
+                                           std::string_view origin, std::string_view now_instant) {
+  GW_TRY(const auto newest, read_newest_version(connection, key));
+  if (!newest || newest->body.is_null()) return newest ? newest->version : 0;
+  GW_CHECK(connection.run(
+      "UPDATE resource SET version = version + 1, deleted = 1 WHERE type = ? AND id = ?", key.type,
+      key.id));
+  GW_CHECK(
+      connection.run("INSERT INTO resource_version (type, id, version, origin, at, body) VALUES "
+                     "(?, ?, ?, ?, ?, 'null')",
+                     key.type, key.id, newest->version + 1, origin, now_instant));
+  GW_CHECK(index_identifiers(connection, key, Json()));
+  return newest->version + 1;
+}
+
+core::Result<std::optional<StoredResource>> read_newest_version(Connection& connection,
+                                                                const ResourceKey& key) {
+  GW_TRY(auto rows, connection.query(
+                        "SELECT v.version, v.origin, v.body FROM resource r JOIN resource_version v"
+                        " ON v.type = r.type AND v.id = r.id AND v.version = r.version"
+                        " WHERE r.type = ? AND r.id = ?",
+                        key.type, key.id));
+  GW_TRY(const bool found, rows.next());
+  if (!found) return std::optional<StoredResource>();
+  GW_TRY(Json body, Json::parse(rows.text(2)));
+  return std::optional<StoredResource>(
+      StoredResource{rows.integer(0), std::string(rows.text(1)), std::move(body)});
 }
 
 core::Result<std::optional<AgreedVersion>> read_base(Connection& connection,

@@ -32,7 +32,7 @@ struct StoredResource {
 core::Result<std::optional<StoredResource>> read_resource(crypto::Connection& connection,
                                                           const ResourceKey& key);
 
-/// The body of one version; nothing when there is none of that number.
+/// The body of one version, null that of a tombstone; nothing when there is none of that number.
 core::Result<std::optional<core::Json>> read_version(crypto::Connection& connection,
                                                      const ResourceKey& key, std::int64_t version);
 
@@ -41,6 +41,15 @@ core::Result<std::optional<core::Json>> read_version(crypto::Connection& connect
 core::Result<std::int64_t> put_resource(crypto::Connection& connection, const ResourceKey& key,
                                         const core::Json& body, std::string_view origin,
                                         std::string_view now_instant);
+
+/// Marks it deleted: a version whose body is null, kept like any other. Answers the version's
+/// number, of the tombstone that is there already where it was deleted before; 0: never held.
+core::Result<std::int64_t> delete_resource(crypto::Connection& connection, const ResourceKey& key,
+                                           std::string_view origin, std::string_view now_instant);
+
+/// The newest version, which may be a tombstone: its body is null.
+core::Result<std::optional<StoredResource>> read_newest_version(crypto::Connection& connection,
+                                                                const ResourceKey& key);
 
 struct AgreedVersion {
   std::string remote_version;

@@ -94,9 +94,12 @@ core::Status decide_review(Connection& connection, const crypto::Audit& audit, s
                            const std::map<std::string, Choice>& choices, Choice otherwise,
                            const Reviewer& reviewer) {
   GW_TRY(const StoredReview review, read_review(connection, number));
-  GW_TRY(const auto held, read_resource(connection, review.key));
+  GW_TRY(const auto held, read_newest_version(connection, review.key));
   if (!held) return Error(Code::not_found, core::cat(review.key.text(), " is no longer held"));
   Json decided = held->body;
+  // A group can't be put into what was deleted since; a decision over the deletion itself can.
+  if (decided.is_null() && review.decisions[0]["group"].text() != "existence")
+    return Error(Code::not_found, core::cat(review.key.text(), " was deleted since"));
   std::size_t named = 0;
   for (const Json& stored : review.decisions.items()) {
     const GroupDecision decision = from_json(stored);
@@ -112,13 +115,13 @@ core::Status decide_review(Connection& connection, const crypto::Audit& audit, s
     return Error(Code::invalid, core::cat("review ", number, " has no such group; it has ",
                                           groups_in(review.decisions).dump()));
   }
-  if (!decided.is_object()) {
-    return Error(Code::invalid, core::cat(review.key.text(),
-                                          ": deleting it here is not possible; "
-                                          "delete it at the hospital"));
-  }
   const std::string now = core::to_instant(reviewer.at);
-  GW_TRY(const std::int64_t version, put_resource(connection, review.key, decided, "clinic", now));
+  std::int64_t version = 0;
+  if (decided.is_object()) {
+    GW_TRY(version, put_resource(connection, review.key, decided, "clinic", now));
+  } else {
+    GW_TRY(version, delete_resource(connection, review.key, "clinic", now));
+  }
   if (version != held->version) {
     GW_CHECK(
         queue_row(connection, review.uplink, "resource", review.key.text(), 0, std::nullopt, now));

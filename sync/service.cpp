@@ -40,15 +40,31 @@ std::string_view state_name(UplinkStanding::State state) {
   return "unknown";
 }
 
+class SteadyAlarm final : public Alarm {
+ public:
+  explicit SteadyAlarm(const asio::any_io_executor& loop) : timer_(loop) {}
+  void set(core::Monotonic time, std::function<void()> ring) override {
+    timer_.expires_at(time);
+    timer_.async_wait([ring = std::move(ring)](boost::system::error_code cancelled) {
+      if (!cancelled) ring();
+    });
+  }
+  void cancel() override { timer_.cancel(); }
+
+ private:
+  asio::steady_timer timer_;
+};
+
 class Service final : public SyncService, public std::enable_shared_from_this<Service> {
  public:
   Service(asio::any_io_executor loop, std::shared_ptr<Holdings> holdings,
-          std::vector<std::unique_ptr<Uplink>> uplinks, const core::Clock& clock)
+          std::vector<std::unique_ptr<Uplink>> uplinks, const core::Clock& clock,
+          ServiceSeams seams)
       : loop_(loop),
         holdings_(std::move(holdings)),
         clock_(clock),
-        timer_(loop),
-        engine_(limits_of(uplinks), {}, random_seed()) {
+        alarm_(std::move(seams.alarm)),
+        engine_(limits_of(uplinks), {}, seams.seed) {
     for (auto& uplink : uplinks) {
       std::string name = uplink->name();
       uplinks_[std::move(name)] = std::move(uplink);
@@ -59,7 +75,7 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
 
   void stop() override {
     stopped_ = true;
-    timer_.cancel();
+    alarm_->cancel();
     for (auto& [name, uplink] : uplinks_) uplink->close();
   }
 
@@ -125,10 +141,7 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
     asio::co_spawn(loop_, pull(shared_from_this(), std::move(wanted.uplink)), asio::detached);
   }
   void carry_out(effect::WakeAt& wanted) {
-    timer_.expires_at(wanted.time);
-    timer_.async_wait([self = shared_from_this()](boost::system::error_code cancelled) {
-      if (!cancelled) self->step(event::Ticked{});
-    });
+    alarm_->set(wanted.time, [self = shared_from_this()] { self->step(event::Ticked{}); });
   }
 
   static Awaitable<void> claim(std::shared_ptr<Service> self, effect::ClaimRows wanted) {
@@ -206,7 +219,7 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
   asio::any_io_executor loop_;
   std::shared_ptr<Holdings> holdings_;
   const core::Clock& clock_;
-  asio::steady_timer timer_;
+  std::unique_ptr<Alarm> alarm_;
   Engine engine_;
   std::map<std::string, std::unique_ptr<Uplink>> uplinks_;
   std::map<std::string, std::string> last_success_;
@@ -221,7 +234,16 @@ std::shared_ptr<SyncService> SyncService::create(asio::any_io_executor loop,
                                                  std::shared_ptr<Holdings> holdings,
                                                  std::vector<std::unique_ptr<Uplink>> uplinks,
                                                  const core::Clock& clock) {
-  return std::make_shared<Service>(loop, std::move(holdings), std::move(uplinks), clock);
+  ServiceSeams machine{std::make_unique<SteadyAlarm>(loop), random_seed()};
+  return create(loop, std::move(holdings), std::move(uplinks), clock, std::move(machine));
+}
+
+std::shared_ptr<SyncService> SyncService::create(asio::any_io_executor loop,
+                                                 std::shared_ptr<Holdings> holdings,
+                                                 std::vector<std::unique_ptr<Uplink>> uplinks,
+                                                 const core::Clock& clock, ServiceSeams seams) {
+  return std::make_shared<Service>(loop, std::move(holdings), std::move(uplinks), clock,
+                                   std::move(seams));
 }
 
 }  // namespace gateway::sync

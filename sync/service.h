@@ -4,6 +4,8 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,6 +17,22 @@
 
 namespace gateway::sync {
 
+/// What wakes the service when the engine asked for it. Used on the loop's thread only.
+class Alarm {
+ public:
+  virtual ~Alarm() = default;
+  /// Calls `ring` on the loop at `time`, or soon where that has passed. One is set at a time: the
+  /// newest replaces what was set before.
+  virtual void set(core::Monotonic time, std::function<void()> ring) = 0;
+  virtual void cancel() = 0;
+};
+
+/// What a run in virtual time brings of its own, so that it can be repeated.
+struct ServiceSeams {
+  std::unique_ptr<Alarm> alarm;
+  std::uint64_t seed = 0;  // of the jitter
+};
+
 class SyncService {
  public:
   /// `loop` runs on one thread; start(), stop() and report() are called on that thread.
@@ -22,6 +40,11 @@ class SyncService {
                                              std::shared_ptr<Holdings> holdings,
                                              std::vector<std::unique_ptr<Uplink>> uplinks,
                                              const core::Clock& clock);
+  /// The same with its own alarm and seed in place of the machine's.
+  static std::shared_ptr<SyncService> create(boost::asio::any_io_executor loop,
+                                             std::shared_ptr<Holdings> holdings,
+                                             std::vector<std::unique_ptr<Uplink>> uplinks,
+                                             const core::Clock& clock, ServiceSeams seams);
   virtual ~SyncService() = default;
   virtual void start() = 0;
   /// Closes the uplinks; rows being sent stay marked as perhaps sent.

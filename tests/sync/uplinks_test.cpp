@@ -116,6 +116,8 @@ TEST_F(UplinksTest, AResourceIsCreatedUnderOurOwnIdAndItsVersionKept) {
   EXPECT_EQ(outcomes[0].remote_version, "7");
   EXPECT_EQ(heads(), std::vector<std::string>{core::cat("PUT /base/", row.subject)});
   EXPECT_EQ(last_request().head.find("If-Match"), std::string::npos);
+  // A copy of it that arrives late must not undo what was changed since.
+  EXPECT_NE(last_request().head.find("If-None-Match: *"), std::string::npos);
 }
 
 TEST_F(UplinksTest, AnUpdateNamesTheVersionLastAgreedOn) {
@@ -224,6 +226,31 @@ TEST_F(UplinksTest, AnEarlierVersionOfOursFoundThereIsUpdatedFromThere) {
   row.perhaps_sent = true;
   EXPECT_EQ(deliver({row})[0].result, Delivery::delivered);
   EXPECT_NE(last_request().head.find("If-Match: W/\"1\""), std::string::npos);
+}
+
+TEST_F(UplinksTest, ADeletionNamesTheVersionAndYieldsToAnEditAtTheHospital) {
+  std::string answer = "204 No Content";
+  serve([&](auto& connection, const auto& request) {
+    if (request.head.starts_with("DELETE")) return reply(connection, answer, "");
+    const std::string id = request.head.substr(18, 36);
+    reply(connection, "200 OK",
+          core::cat(R"({"resourceType":"Patient","id":")", id,
+                    R"(","meta":{"versionId":"8"},"gender":"other"})"));
+  });
+  fhir();
+  const OutboxRow row = patient_row();
+  agree(row, "7", 1);
+  write([&](Connection& c) -> core::Status {
+    GW_CHECK(delete_resource(c, *parse_reference(row.subject), "clinic", kNow));
+    return {};
+  });
+  EXPECT_EQ(deliver({row})[0].result, Delivery::delivered);
+  EXPECT_NE(last_request().head.find("If-Match: W/\"7\""), std::string::npos);
+  EXPECT_EQ(count("SELECT count(*) FROM resource WHERE deleted = 1"), 1);
+  answer = "412 Precondition Failed";
+  EXPECT_EQ(deliver({row})[0].result, Delivery::delivered);
+  EXPECT_EQ(count("SELECT count(*) FROM resource WHERE deleted = 1"), 0);
+  EXPECT_EQ(count("SELECT count(*) FROM review WHERE state = 'open'"), 1);
 }
 
 TEST_F(UplinksTest, EachKindOfAnswerHasItsOwnConsequence) {
@@ -338,7 +365,7 @@ std::string entry(std::string_view resource, std::string_view updated) {
   return core::cat(R"({"resource":)", text, "}");
 }
 
-TEST_F(UplinksTest, APullFollowsPagesAndMovesItsCursorAfterTheLast) {
+TEST_F(UplinksTest, APullAsksByTimeForTheNextPageAndFollowsALinkOnlyAmongEqualTimes) {
   serve([](auto& connection, const auto& request) {
     if (request.head.starts_with("GET /base/Patient?")) {
       return reply(
@@ -351,8 +378,10 @@ TEST_F(UplinksTest, APullFollowsPagesAndMovesItsCursorAfterTheLast) {
   const PullReport report = pull_all();
   EXPECT_TRUE(report.reached) << report.error;
   EXPECT_EQ(report.applied, 1);
-  EXPECT_EQ(heads(), (std::vector<std::string>{"GET /base/Patient?_sort=_lastUpdated&_count=100",
-                                               "GET /base?_getpages=a"}));
+  const std::string first = "GET /base/Patient?_sort=_lastUpdated&_count=100";
+  EXPECT_EQ(heads(),
+            (std::vector<std::string>{first, first + "&_lastUpdated=ge2026-03-01T08:00:00.000Z",
+                                      "GET /base?_getpages=a"}));
   EXPECT_EQ(text("SELECT since FROM pull_cursor"), "2026-03-01T07:55:00.000Z");
 }
 

@@ -1,0 +1,119 @@
+#include "tests/sim/oracle.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/text.h"
+#include "sync/reference_order.h"
+
+namespace gateway::sim {
+namespace {
+
+using core::Json;
+
+void find(std::int64_t& count, Verdict& verdict, std::string problem) {
+  ++count;
+  verdict.problems.push_back(std::move(problem));
+}
+
+/// Every value somebody entered and nobody knowingly replaced is in the resource, or in a review.
+void judge_losses(const Aftermath& after, Verdict& verdict) {
+  for (const std::string& key : after.ledger.keys()) {
+    const HisVersion* version = after.his.newest(key);
+    const auto shown = marks_in(version ? std::string_view(version->text) : std::string_view());
+    const std::set<std::int64_t> kept(shown.begin(), shown.end());
+    std::set<std::int64_t> reviewed;
+    bool has_looked = false;
+    for (const std::int64_t mark : after.ledger.owed(key)) {
+      if (kept.contains(mark)) continue;
+      if (!has_looked) {
+        for (const auto& clinic : after.clinics) {
+          const auto marks = marks_in(clinic->review_text(key));
+          reviewed.insert(marks.begin(), marks.end());
+        }
+        has_looked = true;
+      }
+      if (!reviewed.contains(mark))
+        find(verdict.lost, verdict, core::cat("lost: #", mark, "# of ", key));
+    }
+    if (kept.size() != shown.size())
+      find(verdict.doubled, verdict, core::cat("doubled: a value within ", key));
+  }
+}
+
+void judge_replicas(const Aftermath& after, Verdict& verdict) {
+  for (const auto& clinic : after.clinics) {
+    for (const std::string& type : edited_types()) {
+      for (const std::string& key : clinic->keys(type)) {
+        if (after.his.newest(key) == nullptr)
+          find(verdict.diverged, verdict, core::cat("only at ", clinic->name(), ": ", key));
+      }
+    }
+    for (const auto& [key, versions] : after.his.all()) {
+      if (key.starts_with("Provenance/")) continue;
+      const Json held = clinic->shown(key);
+      const Json& there = versions.back().body;
+      if (held.is_null() != there.is_null() ||
+          (!held.is_null() && !sync::same_content(held, there)))
+        find(verdict.diverged, verdict,
+             core::cat("diverged: ", clinic->name(), " shows another ", key, ": ", held.dump(),
+                       " not ", there.dump()));
+    }
+  }
+}
+
+/// One losing value of each clinic's newest review comes back in one action.
+void judge_restoring(const Aftermath& after, Verdict& verdict) {
+  for (const auto& clinic : after.clinics) {
+    const auto reviews = clinic->reviews(false);
+    if (reviews.empty()) continue;
+    const std::int64_t number = reviews.back();
+    auto decisions = Json::parse(
+        clinic->text(core::cat("SELECT decisions FROM review WHERE number = ", number)));
+    if (!decisions.ok()) continue;
+    for (const Json& decision : decisions->items()) {
+      if (!decision["asked"].boolean() || decision["group"].text() == "existence") continue;
+      const std::string key =
+          clinic->text(core::cat("SELECT type || '/' || id FROM review WHERE number = ", number));
+      if (clinic->shown(key).is_null()) break;  // somebody deleted it since
+      const auto wanted = marks_in(decision["ours"].dump());
+      clinic->decide_review(number, sync::Choice::ours);
+      const auto marks = marks_in(clinic->shown(key).dump());
+      const bool is_back = std::ranges::all_of(
+          wanted, [&](std::int64_t mark) { return std::ranges::find(marks, mark) != marks.end(); });
+      if (!is_back)
+        find(verdict.lost, verdict, core::cat("not restored: review ", number, " of ", key));
+      break;
+    }
+  }
+}
+
+void count_conflicts(const Aftermath& after, Verdict& verdict) {
+  for (const auto& clinic : after.clinics) {
+    verdict.merged +=
+        clinic->count("SELECT count(*) FROM audit WHERE action = 'merge' AND outcome = 'merged'");
+    verdict.asked +=
+        clinic->count("SELECT count(*) FROM audit WHERE action = 'merge' AND outcome <> 'merged'");
+  }
+}
+
+}  // namespace
+
+void judge_result(bool rests, const Aftermath& after, Verdict& verdict) {
+  if (!rests) {
+    find(verdict.diverged, verdict, "it never comes to rest");
+    for (const auto& clinic : after.clinics)
+      verdict.problems.push_back(core::cat(
+          clinic->name(), " still has ",
+          clinic->text(
+              "SELECT group_concat(subject || ' ' || state || ' ' || coalesce(needs, '') ||"
+              " ' ' || reason, '; ') FROM outbox")));
+  }
+  count_conflicts(after, verdict);
+  judge_losses(after, verdict);
+  judge_replicas(after, verdict);
+  for (const std::string& what : after.his.dangling()) find(verdict.diverged, verdict, what);
+  judge_restoring(after, verdict);
+}
+
+}  // namespace gateway::sim
