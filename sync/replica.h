@@ -32,15 +32,29 @@ struct StoredResource {
 core::Result<std::optional<StoredResource>> read_resource(crypto::Connection& connection,
                                                           const ResourceKey& key);
 
-/// The body of one version; nothing when there is none of that number.
+/// The body of one version, null that of a tombstone; nothing when there is none of that number.
 core::Result<std::optional<core::Json>> read_version(crypto::Connection& connection,
                                                      const ResourceKey& key, std::int64_t version);
 
-/// Stores a new version and its search values; answers the version's number. Stores nothing when
-/// the newest equals `body`.
+/// Stores a new version and its rows of the search index; answers the version's number. Stores
+/// nothing when the newest equals `body`.
 core::Result<std::int64_t> put_resource(crypto::Connection& connection, const ResourceKey& key,
                                         const core::Json& body, std::string_view origin,
                                         std::string_view now_instant);
+
+/// Marks it deleted: a version whose body is null, kept like any other. Answers the version's
+/// number, of the tombstone that is there already where it was deleted before; 0: never held.
+core::Result<std::int64_t> delete_resource(crypto::Connection& connection, const ResourceKey& key,
+                                           std::string_view origin, std::string_view now_instant);
+
+/// The newest version without its body.
+struct VersionFacts {
+  std::int64_t version = 0;
+  std::string at;  // FHIR instant; of all versions in the order they were stored, never going back
+  bool deleted = false;
+};
+core::Result<std::optional<VersionFacts>> read_newest(crypto::Connection& connection,
+                                                      const ResourceKey& key);
 
 struct AgreedVersion {
   std::string remote_version;
