@@ -158,13 +158,13 @@ def drive(client):
         refused(lambda: client.resource("Observation", status="final").save(), OperationOutcome),
         "an Observation without code is refused by an OperationOutcome",
     )
-    got, created = client.resources("Patient").search(identifier="urn:rig|7").get_or_create(
-        client.resource("Patient", identifier=[{"system": "urn:rig", "value": "7"}])
+    changed, created = client.resources("Patient").search(identifier="urn:rig|7").update(
+        client.resource("Patient", identifier=[{"system": "urn:rig", "value": "7"}], name=patient["name"])
     )
-    must(not created and got.id == patient.id, "conditional create finds what is there")
+    must(not created and changed.id == patient.id, "conditional update finds what is there")
     every[0].delete()
-    must(refused(lambda: client.reference("Observation", every[0].id).to_resource(), (ResourceNotFound, OperationOutcome)), "what is deleted is gone")
-    return patient
+    gone = client.reference("Observation", every[0].id)
+    must(refused(gone.to_resource, (ResourceNotFound, OperationOutcome)), "what is deleted is gone")
 
 
 def has(box, path, part):

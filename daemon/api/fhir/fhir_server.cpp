@@ -1,6 +1,5 @@
 #include "daemon/api/fhir/fhir_server.h"
 
-#include <thread>
 #include <utility>
 
 #include "core/files.h"
@@ -9,6 +8,7 @@
 #include "core/text.h"
 #include "daemon/api/fhir/http_form.h"
 #include "daemon/api/fhir/interactions.h"
+#include "daemon/api/read_trail.h"
 #include "sync/async_write.h"
 
 namespace gateway::daemon::fhir {
@@ -25,7 +25,7 @@ using core::net::HttpResponse;
 
 constexpr std::size_t kBatchMax = 1'000;
 
-/// All that one request needs beside itself; copied into its change.
+/// All that one request needs beside itself.
 struct Call {
   std::shared_ptr<sync::Holdings> holdings;
   const core::Clock& clock;
@@ -178,30 +178,10 @@ class Server final : public FhirServer {
           return {};
         });
     if (!status.ok()) return logged(status.error());
-    if (!reads.empty() && !note_reads(call, std::move(reads)))
+    sync::Holdings& holdings = *call.holdings;
+    if (!reads.empty() && !trail_->note(holdings.database(), holdings.audit(), std::move(reads)))
       return refusal(503, "throttled", "the gateway is busy; try again");
     return response;
-  }
-
-  /// False: the audit trail cannot take them, so nothing may be shown.
-  static bool note_reads(const Call& call, std::vector<crypto::AuditEntry> reads) {
-    auto taken = std::make_shared<bool>(true);
-    crypto::Change note = [holdings = call.holdings, reads = std::move(reads)](
-                              crypto::Connection& connection) -> core::Status {
-      for (const crypto::AuditEntry& entry : reads)
-        GW_CHECK(holdings->audit().append(connection, entry));
-      return {};
-    };
-    const std::thread::id here = std::this_thread::get_id();
-    call.holdings->database().write_async(
-        std::move(note), [taken, here](const core::Status& status) {
-          if (status.ok()) return;
-          core::log_error("api",
-                          cat("reads are missing in the audit trail: ", status.error().message()));
-          // Refused at once: the caller still waits for it.
-          if (std::this_thread::get_id() == here) *taken = false;
-        });
-    return *taken;
   }
 
   template <class Work>
@@ -210,8 +190,10 @@ class Server final : public FhirServer {
     if (free_bytes.ok() && *free_bytes < options_.reserve_bytes)
       co_return refusal_of(Error(Code::no_space, ""));
     auto response = std::make_shared<FhirResponse>();
+    // The caller's frame outlives the change; holdings that went with a change on their own writer
+    // thread would wait for themselves.
     crypto::Change change =
-        [call, response, work = std::move(work)](crypto::Connection& connection) -> core::Status {
+        [&call, response, work = std::move(work)](crypto::Connection& connection) -> core::Status {
       const sync::Editing editing = call.editing();
       Desk desk{connection, editing, call.client, call.base, call.site};
       *response = work(desk);
@@ -237,6 +219,7 @@ class Server final : public FhirServer {
   const sync::HoldingsDoor& door_;
   const core::Clock& clock_;
   const std::function<void()> wake_;
+  const std::shared_ptr<ReadTrail> trail_ = std::make_shared<ReadTrail>();
   std::unique_ptr<core::net::HttpsServer> https_;  // ends first: it calls into the rest
 };
 

@@ -21,19 +21,33 @@ FhirResponse written(Desk& desk, const sync::ResourceKey& key, std::int64_t vers
   return response;
 }
 
+/// The answer to a write as the client wants it.
+FhirResponse answered(Desk& desk, const FhirRequest& request, const sync::ResourceKey& key,
+                      std::int64_t version, int status, std::string_view done) {
+  FhirResponse response = written(desk, key, version, status);
+  if (request.want == Want::outcome) {
+    response.body = outcome("information", "informational", done);
+  } else if (request.want == Want::representation) {
+    auto held = sync::read_resource(desk.connection, key);
+    if (!held.ok()) return refusal_of(held.error());
+    response.body = shown(std::move((*held)->body), version, response.at);
+  }
+  return response;
+}
+
 FhirResponse store(Desk& desk, const FhirRequest& request, const sync::ResourceKey& key,
                    const Json& body, std::string_view action, int status) {
   const auto version = sync::store_edit(desk.connection, desk.editing, key, body, action);
   if (!version.ok()) return refusal_of(version.error());
-  FhirResponse response = written(desk, key, *version, status);
-  if (request.want == Want::representation) {
-    auto held = sync::read_resource(desk.connection, key);
-    if (!held.ok()) return refusal_of(held.error());
-    response.body = shown(std::move((*held)->body), *version, response.at);
-  } else if (request.want == Want::outcome) {
-    response.body = outcome("information", "informational", cat(action, " done"));
-  }
-  return response;
+  return answered(desk, request, key, *version, status, cat(action, " done"));
+}
+
+/// What a conditional create finds; a client that may not read learns only that it is there.
+FhirResponse found_instead(Desk& desk, FhirRequest request, const sync::ResourceKey& key) {
+  const auto newest = sync::read_newest(desk.connection, key);
+  if (!newest.ok()) return refusal_of(newest.error());
+  if (!desk.client.may('r', key.type)) request.want = Want::minimal;
+  return answered(desk, request, key, (*newest)->version, 200, "it exists already");
 }
 
 /// The resource with its id where FHIR's examples have it: after resourceType.
@@ -115,16 +129,15 @@ std::optional<FhirResponse> refuse_change(Desk& desk, const sync::ResourceKey& k
 
 FhirResponse answer_create(Desk& desk, const FhirRequest& request, const std::string& type) {
   if (auto refused = refuse_body(type, request.body)) return std::move(*refused);
+  if (!request.query.empty()) {
+    return refusal(400, "invalid", "a condition for a create goes into If-None-Exist, not the URL");
+  }
   if (!request.if_none_exist.empty()) {
     auto condition = sync::parse_query_pairs(request.if_none_exist);
     if (!condition.ok()) return refusal_of(condition.error());
     Matched matched = match_one(desk, type, *condition);
     if (matched.refused) return std::move(*matched.refused);
-    if (!matched.id.empty()) {
-      auto newest = sync::read_newest(desk.connection, {type, matched.id});
-      if (!newest.ok()) return refusal_of(newest.error());
-      return written(desk, {type, matched.id}, (*newest)->version, 200);
-    }
+    if (!matched.id.empty()) return found_instead(desk, request, {type, matched.id});
   }
   const sync::ResourceKey key{
       type, request.new_id.empty() ? core::new_uuid(desk.editing.clock) : request.new_id};
