@@ -262,11 +262,31 @@ void add_criterion(Statement& out, const SearchQuery& query, const Criterion& cr
   out.add(")");
 }
 
+/// The rows of the index are of live resources only: where one of its tables leads, the resources'
+/// own table need not be looked at, unless for its time.
+bool leads_alone(const SearchQuery& query) {
+  const Criterion* first = leading(query);
+  const auto over_time = [](const Criterion& criterion) {
+    return criterion.over == Criterion::Over::last_updated;
+  };
+  return first && first->over == Criterion::Over::param &&
+         query.sort.by != SearchSort::By::last_updated &&
+         std::none_of(query.criteria.begin(), query.criteria.end(), over_time);
+}
+
 /// What follows FROM, but for the page.
 void add_matches(Statement& out, const SearchQuery& query) {
-  out.add(" FROM resource r WHERE r.type = ").bind(query.type).add(" AND r.deleted = 0");
   const Criterion* first = leading(query);
+  const bool alone = leads_alone(query);
+  if (alone) {
+    out.add(" FROM (SELECT DISTINCT id FROM ").add(table_of(first->param->kind)).add(" WHERE ");
+    add_row_match(out, query.type, *first);
+    out.add(") r WHERE 1");
+  } else {
+    out.add(" FROM resource r WHERE r.type = ").bind(query.type).add(" AND r.deleted = 0");
+  }
   for (const Criterion& criterion : query.criteria) {
+    if (alone && &criterion == first) continue;
     out.add(" AND ");
     add_criterion(out, query, criterion, &criterion == first);
   }

@@ -20,11 +20,16 @@ struct Shown {
 
 core::Result<std::optional<Shown>> load(crypto::Connection& connection,
                                         const sync::ResourceKey& key) {
-  GW_TRY(const auto newest, sync::read_newest(connection, key));
-  GW_TRY(auto held, sync::read_resource(connection, key));
-  if (!newest || !held) return std::optional<Shown>();
+  GW_TRY(auto rows,
+         connection.query("SELECT r.version, r.at, v.body FROM resource r JOIN resource_version v"
+                          " ON v.type = r.type AND v.id = r.id AND v.version = r.version"
+                          " WHERE r.type = ? AND r.id = ? AND r.deleted = 0",
+                          key.type, key.id));
+  GW_TRY(const bool found, rows.next());
+  if (!found) return std::optional<Shown>();
+  GW_TRY(Json body, Json::parse(rows.text(2)));
   return std::optional<Shown>(
-      Shown{key.text(), shown(std::move(held->body), newest->version, newest->at)});
+      Shown{key.text(), shown(std::move(body), rows.integer(0), rows.text(1))});
 }
 
 Json entry(const Shown& found, const std::string& base, const char* mode) {
