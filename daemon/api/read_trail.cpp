@@ -25,38 +25,44 @@ bool ReadTrail::note(crypto::Database& database, const crypto::Audit& audit,
     if (queued_) return true;
     queued_ = true;
   }
-  crypto::Change change = [self = shared_from_this(), &audit](crypto::Connection& connection) {
-    return self->append(connection, audit);
+  const auto batch = std::make_shared<Batch>();
+  const auto self = shared_from_this();
+  crypto::Change change = [self, batch, &audit](crypto::Connection& connection) {
+    return self->append(connection, audit, *batch);
   };
-  database.write_async(std::move(change), [self = shared_from_this()](const core::Status& status) {
-    self->settle(status);
-  });
-  return true;
+  database.write_async(std::move(change),
+                       [self, batch](const core::Status& status) { self->settle(status, *batch); });
+  const std::lock_guard lock(mutex_);
+  return !batch->refused;
 }
 
-core::Status ReadTrail::append(crypto::Connection& connection, const crypto::Audit& audit) {
-  std::vector<crypto::AuditEntry> reads;
-  {
+core::Status ReadTrail::append(crypto::Connection& connection, const crypto::Audit& audit,
+                               Batch& batch) {
+  if (!batch.begun) {
     const std::lock_guard lock(mutex_);
-    written_ = std::move(waiting_);
+    // From here on a read needs a change of its own.
+    queued_ = false;
+    batch.begun = true;
+    batch.reads = std::move(waiting_);
     waiting_.clear();
-    reads = written_;
   }
-  for (const crypto::AuditEntry& entry : reads) GW_CHECK(audit.append(connection, entry));
+  for (const crypto::AuditEntry& entry : batch.reads) GW_CHECK(audit.append(connection, entry));
   return {};
 }
 
-void ReadTrail::settle(const core::Status& status) {
+void ReadTrail::settle(const core::Status& status, Batch& batch) {
+  if (status.ok()) return;
+  core::log_error("api",
+                  core::cat("reads are not in the audit trail yet: ", status.error().message()));
   const std::lock_guard lock(mutex_);
-  queued_ = false;
-  if (!status.ok()) {
-    // They wait for the next read's change.
-    move_behind(written_, std::move(waiting_));
-    waiting_ = std::move(written_);
-    core::log_error("api",
-                    core::cat("reads are not in the audit trail yet: ", status.error().message()));
+  if (!batch.begun) {
+    queued_ = false;
+    batch.refused = true;
+    return;
   }
-  written_.clear();
+  // They wait for the next read's change.
+  move_behind(batch.reads, std::move(waiting_));
+  waiting_ = std::move(batch.reads);
 }
 
 }  // namespace gateway::daemon

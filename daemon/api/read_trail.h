@@ -14,19 +14,24 @@ namespace gateway::daemon {
 
 class ReadTrail : public std::enable_shared_from_this<ReadTrail> {
  public:
-  /// False: too many wait already, so nothing more may be shown. `database` and `audit` are of the
-  /// same holdings, which commit what is queued before they go.
+  /// False: the database has its hands full, so nothing more may be shown. `database` and `audit`
+  /// are of the same holdings, which commit what is queued before they go.
   bool note(crypto::Database& database, const crypto::Audit& audit,
             std::vector<crypto::AuditEntry> reads);
 
  private:
-  core::Status append(crypto::Connection& connection, const crypto::Audit& audit);
-  void settle(const core::Status& status);
+  /// What one change has taken on.
+  struct Batch {
+    bool begun = false;
+    bool refused = false;  // by a full queue: it will never begin
+    std::vector<crypto::AuditEntry> reads;
+  };
+  core::Status append(crypto::Connection& connection, const crypto::Audit& audit, Batch& batch);
+  void settle(const core::Status& status, Batch& batch);
 
   std::mutex mutex_;
   std::vector<crypto::AuditEntry> waiting_;  // guarded by mutex_
-  std::vector<crypto::AuditEntry> written_;  // guarded by mutex_: by a change not yet committed
-  bool queued_ = false;                      // guarded by mutex_: a change is on its way
+  bool queued_ = false;  // guarded by mutex_: a change is on its way that has not begun
 };
 
 }  // namespace gateway::daemon

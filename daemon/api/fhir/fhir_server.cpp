@@ -105,8 +105,24 @@ class Server final : public FhirServer {
     const Call call{std::move(holdings), clock_, *client, base, options_.site, peer.address};
     auto what = interaction_of(request);
     if (!what.ok()) co_return refused_place(what.error());
-    if (what->kind == Kind::bundle) co_return co_await run_bundle(call, request.body);
-    co_return co_await run(call, std::move(request), std::move(*what));
+    const std::string place = cat(request.method, " ", request.path);
+    FhirResponse response = what->kind == Kind::bundle
+                                ? co_await run_bundle(call, request.body)
+                                : co_await run(call, std::move(request), std::move(*what));
+    if (response.status == 403) note_refused(call, place);
+    co_return response;
+  }
+
+  /// Who tried what they may not do; the answer stands, whatever becomes of the note.
+  void note_refused(const Call& call, const std::string& place) {
+    crypto::AuditEntry entry{.at = clock_.wall(),
+                             .actor = cat("client:", call.client.name),
+                             .action = "refuse",
+                             .resource = place,
+                             .patient = "",
+                             .source = call.address,
+                             .outcome = "forbidden"};
+    (void)trail_->note(call.holdings->database(), call.holdings->audit(), {std::move(entry)});
   }
 
   static FhirResponse refused_place(const Error& error) {
