@@ -16,7 +16,7 @@ using core::Code;
 using core::Error;
 
 constexpr std::size_t kPairsMax = 100;
-constexpr std::size_t kValuesMax = 100;
+constexpr std::size_t kValuesMax = 100;  // of all parameters together
 constexpr std::size_t kIncludesMax = 20;
 
 // They shape the answer, and are looked at where it is made.
@@ -271,7 +271,8 @@ class Parser {
     }
     GW_TRY(const std::string_view type_modifier, apply_modifier(out, parts));
     const auto texts = split_values(text, ',');
-    if (texts.size() > kValuesMax) {
+    values_ += texts.size();
+    if (values_ > kValuesMax) {
       return Error(Code::invalid, cat("more than ", kValuesMax, " values; ask in parts"));
     }
     for (const std::string& one : texts) {
@@ -296,6 +297,9 @@ class Parser {
     if (!inner) {
       return Error(Code::invalid,
                    cat(out.chain_type, " has no parameter ", parts.chained, " here"));
+    }
+    if (inner->negated) {
+      return Error(Code::invalid, "a chain cannot end in :not here; search the other type first");
     }
     out.chain = std::make_shared<const Criterion>(std::move(*inner));
     return {};
@@ -345,6 +349,7 @@ class Parser {
 
   const SearchDemands& demands_;
   SearchQuery query_;
+  std::size_t values_ = 0;
 };
 
 std::optional<std::string> percent_decoded(std::string_view text) {

@@ -186,6 +186,12 @@ TEST_F(FhirApi, LetsIn_WhoMayAndOnlyToWhatTheyMay) {
   FhirTestClient by_certificate(shown);
   EXPECT_EQ(by_certificate.send("GET", "/Patient/p1").status, 200);
   EXPECT_EQ(by_certificate.send("PUT", "/Patient/p1", kPatient).status, 403);
+  // The right name under a stranger's signature.
+  const fakes::TestCa stranger(certificates_, "stranger-ca");
+  const fakes::CertificateFiles forged = stranger.issue({"tablet-7"});
+  shown.certificate_file = forged.certificate;
+  shown.key_file = forged.key;
+  EXPECT_EQ(FhirTestClient(shown).send("GET", "/Patient/p1").status, 0);
   const auto is_noted = [&] {
     return daemon_.ask({"audit", "export"}).out.find("client:tablet") != std::string::npos;
   };

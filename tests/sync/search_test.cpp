@@ -77,12 +77,14 @@ TEST(ParseSearch, SaysWhatItDoesNotKnow) {
 
 TEST(ParseSearch, RefusesWhatItCannotRead) {
   for (const char* query : {"birthdate=yesterday", "name:exact=x", "_count=-1", "_page=x",
-                            "subject=a/b/c d", "general-practitioner.name=x", "name.family=x"}) {
+                            "subject=a/b/c d", "general-practitioner.name=x", "name.family=x",
+                            "general-practitioner:Organization.type:not=x"}) {
     EXPECT_FALSE(parse_search("Patient", *parse_query_pairs(query), {}).ok() &&
                  parse_search("Patient", *parse_query_pairs(query), {true, ""}).ok())
         << query;
   }
   EXPECT_FALSE(parse_query_pairs("name=%zz").ok());
+  EXPECT_FALSE(parse_search("Patient", {{"name", std::string(200, ',') + "x"}}, {}).ok());
 }
 
 class SearchTest : public RecordsTest {

@@ -106,9 +106,13 @@ class Server final : public FhirServer {
     auto what = interaction_of(request);
     if (!what.ok()) co_return refused_place(what.error());
     const std::string place = cat(request.method, " ", request.path);
-    FhirResponse response = what->kind == Kind::bundle
-                                ? co_await run_bundle(call, request.body)
-                                : co_await run(call, std::move(request), std::move(*what));
+    FhirResponse response;
+    // Not one conditional expression: g++ 12 destroys the result of a co_await within it twice.
+    if (what->kind == Kind::bundle) {
+      response = co_await run_bundle(call, request.body);
+    } else {
+      response = co_await run(call, std::move(request), std::move(*what));
+    }
     if (response.status == 403) note_refused(call, place);
     co_return response;
   }
