@@ -1,6 +1,7 @@
 # What Debian brings. Each has its line in docs/dependencies.md; packaging/install-deps.sh installs them.
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(DCMTK REQUIRED)
 find_package(spdlog REQUIRED)

@@ -88,6 +88,10 @@ class Connection {
     std::array<Bind, sizeof...(Args)> binds{Bind(args)...};
     return query_bound(sql, binds);
   }
+  /// The same for a statement whose parameters are known at run time only: one Bind for each.
+  core::Result<Rows> query_list(std::string_view sql, std::span<const Bind> binds) {
+    return query_bound(sql, binds);
+  }
   /// The first row's first column, or nothing.
   template <class... Args>
   core::Result<std::optional<std::int64_t>> integer(std::string_view sql, const Args&... args) {

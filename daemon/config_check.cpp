@@ -11,6 +11,7 @@
 #include "adapters/dicom/dicom_options.h"
 #include "core/net/url.h"
 #include "core/text.h"
+#include "daemon/api/access.h"
 #include "daemon/settings.h"
 
 namespace gateway::daemon {
@@ -44,6 +45,7 @@ class Checker {
     check_folders();
     check_mqtt();
     check_dicom();
+    for (const ApiMistake& found : check_api(config_)) mistake(found.key, found.what);
     return std::move(mistakes_);
   }
 

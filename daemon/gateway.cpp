@@ -14,6 +14,7 @@
 #include "core/ids.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "daemon/api/fhir/fhir_server.h"
 #include "daemon/blocking.h"
 #include "daemon/component.h"
 #include "daemon/opening.h"
@@ -93,6 +94,8 @@ class GatewayImpl final : public Gateway {
         control_component_(
             loop_, "control", kPortRetry, [this] { return start_control(); },
             [this] { on_change(); }),
+        api_component_(
+            loop_, "api", kPortRetry, [this] { return start_api(); }, [this] { on_change(); }),
         restart_(std::move(restart)),
         uplinks_(loop_, config_, clock, [this] { restart_unattended(); }),
         maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
@@ -112,7 +115,9 @@ class GatewayImpl final : public Gateway {
     // Another daemon's control socket is the one thing that ends this one.
     control_component_.start();
     if (control_conflict_) return Error(Code::exists, control_component_.problem());
-    dicom_component_.start();
+    // A hub without modalities of its own has no use for the port.
+    if (!settings_.is_hub || config_.has("dicom.port")) dicom_component_.start();
+    if (config_.has("api.port")) api_component_.start();
     if (health_) mqtt_component_.start();
     opening_.start();
     announced_ = true;
@@ -129,9 +134,11 @@ class GatewayImpl final : public Gateway {
     health_timer_.cancel();
     checkpoints_.stop();
     control_.reset();
-    for (Component* component : {&control_component_, &mqtt_component_, &dicom_component_}) {
+    for (Component* component :
+         {&control_component_, &mqtt_component_, &dicom_component_, &api_component_}) {
       component->stop();
     }
+    api_.reset();
     opening_.stop();
     if (dicom_) dicom_->stop();
     uplinks_.stop();
@@ -148,6 +155,14 @@ class GatewayImpl final : public Gateway {
     GW_TRY(auto options, adapters::dicom::dicom_options(config_));
     if (!dicom_) dicom_ = adapters::dicom::DicomServer::create(std::move(options), door_, clock_);
     return dicom_->start();
+  }
+
+  core::Status start_api() {
+    GW_TRY(api_,
+           fhir::FhirServer::start(
+               config_, {settings_.site_name, settings_.state_folder, settings_.reserve_bytes},
+               door_, clock_, [this] { uplinks_.wake(); }));
+    return {};
   }
 
   core::Status start_mqtt() { return health_->start(); }
@@ -285,7 +300,8 @@ class GatewayImpl final : public Gateway {
     }
     for (const std::string& text : uplinks_.upkeep_problems()) found.push_back({"storage", text});
     if (!maintenance_.problem().empty()) found.push_back({"restore", maintenance_.problem()});
-    for (const Component* component : {&control_component_, &dicom_component_, &mqtt_component_}) {
+    for (const Component* component :
+         {&control_component_, &dicom_component_, &mqtt_component_, &api_component_}) {
       if (!component->problem().empty()) {
         found.push_back({component->name(), component->problem()});
       }
@@ -505,6 +521,7 @@ class GatewayImpl final : public Gateway {
   Component dicom_component_;
   Component mqtt_component_;
   Component control_component_;
+  Component api_component_;
   const std::function<void()> restart_;
   SyncComponent uplinks_;
   Maintenance maintenance_;
@@ -513,6 +530,7 @@ class GatewayImpl final : public Gateway {
   std::unique_ptr<HealthPublisher> health_;
   std::unique_ptr<adapters::dicom::DicomServer> dicom_;
   std::unique_ptr<core::net::UnixHttpServer> control_;
+  std::unique_ptr<fhir::FhirServer> api_;
   std::unique_ptr<Watchdog> watchdog_;
 };
 

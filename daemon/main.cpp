@@ -46,18 +46,26 @@ int report_config_error(const core::Error& error) {
   return kExitConfig;
 }
 
-int check(const std::string& file) {
+/// What the role needs of the configuration.
+bool is_fit_for(const core::Config& config, bool is_hub, const std::string& file) {
+  if (!is_hub || config.has("api.port")) return true;
+  std::fprintf(stderr, "%s: api.port: a hub serves other gateways by its API; set [api]\n",
+               file.c_str());
+  return false;
+}
+
+int check(const std::string& file, bool is_hub) {
   const auto keys = all_config_keys();
   const auto config = core::Config::load(file, keys);
   if (!config.ok()) return report_config_error(config.error());
   const auto mistakes = check_config(*config, keys);
   for (const Mistake& mistake : mistakes) std::fprintf(stderr, "%s\n", mistake.line().c_str());
-  if (!mistakes.empty()) return kExitConfig;
+  if (!mistakes.empty() || !is_fit_for(*config, is_hub, file)) return kExitConfig;
   std::printf("%s: ok\n", file.c_str());
   return kExitOk;
 }
 
-int serve(const std::string& file) {
+int serve(const std::string& file, bool is_hub) {
   const auto keys = all_config_keys();
   auto config = core::Config::load(file, keys);
   if (!config.ok()) return report_config_error(config.error());
@@ -70,8 +78,9 @@ int serve(const std::string& file) {
       core::log_warn("daemon", mistake.line());
     }
   }
-  if (fatal) return kExitConfig;
+  if (fatal || !is_fit_for(*config, is_hub, file)) return kExitConfig;
   Settings settings = read_settings(*config);
+  settings.is_hub = is_hub;
   core::set_log_level(settings.log_level);
   core::log_info("daemon", core::cat("clinic-gatewayd ", kVersion, " starts with ", file));
 
@@ -109,8 +118,14 @@ int run(int argc, char** argv) {
       "the hospital.\nExit codes: 0 stopped or configuration ok, 1 failed, 2 mistake in "
       "the configuration or command line.");
   std::string file = kConfigFile;
+  std::string role = "clinic";
   bool check_only = false;
   app.add_option("--config", file, "configuration file; conf.d/*.toml beside it are read too")
+      ->capture_default_str();
+  app.add_option("--role", role,
+                 "hub: the API serves other gateways as their hospital; DICOM only where [dicom] "
+                 "is configured")
+      ->check(CLI::IsMember({"clinic", "hub"}))
       ->capture_default_str();
   app.add_flag("--check-config", check_only, "print every mistake of the configuration and exit");
   app.set_version_flag("--version", core::cat("clinic-gatewayd ", kVersion));
@@ -119,7 +134,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitConfig;
   }
-  return check_only ? check(file) : serve(file);
+  const bool is_hub = role == "hub";
+  return check_only ? check(file, is_hub) : serve(file, is_hub);
 }
 
 }  // namespace

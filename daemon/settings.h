@@ -39,6 +39,7 @@ struct Settings {
   std::int64_t audit_checkpoint_every_s = 300;
   core::Level log_level = core::Level::info;
   std::optional<MqttSettings> mqtt;  // absent: no broker
+  bool is_hub = false;               // by the command line: other gateways' upstream
 };
 
 /// The daemon's own keys.

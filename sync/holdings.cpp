@@ -8,6 +8,7 @@
 #include "sync/migrations.h"
 #include "sync/rebuild.h"
 #include "sync/recovery.h"
+#include "sync/search_index.h"
 
 namespace gateway::sync {
 namespace {
@@ -93,6 +94,7 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   if (restored || is_to_be_rebuilt) GW_CHECK(crypto::AuditWitness::forget(files, folder));
   // Before the sweep: an older database would take what it does not know for left-overs.
   GW_CHECK(held->begin_witness(files, clock));
+  GW_CHECK(refresh_search_index(*held->database_));
   held->ingest_ = std::make_unique<Ingest>(*held->database_, *held->objects_, *held->audit_,
                                            held->settling_, clock, held->options_.ingest);
   if (is_to_be_rebuilt) GW_CHECK(rebuild_index(*held, files, clock));

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/text.h"
+#include "sync/search_index.h"
 
 namespace gateway::sync {
 namespace {
@@ -23,6 +24,35 @@ core::Status index_identifiers(Connection& connection, const ResourceKey& key, c
         key.type, identifier["system"].text(), value, key.id));
   }
   return {};
+}
+
+/// Of two moments in a row: the clock may go back, the order of versions may not.
+core::Result<std::string> not_before_newest(Connection& connection, std::string_view now_instant) {
+  GW_TRY(const auto newest, connection.text("SELECT max(at) FROM resource"));
+  return std::max(newest.value_or(""), std::string(now_instant));
+}
+
+/// Null `after`: a tombstone.
+core::Result<std::int64_t> add_version(Connection& connection, const ResourceKey& key,
+                                       const Json& before, const Json& after,
+                                       std::string_view origin, std::string_view now_instant) {
+  GW_TRY(const auto newest,
+         connection.integer("SELECT version FROM resource WHERE type = ? AND id = ?", key.type,
+                            key.id));
+  const std::int64_t version = newest.value_or(0) + 1;
+  GW_TRY(const std::string at, not_before_newest(connection, now_instant));
+  GW_CHECK(
+      connection.run("INSERT INTO resource (type, id, version, deleted, at) VALUES (?, ?, ?, ?, ?)"
+                     " ON CONFLICT (type, id) DO UPDATE SET version = excluded.version,"
+                     " deleted = excluded.deleted, at = excluded.at",
+                     key.type, key.id, version, after.is_null(), at));
+  GW_CHECK(
+      connection.run("INSERT INTO resource_version (type, id, version, origin, at, body) VALUES "
+                     "(?, ?, ?, ?, ?, ?)",
+                     key.type, key.id, version, origin, at, after.dump()));
+  GW_CHECK(index_identifiers(connection, key, after));
+  GW_CHECK(index_resource(connection, key, before, after));
+  return version;
 }
 
 }  // namespace
@@ -69,35 +99,30 @@ core::Result<std::int64_t> put_resource(Connection& connection, const ResourceKe
                                         std::string_view now_instant) {
   GW_TRY(const auto held, read_resource(connection, key));
   if (held && held->body == body) return held->version;
-  GW_TRY(const auto newest,
-         connection.integer("SELECT version FROM resource WHERE type = ? AND id = ?", key.type,
-                            key.id));
-  const std::int64_t version = newest.value_or(0) + 1;
-  GW_CHECK(connection.run(
-      "INSERT INTO resource (type, id, version) VALUES (?, ?, ?)"
-      " ON CONFLICT (type, id) DO UPDATE SET version = excluded.version, deleted = 0",
-      key.type, key.id, version));
-  GW_CHECK(
-      connection.run("INSERT INTO resource_version (type, id, version, origin, at, body) VALUES "
-                     "(?, ?, ?, ?, ?, ?)",
-                     key.type, key.id, version, origin, now_instant, body.dump()));
-  GW_CHECK(index_identifiers(connection, key, body));
-  return version;
+  return add_version(connection, key, held ? held->body : Json(), body, origin, now_instant);
 }
 
 core::Result<std::int64_t> delete_resource(Connection& connection, const ResourceKey& key,
                                            std::string_view origin, std::string_view now_instant) {
-  GW_TRY(const auto newest, read_newest_version(connection, key));
-  if (!newest || newest->body.is_null()) return newest ? newest->version : 0;
-  GW_CHECK(connection.run(
-      "UPDATE resource SET version = version + 1, deleted = 1 WHERE type = ? AND id = ?", key.type,
-      key.id));
-  GW_CHECK(
-      connection.run("INSERT INTO resource_version (type, id, version, origin, at, body) VALUES "
-                     "(?, ?, ?, ?, ?, 'null')",
-                     key.type, key.id, newest->version + 1, origin, now_instant));
-  GW_CHECK(index_identifiers(connection, key, Json()));
-  return newest->version + 1;
+  GW_TRY(const auto held, read_resource(connection, key));
+  if (!held) {
+    GW_TRY(const auto version,
+           connection.integer("SELECT version FROM resource WHERE type = ? AND id = ?", key.type,
+                              key.id));
+    return version.value_or(0);
+  }
+  return add_version(connection, key, held->body, Json(), origin, now_instant);
+}
+
+core::Result<std::optional<VersionFacts>> read_newest(Connection& connection,
+                                                      const ResourceKey& key) {
+  GW_TRY(auto rows,
+         connection.query("SELECT version, at, deleted FROM resource WHERE type = ? AND id = ?",
+                          key.type, key.id));
+  GW_TRY(const bool found, rows.next());
+  if (!found) return std::optional<VersionFacts>();
+  return std::optional<VersionFacts>(
+      VersionFacts{rows.integer(0), std::string(rows.text(1)), rows.integer(2) != 0});
 }
 
 core::Result<std::optional<StoredResource>> read_newest_version(Connection& connection,

@@ -36,8 +36,8 @@ core::Result<std::optional<StoredResource>> read_resource(crypto::Connection& co
 core::Result<std::optional<core::Json>> read_version(crypto::Connection& connection,
                                                      const ResourceKey& key, std::int64_t version);
 
-/// Stores a new version and its search values; answers the version's number. Stores nothing when
-/// the newest equals `body`.
+/// Stores a new version and its rows of the search index; answers the version's number. Stores
+/// nothing when the newest equals `body`.
 core::Result<std::int64_t> put_resource(crypto::Connection& connection, const ResourceKey& key,
                                         const core::Json& body, std::string_view origin,
                                         std::string_view now_instant);
@@ -50,6 +50,14 @@ core::Result<std::int64_t> delete_resource(crypto::Connection& connection, const
 /// The newest version, which may be a tombstone: its body is null.
 core::Result<std::optional<StoredResource>> read_newest_version(crypto::Connection& connection,
                                                                 const ResourceKey& key);
+/// The newest version without its body.
+struct VersionFacts {
+  std::int64_t version = 0;
+  std::string at;  // FHIR instant; of all versions in the order they were stored, never going back
+  bool deleted = false;
+};
+core::Result<std::optional<VersionFacts>> read_newest(crypto::Connection& connection,
+                                                      const ResourceKey& key);
 
 struct AgreedVersion {
   std::string remote_version;

@@ -20,6 +20,7 @@
 
 #include "core/log.h"
 #include "core/net/http.h"
+#include "core/net/served_http.h"
 #include "core/text.h"
 
 namespace gateway::core::net {
@@ -38,29 +39,6 @@ constexpr std::uint64_t request_body_max = 1u << 20;
 constexpr std::uint64_t answer_body_max = 64u << 20;
 constexpr std::size_t connections_max = 16;
 constexpr std::chrono::seconds step_timeout{30};
-constexpr unsigned http11 = 11;
-
-template <class Message>
-Headers headers_of(const Message& message) {
-  Headers out;
-  for (const auto& field : message) {
-    out.emplace_back(std::string(field.name_string()), std::string(field.value()));
-  }
-  return out;
-}
-
-http::response<http::string_body> to_wire(HttpResponse answer, bool keep_alive) {
-  http::response<http::string_body> out(static_cast<http::status>(answer.status), http11);
-  for (const auto& [name, value] : answer.headers) out.insert(name, value);
-  out.keep_alive(keep_alive);
-  out.body() = std::move(answer.body);
-  out.prepare_payload();
-  return out;
-}
-
-HttpResponse plain_answer(int status, std::string_view text) {
-  return {status, {{"Content-Type", "text/plain"}}, cat(text, '\n')};
-}
 
 /// Shared by the acceptor and the connections; lives until the last of them is done.
 struct ServerState {
@@ -70,18 +48,6 @@ struct ServerState {
   HttpHandler handler;
   std::set<std::shared_ptr<Stream>> connections{};
 };
-
-/// What a request that Beast would not read deserves; nullopt where nobody listens any more.
-std::optional<HttpResponse> complaint(const error_code& error) {
-  if (error == http::error::body_limit) return plain_answer(413, "the request is too large");
-  if (error == http::error::header_limit) return plain_answer(431, "the request head is too large");
-  const bool malformed =
-      error.category() == http::make_error_code(http::error::bad_line_ending).category();
-  if (!malformed || error == http::error::end_of_stream || error == http::error::partial_message) {
-    return std::nullopt;
-  }
-  return plain_answer(400, "this is not HTTP");
-}
 
 Awaitable<HttpResponse> call_handler(ServerState& state, HttpRequest request) {
   try {

@@ -33,6 +33,7 @@ class Pki:
     ca: Path
     other_ca: Path
     server: Server
+    client: Server
     expired: Server
     not_yet_valid: Server
     from_other_ca: Server
@@ -51,6 +52,9 @@ def make(folder):
         ca=folder / "ca.pem",
         other_ca=folder / "other-ca.pem",
         server=_server(folder / "server", ca, now - _DAY, now + 30 * _DAY),
+        client=_server(
+            folder / "client", ca, now - _DAY, now + 30 * _DAY, "health-post", ExtendedKeyUsageOID.CLIENT_AUTH
+        ),
         expired=_server(folder / "expired", ca, now - 30 * _DAY, now - _DAY),
         not_yet_valid=_server(folder / "not-yet-valid", ca, now + _DAY, now + 30 * _DAY),
         from_other_ca=_server(folder / "from-other-ca", other, now - _DAY, now + 30 * _DAY),
@@ -80,13 +84,15 @@ def _authority(path, common_name, now):
     return certificate, key
 
 
-def _server(stem, authority, not_before, not_after):
+def _server(
+    stem, authority, not_before, not_after, common_name="localhost", usage=ExtendedKeyUsageOID.SERVER_AUTH
+):
     ca_certificate, ca_key = authority
     key = ec.generate_private_key(ec.SECP256R1())
     names = [x509.IPAddress(ipaddress.IPv4Address("127.0.0.1")), x509.DNSName("localhost")]
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(_name("localhost"))
+        .subject_name(_name(common_name))
         .issuer_name(ca_certificate.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
@@ -95,7 +101,7 @@ def _server(stem, authority, not_before, not_after):
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
         )

@@ -1,0 +1,330 @@
+#include "core/net/https_server.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <atomic>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "core/log.h"
+#include "core/net/served_http.h"
+#include "core/text.h"
+
+namespace gateway::core::net {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+namespace ssl = asio::ssl;
+using asio::ip::tcp;
+using boost::system::error_code;
+using Stream = ssl::stream<beast::tcp_stream>;
+
+constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
+constexpr std::uint32_t head_max = 16 * 1024;
+constexpr char ciphers_tls12[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+Error unusable(std::string_view what, const std::string& file) {
+  const unsigned long code = ERR_peek_last_error();
+  ERR_clear_error();
+  const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return {Code::invalid,
+          cat("the ", what, " ", file,
+              " cannot be used: ", reason == nullptr ? "unknown reason" : reason,
+              "; it must be PEM, the key without a passphrase and of the certificate")};
+}
+
+Status prepare(SSL_CTX* context, const HttpsServerOptions& options) {
+  ERR_clear_error();
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_options(
+      context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_cipher_list(context, ciphers_tls12);
+  if (SSL_CTX_use_certificate_chain_file(context, options.certificate_file.c_str()) != 1)
+    return unusable("certificate", options.certificate_file);
+  if (SSL_CTX_use_PrivateKey_file(context, options.key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(context) != 1) {
+    return unusable("key", options.key_file);
+  }
+  if (options.client_ca_file.empty()) return {};
+  if (SSL_CTX_load_verify_file(context, options.client_ca_file.c_str()) != 1)
+    return unusable("CA file for clients", options.client_ca_file);
+  SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(options.client_ca_file.c_str()));
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  // Sessions that are taken up again must be of this server.
+  constexpr unsigned char session_name[] = "clinic-gateway";
+  SSL_CTX_set_session_id_context(context, session_name, sizeof session_name - 1);
+  return {};
+}
+
+std::string text_of(const ASN1_STRING* text) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+          static_cast<std::size_t>(ASN1_STRING_length(text))};
+}
+
+std::vector<std::string> names_of(SSL* connection) {
+  std::vector<std::string> names;
+  const std::unique_ptr<X509, decltype(&X509_free)> certificate(
+      SSL_get1_peer_certificate(connection), &X509_free);
+  if (!certificate || SSL_get_verify_result(connection) != X509_V_OK) return names;
+  X509_NAME* const subject = X509_get_subject_name(certificate.get());
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (at >= 0) names.push_back(text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))));
+  auto* const alternatives = static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; alternatives != nullptr && i < sk_GENERAL_NAME_num(alternatives); ++i) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(alternatives, i);
+    if (name->type == GEN_DNS) names.push_back(text_of(name->d.dNSName));
+  }
+  GENERAL_NAMES_free(alternatives);
+  return names;
+}
+
+/// What all requests at work may hold together.
+class Budget {
+ public:
+  explicit Budget(std::uint64_t bytes) : free_(bytes) {}
+  bool take(std::uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    if (free_ < bytes) return false;
+    free_ -= bytes;
+    return true;
+  }
+  void give(std::uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    free_ += bytes;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::uint64_t free_;
+};
+
+class Reserved {
+ public:
+  Reserved(Budget& budget, std::uint64_t bytes)
+      : budget_(budget),
+        bytes_(budget.take(bytes) ? bytes : 0),
+        granted_(bytes == 0 || bytes_ > 0) {}
+  ~Reserved() { budget_.give(bytes_); }
+  Reserved(const Reserved&) = delete;
+  Reserved& operator=(const Reserved&) = delete;
+  bool granted() const { return granted_; }
+
+ private:
+  Budget& budget_;
+  std::uint64_t bytes_;
+  bool granted_;
+};
+
+class Server final : public HttpsServer {
+ public:
+  Server(HttpsServerOptions options, HttpsHandler handler)
+      : options_(std::move(options)),
+        handler_(std::move(handler)),
+        context_(ssl::context::tls_server),
+        budget_(options_.bodies_max),
+        acceptor_(asio::make_strand(loop_)) {}
+
+  ~Server() override {
+    {
+      // A handler may wait for another thread's answer, which needs the loop to come back to.
+      std::unique_lock lock(mutex_);
+      closing_ = true;
+      idle_.wait(lock, [this] { return at_work_ == 0; });
+    }
+    loop_.stop();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  Status start() {
+    GW_CHECK(prepare(context_.native_handle(), options_));
+    GW_CHECK(bind());
+    asio::co_spawn(acceptor_.get_executor(), accept_all(), asio::detached);
+    for (unsigned i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { loop_.run(); });
+    return {};
+  }
+
+  std::uint16_t port() const override { return port_; }
+  std::size_t connections() const override { return connections_; }
+
+ private:
+  Status bind() {
+    error_code error;
+    const auto address = asio::ip::make_address(options_.address, error);
+    if (error) {
+      return Error(Code::invalid, cat("\"", options_.address, "\" is no address to listen on"));
+    }
+    const tcp::endpoint here(address, options_.port);
+    acceptor_.open(here.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(here, error);
+    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    if (!error) port_ = acceptor_.local_endpoint(error).port();
+    if (!error) return {};
+    return Error(Code::io, cat("cannot listen on ", options_.address, ":", options_.port, ": ",
+                               error.message()));
+  }
+
+  Awaitable<void> accept_all() {
+    while (true) {
+      auto [error, socket] = co_await acceptor_.async_accept(asio::make_strand(loop_), awaited);
+      if (error) {
+        // Out of descriptors: trying again at once would spin until one is free.
+        asio::steady_timer pause(acceptor_.get_executor(), std::chrono::seconds(1));
+        co_await pause.async_wait(awaited);
+        continue;
+      }
+      if (connections_ >= options_.connections_max) continue;  // closed as it goes out of scope
+      ++connections_;
+      const auto executor = socket.get_executor();
+      asio::co_spawn(executor, serve(std::move(socket)), asio::detached);
+    }
+  }
+
+  Awaitable<void> serve(tcp::socket socket) {
+    error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    HttpPeer peer;
+    peer.address = socket.remote_endpoint(ignored).address().to_string();
+    Stream stream(std::move(socket), context_);
+    beast::get_lowest_layer(stream).expires_after(options_.step_timeout);
+    const auto [failed] = co_await stream.async_handshake(ssl::stream_base::server, awaited);
+    if (!failed) {
+      peer.names = names_of(stream.native_handle());
+      co_await serve_requests(stream, peer);
+      beast::get_lowest_layer(stream).expires_after(std::chrono::seconds(2));
+      const auto [unclean] = co_await stream.async_shutdown(awaited);
+      (void)unclean;  // the peer may be gone already
+    }
+    --connections_;
+  }
+
+  Awaitable<void> serve_requests(Stream& stream, const HttpPeer& peer) {
+    beast::flat_buffer buffer(4 * head_max);
+    for (bool keep_alive = true; keep_alive;) {
+      http::request_parser<http::string_body> parser;
+      parser.header_limit(head_max);
+      parser.body_limit(options_.body_max);
+      beast::get_lowest_layer(stream).expires_after(options_.idle_timeout);
+      const auto [error, count] = co_await http::async_read_header(stream, buffer, parser, awaited);
+      if (error) {
+        std::optional<HttpResponse> answer = complaint(error);
+        if (answer) co_await write_answer(stream, std::move(*answer), false);
+        co_return;
+      }
+      keep_alive = co_await serve_request(stream, buffer, parser, peer);
+    }
+  }
+
+  /// False: the connection is used no more.
+  Awaitable<bool> serve_request(Stream& stream, beast::flat_buffer& buffer,
+                                http::request_parser<http::string_body>& parser,
+                                const HttpPeer& peer) {
+    const std::uint64_t announced =
+        parser.is_done() ? 0 : parser.content_length().value_or(options_.body_max);
+    const Reserved reserved(budget_, announced);
+    if (!reserved.granted()) {
+      HttpResponse busy = plain_answer(503, "too many requests at once; try again");
+      busy.headers.emplace_back("Retry-After", "1");
+      co_return co_await write_answer(stream, std::move(busy), false);
+    }
+    beast::get_lowest_layer(stream).expires_after(options_.step_timeout);
+    if (parser.get()[http::field::expect] == "100-continue") {
+      http::response<http::empty_body> go_on(http::status::continue_, http11);
+      const auto [error, count] = co_await http::async_write(stream, go_on, awaited);
+      if (error) co_return false;
+    }
+    const auto [error, count] = co_await http::async_read(stream, buffer, parser, awaited);
+    if (error) {
+      std::optional<HttpResponse> answer = complaint(error);
+      if (answer) co_await write_answer(stream, std::move(*answer), false);
+      co_return false;
+    }
+    beast::get_lowest_layer(stream).expires_never();
+    auto message = parser.release();
+    const bool keep_alive = message.keep_alive();
+    const bool head_only = message.method() == http::verb::head;
+    HttpRequest request;
+    request.method = message.method_string();
+    request.target = message.target();
+    request.headers = headers_of(message);
+    request.body = std::move(message.body());
+    HttpResponse answer = co_await call_handler(std::move(request), peer);
+    if (head_only) answer.body.clear();
+    co_return co_await write_answer(stream, std::move(answer), keep_alive);
+  }
+
+  bool begin_work() {
+    const std::lock_guard lock(mutex_);
+    if (!closing_) ++at_work_;
+    return !closing_;
+  }
+  void end_work() {
+    const std::lock_guard lock(mutex_);
+    --at_work_;
+    idle_.notify_all();
+  }
+
+  Awaitable<HttpResponse> call_handler(HttpRequest request, const HttpPeer& peer) {
+    HttpResponse answer = plain_answer(503, "the gateway is stopping");
+    if (!begin_work()) co_return answer;
+    try {
+      answer = co_await handler_(std::move(request), peer);
+    } catch (const std::exception& defect) {
+      log_error("core", cat("https: a handler threw: ", defect.what()));
+      answer = plain_answer(500, "internal error; see the log");
+    }
+    end_work();
+    co_return answer;
+  }
+
+  Awaitable<bool> write_answer(Stream& stream, HttpResponse answer, bool keep_alive) {
+    auto message = to_wire(std::move(answer), keep_alive);
+    beast::get_lowest_layer(stream).expires_after(options_.step_timeout);
+    const auto [error, count] = co_await http::async_write(stream, message, awaited);
+    co_return !error && keep_alive;
+  }
+
+  const HttpsServerOptions options_;
+  const HttpsHandler handler_;
+  ssl::context context_;
+  Budget budget_;
+  std::atomic<std::size_t> connections_ = 0;
+  std::uint16_t port_ = 0;
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  std::size_t at_work_ = 0;  // guarded by mutex_: requests in the handler's hands
+  bool closing_ = false;     // guarded by mutex_
+  // With it go the coroutines that still wait, and what they hold of the above.
+  asio::io_context loop_;
+  tcp::acceptor acceptor_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<HttpsServer>> HttpsServer::listen(const HttpsServerOptions& options,
+                                                         HttpsHandler handler) {
+  auto server = std::make_unique<Server>(options, std::move(handler));
+  GW_CHECK(server->start());
+  return std::unique_ptr<HttpsServer>(std::move(server));
+}
+
+}  // namespace gateway::core::net

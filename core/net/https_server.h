@@ -1,0 +1,51 @@
+// HTTP/1.1 over TLS for clients of the clinic's network (RFC 9110, 9112): TLS 1.2 and later,
+// forward-secret AEAD ciphers, client certificates where a CA for them is named. Bounded: head
+// 16 KiB, body, connections, all bodies being held at once, and the time each step may take.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/net/http.h"
+
+namespace gateway::core::net {
+
+struct HttpsServerOptions {
+  std::string address = "0.0.0.0";
+  std::uint16_t port = 0;        // 0: any free one
+  std::string certificate_file;  // PEM chain
+  std::string key_file;          // PEM, no passphrase
+  std::string client_ca_file;    // PEM; a certificate shown must be of this CA. Empty: none asked
+  std::size_t connections_max = 64;      // the next one is closed at once
+  std::uint64_t body_max = 16u << 20;    // 413
+  std::uint64_t bodies_max = 64u << 20;  // of all requests at work; then 503
+  Milliseconds step_timeout{30'000};     // handshake, reading a request, taking an answer
+  Milliseconds idle_timeout{120'000};    // between two requests
+  unsigned threads = 2;
+};
+
+/// Who asks. The names are those of a certificate that was verified: common name, then DNS names.
+struct HttpPeer {
+  std::string address;
+  std::vector<std::string> names;
+};
+
+/// Runs on one of the server's threads, several at once. Must not throw; what does is answered 500.
+using HttpsHandler = std::function<Awaitable<HttpResponse>(HttpRequest, const HttpPeer&)>;
+
+class HttpsServer {
+ public:
+  /// Reads the files and begins to listen. Code::invalid names the file that cannot be used;
+  /// Code::io: the port.
+  static Result<std::unique_ptr<HttpsServer>> listen(const HttpsServerOptions& options,
+                                                     HttpsHandler handler);
+  /// Ends the connections and joins the threads; a handler that blocks is waited for.
+  virtual ~HttpsServer() = default;
+  virtual std::uint16_t port() const = 0;
+  virtual std::size_t connections() const = 0;
+};
+
+}  // namespace gateway::core::net

@@ -1,0 +1,41 @@
+#include "core/net/served_http.h"
+
+#include "core/text.h"
+
+namespace gateway::core::net {
+
+namespace http = boost::beast::http;
+
+Headers headers_of(const http::fields& fields) {
+  Headers out;
+  for (const auto& field : fields) {
+    out.emplace_back(std::string(field.name_string()), std::string(field.value()));
+  }
+  return out;
+}
+
+http::response<http::string_body> to_wire(HttpResponse answer, bool keep_alive) {
+  http::response<http::string_body> out(static_cast<http::status>(answer.status), http11);
+  for (const auto& [name, value] : answer.headers) out.insert(name, value);
+  out.keep_alive(keep_alive);
+  out.body() = std::move(answer.body);
+  out.prepare_payload();
+  return out;
+}
+
+HttpResponse plain_answer(int status, std::string_view text) {
+  return {status, {{"Content-Type", "text/plain"}}, cat(text, '\n')};
+}
+
+std::optional<HttpResponse> complaint(const boost::system::error_code& error) {
+  if (error == http::error::body_limit) return plain_answer(413, "the request is too large");
+  if (error == http::error::header_limit) return plain_answer(431, "the request head is too large");
+  const bool malformed =
+      error.category() == http::make_error_code(http::error::bad_line_ending).category();
+  if (!malformed || error == http::error::end_of_stream || error == http::error::partial_message) {
+    return std::nullopt;
+  }
+  return plain_answer(400, "this is not HTTP");
+}
+
+}  // namespace gateway::core::net

@@ -1,0 +1,91 @@
+#include "daemon/api/fhir/exchange.h"
+
+#include <charconv>
+#include <ctime>
+
+#include "core/civil_time.h"
+#include "core/text.h"
+
+namespace gateway::daemon::fhir {
+
+using core::cat;
+using core::Json;
+
+void Desk::note_read(std::string action, std::string resource, std::string patient) {
+  constexpr std::size_t kQueryMax = 500;
+  if (resource.size() > kQueryMax) resource.resize(kQueryMax);
+  reads.push_back({.at = editing.clock.wall(),
+                   .actor = editing.actor,
+                   .action = std::move(action),
+                   .resource = std::move(resource),
+                   .patient = std::move(patient),
+                   .source = editing.source,
+                   .outcome = "success"});
+}
+
+Json outcome(std::string_view severity, std::string_view code, std::string_view text) {
+  Json issue = Json::object({{"severity", severity}, {"code", code}, {"diagnostics", text}});
+  Json body = Json::object({{"resourceType", "OperationOutcome"}});
+  body.set("issue", Json::array({std::move(issue)}));
+  return body;
+}
+
+FhirResponse refusal(int status, std::string_view code, std::string text) {
+  FhirResponse response;
+  response.status = status;
+  response.body = outcome("error", code, text);
+  return response;
+}
+
+FhirResponse refusal_of(const core::Error& error) {
+  switch (error.code()) {
+    case core::Code::invalid:
+      return refusal(400, "invalid", error.message());
+    case core::Code::not_found:
+      return refusal(404, "not-found", error.message());
+    case core::Code::refused:
+      return refusal(422, "business-rule", error.message());
+    case core::Code::locked:
+      return refusal(503, "transient", error.message());
+    case core::Code::busy:
+      return refusal(503, "throttled", "the gateway is busy; try again");
+    case core::Code::no_space:
+      return refusal(507, "no-store", "the gateway's disk is full: nothing new is taken in");
+    default:
+      // What went wrong inside is for the log, not for a client.
+      return refusal(500, "exception", "the gateway could not do it; see its log");
+  }
+}
+
+Json shown(Json body, std::int64_t version, std::string_view at) {
+  Json meta = body["meta"];
+  if (!meta.is_object()) meta = Json::object();
+  meta.set("versionId", std::to_string(version));
+  meta.set("lastUpdated", at);
+  body.set("meta", std::move(meta));
+  return body;
+}
+
+std::optional<std::int64_t> version_of_tag(std::string_view tag) {
+  if (tag.starts_with("W/")) tag.remove_prefix(2);
+  if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"')
+    tag = tag.substr(1, tag.size() - 2);
+  std::int64_t version = 0;
+  const auto [end, code] = std::from_chars(tag.data(), tag.data() + tag.size(), version);
+  if (code != std::errc() || end != tag.data() + tag.size()) return std::nullopt;
+  return version;
+}
+
+std::string http_date(std::string_view instant) {
+  const auto at = core::parse_instant(instant);
+  if (!at) return {};
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(*at);
+  std::tm fields{};
+  ::gmtime_r(&seconds, &fields);
+  char text[40];
+  // The daemon never sets a locale: names of days are English, as the RFC wants them.
+  const std::size_t size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &fields);
+  return {text, size};
+}
+
+}  // namespace gateway::daemon::fhir

@@ -1,0 +1,76 @@
+// The interactions of the FHIR R4 REST API (3.1.0) on the replica. Each runs inside the snapshot or
+// transaction its Desk holds; a refusal after a write asks the caller to undo the transaction.
+#pragma once
+
+#include <string>
+
+#include "daemon/api/fhir/exchange.h"
+
+namespace gateway::daemon::fhir {
+
+enum class Kind {
+  capabilities,
+  read,
+  vread,
+  history_instance,
+  history_type,
+  history_system,
+  search,
+  create,
+  update,
+  patch,
+  remove,
+  bundle,
+};
+
+struct Interaction {
+  Kind kind = Kind::read;
+  std::string type;
+  std::string id;       // empty with update, patch, remove: the query says which
+  std::string version;  // vread
+
+  bool writes() const {
+    return kind == Kind::create || kind == Kind::update || kind == Kind::patch ||
+           kind == Kind::remove;
+  }
+};
+
+/// What the method and path ask for. Code::not_found: no such place; Code::invalid: not with this
+/// method.
+core::Result<Interaction> interaction_of(const FhirRequest& request);
+
+/// Any but bundle: scopes are checked here.
+FhirResponse perform(Desk& desk, const FhirRequest& request, const Interaction& interaction);
+
+/// 403 where the client's scopes do not hold it.
+std::optional<FhirResponse> refuse_without_scope(const ApiClient& client, char what,
+                                                 std::string_view type);
+
+// The parts of perform(), by file: reads.cpp, searches.cpp, writes.cpp, capability.cpp.
+FhirResponse answer_read(Desk& desk, const FhirRequest& request, const Interaction& interaction);
+FhirResponse answer_vread(Desk& desk, const Interaction& interaction);
+FhirResponse answer_history(Desk& desk, const FhirRequest& request, const Interaction& interaction);
+FhirResponse answer_search(Desk& desk, const FhirRequest& request, const std::string& type);
+FhirResponse answer_create(Desk& desk, const FhirRequest& request, const std::string& type);
+FhirResponse answer_update(Desk& desk, const FhirRequest& request, const Interaction& interaction);
+FhirResponse answer_patch(Desk& desk, const FhirRequest& request, const Interaction& interaction);
+FhirResponse answer_remove(Desk& desk, const FhirRequest& request, const Interaction& interaction);
+core::Json capability_statement(const std::string& base, const std::string& site);
+
+/// The one resource a condition ("identifier=…") names; empty: none. 412 when it names several, 400
+/// when it is no condition.
+struct Matched {
+  std::string id;
+  std::optional<FhirResponse> refused;
+};
+Matched match_one(Desk& desk, const std::string& type, const sync::QueryPairs& condition);
+
+/// A transaction: everything or nothing, in the caller's transaction. References to fullUrls of
+/// entries that are created, and conditional ones ("Patient?identifier=…"), become real.
+FhirResponse answer_transaction(Desk& desk, const core::Json& bundle);
+/// An entry of a Bundle as a request; its resource is the body.
+core::Result<FhirRequest> request_of_entry(const core::Json& entry, const std::string& base);
+/// The response as an entry of the answering Bundle.
+core::Json entry_of(const FhirResponse& response, const std::string& base);
+
+}  // namespace gateway::daemon::fhir

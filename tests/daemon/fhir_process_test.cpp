@@ -1,0 +1,238 @@
+// The local FHIR API of the daemon as it ships, over real TLS.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/text.h"
+#include "daemon_process.h"
+#include "fhir_client.h"
+#include "tests/fakes/certificates.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::cat;
+using core::Json;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+constexpr char kToken[] = "a-token-of-the-tests";
+// printf %s a-token-of-the-tests | sha256sum
+std::string token_hash() {
+  const Finished made = run_command({"sha256sum"}, kToken);
+  return made.out.substr(0, 64);
+}
+
+class FhirApi : public testing::Test {
+ protected:
+  FhirApi()
+      : ca_(certificates_, "clinic-ca"),
+        server_(ca_.issue({"gateway", {"localhost"}, {"127.0.0.1"}})) {}
+
+  std::string api_config(const std::string& scopes) const {
+    return cat("[api]\nbind = \"127.0.0.1\"\nport = ", port_, "\ncertificate_file = \"",
+               server_.certificate, "\"\nkey_file = \"", server_.key, "\"\nclient_ca_file = \"",
+               ca_.file(), "\"\n[api_client.app]\nscopes = [", scopes, "]\ntoken_sha256 = \"",
+               token_hash(), "\"\n[api_client.tablet]\nscopes = [\"system/*.rs\"]\n",
+               "certificate_name = \"tablet-7\"\n");
+  }
+  void start(const std::string& scopes = "\"system/*.cruds\"", const std::string& more = "") {
+    daemon_.configure(api_config(scopes) + more);
+    daemon_.start();
+    ASSERT_TRUE(daemon_.reaches("ready")) << daemon_.log();
+    ASSERT_TRUE(holds_within(20, [&] { return send("GET", "/metadata").status == 200; }))
+        << daemon_.log();
+  }
+  core::net::HttpClientOptions options() const {
+    core::net::HttpClientOptions made;
+    made.url = cat("https://127.0.0.1:", port_, "/fhir");
+    made.ca_file = ca_.file();
+    return made;
+  }
+  FhirAnswered send(const std::string& method, const std::string& target,
+                    const std::string& body = "", core::net::Headers headers = {}) {
+    FhirTestClient client(options());
+    client.use_token(kToken);
+    return client.send(method, target, body, std::move(headers));
+  }
+
+  fakes::TestFolder certificates_;
+  fakes::TestCa ca_;
+  fakes::CertificateFiles server_;
+  std::uint16_t port_ = free_port();
+  DaemonProcess daemon_;
+};
+
+constexpr char kPatient[] =
+    R"({"resourceType":"Patient","id":"p1","identifier":[{"system":"urn:clinic","value":"7"}],)"
+    R"("name":[{"family":"Roe"}],"birthDate":"1980-01-02","extension":[{"url":"urn:x","valueDecimal":1.50}]})";
+
+TEST_F(FhirApi, KeepsEveryVersionOfAResource) {
+  start();
+  const FhirAnswered created = send("PUT", "/Patient/p1", kPatient);
+  ASSERT_EQ(created.status, 201) << created.http.body;
+  EXPECT_EQ(created.http.header("ETag"), "W/\"1\"");
+  EXPECT_THAT(std::string(created.http.header("Location")),
+              testing::EndsWith("/Patient/p1/_history/1"));
+  const FhirAnswered read = send("GET", "/Patient/p1");
+  EXPECT_EQ(read.status, 200);
+  EXPECT_THAT(read.http.body, HasSubstr("\"valueDecimal\":1.50"));
+  EXPECT_EQ(read.body["meta"]["versionId"].text(), "1");
+
+  // What was read and not changed is no new version.
+  EXPECT_EQ(send("PUT", "/Patient/p1", read.http.body).http.header("ETag"), "W/\"1\"");
+  const std::string patch = R"([{"op":"add","path":"/gender","value":"female"}])";
+  EXPECT_EQ(send("PATCH", "/Patient/p1", patch, {{"If-Match", "W/\"1\""}}).status, 200);
+  const FhirAnswered stale = send("PATCH", "/Patient/p1", patch, {{"If-Match", "W/\"1\""}});
+  EXPECT_EQ(stale.status, 412);
+  EXPECT_EQ(stale.body["resourceType"].text(), "OperationOutcome");
+  EXPECT_EQ(send("GET", "/Patient/p1", "", {{"If-None-Match", "W/\"2\""}}).status, 304);
+  EXPECT_THAT(send("GET", "/Patient/p1/_history/1").http.body, testing::Not(HasSubstr("gender")));
+
+  EXPECT_EQ(send("DELETE", "/Patient/p1").status, 204);
+  EXPECT_EQ(send("GET", "/Patient/p1").status, 410);
+  EXPECT_EQ(send("GET", "/Patient/p9").status, 404);
+  const FhirAnswered history = send("GET", "/Patient/p1/_history?_count=2");
+  ASSERT_EQ(history.body["entry"].size(), 2u) << history.http.body;
+  EXPECT_EQ(history.body["entry"][std::size_t{0}]["request"]["method"].text(), "DELETE");
+  EXPECT_EQ(history.body["link"][std::size_t{1}]["relation"].text(), "next");
+  EXPECT_EQ(send("GET", "/_history").body["entry"].size(), 3u);
+}
+
+TEST_F(FhirApi, SearchesAndPages) {
+  start();
+  ASSERT_EQ(send("PUT", "/Patient/p1", kPatient).status, 201);
+  for (int i = 0; i < 5; ++i) {
+    const FhirAnswered made = send(
+        "POST", "/Observation",
+        cat(R"({"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p1"},)"
+            R"("effectiveDateTime":"2026-03-0)",
+            i + 1, R"("})"),
+        {{"Prefer", "return=minimal"}});
+    ASSERT_EQ(made.status, 201);
+    EXPECT_THAT(made.http.body, IsEmpty());
+  }
+  const FhirAnswered first = send(
+      "GET",
+      "/Observation?patient=p1&_sort=-date&_count=2&_include=Observation:subject&_total=accurate");
+  ASSERT_EQ(first.body["entry"].size(), 3u) << first.http.body;
+  EXPECT_EQ(first.body["total"].integer(), 5);
+  EXPECT_EQ(first.body["entry"][std::size_t{0}]["resource"]["effectiveDateTime"].text(),
+            "2026-03-05");
+  EXPECT_EQ(first.body["entry"][std::size_t{2}]["search"]["mode"].text(), "include");
+  const std::string next(first.body["link"][std::size_t{1}]["url"].text());
+  const FhirAnswered second = send("GET", next.substr(next.find("/Observation?")));
+  EXPECT_EQ(second.body["entry"][std::size_t{0}]["resource"]["effectiveDateTime"].text(),
+            "2026-03-03");
+  EXPECT_EQ(send("GET", "/Observation?colour=red", "", {{"Prefer", "handling=strict"}}).status,
+            400);
+  EXPECT_THAT(send("GET", "/Observation?colour=red").http.body, HasSubstr("ignored"));
+  EXPECT_EQ(send("DELETE", "/Patient/p1").status, 409);
+}
+
+TEST_F(FhirApi, ATransactionIsDoneWholeOrNotAtAll) {
+  start();
+  const std::string good =
+      R"({"resourceType":"Bundle","type":"transaction","entry":[)"
+      R"({"fullUrl":"urn:uuid:0190a1b2-0000-7000-8000-000000000002","request":{"method":"POST","url":"Observation"},)"
+      R"("resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},)"
+      R"("subject":{"reference":"urn:uuid:0190a1b2-0000-7000-8000-000000000001"}}},)"
+      R"({"fullUrl":"urn:uuid:0190a1b2-0000-7000-8000-000000000001","request":{"method":"POST","url":"Patient",)"
+      R"("ifNoneExist":"identifier=urn:clinic|7"},"resource":{"resourceType":"Patient","identifier":[{"system":"urn:clinic","value":"7"}]}}]})";
+  const FhirAnswered done = send("POST", "/", good);
+  ASSERT_EQ(done.status, 200) << done.error << done.http.body;
+  EXPECT_EQ(done.body["entry"][std::size_t{1}]["response"]["status"].text(), "201");
+  const FhirAnswered again = send("POST", "/", good);
+  EXPECT_EQ(again.body["entry"][std::size_t{1}]["response"]["status"].text(), "200");
+  EXPECT_EQ(send("GET", "/Observation?patient.identifier=urn:clinic|7").body["entry"].size(), 2u);
+
+  const std::string bad =
+      R"({"resourceType":"Bundle","type":"TYPE","entry":[)"
+      R"({"request":{"method":"POST","url":"Device"},"resource":{"resourceType":"Device"}},)"
+      R"({"request":{"method":"POST","url":"Flag"},"resource":{"resourceType":"Flag"}}]})";
+  const auto of_type = [&](const std::string& type) {
+    std::string text = bad;
+    return text.replace(text.find("TYPE"), 4, type);
+  };
+  const FhirAnswered refused = send("POST", "/", of_type("transaction"));
+  EXPECT_EQ(refused.status, 422) << refused.http.body;
+  EXPECT_THAT(refused.http.body, HasSubstr("entry 2"));
+  EXPECT_EQ(send("GET", "/Device?_summary=count").body["total"].integer(), 0);
+  const FhirAnswered batch = send("POST", "/", of_type("batch"));
+  EXPECT_EQ(batch.body["entry"][std::size_t{0}]["response"]["status"].text(), "201");
+  EXPECT_EQ(batch.body["entry"][std::size_t{1}]["response"]["status"].text(), "422");
+}
+
+TEST_F(FhirApi, LetsIn_WhoMayAndOnlyToWhatTheyMay) {
+  start("\"system/Patient.cu\", \"system/Observation.rs\"");
+  FhirTestClient nobody(options());
+  const FhirAnswered unknown = nobody.send("GET", "/Patient/p1");
+  EXPECT_EQ(unknown.status, 401);
+  EXPECT_EQ(unknown.body["resourceType"].text(), "OperationOutcome");
+  EXPECT_THAT(std::string(unknown.http.header("WWW-Authenticate")), StartsWith("Bearer"));
+  nobody.use_token("wrong");
+  EXPECT_EQ(nobody.send("GET", "/Patient/p1").status, 401);
+
+  EXPECT_EQ(send("PUT", "/Patient/p1", kPatient).status, 201);
+  EXPECT_EQ(send("GET", "/Patient/p1").status, 403);
+  EXPECT_EQ(send("GET", "/Observation?patient=p1").status, 200);
+  EXPECT_EQ(send("GET", "/Observation?patient.name=roe").status, 403);
+  EXPECT_EQ(send("GET", "/_history").status, 403);
+
+  const fakes::CertificateFiles tablet = ca_.issue({"tablet-7"});
+  core::net::HttpClientOptions shown = options();
+  shown.certificate_file = tablet.certificate;
+  shown.key_file = tablet.key;
+  FhirTestClient by_certificate(shown);
+  EXPECT_EQ(by_certificate.send("GET", "/Patient/p1").status, 200);
+  EXPECT_EQ(by_certificate.send("PUT", "/Patient/p1", kPatient).status, 403);
+  // The right name under a stranger's signature.
+  const fakes::TestCa stranger(certificates_, "stranger-ca");
+  const fakes::CertificateFiles forged = stranger.issue({"tablet-7"});
+  shown.certificate_file = forged.certificate;
+  shown.key_file = forged.key;
+  EXPECT_EQ(FhirTestClient(shown).send("GET", "/Patient/p1").status, 0);
+  const auto is_noted = [&] {
+    return daemon_.ask({"audit", "export"}).out.find("client:tablet") != std::string::npos;
+  };
+  EXPECT_TRUE(holds_within(20, is_noted));
+}
+
+TEST_F(FhirApi, RefusesWhatItDoesNotSpeak) {
+  start();
+  EXPECT_EQ(send("GET", "/Patient/p1", "", {{"Accept", "application/fhir+xml"}}).status, 406);
+  EXPECT_EQ(send("GET", "/Patient?_format=xml").status, 406);
+  EXPECT_EQ(send("GET", "/Medicine/1").status, 404);
+  EXPECT_EQ(send("DELETE", "/metadata").status, 405);
+  EXPECT_EQ(send("PUT", "/Patient/p2", kPatient).status, 400);
+  EXPECT_EQ(send("PUT", "/Patient/p1", "{").status, 400);
+  EXPECT_EQ(send("POST", "/Observation", R"({"resourceType":"Observation"})").status, 422);
+  EXPECT_EQ(send("POST", "/Patient", std::string(17u << 20, ' ')).status, 413);
+  EXPECT_EQ(send("GET", "/Patient?name=" + std::string(20'000, 'x')).status, 431);
+  const FhirAnswered packed = send("GET", "/metadata", "", {{"Accept-Encoding", "gzip"}});
+  EXPECT_EQ(packed.http.header("Content-Encoding"), "gzip");
+}
+
+TEST_F(FhirApi, SaysThatItIsLocked) {
+  daemon_.write_passphrase("");
+  daemon_.configure(api_config("\"system/*.cruds\""));
+  daemon_.start();
+  ASSERT_TRUE(holds_within(20, [&] { return send("GET", "/metadata").status == 200; }))
+      << daemon_.log();
+  const FhirAnswered locked = send("GET", "/Patient/p1");
+  EXPECT_EQ(locked.status, 503);
+  EXPECT_THAT(locked.http.body, HasSubstr("LOCKED"));
+  EXPECT_FALSE(locked.http.header("Retry-After").empty());
+}
+
+TEST_F(FhirApi, WhatWasAnsweredIsThereAfterAKill) {
+  start();
+  ASSERT_EQ(send("PUT", "/Patient/p1", kPatient).status, 201);
+  daemon_.kill_hard();
+  daemon_.start();
+  ASSERT_TRUE(holds_within(30, [&] { return send("GET", "/Patient/p1").status == 200; }))
+      << daemon_.log();
+}
+
+}  // namespace
+}  // namespace gateway::daemon

@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""fhir_client.py --build-dir DIR: an independent FHIR client (fhirpy) drives the daemon's local API over TLS; then a second gateway
+has the first, in the hub role, as its hospital.
+
+Prints one line per step; exits 1 with the reason on the first that is not as it must be.
+"""
+
+import argparse
+import hashlib
+import sys
+import tempfile
+from pathlib import Path
+
+import requests
+from fhirpy import SyncFHIRClient
+from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
+from rig import pki
+from rig.process import Process, free_ports
+from rig.wait import wait_until
+
+TOKEN = "a token of the rig, long enough"
+
+_BOX = """\
+[site]
+name = "{name}"
+[storage]
+state_dir = "{folder}/state"
+reserve_mb = 64
+[keys]
+passphrase_file = "{folder}/passphrase"
+[control]
+socket = "{folder}/control.sock"
+[dicom]
+bind = "127.0.0.1"
+port = {dicom_port}
+[api]
+bind = "127.0.0.1"
+port = {api_port}
+certificate_file = "{server.cert}"
+key_file = "{server.key}"
+client_ca_file = "{ca}"
+[api_client.app]
+scopes = ["system/*.cruds"]
+token_sha256 = "{token_hash}"
+[api_client.post]
+scopes = ["system/*.cruds"]
+certificate_name = "health-post"
+"""
+
+_UPLINK = """\
+[uplink.hub]
+kind = "fhir"
+url = "https://127.0.0.1:{port}/fhir"
+ca_file = "{ca}"
+certificate_file = "{client.cert}"
+key_file = "{client.key}"
+poll_s = 1
+pull = ["Patient", "Observation"]
+"""
+
+
+class Box:
+    """One gateway with its API, from start to stop."""
+
+    def __init__(self, build, folder, certificates, role, upstream=None):
+        folder.mkdir(mode=0o700)
+        self.port, dicom_port = free_ports(2)
+        self._ca = certificates.ca
+        config = _BOX.format(
+            name=folder.name,
+            folder=folder,
+            dicom_port=dicom_port,
+            api_port=self.port,
+            server=certificates.server,
+            ca=certificates.ca,
+            token_hash=hashlib.sha256(TOKEN.encode()).hexdigest(),
+        )
+        if upstream:
+            config += _UPLINK.format(port=upstream.port, ca=certificates.ca, client=certificates.client)
+        (folder / "gateway.toml").write_text(config)
+        (folder / "passphrase").touch(mode=0o600)
+        (folder / "passphrase").write_text("a long passphrase of the rig\n")
+        daemon = build / "daemon" / "clinic-gatewayd"
+        self.process = Process(
+            "clinic-gatewayd", [daemon, "--config", folder / "gateway.toml", "--role", role], log=folder / "log"
+        )
+        wait_until(self._answers, f"{folder.name} serves its API", 60)
+
+    def _answers(self):
+        self.process.check_alive()
+        try:
+            return self.get("/Patient?_count=1").status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    @property
+    def url(self):
+        return f"https://127.0.0.1:{self.port}/fhir"
+
+    def get(self, path):
+        return requests.get(
+            self.url + path, headers={"Authorization": f"Bearer {TOKEN}"}, verify=str(self._ca), timeout=30
+        )
+
+    def client(self):
+        return SyncFHIRClient(
+            self.url, authorization=f"Bearer {TOKEN}", requests_config={"verify": str(self._ca), "timeout": 30}
+        )
+
+
+def must(condition, what):
+    if not condition:
+        raise SystemExit(f"FAILED: {what}")
+    print(f"ok: {what}", flush=True)
+
+
+def refused(call, kinds):
+    try:
+        call()
+    except kinds:
+        return True
+    return False
+
+
+def drive(client):
+    patient = client.resource(
+        "Patient",
+        identifier=[{"system": "urn:rig", "value": "7"}],
+        name=[{"family": "Núñez", "given": ["José"]}],
+        birthDate="1975-11-05",
+    )
+    patient.save()
+    must(patient.id and patient["meta"]["versionId"] == "1", "create gives an id and version 1")
+    patient["gender"] = "male"
+    patient.save()
+    must(patient["meta"]["versionId"] == "2", "update gives version 2")
+    for day in range(1, 8):
+        client.resource(
+            "Observation",
+            status="final",
+            code={"coding": [{"system": "http://loinc.org", "code": "2345-7"}]},
+            subject=patient.to_reference(),
+            effectiveDateTime=f"2026-03-0{day}T08:00:00+01:00",
+            valueQuantity={"value": 5.5, "unit": "mmol/L"},
+        ).save()
+    found = client.resources("Patient").search(name="nunez").fetch()
+    must([p.id for p in found] == [patient.id], "a name is found without its accents")
+    sought = client.resources("Observation").search(patient=patient.id, code="http://loinc.org|2345-7")
+    must(sought.count() == 7, "count of a search")
+    newest = sought.sort("-date").limit(2).fetch()
+    must(newest[0]["effectiveDateTime"].startswith("2026-03-07"), "sort by date, newest first")
+    every = list(sought.sort("date").limit(3))
+    must(len({o.id for o in every}) == 7 == len(every), "paging visits each once")
+    included = client.resources("Observation").search(patient=patient.id).include("Observation", "subject").fetch_raw()
+    modes = [entry["search"]["mode"] for entry in included["entry"]]
+    must(modes.count("include") == 1, "the patient is included once")
+    must(
+        refused(lambda: client.resource("Observation", status="final").save(), OperationOutcome),
+        "an Observation without code is refused by an OperationOutcome",
+    )
+    changed, created = client.resources("Patient").search(identifier="urn:rig|7").update(
+        client.resource("Patient", identifier=[{"system": "urn:rig", "value": "7"}], name=patient["name"])
+    )
+    must(not created and changed.id == patient.id, "conditional update finds what is there")
+    every[0].delete()
+    gone = client.reference("Observation", every[0].id)
+    must(refused(gone.to_resource, (ResourceNotFound, OperationOutcome)), "what is deleted is gone")
+
+
+def has(box, path, part):
+    return lambda: part in box.get(path).text
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build-dir", type=Path, required=True)
+    build = parser.parse_args().build_dir.resolve()
+    with tempfile.TemporaryDirectory(prefix="gateway-fhir-") as name:
+        folder = Path(name)
+        certificates = pki.make(folder / "pki")
+        boxes = []
+        try:
+            boxes.append(Box(build, folder / "hub", certificates, "hub"))
+            drive(boxes[0].client())
+            boxes.append(Box(build, folder / "post", certificates, "clinic", upstream=boxes[0]))
+            hub, post = boxes
+            wait_until(has(post, "/Patient?name=nunez", "Núñez"), "the post pulled the hub's patient", 60)
+            must(True, "a gateway pulls from the hub")
+            client = post.client()
+            made = client.resource("Patient", name=[{"family": "Banda"}], birthDate="1990-01-01")
+            made.save()
+            wait_until(has(hub, f"/Patient/{made.id}", "Banda"), "the hub has the post's patient", 60)
+            must(True, "a gateway pushes to the hub")
+            there = hub.client().reference("Patient", made.id).to_resource()
+            there["gender"] = "female"
+            there.save()
+            wait_until(has(post, f"/Patient/{made.id}", "female"), "the post has the hub's edit", 60)
+            must(True, "an edit at the hub comes back down")
+        finally:
+            for box in boxes:
+                box.process.stop()
+    print("fhir client: all as it must be")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
