@@ -117,7 +117,8 @@ Json annotations(const std::vector<const Segment*>& notes) {
 
 Json report_notes(const std::vector<const Segment*>& notes) {
   Json all = Json::array();
-  for (const Json& note : annotations(notes).items()) {
+  const Json made = annotations(notes);
+  for (const Json& note : made.items()) {
     all.add(Json::object(
         {{"url", "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note"},
          {"valueAnnotation", note}}));
