@@ -5,10 +5,10 @@
 
 #include <cstring>
 
-#include "adapters/frame/crash_point.h"
 #include "adapters/dicom/data_set_receiver.h"
 #include "adapters/dicom/part10_header.h"
 #include "adapters/dicom/sealing_sink.h"
+#include "adapters/frame/crash_point.h"
 #include "core/log.h"
 #include "core/text.h"
 
