@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "adapters/dicom/dicom_options.h"
+#include "adapters/hl7/hl7_options.h"
 #include "core/net/url.h"
 #include "core/text.h"
 #include "daemon/api/access.h"
@@ -46,6 +47,7 @@ class Checker {
     check_mqtt();
     check_dicom();
     for (const ApiMistake& found : check_api(config_)) mistake(found.key, found.what);
+    check_devices();
     return std::move(mistakes_);
   }
 
@@ -170,6 +172,17 @@ class Checker {
         prefix.ends_with('/')) {
       mistake("mqtt.topic_prefix", "must be a topic without +, # and a / at its ends");
     }
+  }
+
+  /// The same of devices: "PLACE: KEY: what".
+  void check_devices() {
+    const auto devices = adapters::hl7::hl7_devices(config_);
+    if (devices.ok()) return;
+    const std::string& text = devices.error().message();
+    const auto key = text.find(": ") + 2;
+    const auto what = text.find(": ", key) + 2;
+    mistakes_.push_back(
+        {text.substr(0, key - 2), text.substr(key, what - key - 2), text.substr(what), true});
   }
 
   /// What only the adapter knows to be wrong; it names place and key itself.

@@ -10,6 +10,7 @@
 #include "adapters/dicom/dicom_options.h"
 #include "adapters/dicom/dicom_server.h"
 #include "adapters/dicom/facts_reader.h"
+#include "adapters/hl7/hl7_server.h"
 #include "core/files.h"
 #include "core/ids.h"
 #include "core/log.h"
@@ -24,6 +25,7 @@
 #include "daemon/ops/doctor.h"
 #include "daemon/ops/health.h"
 #include "daemon/ops/keys_api.h"
+#include "daemon/ops/letters_routes.h"
 #include "daemon/ops/maintenance.h"
 #include "daemon/ops/reviews_routes.h"
 #include "daemon/ops/service_notify.h"
@@ -89,6 +91,8 @@ class GatewayImpl final : public Gateway {
         keys_api_(loop_, core::system_files(), settings_.state_folder, clock, door_, opening_),
         dicom_component_(
             loop_, "dicom", kPortRetry, [this] { return start_dicom(); }, [this] { on_change(); }),
+        hl7_component_(
+            loop_, "hl7", kPortRetry, [this] { return start_hl7(); }, [this] { on_change(); }),
         mqtt_component_(
             loop_, "mqtt", kFileRetry, [this] { return start_mqtt(); }, [this] { on_change(); }),
         control_component_(
@@ -117,6 +121,7 @@ class GatewayImpl final : public Gateway {
     if (control_conflict_) return Error(Code::exists, control_component_.problem());
     // A hub without modalities of its own has no use for the port.
     if (!settings_.is_hub || config_.has("dicom.port")) dicom_component_.start();
+    if (!config_.names("device").empty()) hl7_component_.start();
     if (config_.has("api.port")) api_component_.start();
     if (health_) mqtt_component_.start();
     opening_.start();
@@ -135,12 +140,14 @@ class GatewayImpl final : public Gateway {
     checkpoints_.stop();
     control_.reset();
     for (Component* component :
-         {&control_component_, &mqtt_component_, &dicom_component_, &api_component_}) {
+         {&control_component_, &mqtt_component_, &dicom_component_, &hl7_component_,
+          &api_component_}) {
       component->stop();
     }
     api_.reset();
     opening_.stop();
     if (dicom_) dicom_->stop();
+    if (hl7_) hl7_->stop();
     uplinks_.stop();
     maintenance_.stop();
     door_.close();
@@ -155,6 +162,12 @@ class GatewayImpl final : public Gateway {
     GW_TRY(auto options, adapters::dicom::dicom_options(config_));
     if (!dicom_) dicom_ = adapters::dicom::DicomServer::create(std::move(options), door_, clock_);
     return dicom_->start();
+  }
+
+  core::Status start_hl7() {
+    GW_TRY(auto devices, adapters::hl7::hl7_devices(config_));
+    if (!hl7_) hl7_ = adapters::hl7::Hl7Server::create(std::move(devices), door_, clock_);
+    return hl7_->start();
   }
 
   core::Status start_api() {
@@ -181,20 +194,24 @@ class GatewayImpl final : public Gateway {
   void start_watchdog() {
     const auto period = watchdog_period();
     if (!period) return;
-    std::vector<Watchdog::Part> parts{{"database writer",
-                                       [this]() -> std::optional<std::uint64_t> {
-                                         if (maintenance_.rotating()) return std::nullopt;
-                                         return writer_pulse_.counter(door_.get());
-                                       }},
-                                      {"dicom",
-                                       [this]() -> std::optional<std::uint64_t> {
-                                         return dicom_component_.running() ? dicom_->turns()
-                                                                           : std::nullopt;
-                                       }},
-                                      {"mqtt", [this]() -> std::optional<std::uint64_t> {
-                                         if (!mqtt_component_.running()) return std::nullopt;
-                                         return health_->state().loop_turns;
-                                       }}};
+    std::vector<Watchdog::Part> parts{
+        {"database writer",
+         [this]() -> std::optional<std::uint64_t> {
+           if (maintenance_.rotating()) return std::nullopt;
+           return writer_pulse_.counter(door_.get());
+         }},
+        {"dicom",
+         [this]() -> std::optional<std::uint64_t> {
+           return dicom_component_.running() ? dicom_->turns() : std::nullopt;
+         }},
+        {"hl7",
+         [this]() -> std::optional<std::uint64_t> {
+           return hl7_component_.running() ? hl7_->turns() : std::nullopt;
+         }},
+        {"mqtt", [this]() -> std::optional<std::uint64_t> {
+           if (!mqtt_component_.running()) return std::nullopt;
+           return health_->state().loop_turns;
+         }}};
     watchdog_ =
         std::make_unique<Watchdog>(loop_, clock_, *period, std::move(parts), notify_watchdog);
     watchdog_->start();
@@ -301,7 +318,8 @@ class GatewayImpl final : public Gateway {
     for (const std::string& text : uplinks_.upkeep_problems()) found.push_back({"storage", text});
     if (!maintenance_.problem().empty()) found.push_back({"restore", maintenance_.problem()});
     for (const Component* component :
-         {&control_component_, &dicom_component_, &mqtt_component_, &api_component_}) {
+         {&control_component_, &dicom_component_, &hl7_component_, &mqtt_component_,
+          &api_component_}) {
       if (!component->problem().empty()) {
         found.push_back({component->name(), component->problem()});
       }
@@ -319,6 +337,7 @@ class GatewayImpl final : public Gateway {
     vitals.uptime_s = std::chrono::duration_cast<seconds>(clock_.monotonic() - started_).count();
     vitals.uplinks = uplinks_.report();
     if (dicom_) vitals.dicom = dicom_->report();
+    if (hl7_) vitals.hl7 = hl7_->report();
     vitals.mqtt.configured = settings_.mqtt.has_value();
     if (health_) {
       const core::net::MqttState state = health_->state();
@@ -389,6 +408,9 @@ class GatewayImpl final : public Gateway {
     actions.reviews = [this](std::string method, std::string path, std::string body) {
       return reviews_answer(std::move(method), std::move(path), std::move(body));
     };
+    actions.letters = [this](std::string method, std::string path, std::string body) {
+      return letters_answer(std::move(method), std::move(path), std::move(body));
+    };
     return actions;
   }
 
@@ -433,6 +455,21 @@ class GatewayImpl final : public Gateway {
     core::Result<Json> answer = co_await lane_.run(std::move(ask));
     if (decides && answer.ok()) uplinks_.wake();
     co_return answer;
+  }
+
+  Awaitable<core::Result<Json>> letters_answer(std::string method, std::string path,
+                                               std::string body) {
+    auto holdings = door_.get();
+    if (!holdings) co_return locked_error(opening_.report());
+    auto devices = adapters::hl7::hl7_devices(config_);
+    if (!devices.ok()) co_return std::move(devices).error();
+    std::vector<adapters::hl7::DeviceProfile> profiles;
+    for (auto& device : *devices) profiles.push_back(std::move(device.profile));
+    auto ask = [holdings = std::move(holdings), &clock = clock_, profiles = std::move(profiles),
+                method = std::move(method), path = std::move(path), body = std::move(body)] {
+      return answer_letters(*holdings, clock, profiles, method, path, body);
+    };
+    co_return co_await lane_.run(std::move(ask));
   }
 
   Awaitable<core::Result<Json>> retry_answer(std::int64_t number) {
@@ -519,6 +556,7 @@ class GatewayImpl final : public Gateway {
   Opening opening_;
   KeysApi keys_api_;
   Component dicom_component_;
+  Component hl7_component_;
   Component mqtt_component_;
   Component control_component_;
   Component api_component_;
@@ -529,6 +567,7 @@ class GatewayImpl final : public Gateway {
   WriterPulse writer_pulse_;
   std::unique_ptr<HealthPublisher> health_;
   std::unique_ptr<adapters::dicom::DicomServer> dicom_;
+  std::unique_ptr<adapters::hl7::Hl7Server> hl7_;
   std::unique_ptr<core::net::UnixHttpServer> control_;
   std::unique_ptr<fhir::FhirServer> api_;
   std::unique_ptr<Watchdog> watchdog_;

@@ -27,6 +27,7 @@ SyncComponent::~SyncComponent() { stop(); }
 void SyncComponent::start(std::shared_ptr<sync::Holdings> holdings) {
   holdings_ = std::move(holdings);
   holdings_->ingest().on_queued([waker = waker_] { waker->wake(); });
+  holdings_->intake().on_queued([waker = waker_] { waker->wake(); });
   service_ = sync::SyncService::create(
       loop_, holdings_, sync::make_uplinks(loop_, holdings_, config_, clock_), clock_);
   service_->start();

@@ -97,6 +97,8 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   GW_CHECK(refresh_search_index(*held->database_));
   held->ingest_ = std::make_unique<Ingest>(*held->database_, *held->objects_, *held->audit_,
                                            held->settling_, clock, held->options_.ingest);
+  held->intake_ = std::make_unique<Intake>(*held->database_, *held->audit_, clock,
+                                           held->options_.ingest.fhir_uplinks);
   if (is_to_be_rebuilt) GW_CHECK(rebuild_index(*held, files, clock));
   GW_CHECK(sweep(*held->database_, *held->objects_, restored));
   if (restored)

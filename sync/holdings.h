@@ -16,6 +16,7 @@
 #include "crypto/keyring.h"
 #include "crypto/objects.h"
 #include "sync/ingest.h"
+#include "sync/intake.h"
 #include "sync/settling.h"
 #include "sync/worklist.h"
 
@@ -62,6 +63,7 @@ class Holdings {
   /// Null until open() has looked at the one of the last run.
   crypto::AuditWitness* witness() { return witness_.get(); }
   Ingest& ingest() { return *ingest_; }
+  Intake& intake() { return *intake_; }
   Settling& settling() { return settling_; }
   const HoldingsOptions& options() const { return options_; }
   /// crypto::check_database() of this database. Takes its time.
@@ -81,6 +83,7 @@ class Holdings {
   std::unique_ptr<crypto::AuditWitness> witness_;
   std::unique_ptr<crypto::ObjectStore> objects_;
   std::unique_ptr<Ingest> ingest_;
+  std::unique_ptr<Intake> intake_;
 };
 
 /// Thread-safe.

@@ -1,6 +1,7 @@
 #include "sync/identity.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "core/civil_time.h"
 #include "core/net/http.h"
@@ -15,13 +16,12 @@ using core::Json;
 
 /// What disagrees between the data set and the Patient, for a person to read; empty when all
 /// agrees.
-std::string disagreement(const InstanceFacts& facts, const Json& patient) {
+std::string disagreement(const PersonFacts& facts, const Json& patient) {
   std::string what;
   const auto add = [&](std::string_view element) {
     what += core::cat(what.empty() ? "" : ", ", element);
   };
-  if (!fhir::names_agree(facts.patient_name, fhir::pn_from_human_names(patient["name"])))
-    add("name");
+  if (!fhir::names_agree(facts.name, fhir::pn_from_human_names(patient["name"]))) add("name");
   const std::string born = core::to_dicom_date(patient["birthDate"].text());
   if (!born.empty() && !facts.birth_date.empty() && born != facts.birth_date) add("birth date");
   const std::string sex = fhir::sex_from_gender(patient["gender"].text());
@@ -29,7 +29,7 @@ std::string disagreement(const InstanceFacts& facts, const Json& patient) {
   return what;
 }
 
-core::Result<StudyIdentity> compare_with(crypto::Connection& connection, const InstanceFacts& facts,
+core::Result<StudyIdentity> compare_with(crypto::Connection& connection, const PersonFacts& facts,
                                          const std::string& patient, std::string service_request) {
   GW_TRY(const auto held, read_resource(connection, {"Patient", patient}));
   if (!held)
@@ -43,7 +43,29 @@ core::Result<StudyIdentity> compare_with(crypto::Connection& connection, const I
   return StudyIdentity{"linked", "", patient, std::move(service_request)};
 }
 
+PersonFacts person_of(const InstanceFacts& facts) {
+  return {facts.patient_name, facts.birth_date, facts.sex};
+}
+
 }  // namespace
+
+core::Result<StudyIdentity> match_patient(crypto::Connection& connection,
+                                          std::span<const PatientId> ids,
+                                          const PersonFacts& facts) {
+  if (ids.empty()) return StudyIdentity{"unassigned", "no patient id was sent", "", ""};
+  std::vector<std::string> patients;
+  for (const PatientId& id : ids) {
+    GW_TRY(auto found, find_by_identifier(connection, "Patient", id.system, id.value));
+    for (std::string& patient : found) {
+      if (std::find(patients.begin(), patients.end(), patient) == patients.end())
+        patients.push_back(std::move(patient));
+    }
+  }
+  if (patients.size() > 1)
+    return StudyIdentity{"disputed", "several patients carry this patient id", "", ""};
+  if (patients.empty()) return StudyIdentity{"provisional", "", "", ""};
+  return compare_with(connection, facts, patients[0], "");
+}
 
 std::string patient_id_system(std::string_view issuer_text, std::string_view default_system) {
   const std::string_view issuer = core::trim(issuer_text);
@@ -85,16 +107,10 @@ core::Result<StudyIdentity> decide_identity(crypto::Connection& connection,
           "disputed", "the images carry another patient id than the worklist entry they answer", "",
           std::move(service_request)};
     }
-    return compare_with(connection, facts, step_patient, std::move(service_request));
+    return compare_with(connection, person_of(facts), step_patient, std::move(service_request));
   }
-  GW_TRY(const auto matches,
-         find_by_identifier(connection, "Patient",
-                            patient_id_system(facts.patient_id_issuer, default_system),
-                            facts.patient_id));
-  if (matches.size() > 1)
-    return StudyIdentity{"disputed", "several patients carry this patient id", "", ""};
-  if (matches.empty()) return StudyIdentity{"provisional", "", "", ""};
-  return compare_with(connection, facts, matches[0], "");
+  const PatientId id{patient_id_system(facts.patient_id_issuer, default_system), facts.patient_id};
+  return match_patient(connection, {&id, 1}, person_of(facts));
 }
 
 Json provisional_patient(const std::string& id, const InstanceFacts& facts,

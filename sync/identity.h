@@ -3,6 +3,7 @@
 // unassigned; nothing is guessed or merged.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "core/json.h"
@@ -19,6 +20,25 @@ struct StudyIdentity {
   std::string
       service_request;  // the order whose worklist step gave this Study Instance UID; may be empty
 };
+
+/// An id and who issued it, as a FHIR system.
+struct PatientId {
+  std::string system;
+  std::string value;
+  bool operator==(const PatientId&) const = default;
+};
+
+/// What is said of a person beside the ids, in DICOM's forms; empty: nothing.
+struct PersonFacts {
+  std::string name;        // PN
+  std::string birth_date;  // DA
+  std::string sex;         // M, F, O
+};
+
+/// Whose ids these are. Several patients, or one whose name, birth date or sex disagree: disputed.
+/// No id: unassigned. Nobody known: provisional, with no patient yet.
+core::Result<StudyIdentity> match_patient(crypto::Connection& connection,
+                                          std::span<const PatientId> ids, const PersonFacts& facts);
 
 /// The FHIR system of a patient id: the data set's issuer where it names one, else the configured
 /// default.

@@ -4,7 +4,7 @@
 
 #include "core/civil_time.h"
 #include "core/text.h"
-#include "crypto/digest.h"
+#include "sync/stable_id.h"
 
 namespace gateway::sync {
 namespace {
@@ -134,19 +134,8 @@ core::Result<StudyRow> study_row(Connection& connection, const std::string& imag
 
 }  // namespace
 
-std::string named_uuid(std::string_view type, std::string_view uid) {
-  const std::string named = core::cat("clinic-gateway ", type, " ", uid);
-  const crypto::Digest digest = crypto::sha256(std::as_bytes(std::span(named)));
-  std::string bytes(reinterpret_cast<const char*>(digest.data()), 16);
-  bytes[6] = static_cast<char>((bytes[6] & 0x0f) | 0x80);
-  bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);
-  std::string text = core::to_hex(bytes);
-  for (const std::size_t at : {8U, 13U, 18U, 23U}) text.insert(at, 1, '-');
-  return text;
-}
-
 std::string imaging_study_id_of(std::string_view study_uid) {
-  return named_uuid("ImagingStudy", study_uid);
+  return stable_id(core::cat("clinic-gateway ImagingStudy ", study_uid));
 }
 
 core::Result<Json> imaging_study_resource(Connection& connection,

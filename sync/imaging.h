@@ -60,11 +60,7 @@ enum class StoreOutcome {
   other_copy,  // the same UID with other bytes: kept beside the first and flagged for a person
 };
 
-/// A UUIDv8 made from a DICOM UID, for the one resource of `type` that stands for it: the same
-/// again wherever and whenever it is made.
-std::string named_uuid(std::string_view type, std::string_view uid);
-
-/// The id of a study's ImagingStudy: a named_uuid() of the Study Instance UID, so that it is the
+/// The id of a study's ImagingStudy: a stable_id() of the Study Instance UID, so that it is the
 /// same again after the index was rebuilt and the hospital gets no second one.
 std::string imaging_study_id_of(std::string_view study_uid);
 

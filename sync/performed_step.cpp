@@ -11,6 +11,7 @@
 #include "sync/imaging.h"
 #include "sync/outbox.h"
 #include "sync/replica.h"
+#include "sync/stable_id.h"
 
 namespace gateway::sync {
 namespace {
@@ -225,7 +226,7 @@ core::Result<StepRecording> record_performed_step(Connection& connection,
   if (recording.outcome != StepOutcome::recorded) return recording;
 
   KnownStep step =
-      known ? std::move(*known) : KnownStep{"", named_uuid("Procedure", uid), Json::object(), ""};
+      known ? std::move(*known) : KnownStep{"", stable_id(core::cat("clinic-gateway Procedure ", uid)), Json::object(), ""};
   take_over(step, message);
   GW_CHECK(keep_step(connection, message, step, now));
   GW_CHECK(keep_message(connection, message, now));

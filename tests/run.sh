@@ -1,8 +1,8 @@
 #!/bin/bash
 # The tests, from a clean checkout with nothing pre-built, on Debian 12 and 13.
 #
-#   tests/run.sh [all]          unit, style, at-rest, sim and integration tests: what must be green on every change
-#   tests/run.sh unit           the rooms' own tests (also: style, at-rest, sim, integration)
+#   tests/run.sh [all]          unit, devices, style, at-rest, sim and integration tests: what must be green on every change
+#   tests/run.sh unit           the rooms' own tests (also: devices, style, at-rest, sim, integration)
 #   tests/run.sh release        what takes longer: both sanitizer builds, clang-tidy over all sources, power cuts and failing
 #                               disks at every point there is, the package with lintian, and its life in booted Debian 12
 #                               and 13 trees (needs root)
@@ -49,8 +49,9 @@ case ${1:-all} in
   style) run_tests test style ;;
   integration) run_tests test integration ;;
   at-rest) run_tests test at-rest ;;
+  devices) run_tests test devices ;;
   sim) run_tests build sim ;;
-  all) run_tests test 'unit|style|at-rest|sim|integration' ;;
+  all) run_tests test 'unit|devices|style|at-rest|sim|integration' ;;
   release)
     mkdir -p build
     part "install dependencies" packaging/install-deps.sh release

@@ -5,10 +5,10 @@
 
 #include <cstring>
 
-#include "adapters/dicom/crash_point.h"
 #include "adapters/dicom/data_set_receiver.h"
 #include "adapters/dicom/part10_header.h"
 #include "adapters/dicom/sealing_sink.h"
+#include "adapters/frame/crash_point.h"
 #include "core/log.h"
 #include "core/text.h"
 
@@ -89,7 +89,7 @@ Refusal StoreScp::store(sync::Holdings& holdings, SealingSink& sink,
     note_refusal(refusal, outcome.error().message());
     return refusal;
   }
-  pass_crash_point("store-committed");
+  frame::pass_crash_point("store-committed");
   switch (outcome.value()) {
     case sync::StoreOutcome::stored:
       ++traffic_.stored;

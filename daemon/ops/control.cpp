@@ -105,6 +105,10 @@ class Routes {
       co_return co_await actions_.reviews(request.method, std::string(path),
                                           std::move(request.body));
     }
+    if (path == "/v1/letters" || path.starts_with("/v1/letters/")) {
+      co_return co_await actions_.letters(request.method, std::string(path),
+                                          std::move(request.body));
+    }
     const bool get = request.method == "GET";
     const bool post = request.method == "POST";
     const bool reads = path == "/v1/status" || path == "/v1/studies" || path == "/v1/queue" ||

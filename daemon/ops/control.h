@@ -11,6 +11,7 @@
 //   *    /v1/keys, /v1/keys/...     daemon/ops/keys_api.h
 //   GET  /v1/audit/...              audit_routes.h
 //   *    /v1/reviews, /v1/reviews/N reviews_routes.h
+//   *    /v1/letters, /v1/letters/N letters_routes.h
 //
 // Every failure is {"error":{"code","message"}} with core::Code's name. Loop thread only.
 #pragma once
@@ -39,6 +40,7 @@ struct ControlActions {
   std::function<JsonAnswer()> rebuild_index;
   std::function<JsonAnswer(std::string target)> audit;
   std::function<JsonAnswer(std::string method, std::string path, std::string body)> reviews;
+  std::function<JsonAnswer(std::string method, std::string path, std::string body)> letters;
 };
 
 /// The answer, or {"error":...} with the status its code stands for.

@@ -113,6 +113,7 @@ Json status_document(const Vitals& vitals) {
                        {"queue", queue_counts(vitals)},
                        {"uplinks", std::move(uplinks)},
                        {"dicom", vitals.dicom},
+                       {"hl7", vitals.hl7},
                        {"mqtt", Json::object({{"configured", vitals.mqtt.configured},
                                               {"connected", vitals.mqtt.connected},
                                               {"connects", vitals.mqtt.connects},

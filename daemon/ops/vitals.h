@@ -31,6 +31,7 @@ struct Vitals {
   core::Json queue;    // sync::health_report(); null while not ready
   core::Json uplinks;  // sync::SyncService::report(); null while not ready
   core::Json dicom;    // the adapter's report
+  core::Json hl7;      // the adapter's report; null where no device is configured
   core::Json storage;  // sync::Upkeep::report(); null while not ready
   struct {
     bool configured = false;

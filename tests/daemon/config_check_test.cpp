@@ -116,6 +116,16 @@ TEST(ConfigCheck, AnAeTitleTooLongIsNamedOnce) {
               testing::MatchesRegex("gateway.toml:4: dicom.ae_title: [^:]*16[^:]* .fatal.\n"));
 }
 
+TEST(ConfigCheck, ADevicesUnknownZoneOrCharacterSetIsNamed) {
+  const std::string device =
+      "[site]\nname = \"a\"\n[device.lab]\nprotocol = \"hl7\"\nport = 2575\n";
+  EXPECT_EQ(mistakes_in(device), "");
+  EXPECT_THAT(mistakes_in(device + "timezone = \"Mars/Olympus\"\n"),
+              HasSubstr("gateway.toml:6: device.lab.timezone: no such time zone"));
+  EXPECT_THAT(mistakes_in(device + "character_set = \"EBCDIC\"\n"),
+              HasSubstr("gateway.toml:6: device.lab.character_set: unknown"));
+}
+
 TEST(ConfigCheck, RelativePathsAndLongSocketsAreRefused) {
   EXPECT_THAT(mistakes_in("[site]\nname = \"a\"\n[storage]\nstate_dir = \"state\"\n"),
               HasSubstr("storage.state_dir: \"state\" is no absolute path"));

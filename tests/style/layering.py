@@ -18,11 +18,12 @@ INSIDE = {
     "core": ["core"],  # core/net stands on core, never the other way
     "core/net": ["core", "core/net"],
     "adapters": ["adapters"],
+    "adapters/frame": ["adapters", "adapters/frame"],
     "adapters/mapping": ["adapters", "adapters/mapping"],
     "adapters/profiles": ["adapters", "adapters/mapping", "adapters/profiles"],
 }
 # Folders of adapters/ that are not one protocol's.
-SHARED_ADAPTER_FOLDERS = ["adapters/mapping", "adapters/profiles"]
+SHARED_ADAPTER_FOLDERS = ["adapters/frame", "adapters/mapping", "adapters/profiles"]
 
 # Third-party header (longest prefix wins) -> the folders that may see it, and why. "*": every room.
 SOLE_INCLUDERS = {

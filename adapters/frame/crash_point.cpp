@@ -1,4 +1,4 @@
-#include "adapters/dicom/crash_point.h"
+#include "adapters/frame/crash_point.h"
 
 #ifdef GATEWAY_CRASH_POINTS
 
@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-namespace gateway::adapters::dicom {
+namespace gateway::adapters::frame {
 namespace {
 
 struct Plan {
@@ -34,6 +34,6 @@ void pass_crash_point(std::string_view name) {
   if (plan.name == name && ++passed == plan.passes) std::raise(SIGKILL);
 }
 
-}  // namespace gateway::adapters::dicom
+}  // namespace gateway::adapters::frame
 
 #endif

@@ -1,0 +1,255 @@
+#include "adapters/frame/tcp_server.h"
+
+#include <array>
+#include <atomic>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <set>
+#include <thread>
+
+#include "core/log.h"
+#include "core/text.h"
+
+namespace gateway::adapters::frame {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+using core::cat;
+using core::net::Awaitable;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::seconds kTurn{1};
+constexpr std::chrono::milliseconds kAcceptPause{200};  // when the process is out of descriptors
+
+/// One device's connection.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(tcp::socket socket, std::unique_ptr<Conversation> conversation,
+          const TcpListenerOptions& options)
+      : socket_(std::move(socket)),
+        timer_(socket_.get_executor()),
+        conversation_(std::move(conversation)),
+        options_(options) {}
+
+  Awaitable<void> run() {
+    std::array<char, 16'384> bytes{};
+    Framer& framer = conversation_->framer();
+    while (!closed_) {
+      arm();
+      const auto [error, count] = co_await socket_.async_read_some(asio::buffer(bytes), kAwait);
+      timer_.cancel();
+      std::vector<FrameEvent> events;
+      const core::Monotonic now = std::chrono::steady_clock::now();
+      if (error == asio::error::operation_aborted && !closed_ && framer.due()) {
+        framer.tick(now, events);  // the pause is what the framer waited for
+      } else if (error) {
+        break;
+      } else {
+        framer.feed({bytes.data(), count}, now, events);
+      }
+      for (FrameEvent& event : events) {
+        const std::string answer = co_await conversation_->answer(std::move(event));
+        if (closed_) co_return;
+        if (answer.empty()) continue;
+        const auto [failed, ignored] =
+            co_await asio::async_write(socket_, asio::buffer(answer), kAwait);
+        if (failed) co_return close();
+      }
+    }
+    close();
+  }
+
+  void close() {
+    closed_ = true;
+    timer_.cancel();
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
+ private:
+  /// Ends the read when the framer or patience wants it.
+  void arm() {
+    Framer& framer = conversation_->framer();
+    const core::Monotonic now = std::chrono::steady_clock::now();
+    const auto limit = framer.in_message() ? options_.stall_timeout : options_.idle_timeout;
+    const auto due = framer.due();
+    if (!due && limit.count() == 0) return;
+    timer_.expires_at(due ? *due : now + limit);
+    timer_.async_wait([self = shared_from_this(), is_pause = due.has_value()](error_code error) {
+      if (error || self->closed_) return;
+      if (!is_pause) return self->close();
+      error_code ignored;
+      self->socket_.cancel(ignored);
+    });
+  }
+
+  tcp::socket socket_;
+  asio::steady_timer timer_;
+  std::unique_ptr<Conversation> conversation_;
+  const TcpListenerOptions& options_;
+  bool closed_ = false;
+};
+
+class Server final : public TcpServer {
+ public:
+  ~Server() override { stop(); }
+
+  void add(TcpListenerOptions options, MakeConversation make) override {
+    wanted_.push_back({std::move(options), std::move(make)});
+  }
+
+  core::Status start() override {
+    if (thread_.joinable()) return {};
+    loop_ = std::make_unique<asio::io_context>(1);
+    stopping_ = false;
+    for (const Wanted& wanted : wanted_) {
+      if (auto opened = open(wanted); !opened.ok()) {
+        listeners_.clear();
+        loop_.reset();
+        return opened;
+      }
+    }
+    for (auto& listener : listeners_) asio::co_spawn(*loop_, accept(*listener), asio::detached);
+    asio::co_spawn(*loop_, count_turns(), asio::detached);
+    thread_ = std::thread([this] { loop_->run(); });
+    return {};
+  }
+
+  void stop() override {
+    if (!thread_.joinable()) return;
+    asio::post(*loop_, [this] {
+      stopping_ = true;
+      turn_timer_->cancel();
+      error_code ignored;
+      for (auto& listener : listeners_) {
+        listener->acceptor.close(ignored);
+        listener->pause.cancel();
+        for (const auto& session : std::set(listener->sessions)) session->close();
+      }
+    });
+    thread_.join();
+    listeners_.clear();
+    turn_timer_.reset();
+    loop_.reset();
+    connections_ = 0;
+  }
+
+  std::uint16_t port(const std::string& name) const override {
+    for (const auto& listener : listeners_) {
+      if (listener->wanted.options.name == name) return listener->port;
+    }
+    return 0;
+  }
+  std::size_t connections() const override { return connections_; }
+  std::optional<std::uint64_t> turns() const override {
+    if (!thread_.joinable()) return std::nullopt;
+    return turns_.load();
+  }
+
+ private:
+  struct Wanted {
+    TcpListenerOptions options;
+    MakeConversation make;
+  };
+  struct Listener {
+    Listener(asio::io_context& loop, const Wanted& what)
+        : wanted(what), acceptor(loop), pause(loop) {}
+    const Wanted& wanted;
+    tcp::acceptor acceptor;
+    asio::steady_timer pause;
+    std::uint16_t port = 0;
+    std::set<std::shared_ptr<Session>> sessions;
+  };
+
+  core::Status open(const Wanted& wanted) {
+    const TcpListenerOptions& options = wanted.options;
+    auto listener = std::make_unique<Listener>(*loop_, wanted);
+    error_code error;
+    const auto address = asio::ip::make_address(options.bind, error);
+    if (!error) {
+      const tcp::endpoint endpoint(address, options.port);
+      listener->acceptor.open(endpoint.protocol(), error);
+      if (!error) listener->acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+      if (!error) listener->acceptor.bind(endpoint, error);
+      if (!error) listener->acceptor.listen(asio::socket_base::max_listen_connections, error);
+    }
+    if (error) {
+      return core::Error(core::Code::io,
+                         cat("device ", options.name, ": cannot listen on ", options.bind, ":",
+                             options.port, ": ", error.message(), "; change device.", options.name,
+                             ".bind or .port, or stop what uses it"));
+    }
+    listener->port = listener->acceptor.local_endpoint(error).port();
+    listeners_.push_back(std::move(listener));
+    return {};
+  }
+
+  Awaitable<void> accept(Listener& listener) {
+    while (!stopping_) {
+      auto [error, socket] = co_await listener.acceptor.async_accept(kAwait);
+      if (stopping_ || error == asio::error::operation_aborted) co_return;
+      if (error) {
+        listener.pause.expires_after(kAcceptPause);
+        co_await listener.pause.async_wait(kAwait);
+        continue;
+      }
+      begin(listener, std::move(socket));
+    }
+  }
+
+  void begin(Listener& listener, tcp::socket socket) {
+    const TcpListenerOptions& options = listener.wanted.options;
+    error_code ignored;
+    const std::string peer = socket.remote_endpoint(ignored).address().to_string();
+    if (listener.sessions.size() >= options.connections_max) {
+      core::log_warn("devices", cat("device ", options.name, ": connection of ", peer,
+                                    " refused: ", options.connections_max, " are open; see device.",
+                                    options.name, ".max_connections"));
+      return;  // closes it
+    }
+    socket.set_option(tcp::no_delay(true), ignored);
+    socket.set_option(asio::socket_base::keep_alive(true), ignored);
+    auto session =
+        std::make_shared<Session>(std::move(socket), listener.wanted.make(peer), options);
+    listener.sessions.insert(session);
+    ++connections_;
+    asio::co_spawn(*loop_, session->run(), [this, &listener, session](std::exception_ptr) {
+      session->close();
+      listener.sessions.erase(session);
+      --connections_;
+    });
+  }
+
+  Awaitable<void> count_turns() {
+    turn_timer_ = std::make_unique<asio::steady_timer>(*loop_);
+    while (!stopping_) {
+      ++turns_;
+      turn_timer_->expires_after(kTurn);
+      co_await turn_timer_->async_wait(kAwait);
+    }
+  }
+
+  std::vector<Wanted> wanted_;
+  std::unique_ptr<asio::io_context> loop_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<asio::steady_timer> turn_timer_;
+  std::thread thread_;
+  std::atomic<std::uint64_t> turns_{0};
+  std::atomic<std::size_t> connections_{0};
+  bool stopping_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<TcpServer> TcpServer::create() { return std::make_unique<Server>(); }
+
+}  // namespace gateway::adapters::frame

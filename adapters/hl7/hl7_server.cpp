@@ -1,0 +1,198 @@
+#include "adapters/hl7/hl7_server.h"
+
+#include <atomic>
+#include <list>
+#include <mutex>
+
+#include "adapters/frame/crash_point.h"
+#include "adapters/frame/tcp_server.h"
+#include "adapters/hl7/acknowledgment.h"
+#include "adapters/hl7/message_reader.h"
+#include "adapters/hl7/mllp_framer.h"
+#include "core/log.h"
+#include "core/text.h"
+
+namespace gateway::adapters::hl7 {
+namespace {
+
+using core::cat;
+using core::Json;
+using frame::FrameEvent;
+
+/// One device's figures since the start; no patient data.
+struct Traffic {
+  std::atomic<std::int64_t> last_seen_ms{0};
+  std::atomic<std::uint64_t> stored{0}, repeated{0}, unassigned{0}, dead{0}, refused{0};
+
+  void count(sync::Taken::Outcome outcome) {
+    switch (outcome) {
+      case sync::Taken::Outcome::stored:
+        ++stored;
+        break;
+      case sync::Taken::Outcome::repeated:
+        ++repeated;
+        break;
+      case sync::Taken::Outcome::unassigned:
+        ++unassigned;
+        break;
+      case sync::Taken::Outcome::dead:
+        ++dead;
+        break;
+    }
+  }
+  Json report() const {
+    return Json::object({{"stored", stored.load()},
+                         {"repeated", repeated.load()},
+                         {"unassigned", unassigned.load()},
+                         {"dead", dead.load()},
+                         {"refused", refused.load()}});
+  }
+};
+
+struct ServedDevice {
+  explicit ServedDevice(Hl7Device what) : device(std::move(what)) {}
+  Hl7Device device;
+  Traffic traffic;
+};
+
+/// The conversation of one MLLP connection.
+class MllpConversation final : public frame::Conversation {
+ public:
+  MllpConversation(ServedDevice& served, const sync::HoldingsDoor& door, const core::Clock& clock,
+                   std::string peer)
+      : served_(served),
+        door_(door),
+        clock_(clock),
+        peer_(std::move(peer)),
+        framer_(make_mllp_framer(served.device.message_bytes_max)) {}
+
+  frame::Framer& framer() override { return *framer_; }
+
+  core::net::Awaitable<std::string> answer(FrameEvent event) override {
+    served_.traffic.last_seen_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.wall().time_since_epoch())
+            .count();
+    const DeviceProfile& profile = served_.device.profile;
+    if (event.kind != FrameEvent::Kind::message) {
+      const std::string why =
+          event.kind == FrameEvent::Kind::oversize
+              ? cat("the message is longer than device.", profile.name, ".message_max_mb allows")
+              : std::string("another message began before this one ended");
+      Read read = broken_message(std::move(event.bytes), profile, peer_, why, clock_);
+      // Whoever breaks a message off does not wait for its answer.
+      if (event.kind == FrameEvent::Kind::broken) read.incoming->answer.clear();
+      co_return co_await take(std::move(read));
+    }
+    std::string answers;
+    for (std::string& bytes : cut_frame(std::move(event.bytes))) {
+      Read read = read_message(std::move(bytes), profile, peer_, clock_);
+      answers += co_await take(std::move(read));
+    }
+    co_return answers;
+  }
+
+ private:
+  core::net::Awaitable<std::string> take(Read read) {
+    const auto holdings = door_.get();
+    if (!holdings) co_return refuse(read, "the gateway is locked; send again later");
+    const auto taken = co_await holdings->intake().take(read.incoming);
+    if (!taken.ok()) {
+      core::log_warn("hl7",
+                     cat("device ", served_.device.profile.name, ": ", taken.error().message()));
+      co_return refuse(read, "the message could not be stored; send again later");
+    }
+    frame::pass_crash_point("message-committed");
+    served_.traffic.count(taken->outcome);
+    if (taken->outcome == sync::Taken::Outcome::dead) {
+      core::log_warn(
+          "hl7", cat("device ", served_.device.profile.name, ": message ", taken->number,
+                     " is kept as a dead letter: ", taken->reason, "; see clinic-gateway letters"));
+    }
+    co_return taken->answer;
+  }
+
+  std::string refuse(const Read& read, std::string_view why) {
+    ++served_.traffic.refused;
+    return acknowledge(read.message ? &read.message->header() : nullptr, Verdict::in_error, why,
+                       clock_);
+  }
+
+  ServedDevice& served_;
+  const sync::HoldingsDoor& door_;
+  const core::Clock& clock_;
+  const std::string peer_;
+  std::unique_ptr<frame::Framer> framer_;
+};
+
+class Server final : public Hl7Server {
+ public:
+  Server(std::vector<Hl7Device> devices, const sync::HoldingsDoor& door, const core::Clock& clock)
+      : server_(frame::TcpServer::create()) {
+    for (Hl7Device& device : devices) {
+      ServedDevice& served = served_.emplace_back(std::move(device));
+      server_->add(served.device.listener, [&served, &door, &clock](const std::string& peer) {
+        return std::make_unique<MllpConversation>(served, door, clock, peer);
+      });
+    }
+  }
+  ~Server() override { server_->stop(); }
+
+  std::string_view name() const override { return "hl7"; }
+  core::Status start() override {
+    auto started = server_->start();
+    const std::lock_guard lock(mutex_);
+    running_ = started.ok();
+    reason_ = started.ok() ? "" : started.error().message();
+    return started;
+  }
+  void stop() override {
+    server_->stop();
+    const std::lock_guard lock(mutex_);
+    running_ = false;
+  }
+  std::optional<std::uint64_t> turns() const override { return server_->turns(); }
+  std::uint16_t port(const std::string& device) const override { return server_->port(device); }
+
+  Json report() const override {
+    Json devices = Json::array();
+    std::int64_t last = 0;
+    for (const ServedDevice& served : served_) {
+      const std::int64_t seen = served.traffic.last_seen_ms;
+      last = std::max(last, seen);
+      devices.add(Json::object({{"name", served.device.profile.name},
+                                {"last_seen", instant_or_null(seen)},
+                                {"counts", served.traffic.report()}}));
+    }
+    const std::lock_guard lock(mutex_);
+    return Json::object({{"name", "hl7"},
+                         {"state", running_          ? "running"
+                                   : reason_.empty() ? "stopped"
+                                                     : "failed"},
+                         {"reason", reason_},
+                         {"last_seen", instant_or_null(last)},
+                         {"connections", static_cast<std::uint64_t>(server_->connections())},
+                         {"devices", std::move(devices)}});
+  }
+
+ private:
+  static Json instant_or_null(std::int64_t milliseconds) {
+    if (milliseconds == 0) return {};
+    return core::to_instant(core::Wall(std::chrono::milliseconds(milliseconds)));
+  }
+
+  std::list<ServedDevice> served_;
+  std::unique_ptr<frame::TcpServer> server_;
+  mutable std::mutex mutex_;
+  bool running_ = false;
+  std::string reason_;
+};
+
+}  // namespace
+
+std::unique_ptr<Hl7Server> Hl7Server::create(std::vector<Hl7Device> devices,
+                                             const sync::HoldingsDoor& door,
+                                             const core::Clock& clock) {
+  return std::make_unique<Server>(std::move(devices), door, clock);
+}
+
+}  // namespace gateway::adapters::hl7

@@ -1,0 +1,94 @@
+#include "adapters/hl7/mapping/code_tables.h"
+
+#include <algorithm>
+
+namespace gateway::adapters::hl7 {
+namespace {
+
+constexpr CodeRow kGenderRows[] = {{"F", "female"},  {"M", "male"},  {"O", "other"},
+                                   {"U", "unknown"}, {"A", "other"}, {"N", "other"}};
+constexpr CodeRow kNameUseRows[] = {
+    {"BAD", "old"},    {"D", "usual"},  {"L", "official"}, {"M", "maiden"},  {"MSK", "anonymous"},
+    {"N", "nickname"}, {"NAV", "temp"}, {"R", "official"}, {"TEMP", "temp"}, {"NOUSE", "old"}};
+constexpr CodeRow kAddressUseRows[] = {{"H", "home"}, {"L", "home"},    {"P", "home"},
+                                       {"B", "work"}, {"O", "work"},    {"C", "temp"},
+                                       {"BA", "old"}, {"BI", "billing"}};
+constexpr CodeRow kAddressTypeRows[] = {{"M", "postal"}, {"SH", "postal"}};
+constexpr CodeRow kContactUseRows[] = {
+    {"PRN", "home"}, {"WPN", "work"}, {"PRS", "mobile"}, {"VHN", "home"}};
+constexpr CodeRow kContactSystemRows[] = {
+    {"PH", "phone"}, {"FX", "fax"},         {"MD", "other"},    {"CP", "phone"},  {"SAT", "other"},
+    {"BP", "pager"}, {"Internet", "email"}, {"X.400", "email"}, {"TDD", "other"}, {"TTY", "other"}};
+constexpr CodeRow kEncounterClassRows[] = {
+    {"E", "EMER"}, {"I", "IMP"}, {"O", "AMB"}, {"P", "PRENC"}};
+constexpr CodeRow kEncounterStatusRows[] = {
+    {"A01", "in-progress"}, {"A02", "in-progress"}, {"A03", "finished"},
+    {"A04", "planned"},     {"A05", "planned"},     {"A06", "in-progress"},
+    {"A07", "in-progress"}, {"A11", "cancelled"},   {"A13", "in-progress"}};
+// B, V: reviewed, so final. I, O: no result yet. N: not asked. R: entered, not verified. S:
+// partial. U: "changes to final without a resend".
+constexpr CodeRow kObservationStatusRows[] = {{"A", "amended"},     {"B", "final"},
+                                              {"C", "corrected"},   {"D", "entered-in-error"},
+                                              {"F", "final"},       {"I", "registered"},
+                                              {"N", "final"},       {"O", "registered"},
+                                              {"P", "preliminary"}, {"R", "preliminary"},
+                                              {"S", "preliminary"}, {"U", "final"},
+                                              {"V", "final"},       {"W", "entered-in-error"},
+                                              {"X", "cancelled"}};
+constexpr CodeRow kReportStatusRows[] = {
+    {"O", "registered"},  {"I", "registered"}, {"S", "registered"}, {"A", "partial"},
+    {"P", "preliminary"}, {"C", "corrected"},  {"R", "partial"},    {"F", "final"},
+    {"X", "cancelled"},   {"M", "partial"},    {"N", "registered"}};
+// CA asks for a cancellation that is not granted yet; so do DC and HD where the IG says so.
+constexpr CodeRow kOrderControlRows[] = {
+    {"AF", "active"},  {"CA", "active"},    {"CR", "revoked"}, {"DC", "revoked"}, {"DF", "revoked"},
+    {"DR", "revoked"}, {"FU", "completed"}, {"HD", "active"},  {"HR", "on-hold"}, {"NW", "active"},
+    {"OC", "revoked"}, {"OD", "revoked"},   {"OH", "on-hold"}, {"OK", "active"},  {"PR", "active"},
+    {"PY", "active"},  {"RL", "active"},    {"RO", "active"},  {"RQ", "active"}};
+constexpr CodeRow kOrderStatusRows[] = {
+    {"CA", "revoked"},          {"CM", "completed"}, {"DC", "revoked"},
+    {"ER", "entered-in-error"}, {"HD", "on-hold"},   {"IP", "active"},
+    {"RP", "revoked"},          {"SC", "active"},    {"A", "active"}};
+constexpr CodeRow kOrderPriorityRows[] = {{"S", "stat"},   {"A", "asap"},   {"R", "routine"},
+                                          {"P", "urgent"}, {"C", "urgent"}, {"T", "urgent"}};
+constexpr CodeRow kAppointmentStatusRows[] = {
+    {"pending", "pending"},          {"waitlist", "waitlist"},  {"booked", "booked"},
+    {"started", "checked-in"},       {"complete", "fulfilled"}, {"cancelled", "cancelled"},
+    {"deleted", "entered-in-error"}, {"noshow", "noshow"},      {"overbook", "booked"},
+    {"discontinued", "cancelled"}};
+constexpr CodeRow kAppointmentEventRows[] = {
+    {"S12", "booked"},    {"S13", "booked"},           {"S14", "booked"}, {"S15", "cancelled"},
+    {"S16", "cancelled"}, {"S17", "entered-in-error"}, {"S26", "noshow"}};
+constexpr CodeRow kImmunizationStatusRows[] = {
+    {"CP", "completed"}, {"RE", "not-done"}, {"NA", "not-done"}, {"PA", "completed"}};
+constexpr CodeRow kDocumentStatusRows[] = {
+    {"DI", "preliminary"}, {"DO", "final"}, {"IP", "preliminary"}, {"IN", "preliminary"},
+    {"PA", "preliminary"}, {"AU", "final"}, {"LA", "final"}};
+
+}  // namespace
+
+std::string code_of(CodeTable table, std::string_view v2) {
+  const auto row =
+      std::find_if(table.begin(), table.end(), [&](const CodeRow& one) { return one.v2 == v2; });
+  return row == table.end() ? std::string() : std::string(row->fhir);
+}
+
+const CodeTable kGender = kGenderRows;
+const CodeTable kNameUse = kNameUseRows;
+const CodeTable kAddressUse = kAddressUseRows;
+const CodeTable kAddressType = kAddressTypeRows;
+const CodeTable kContactUse = kContactUseRows;
+const CodeTable kContactSystem = kContactSystemRows;
+const CodeTable kEncounterClass = kEncounterClassRows;
+const CodeTable kEncounterStatus = kEncounterStatusRows;
+const CodeTable kObservationStatus = kObservationStatusRows;
+const CodeTable kReportStatus = kReportStatusRows;
+const CodeTable kOrderControl = kOrderControlRows;
+const CodeTable kOrderStatus = kOrderStatusRows;
+const CodeTable kOrderPriority = kOrderPriorityRows;
+const CodeTable kAppointmentStatus = kAppointmentStatusRows;
+const CodeTable kAppointmentEvent = kAppointmentEventRows;
+const CodeTable kImmunizationStatus = kImmunizationStatusRows;
+const CodeTable kDocumentStatus = kDocumentStatusRows;
+
+}  // namespace gateway::adapters::hl7

@@ -1,0 +1,304 @@
+#include "adapters/hl7/mapping/datatypes.h"
+
+#include <algorithm>
+#include <array>
+
+#include "adapters/hl7/mapping/code_tables.h"
+#include "adapters/mapping/coding_systems.h"
+#include "adapters/mapping/ucum.h"
+#include "core/civil_time.h"
+#include "core/net/http.h"
+#include "core/text.h"
+
+namespace gateway::adapters::hl7 {
+
+using core::cat;
+using core::Json;
+
+namespace {
+
+constexpr std::string_view kUcum = "http://unitsofmeasure.org";
+
+Json coding(Mapping& mapping, const Piece& code, const Piece& display, const Piece& system) {
+  if (!code.has_value()) return {};
+  const std::string name = system.text();
+  std::string uri = mapping::coding_system_uri(name);
+  if (uri.empty()) {
+    mapping.gap("code", name, code.text(), display.text());
+    uri = cat("urn:clinic-gateway:device:", core::net::url_encode(mapping.device().name),
+              name.empty() ? "" : ":", core::net::url_encode(name));
+  }
+  Json made = Json::object({{"system", uri}, {"code", code.text()}});
+  set_if(made, "display", display.text());
+  return made;
+}
+
+Json coding_of(std::string_view system, std::string_view code) {
+  return Json::object({{"system", system}, {"code", code}});
+}
+
+}  // namespace
+
+void set_if(Json& object, std::string_view member, Json value) {
+  if (value.is_null() || (value.is_string() && value.text().empty())) return;
+  if ((value.is_array() || value.is_object()) && value.size() == 0) return;
+  object.set(member, std::move(value));
+}
+
+Json codeable_concept(Mapping& mapping, const Piece& field) {
+  if (!field.has_value()) return {};
+  Json codings = Json::array();
+  for (const std::size_t first : {1U, 4U}) {
+    Json one = coding(mapping, field.component(first), field.component(first + 1),
+                      field.component(first + 2));
+    if (!one.is_null()) codings.add(std::move(one));
+  }
+  Json made = Json::object();
+  set_if(made, "coding", std::move(codings));
+  std::string text = field.component(9).text();
+  if (text.empty()) text = field.component(2).text();
+  if (text.empty()) text = field.component(1).text();
+  set_if(made, "text", text);
+  return made.size() == 0 ? Json() : made;
+}
+
+Json table_concept(const Piece& field, std::string_view table) {
+  const std::string code = field.first();
+  if (code.empty()) return {};
+  Json one = coding_of(cat("http://terminology.hl7.org/CodeSystem/v2-", table), code);
+  set_if(one, "display", field.component(2).text());
+  return Json::object({{"coding", Json::array({one})}});
+}
+
+std::string authority_system(const Piece& namespace_id, const Piece& universal_id,
+                             const Piece& universal_type, std::string_view name_base) {
+  const std::string id = universal_id.text();
+  const std::string type = universal_type.text();
+  if (!id.empty() && (type == "ISO" || type.empty())) {
+    const std::string uri = mapping::coding_system_uri(id);
+    if (!uri.empty()) return uri;
+  }
+  if (!id.empty() && (type == "UUID" || type == "GUID")) return cat("urn:uuid:", id);
+  if (!id.empty() && (type == "URI" || type == "URL")) return id;
+  const std::string name = namespace_id.text().empty() ? id : namespace_id.text();
+  if (name.empty()) return {};
+  // A local name means something only among those of the same issuer.
+  return cat(name_base, "#", core::net::url_encode(name));
+}
+
+Json cx_identifier(Mapping& mapping, const Piece& field) {
+  const std::string value = field.component(1).text();
+  if (value.empty()) return {};
+  const Piece authority = field.component(4);
+  const std::string& issuer = mapping.device().patient_id_issuer;
+  std::string system =
+      authority_system(authority.subcomponent(1), authority.subcomponent(2),
+                       authority.subcomponent(3), issuer.empty() ? "urn:clinic-gateway" : issuer);
+  if (system.empty()) system = issuer;
+  Json made = Json::object();
+  set_if(made, "type", table_concept(field.component(5), "0203"));
+  set_if(made, "system", system);
+  made.set("value", value);
+  Json period = Json::object();
+  set_if(period, "start", fhir_time(mapping, field.component(7)).text);
+  set_if(period, "end", fhir_time(mapping, field.component(8)).text);
+  set_if(made, "period", std::move(period));
+  if (const std::string assigner = field.component(6).subcomponent(1).text(); !assigner.empty())
+    made.set("assigner", Json::object({{"display", assigner}}));
+  return made;
+}
+
+Json ei_identifier(Mapping& mapping, const Piece& field, std::string_view type) {
+  const std::string value = field.component(1).subcomponent(1).text();
+  if (value.empty()) return {};
+  const std::string base =
+      cat("urn:clinic-gateway:device:", core::net::url_encode(mapping.device().name));
+  std::string system =
+      authority_system(field.component(2), field.component(3), field.component(4), base);
+  Json made = Json::object();
+  if (!type.empty()) {
+    made.set(
+        "type",
+        Json::object({{"coding", Json::array({coding_of(
+                                     "http://terminology.hl7.org/CodeSystem/v2-0203", type)})}}));
+  }
+  // Without an issuer a number is the device's own, and of its kind.
+  made.set("system", system.empty() ? cat(base, ":", type) : system);
+  made.set("value", value);
+  return made;
+}
+
+std::vector<sync::BusinessId> business_ids(const Json& identifiers) {
+  std::vector<sync::BusinessId> ids;
+  for (const Json& one : identifiers.items())
+    ids.push_back({std::string(one["system"].text()), std::string(one["value"].text())});
+  return ids;
+}
+
+Json human_name(const Piece& field) {
+  if (!field.has_value()) return {};
+  Json name = Json::object();
+  set_if(name, "use", code_of(kNameUse, field.component(7).text()));
+  set_if(name, "family", field.component(1).subcomponent(1).text());
+  Json given = Json::array();
+  for (const std::size_t number : {2U, 3U}) {
+    if (const std::string part = field.component(number).text(); !part.empty()) given.add(part);
+  }
+  set_if(name, "given", std::move(given));
+  if (const std::string prefix = field.component(5).text(); !prefix.empty())
+    name.set("prefix", Json::array({prefix}));
+  Json suffix = Json::array();
+  for (const std::size_t number : {4U, 6U}) {
+    if (const std::string part = field.component(number).text(); !part.empty()) suffix.add(part);
+  }
+  set_if(name, "suffix", std::move(suffix));
+  const bool is_named = !name["family"].is_null() || !name["given"].is_null();
+  return is_named ? name : Json();
+}
+
+Json address(const Piece& field) {
+  if (!field.has_value()) return {};
+  Json made = Json::object();
+  const std::string kind = field.component(7).text();
+  set_if(made, "use", code_of(kAddressUse, kind));
+  set_if(made, "type", code_of(kAddressType, kind));
+  Json lines = Json::array();
+  for (const Piece& line : {field.component(1).subcomponent(1), field.component(2)}) {
+    if (const std::string text = line.text(); !text.empty()) lines.add(text);
+  }
+  set_if(made, "line", std::move(lines));
+  set_if(made, "city", field.component(3).text());
+  set_if(made, "district", field.component(9).text());
+  set_if(made, "state", field.component(4).text());
+  set_if(made, "postalCode", field.component(5).text());
+  set_if(made, "country", field.component(6).text());
+  return made.size() == 0 ? Json() : made;
+}
+
+Json contact_point(const Piece& field) {
+  if (!field.has_value()) return {};
+  const std::string equipment = field.component(3).text();
+  std::string value = field.component(4).text();
+  const bool is_mail = !value.empty();
+  if (value.empty()) value = field.component(12).text();
+  if (value.empty()) value = field.component(1).text();
+  if (value.empty()) {
+    for (const std::size_t number : {5U, 6U, 7U}) {
+      const std::string part = field.component(number).text();
+      if (!part.empty()) value += cat(value.empty() ? "" : " ", part);
+    }
+  }
+  if (value.empty()) return {};
+  const std::string system = code_of(kContactSystem, equipment);
+  Json made = Json::object();
+  made.set("system", is_mail ? "email" : system.empty() ? "phone" : system);
+  made.set("value", value);
+  std::string use = code_of(kContactUse, field.component(2).text());
+  if (equipment == "CP") use = "mobile";
+  set_if(made, "use", use);
+  return made;
+}
+
+Json practitioner_reference(Mapping& mapping, const Piece& field) {
+  const std::string id = field.component(1).text();
+  std::string display;
+  for (const std::size_t number : {6U, 3U, 4U, 2U}) {
+    const std::string part = field.component(number).subcomponent(1).text();
+    if (!part.empty()) display += cat(display.empty() ? "" : " ", part);
+  }
+  if (id.empty() && display.empty()) return {};
+  Json made = Json::object({{"type", "Practitioner"}});
+  if (!id.empty()) {
+    const Piece authority = field.component(9);
+    const std::string base =
+        cat("urn:clinic-gateway:device:", core::net::url_encode(mapping.device().name));
+    std::string system = authority_system(authority.subcomponent(1), authority.subcomponent(2),
+                                          authority.subcomponent(3), base);
+    made.set("identifier",
+             Json::object({{"system", system.empty() ? base + ":staff" : system}, {"value", id}}));
+  }
+  set_if(made, "display", display.empty() ? id : display);
+  return made;
+}
+
+Json organization_reference(const Piece& field) {
+  const std::string name = field.component(1).subcomponent(1).text();
+  if (name.empty()) return {};
+  return Json::object({{"type", "Organization"}, {"display", name}});
+}
+
+Json location_reference(const Piece& field) {
+  std::string display;
+  for (const std::size_t number : {4U, 7U, 8U, 1U, 2U, 3U}) {
+    const std::string part = field.component(number).subcomponent(1).text();
+    if (!part.empty()) display += cat(display.empty() ? "" : ", ", part);
+  }
+  if (display.empty()) return {};
+  return Json::object({{"type", "Location"}, {"display", display}});
+}
+
+Json decimal(std::string_view text) {
+  text = core::trim(text);
+  std::string number;
+  if (!text.empty() && (text[0] == '-' || text[0] == '+')) {
+    if (text[0] == '-') number = "-";
+    text.remove_prefix(1);
+  }
+  const auto dot = text.find('.');
+  std::string_view whole = text.substr(0, dot);
+  const std::string_view fraction = dot == std::string_view::npos ? "" : text.substr(dot + 1);
+  const auto digits = [](std::string_view part) {
+    return std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+  };
+  if (whole.size() + fraction.size() == 0 || !digits(whole) || !digits(fraction)) return {};
+  while (whole.size() > 1 && whole[0] == '0') whole.remove_prefix(1);
+  number += whole.empty() ? "0" : std::string(whole);
+  if (!fraction.empty()) number += cat('.', fraction);
+  return Json(Json::Number{number});
+}
+
+void set_unit(Mapping& mapping, Json& made, const Piece& units) {
+  const std::string sent = units.component(1).text();
+  if (sent.empty()) return;
+  const std::string name = units.component(2).text();
+  made.set("unit", sent);
+  const bool is_ucum = mapping::coding_system_uri(units.component(3).text()) == kUcum;
+  const std::string code = is_ucum ? sent : mapping::ucum_code(sent);
+  if (code.empty()) {
+    mapping.gap("unit", units.component(3).text(), sent, name);
+    return;
+  }
+  made.set("system", kUcum);
+  made.set("code", code);
+}
+
+Json quantity(Mapping& mapping, std::string_view number, const Piece& units) {
+  const std::string sent(core::trim(number));
+  Json value = decimal(sent);
+  if (value.is_null()) return {};
+  Json made = Json::object();
+  if (value.number_text() != sent) {
+    made.set("extension", Json::array({Json::object({{"url", kSentAs}, {"valueString", sent}})}));
+  }
+  made.set("value", std::move(value));
+  set_unit(mapping, made, units);
+  return made;
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::size_t taken = std::min<std::size_t>(3, bytes.size() - at);
+    std::uint32_t group = 0;
+    for (std::size_t i = 0; i < 3; ++i)
+      group = group << 8 | (i < taken ? static_cast<unsigned char>(bytes[at + i]) : 0U);
+    for (std::size_t i = 0; i < 4; ++i)
+      out += i <= taken ? kDigits[group >> (18 - 6 * i) & 63U] : '=';
+  }
+  return out;
+}
+
+}  // namespace gateway::adapters::hl7

@@ -1,0 +1,76 @@
+// HL7 v2 data types to FHIR R4 data types, after the v2-to-FHIR IG's data type maps. Each answers
+// null for a field without a value.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/hl7/mapping/mapping.h"
+#include "adapters/hl7/message.h"
+#include "core/json.h"
+
+namespace gateway::adapters::hl7 {
+
+/// Sets the member unless the value is null, an empty text, array or object.
+void set_if(core::Json& object, std::string_view member, core::Json value);
+
+/// CE, CWE, CNE, CF: both codings and the original text. A code of a system nobody knows is counted
+/// and keeps a system of the device's own.
+core::Json codeable_concept(Mapping& mapping, const Piece& field);
+/// ID, IS: a code of one v2 table, four digits.
+core::Json table_concept(const Piece& field, std::string_view table);
+/// All repetitions of a field, each by `convert`; an array, or null.
+template <class Convert>
+core::Json each_repetition(const Piece& field, const Convert& convert) {
+  core::Json array = core::Json::array();
+  for (std::size_t i = 0; i < field.repetitions(); ++i) {
+    core::Json one = convert(field.repetition(i));
+    if (!one.is_null()) array.add(std::move(one));
+  }
+  return array.size() == 0 ? core::Json() : array;
+}
+
+/// The FHIR system of an assigning authority (HD: namespace, universal id, type); empty: none
+/// named. `name_base` makes a system of a bare local name.
+std::string authority_system(const Piece& namespace_id, const Piece& universal_id,
+                             const Piece& universal_type, std::string_view name_base);
+/// CX: with type, system (the device's issuer where none is named), assigner and period.
+core::Json cx_identifier(Mapping& mapping, const Piece& field);
+/// EI (entity, namespace, universal id, type) with an identifier type of table 0203.
+core::Json ei_identifier(Mapping& mapping, const Piece& field, std::string_view type);
+/// Its system and value, for finding what carries it.
+std::vector<sync::BusinessId> business_ids(const core::Json& identifiers);
+
+core::Json human_name(const Piece& field);     // XPN
+core::Json address(const Piece& field);        // XAD
+core::Json contact_point(const Piece& field);  // XTN
+/// XCN, or CN: a Reference to a Practitioner by identifier and display, to nobody by id.
+core::Json practitioner_reference(Mapping& mapping, const Piece& field);
+/// XON, a Reference to an Organization by name.
+core::Json organization_reference(const Piece& field);
+/// PL, a Reference to a Location by its parts.
+core::Json location_reference(const Piece& field);
+
+/// A TS, DTM or DT as FHIR text, and what must be said beside it.
+struct FhirTime {
+  std::string text;   // dateTime; empty: not a time
+  core::Json beside;  // {"extension":[...]} for the "_" member, or null
+};
+FhirTime fhir_time(const Mapping& mapping, const Piece& field);
+/// Sets object.member (and object._member).
+void set_time(core::Json& object, std::string_view member, const FhirTime& time);
+/// As an instant in UTC, for ordering; empty when it is no time of day.
+std::string utc_instant(const Mapping& mapping, const Piece& field);
+
+/// Number and unit as sent. A text that is no FHIR decimal answers null; "065.88" becomes 65.88
+/// with what was sent beside.
+core::Json quantity(Mapping& mapping, std::string_view number, const Piece& units);
+/// The unit alone: unit, and system and code where it is UCUM.
+void set_unit(Mapping& mapping, core::Json& quantity, const Piece& units);
+/// A FHIR decimal (R4 2.24.0.1) as sent, or with leading zeros and signs put right; null: none.
+core::Json decimal(std::string_view text);
+
+std::string base64(std::string_view bytes);
+
+}  // namespace gateway::adapters::hl7

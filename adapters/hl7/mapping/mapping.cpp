@@ -1,0 +1,156 @@
+#include "adapters/hl7/mapping/mapping.h"
+
+#include <algorithm>
+#include <array>
+
+#include "adapters/hl7/mapping/datatypes.h"
+#include "core/text.h"
+
+namespace gateway::adapters::hl7 {
+namespace {
+
+enum class Family { adt, merge, result, order, referral, document, appointment, immunization };
+struct Supported {
+  std::string_view type;
+  Family family;
+};
+constexpr std::array<Supported, 41> kSupported{{
+    {"ORU^R01", Family::result},
+    {"OUL^R22", Family::result},
+    {"OUL^R23", Family::result},
+    {"OUL^R24", Family::result},
+    {"ADT^A01", Family::adt},
+    {"ADT^A02", Family::adt},
+    {"ADT^A03", Family::adt},
+    {"ADT^A04", Family::adt},
+    {"ADT^A05", Family::adt},
+    {"ADT^A06", Family::adt},
+    {"ADT^A07", Family::adt},
+    {"ADT^A08", Family::adt},
+    {"ADT^A11", Family::adt},
+    {"ADT^A13", Family::adt},
+    {"ADT^A28", Family::adt},
+    {"ADT^A31", Family::adt},
+    {"ADT^A40", Family::merge},
+    {"ORM^O01", Family::order},
+    {"OMG^O19", Family::order},
+    {"OML^O21", Family::order},
+    {"OML^O33", Family::order},
+    {"OML^O35", Family::order},
+    {"REF^I12", Family::referral},
+    {"REF^I13", Family::referral},
+    {"REF^I14", Family::referral},
+    {"MDM^T01", Family::document},
+    {"MDM^T02", Family::document},
+    {"SIU^S12", Family::appointment},
+    {"SIU^S13", Family::appointment},
+    {"SIU^S14", Family::appointment},
+    {"SIU^S15", Family::appointment},
+    {"SIU^S16", Family::appointment},
+    {"SIU^S17", Family::appointment},
+    {"SIU^S26", Family::appointment},
+    {"VXU^V04", Family::immunization},
+    // Senders of 2.1 to 2.3 leave the event away where the type has but one.
+    {"ORU", Family::result},
+    {"ORM", Family::order},
+    {"OMG", Family::order},
+    {"OML", Family::order},
+    {"MDM", Family::document},
+    {"VXU", Family::immunization},
+}};
+
+const Supported* find_supported(std::string_view type) {
+  const auto found = std::find_if(kSupported.begin(), kSupported.end(),
+                                  [&](const Supported& one) { return one.type == type; });
+  return found == kSupported.end() ? nullptr : &*found;
+}
+
+/// What each family reads; everything else is counted. Results and orders count for themselves.
+void count_unread(Mapping& mapping, std::initializer_list<std::string_view> read) {
+  for (const Segment& segment : mapping.message().segments()) {
+    if (std::find(read.begin(), read.end(), segment.name) == read.end())
+      mapping.not_mapped(segment);
+  }
+}
+
+void map_family(Mapping& mapping, Family family, std::string_view event) {
+  switch (family) {
+    case Family::adt:
+      mapping.out().patient.updates = true;
+      map_visit(mapping, event);
+      return count_unread(mapping, {"MSH", "EVN", "PID", "NK1", "PV1"});
+    case Family::merge:
+      map_merge(mapping);
+      return count_unread(mapping, {"MSH", "EVN", "PID", "MRG", "PV1"});
+    case Family::result:
+      return map_results(mapping);
+    case Family::order:
+      return map_orders(mapping);
+    case Family::referral:
+      map_referral(mapping, event);
+      return count_unread(mapping, {"MSH", "PID", "NK1", "RF1", "PRD", "PV1"});
+    case Family::document:
+      map_document(mapping, event);
+      return count_unread(mapping, {"MSH", "EVN", "PID", "PV1", "TXA", "OBX"});
+    case Family::appointment:
+      map_appointment(mapping, event);
+      return count_unread(mapping,
+                          {"MSH", "PID", "PV1", "SCH", "TQ1", "RGS", "AIS", "AIG", "AIL", "AIP"});
+    case Family::immunization:
+      map_immunizations(mapping);
+      return count_unread(mapping, {"MSH", "PID", "NK1", "PV1", "ORC", "RXA", "RXR"});
+  }
+}
+
+/// The event's own time, else the message's.
+std::string event_time(const Mapping& mapping) {
+  const Segment* event = mapping.message().find("EVN");
+  // EVN-6: when it happened; EVN-2: when it was recorded.
+  for (const std::size_t number : {6U, 2U}) {
+    if (event == nullptr) break;
+    std::string at = utc_instant(mapping, event->field(number));
+    if (!at.empty()) return at;
+  }
+  return utc_instant(mapping, mapping.message().header().field(7));
+}
+
+}  // namespace
+
+bool DeviceProfile::verifies(std::string_view test) const {
+  return std::any_of(autoverified.begin(), autoverified.end(),
+                     [&](const std::string& one) { return one == "*" || one == test; });
+}
+
+std::string Mapping::add(sync::Draft draft) {
+  out_.drafts.push_back(std::move(draft));
+  return sync::draft_reference(out_.drafts.size() - 1);
+}
+
+void Mapping::gap(std::string_view what, std::string_view system, std::string_view code,
+                  std::string_view label) {
+  sync::MappingGap gap{std::string(what), std::string(system), std::string(code),
+                       std::string(label)};
+  if (std::find(out_.gaps.begin(), out_.gaps.end(), gap) == out_.gaps.end())
+    out_.gaps.push_back(std::move(gap));
+}
+
+bool is_supported(std::string_view type) { return find_supported(type) != nullptr; }
+
+void map_message(const Message& message, const DeviceProfile& device, sync::IncomingMessage& out) {
+  Mapping mapping(message, device, out);
+  const std::string type = message.type();
+  const Supported* supported = find_supported(type);
+  if (supported == nullptr) {
+    out.dead_because = core::cat("messages of type ", type, " are not taken");
+    return;
+  }
+  out.event_at = event_time(mapping);
+  out.patient.is_required = true;
+  map_patient(mapping);
+  const auto caret = type.find('^');
+  map_family(mapping, supported->family,
+             caret == std::string::npos ? "" : std::string_view(type).substr(caret + 1));
+  if (!out.dead_because.empty()) out.drafts.clear();
+}
+
+}  // namespace gateway::adapters::hl7

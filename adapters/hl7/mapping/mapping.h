@@ -1,0 +1,79 @@
+// One message on its way to FHIR R4, after the tables of the HL7 v2-to-FHIR IG. Pure: message and
+// device in, drafts out; whose they are and what they meet is decided in sync/intake.h.
+//
+// What no table covers is kept as sent and counted (Mapping::gap), never dropped. Times without a
+// zone get the device's and are marked; what FHIR cannot hold as sent stands beside as an
+// extension.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/hl7/message.h"
+#include "core/json.h"
+#include "core/result.h"
+#include "sync/intake.h"
+
+namespace gateway::adapters::hl7 {
+
+/// What a site says of one device; see hl7_options.h for the keys.
+struct DeviceProfile {
+  std::string name;
+  std::string time_zone = "UTC";  // of times without one
+  std::string
+      patient_id_issuer;      // FHIR system of ids that name no issuer; empty: they are nobody's
+  std::string character_set;  // where MSH-18 is silent
+  std::vector<std::string> autoverified;  // OBX-3 codes whose "final" is final; "*": all
+
+  /// A person releases a device's results unless the site declared autoverification for the test.
+  bool verifies(std::string_view test) const;
+};
+
+/// FHIR extensions of ours.
+inline constexpr std::string_view kSentAs =
+    "urn:clinic-gateway:extension:sent-as";  // valueString: the text that was sent
+inline constexpr std::string_view kAssumedZone =
+    "urn:clinic-gateway:extension:assumed-zone";  // valueString: the zone taken for a time without
+
+class Mapping {
+ public:
+  Mapping(const Message& message, const DeviceProfile& device, sync::IncomingMessage& out)
+      : message_(message), device_(device), out_(out) {}
+
+  const Message& message() const { return message_; }
+  const DeviceProfile& device() const { return device_; }
+  sync::IncomingMessage& out() { return out_; }
+
+  /// Appends a draft; answers the reference to it.
+  std::string add(sync::Draft draft);
+  /// Counted once per message.
+  void gap(std::string_view what, std::string_view system, std::string_view code,
+           std::string_view label = "");
+  /// The segment's content is in the raw message only.
+  void not_mapped(const Segment& segment) { gap("segment", "", segment.name); }
+
+ private:
+  const Message& message_;
+  const DeviceProfile& device_;
+  sync::IncomingMessage& out_;
+};
+
+/// Fills `out` (patient, drafts, gaps, event_at, dead_because) from the message.
+void map_message(const Message& message, const DeviceProfile& device, sync::IncomingMessage& out);
+
+/// True for a type this adapter takes ("ORU^R01").
+bool is_supported(std::string_view type);
+
+// What each family of messages becomes; called by map_message().
+void map_patient(Mapping& mapping);
+void map_visit(Mapping& mapping, std::string_view event);        // ADT: Encounter
+void map_merge(Mapping& mapping);                                // A40: Task, a proposal
+void map_results(Mapping& mapping);                              // ORU, OUL
+void map_orders(Mapping& mapping);                               // ORM, OMG, OML
+void map_referral(Mapping& mapping, std::string_view event);     // REF
+void map_document(Mapping& mapping, std::string_view event);     // MDM
+void map_appointment(Mapping& mapping, std::string_view event);  // SIU
+void map_immunizations(Mapping& mapping);                        // VXU
+
+}  // namespace gateway::adapters::hl7

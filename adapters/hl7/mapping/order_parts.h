@@ -1,0 +1,28 @@
+// What results and orders share: identifiers of an order, its specimen, its visit.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/hl7/mapping/mapping.h"
+#include "adapters/hl7/mapping/order_groups.h"
+
+namespace gateway::adapters::hl7 {
+
+/// Placer (PLAC) and filler (FILL) numbers of ORC-2, -3 or OBR-2, -3; an array or null.
+core::Json order_identifiers(Mapping& mapping, const OrderGroup& group);
+/// A reference to the ServiceRequest by the placer's number; null where none was sent.
+core::Json placer_reference(Mapping& mapping, const OrderGroup& group);
+/// SPM to Specimen; answers the reference.
+std::string add_specimen(Mapping& mapping, const Segment& spm, std::string_view seed);
+/// PV1-19, a reference to the Encounter by its number; null where none was sent.
+core::Json encounter_reference(Mapping& mapping);
+/// NDL repetitions as Practitioner references.
+core::Json interpreters(const Piece& field);
+/// NTE of a report as R5's DiagnosticReport.note, carried as R4 extensions; an array or null.
+core::Json report_notes(const std::vector<const Segment*>& notes);
+/// NTE as Annotations; an array or null.
+core::Json annotations(const std::vector<const Segment*>& notes);
+
+}  // namespace gateway::adapters::hl7

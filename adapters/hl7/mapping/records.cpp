@@ -1,0 +1,248 @@
+// MDM^T01/T02 to DocumentReference, SIU^S12 to S26 to Appointment, VXU^V04 to Immunization
+// (v2-to-FHIR IG, TXA[DocumentReference], SCH/AIx[Appointment], RXA[Immunization]).
+#include <charconv>
+
+#include "adapters/hl7/mapping/code_tables.h"
+#include "adapters/hl7/mapping/datatypes.h"
+#include "adapters/hl7/mapping/observation.h"
+#include "adapters/hl7/mapping/order_parts.h"
+#include "core/civil_time.h"
+#include "core/text.h"
+
+namespace gateway::adapters::hl7 {
+namespace {
+
+using core::cat;
+using core::Json;
+
+Json patient_reference() { return Json::object({{"reference", sync::kPatientReference}}); }
+
+/// The document's text: TX, FT and ST lines together, each ED or RP by itself.
+Json document_contents(Mapping& mapping) {
+  Json contents = Json::array();
+  std::string text;
+  for (const Segment& segment : mapping.message().segments()) {
+    if (segment.name != "OBX") continue;
+    const std::string type = segment.field(2).first();
+    if (type == "ED" || type == "RP") {
+      Json file = attachment(mapping, segment.field(5), type == "RP");
+      if (file.is_null()) continue;
+      contents.add(Json::object({{"attachment", std::move(file)}}));
+      continue;
+    }
+    for (std::size_t i = 0; i < segment.field(5).repetitions(); ++i)
+      text += cat(segment.field(5).repetition(i).text(), "\n");
+  }
+  if (!text.empty()) {
+    Json file =
+        Json::object({{"contentType", "text/plain; charset=utf-8"}, {"data", base64(text)}});
+    contents.add(Json::object({{"attachment", std::move(file)}}));
+  }
+  if (contents.size() == 0) {
+    // T01 announces a document without its content.
+    Json announced = Json::object({{"title", "announced, content not sent"}});
+    contents.add(Json::object({{"attachment", std::move(announced)}}));
+  }
+  return contents;
+}
+
+Json appointment_participants(Mapping& mapping) {
+  Json all = Json::array({Json::object({{"actor", patient_reference()}, {"status", "accepted"}})});
+  for (const Segment& segment : mapping.message().segments()) {
+    Json actor;
+    if (segment.name == "AIP") {
+      actor = practitioner_reference(mapping, segment.field(3).repetition(0));
+    } else if (segment.name == "AIL") {
+      actor = location_reference(segment.field(3).repetition(0));
+    } else if (segment.name == "AIG") {
+      const std::string name = segment.field(3).component(2).text();
+      if (!name.empty()) actor = Json::object({{"type", "Device"}, {"display", name}});
+    }
+    if (actor.is_null()) continue;
+    all.add(Json::object({{"actor", std::move(actor)}, {"status", "accepted"}}));
+  }
+  return all;
+}
+
+std::int64_t whole_number(const std::string& text) {
+  std::int64_t number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return code == std::errc() && end == text.data() + text.size() ? number : 0;
+}
+
+/// Minutes by SCH-9 and -10, or those of the service; 0: not told.
+std::int64_t minutes_of(const Segment& schedule, const Segment* service) {
+  const auto in_minutes = [](const Piece& number, const Piece& unit) -> std::int64_t {
+    const std::string name = core::to_lower_ascii(unit.first());
+    const std::int64_t value = whole_number(number.first());
+    if (name.empty() || name.starts_with("min") || name == "m") return value;
+    if (name.starts_with("h")) return value * 60;
+    return name.starts_with("s") ? value / 60 : 0;
+  };
+  const std::int64_t told = in_minutes(schedule.field(9), schedule.field(10));
+  return told > 0 || service == nullptr ? told : in_minutes(service->field(7), service->field(8));
+}
+
+/// Start and end; a booked appointment must have both (FHIR app-3).
+bool set_appointment_times(Mapping& mapping, const Segment& schedule, Json& body) {
+  const Segment* timing = mapping.message().find("TQ1");
+  const Segment* service = mapping.message().find("AIS");
+  FhirTime start = fhir_time(mapping, timing != nullptr ? timing->field(7) : Piece());
+  FhirTime end = fhir_time(mapping, timing != nullptr ? timing->field(8) : Piece());
+  if (start.text.empty()) start = fhir_time(mapping, schedule.field(11).component(4));
+  if (end.text.empty()) end = fhir_time(mapping, schedule.field(11).component(5));
+  if (start.text.empty() && service != nullptr) start = fhir_time(mapping, service->field(4));
+  const std::int64_t minutes = minutes_of(schedule, service);
+  if (minutes > 0) body.set("minutesDuration", minutes);
+  const auto begins = core::parse_instant(start.text);
+  if (end.text.empty() && begins && minutes > 0)
+    end.text = core::to_instant(*begins + std::chrono::minutes(minutes));
+  // An instant needs a time of day.
+  if (start.text.size() < 20 || end.text.size() < 20) return false;
+  set_time(body, "start", start);
+  set_time(body, "end", end);
+  return true;
+}
+
+/// One RXA with the ORC before it and the RXR, OBX and NTE after it.
+struct Administration {
+  const Segment* orc = nullptr;
+  const Segment* rxa = nullptr;
+  const Segment* route = nullptr;
+};
+
+void set_dose(Mapping& mapping, const Segment& rxa, Json& body) {
+  const std::string amount = rxa.field(6).first();
+  if (amount.empty() || amount == "999") return;  // 999: unknown
+  set_if(body, "doseQuantity", quantity(mapping, amount, rxa.field(7)));
+}
+
+void map_immunization(Mapping& mapping, const Administration& given) {
+  const Segment& rxa = *given.rxa;
+  sync::Draft draft;
+  Json& body = draft.body;
+  body = Json::object({{"resourceType", "Immunization"}});
+  Json identifiers = Json::array();
+  if (given.orc != nullptr) {
+    Json filler = ei_identifier(mapping, given.orc->field(3), "FILL");
+    if (!filler.is_null()) identifiers.add(std::move(filler));
+  }
+  set_if(body, "identifier", identifiers);
+  const std::string status = code_of(kImmunizationStatus, rxa.field(20).first());
+  const bool is_deleted = rxa.field(21).first() == "D";
+  body.set("status", is_deleted ? "entered-in-error" : status.empty() ? "completed" : status);
+  if (Json reason = codeable_concept(mapping, rxa.field(18)); !reason.is_null())
+    body.set("statusReason", std::move(reason));
+  Json vaccine = codeable_concept(mapping, rxa.field(5));
+  body.set("vaccineCode",
+           vaccine.is_null() ? Json::object({{"text", "RXA-5 not sent"}}) : std::move(vaccine));
+  body.set("patient", patient_reference());
+  const FhirTime at = fhir_time(mapping, rxa.field(3));
+  if (at.text.empty()) {
+    body.set("occurrenceString", "not sent");
+  } else {
+    set_time(body, "occurrenceDateTime", at);
+  }
+  if (rxa.field(21).first() == "A") set_time(body, "recorded", fhir_time(mapping, rxa.field(22)));
+  if (Json maker = organization_reference(rxa.field(17).component(2)); !maker.is_null())
+    body.set("manufacturer", std::move(maker));
+  set_if(body, "lotNumber", rxa.field(15).first());
+  set_if(body, "expirationDate", fhir_time(mapping, rxa.field(16)).text.substr(0, 10));
+  if (given.route != nullptr) {
+    set_if(body, "route", codeable_concept(mapping, given.route->field(1)));
+    set_if(body, "site", codeable_concept(mapping, given.route->field(2)));
+  }
+  set_dose(mapping, rxa, body);
+  if (Json person = practitioner_reference(mapping, rxa.field(10).repetition(0)); !person.is_null())
+    body.set("performer", Json::array({Json::object({{"actor", std::move(person)}})}));
+  draft.seed = identifiers.size() > 0
+                   ? cat("immunization|", identifiers[0]["system"].text(), "|",
+                         identifiers[0]["value"].text())
+                   : cat("immunization|", rxa.field(3).raw(), "|", rxa.field(5).first());
+  mapping.add(std::move(draft));
+}
+
+}  // namespace
+
+void map_document(Mapping& mapping, std::string_view /*event*/) {
+  const Segment* document = mapping.message().find("TXA");
+  if (document == nullptr) {
+    mapping.out().dead_because = "a document message without TXA";
+    return;
+  }
+  sync::Draft draft;
+  Json& body = draft.body;
+  body = Json::object({{"resourceType", "DocumentReference"}});
+  Json number = ei_identifier(mapping, document->field(12), "");
+  set_if(body, "masterIdentifier", number);
+  body.set("status", "current");
+  set_if(body, "docStatus", code_of(kDocumentStatus, document->field(17).first()));
+  set_if(body, "type", codeable_concept(mapping, document->field(2)));
+  body.set("subject", patient_reference());
+  if (const FhirTime at = fhir_time(mapping, document->field(6)); at.text.size() > 10)
+    set_time(body, "date", at);
+  set_if(body, "author", each_repetition(document->field(9), [&](const Piece& one) {
+           return practitioner_reference(mapping, one);
+         }));
+  set_if(body, "authenticator", practitioner_reference(mapping, document->field(10).repetition(0)));
+  if (Json parent = ei_identifier(mapping, document->field(13), ""); !parent.is_null()) {
+    Json target = Json::object({{"type", "DocumentReference"}});
+    target.set("identifier", std::move(parent));
+    body.set("relatesTo",
+             Json::array({Json::object({{"code", "appends"}, {"target", std::move(target)}})}));
+  }
+  set_if(body, "description", document->field(25).text());
+  body.set("content", document_contents(mapping));
+  draft.seed = cat("document|", document->field(12).raw());
+  if (number.is_null()) draft.seed += mapping.message().header().field(10).raw();
+  mapping.add(std::move(draft));
+}
+
+void map_appointment(Mapping& mapping, std::string_view event) {
+  const Segment* schedule = mapping.message().find("SCH");
+  if (schedule == nullptr) {
+    mapping.out().dead_because = "an appointment message without SCH";
+    return;
+  }
+  sync::Draft draft;
+  Json& body = draft.body;
+  body = Json::object({{"resourceType", "Appointment"}});
+  Json identifiers = Json::array();
+  for (const auto& [number, type] : {std::pair{1U, "PLAC"}, std::pair{2U, "FILL"}}) {
+    Json one = ei_identifier(mapping, schedule->field(number), type);
+    if (!one.is_null()) identifiers.add(std::move(one));
+  }
+  draft.known_as = business_ids(identifiers);
+  set_if(body, "identifier", identifiers);
+  const std::string by_event = code_of(kAppointmentEvent, event);
+  const std::string told =
+      code_of(kAppointmentStatus, core::to_lower_ascii(schedule->field(25).first()));
+  std::string status = by_event == "booked" && !told.empty() ? told : by_event;
+  if (!set_appointment_times(mapping, *schedule, body) && status != "cancelled")
+    status = status == "entered-in-error" ? status : "proposed";
+  body.set("status", status);
+  if (Json reason = codeable_concept(mapping, schedule->field(7)); !reason.is_null())
+    body.set("reasonCode", Json::array({std::move(reason)}));
+  set_if(body, "appointmentType", codeable_concept(mapping, schedule->field(8)));
+  if (const Segment* service = mapping.message().find("AIS"); service != nullptr) {
+    if (Json kind = codeable_concept(mapping, service->field(3)); !kind.is_null())
+      body.set("serviceType", Json::array({std::move(kind)}));
+  }
+  body.set("participant", appointment_participants(mapping));
+  draft.seed = cat("appointment|", schedule->field(1).raw(), "|", schedule->field(2).raw());
+  mapping.add(std::move(draft));
+}
+
+void map_immunizations(Mapping& mapping) {
+  std::vector<Administration> all;
+  const Segment* orc = nullptr;
+  for (const Segment& segment : mapping.message().segments()) {
+    if (segment.name == "ORC") orc = &segment;
+    if (segment.name == "RXA") all.push_back({orc, &segment, nullptr});
+    if (segment.name == "RXR" && !all.empty()) all.back().route = &segment;
+  }
+  for (const Administration& one : all) map_immunization(mapping, one);
+  if (all.empty()) mapping.out().dead_because = "a vaccination message without RXA";
+}
+
+}  // namespace gateway::adapters::hl7

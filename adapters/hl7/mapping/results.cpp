@@ -1,0 +1,117 @@
+// ORU^R01 and OUL^R22 to R24: Specimen, Observation and DiagnosticReport per order group.
+#include <map>
+
+#include "adapters/hl7/mapping/code_tables.h"
+#include "adapters/hl7/mapping/datatypes.h"
+#include "adapters/hl7/mapping/observation.h"
+#include "adapters/hl7/mapping/order_groups.h"
+#include "adapters/hl7/mapping/order_parts.h"
+#include "core/text.h"
+
+namespace gateway::adapters::hl7 {
+namespace {
+
+using core::cat;
+using core::Json;
+
+/// What makes the group's results the same again; without order, specimen and time only the very
+/// message does.
+std::string group_seed(const Mapping& mapping, const OrderGroup& group) {
+  const Segment& header = mapping.message().header();
+  std::string seed = cat(header.field(3).raw(), "|", header.field(4).raw());
+  bool is_told = false;
+  const auto add = [&](const Piece& piece) {
+    seed += cat("|", piece.raw());
+    is_told = is_told || piece.has_value();
+  };
+  if (group.obr != nullptr) {
+    add(group.obr->field(2));
+    add(group.obr->field(3));
+    add(group.obr->field(7));
+    seed += cat("|", group.obr->field(4).first());
+  }
+  for (const Segment* specimen : group.specimens) add(specimen->field(2));
+  const bool timed =
+      !group.observations.empty() && group.observations.front().obx->field(14).has_value();
+  if (!is_told && !timed) seed += cat("|", header.field(7).raw(), "|", header.field(10).raw());
+  return seed;
+}
+
+void add_report(Mapping& mapping, const OrderGroup& group, const ObservationContext& context,
+                const Json& specimens, const Json& results) {
+  const Segment& obr = *group.obr;
+  sync::Draft draft;
+  draft.kind = sync::DraftKind::result;
+  Json& body = draft.body;
+  body = Json::object({{"resourceType", "DiagnosticReport"}});
+  set_if(body, "identifier", order_identifiers(mapping, group));
+  if (!context.based_on.is_null()) body.set("basedOn", Json::array({context.based_on}));
+  const std::string sent = obr.field(25).first();
+  const std::string status = code_of(kReportStatus, sent);
+  if (status.empty() && !sent.empty()) mapping.gap("code", "HL70123", sent);
+  body.set("status", status.empty() ? "unknown" : status);
+  if (Json category = table_concept(obr.field(24), "0074"); !category.is_null())
+    body.set("category", Json::array({category}));
+  Json code = codeable_concept(mapping, obr.field(4));
+  body.set("code", code.is_null() ? Json::object({{"text", "OBR-4 not sent"}}) : std::move(code));
+  body.set("subject", Json::object({{"reference", sync::kPatientReference}}));
+  set_if(body, "encounter", context.encounter);
+  if (obr.field(8).has_value()) {
+    Json period = Json::object();
+    set_time(period, "start", fhir_time(mapping, obr.field(7)));
+    set_time(period, "end", fhir_time(mapping, obr.field(8)));
+    set_if(body, "effectivePeriod", std::move(period));
+  } else {
+    set_time(body, "effectiveDateTime", fhir_time(mapping, obr.field(7)));
+  }
+  // An instant has a time of day; a date alone is kept in the raw message.
+  if (const FhirTime issued = fhir_time(mapping, obr.field(22)); issued.text.size() > 10)
+    set_time(body, "issued", issued);
+  set_if(body, "resultsInterpreter", interpreters(obr.field(32)));
+  set_if(body, "specimen", specimens);
+  set_if(body, "result", results);
+  set_if(body, "extension", report_notes(group.notes));
+  draft.is_released = true;
+  for (const ObservationGroup& one : group.observations) {
+    draft.is_released = draft.is_released && mapping.device().verifies(one.obx->field(3).first());
+  }
+  draft.seed = cat("report|", context.seed);
+  mapping.add(std::move(draft));
+}
+
+void map_group(Mapping& mapping, const OrderGroup& group, const Json& encounter) {
+  ObservationContext context;
+  context.obr = group.obr;
+  context.seed = group_seed(mapping, group);
+  context.encounter = encounter;
+  if (group.obr != nullptr) {
+    context.based_on = placer_reference(mapping, group);
+    context.fallback_status = code_of(kReportStatus, group.obr->field(25).first());
+    if (context.fallback_status == "partial") context.fallback_status = "preliminary";
+  }
+  Json specimens = Json::array();
+  for (const Segment* spm : group.specimens) {
+    const std::string reference = add_specimen(mapping, *spm, context.seed);
+    if (context.specimen.empty()) context.specimen = reference;
+    specimens.add(Json::object({{"reference", reference}}));
+  }
+  Json results = Json::array();
+  std::map<std::string, std::size_t> seen;  // a test's replicates
+  for (const ObservationGroup& one : group.observations) {
+    const std::string key = cat(one.obx->field(3).raw(), "|", one.obx->field(4).raw());
+    const std::string reference = add_observation(mapping, one, context, seen[key]++);
+    results.add(Json::object({{"reference", reference}}));
+  }
+  if (group.obr != nullptr) add_report(mapping, group, context, specimens, results);
+}
+
+}  // namespace
+
+void map_results(Mapping& mapping) {
+  const std::vector<OrderGroup> groups = order_groups(mapping);
+  const Json encounter = encounter_reference(mapping);
+  for (const OrderGroup& group : groups) map_group(mapping, group, encounter);
+  if (groups.empty()) mapping.out().dead_because = "the message holds no OBR and no OBX";
+}
+
+}  // namespace gateway::adapters::hl7

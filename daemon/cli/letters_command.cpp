@@ -1,0 +1,97 @@
+#include "daemon/cli/letters_command.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/text.h"
+#include "daemon/cli/tables.h"
+
+namespace gateway::cli {
+namespace {
+
+using core::cat;
+using core::Json;
+
+struct Asked {
+  std::int64_t number = 0;
+  std::string patient;
+};
+
+std::string format_letters(const Json& answer) {
+  std::string text;
+  if (answer["letters"].size() == 0) {
+    text = "No message waits for a person.\n";
+  } else {
+    std::vector<std::vector<std::string>> rows{
+        {"NUMBER", "STATE", "DEVICE", "KIND", "RECEIVED", "REASON"}};
+    for (const Json& letter : answer["letters"].items()) {
+      rows.push_back({letter["number"].number_text(), std::string(letter["state"].text()),
+                      std::string(letter["device"].text()), std::string(letter["kind"].text()),
+                      std::string(letter["received_at"].text()),
+                      std::string(letter["reason"].text())});
+    }
+    text = format_table(rows);
+  }
+  if (answer["gaps"].size() == 0) return text;
+  std::vector<std::vector<std::string>> rows{{"COUNT", "DEVICE", "WHAT", "SYSTEM", "CODE", "TEXT"}};
+  for (const Json& gap : answer["gaps"].items()) {
+    rows.push_back({gap["count"].number_text(), std::string(gap["device"].text()),
+                    std::string(gap["what"].text()), std::string(gap["system"].text()),
+                    std::string(gap["code"].text()), std::string(gap["label"].text())});
+  }
+  return cat(text, "\nNot covered by any map:\n", format_table(rows));
+}
+
+std::string format_letter(const Json& letter) {
+  std::string message(letter["text"].text());
+  std::replace(message.begin(), message.end(), '\r', '\n');
+  return cat("Message ", letter["number"].number_text(), " of ", letter["device"].text(), ", ",
+             letter["state"].text(), ": ", letter["reason"].text(), "\n\n", message, "\n");
+}
+
+std::string format_outcome(const Json& outcome) {
+  const std::string_view reason = outcome["reason"].text();
+  return cat("Message ", outcome["number"].number_text(), ": ", outcome["state"].text(),
+             reason.empty() ? "" : ": ", reason, "\n");
+}
+
+int retry(const CommonOptions& common, const Asked& asked) {
+  Json body = Json::object();
+  if (!asked.patient.empty()) body.set("patient", asked.patient);
+  const auto answer =
+      ask(common.socket, post(cat("/v1/letters/", asked.number), body.dump()), kTimeout);
+  if (!answer.ok()) return complain(common, answer.error());
+  return print(common, *answer, format_outcome);
+}
+
+}  // namespace
+
+void add_letters_commands(CLI::App& app, const CommonOptions& common,
+                          std::function<int()>& action) {
+  const auto asked = std::make_shared<Asked>();
+  CLI::App* letters = app.add_subcommand(
+      "letters", "messages that could not be read, mapped or given a patient, and unmapped codes");
+  letters->fallthrough();
+  letters->callback([&common, &action] {
+    // A subcommand's own action stands.
+    if (!action) action = [&common] { return show(common, "/v1/letters", format_letters); };
+  });
+  CLI::App* one = letters->add_subcommand("show", "one message as it came");
+  one->fallthrough();
+  one->add_option("number", asked->number, "number of the message")->required();
+  one->callback([&common, &action, asked] {
+    action = [&common, asked] {
+      return show(common, cat("/v1/letters/", asked->number), format_letter);
+    };
+  });
+  CLI::App* again = letters->add_subcommand("retry", "work on it again, as configured now");
+  again->fallthrough();
+  again->add_option("number", asked->number, "number of the message")->required();
+  again->add_option("--patient", asked->patient, "id of the Patient it is about");
+  again->callback(
+      [&common, &action, asked] { action = [&common, asked] { return retry(common, *asked); }; });
+}
+
+}  // namespace gateway::cli

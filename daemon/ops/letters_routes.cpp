@@ -1,0 +1,68 @@
+#include "daemon/ops/letters_routes.h"
+
+#include <charconv>
+
+#include "adapters/hl7/character_set.h"
+#include "adapters/hl7/message_reader.h"
+#include "core/text.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::Code;
+using core::Error;
+using core::Json;
+
+constexpr std::int64_t kLettersMax = 200;
+
+core::Result<Json> list_letters(sync::Holdings& holdings) {
+  return holdings.database().read_value<Json>(
+      [](crypto::Connection& connection) -> core::Result<Json> {
+        Json document = Json::object();
+        GW_TRY(const Json letters, sync::letters_report(connection, kLettersMax));
+        GW_TRY(const Json gaps, sync::gaps_report(connection, kLettersMax));
+        document.set("letters", letters);
+        document.set("gaps", gaps);
+        return document;
+      });
+}
+
+core::Result<Json> show_letter(sync::Holdings& holdings, std::int64_t number) {
+  GW_TRY(const sync::KeptMessage kept,
+         holdings.database().read_value<sync::KeptMessage>([&](crypto::Connection& connection) {
+           return sync::read_kept_message(connection, number);
+         }));
+  return Json::object({{"number", kept.number},
+                       {"device", kept.device},
+                       {"kind", kept.kind},
+                       {"state", kept.state},
+                       {"reason", kept.reason},
+                       {"received_at", kept.received_at},
+                       {"text", adapters::hl7::decode_text(kept.bytes, "").utf8}});
+}
+
+}  // namespace
+
+core::Result<Json> answer_letters(sync::Holdings& holdings, const core::Clock& clock,
+                                  const std::vector<adapters::hl7::DeviceProfile>& devices,
+                                  std::string_view method, std::string_view path,
+                                  const std::string& body) {
+  if (path == kLetterRoutes) {
+    if (method != "GET") return Error(Code::refused, "this route takes GET");
+    return list_letters(holdings);
+  }
+  const std::string_view text = path.substr(kLetterRoutes.size() + 1);
+  std::int64_t number = 0;
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (wrong != std::errc() || end != text.data() + text.size())
+    return Error(Code::not_found, "there is no such message");
+  if (method != "POST") return show_letter(holdings, number);
+  GW_TRY(const Json wish, Json::parse(body.empty() ? "{}" : body, 4));
+  GW_TRY(const sync::Taken taken,
+         adapters::hl7::retry_message(holdings, number, devices,
+                                      std::string(wish["patient"].text()), clock));
+  return Json::object(
+      {{"number", number}, {"state", to_string(taken.outcome)}, {"reason", taken.reason}});
+}
+
+}  // namespace gateway::daemon

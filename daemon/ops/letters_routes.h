@@ -1,0 +1,29 @@
+// What the control socket answers about messages that wait for a person (sync/intake.h):
+//
+//   GET  /v1/letters     {"letters":[...],"gaps":[...]}: oldest first, at most 200; what no map
+//   covers GET  /v1/letters/N   one with its text as it came POST /v1/letters/N   {"patient":"ID"},
+//   or {}: worked on again -> {"state","reason"}
+//
+// For the operator on the box, with patients. Blocking: called off the loop.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/hl7/hl7_options.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/result.h"
+#include "sync/holdings.h"
+
+namespace gateway::daemon {
+
+inline constexpr std::string_view kLetterRoutes = "/v1/letters";
+
+core::Result<core::Json> answer_letters(sync::Holdings& holdings, const core::Clock& clock,
+                                        const std::vector<adapters::hl7::DeviceProfile>& devices,
+                                        std::string_view method, std::string_view path,
+                                        const std::string& body);
+
+}  // namespace gateway::daemon

@@ -1,0 +1,151 @@
+#include "sync/draft.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "core/text.h"
+#include "sync/replica.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+
+constexpr std::string_view kDraftPrefix = "#draft-";
+
+/// How far a result has come; what has come further is never taken back by what has not.
+int status_rank(std::string_view status) {
+  if (status == "entered-in-error") return 4;
+  if (status == "amended" || status == "corrected" || status == "appended") return 3;
+  if (status == "final") return 2;
+  if (status == "cancelled") return 2;
+  if (status == "preliminary" || status == "partial") return 1;
+  return 0;  // registered, unknown
+}
+
+bool is_released_status(std::string_view status) {
+  const int rank = status_rank(status);
+  return status != "cancelled" && (rank == 2 || rank == 3);
+}
+
+/// Elements of which a message brings some and never the last word on all.
+bool is_union(std::string_view member) {
+  constexpr std::array<std::string_view, 4> kUnions{"identifier", "result", "specimen", "basedOn"};
+  return std::find(kUnions.begin(), kUnions.end(), member) != kUnions.end();
+}
+
+Json united(const Json& held, const Json& sent) {
+  if (!held.is_array() || !sent.is_array()) return sent;
+  Json all = held;
+  for (const Json& item : sent.items()) {
+    const bool known = std::any_of(held.items().begin(), held.items().end(), [&](const Json& one) {
+      return same_value(one, item) || (!one["value"].is_null() && one["value"] == item["value"] &&
+                                       one["system"] == item["system"]);
+    });
+    if (!known) all.add(item);
+  }
+  return all;
+}
+
+/// The stem of a choice element ("valueQuantity" -> "value"), empty for any other.
+std::string_view choice_stem(std::string_view member) {
+  if (member.starts_with('_')) member.remove_prefix(1);
+  constexpr std::array<std::string_view, 5> kStems{"value", "effective", "occurrence", "collected",
+                                                   "deceased"};
+  for (const std::string_view stem : kStems) {
+    if (member.size() > stem.size() && member.starts_with(stem) && member[stem.size()] >= 'A' &&
+        member[stem.size()] <= 'Z')
+      return stem;
+  }
+  return {};
+}
+
+/// Another type of value takes the place of the one held; so does the reason why there is none.
+void drop_other_choices(Json& body, const Json& sent) {
+  std::vector<std::string> gone;
+  for (const auto& [member, value] : sent.members()) {
+    const std::string_view stem = choice_stem(member);
+    const bool absent = member == "dataAbsentReason";
+    if (stem.empty() && !absent) continue;
+    for (const auto& [held, ignored] : body.members()) {
+      const bool same_choice = !stem.empty() && choice_stem(held) == stem;
+      const bool value_for_reason = (stem == "value" && held == "dataAbsentReason") ||
+                                    (absent && choice_stem(held) == "value");
+      if (same_choice || value_for_reason) gone.push_back(held);
+    }
+  }
+  for (const std::string& member : gone) body.erase(member);
+}
+
+Json updated(const Json& held, const Draft& draft) {
+  Json body = held;
+  drop_other_choices(body, draft.body);
+  for (const auto& [member, value] : draft.body.members())
+    body.set(member, is_union(member) ? united(held[std::string_view(member)], value) : value);
+  for (const std::string& member : draft.erased) body.erase(member);
+  return body;
+}
+
+/// The status a result enters with, given what is held (empty: nothing).
+std::string result_status(std::string_view sent, std::string_view held, bool is_released) {
+  if (!is_released_status(sent)) return std::string(sent);
+  if (is_released_status(held)) return sent == "final" ? std::string(held) : std::string(sent);
+  // An instrument's "final" is not a person's.
+  if (!is_released) return "preliminary";
+  return std::string(sent);
+}
+
+std::optional<Json> meet_result(const Json& held, const Draft& draft, bool is_older) {
+  const std::string_view was = held["status"].text();
+  const std::string_view sent = draft.body["status"].text();
+  if (was == "entered-in-error") return std::nullopt;
+  if (sent == "entered-in-error") {
+    Json body = held;
+    body.set("status", sent);
+    return body;
+  }
+  const std::string status = result_status(sent, was, draft.is_released);
+  if (status_rank(status) < status_rank(was)) return std::nullopt;
+  if (is_older && status_rank(status) == status_rank(was)) return std::nullopt;
+  Json body = updated(held, draft);
+  body.set("status", was);
+  if (same_content(body, held) && status == was) return std::nullopt;
+  // A final result that says something else is not the one that was final.
+  const bool changed = !same_content(body, held);
+  body.set("status", changed && was == "final" && status == "final" ? "amended" : status);
+  return body;
+}
+
+}  // namespace
+
+std::string draft_reference(std::size_t index) { return core::cat(kDraftPrefix, index); }
+
+std::optional<std::size_t> parse_draft_reference(std::string_view reference) {
+  if (!reference.starts_with(kDraftPrefix)) return std::nullopt;
+  reference.remove_prefix(kDraftPrefix.size());
+  std::size_t index = 0;
+  const auto [end, code] =
+      std::from_chars(reference.data(), reference.data() + reference.size(), index);
+  if (code != std::errc() || end != reference.data() + reference.size()) return std::nullopt;
+  return index;
+}
+
+std::optional<Json> meet_held(const Json& held, const Draft& draft, bool is_older) {
+  if (draft.kind == DraftKind::result) return meet_result(held, draft, is_older);
+  if (is_older) return std::nullopt;
+  Json body = updated(held, draft);
+  if (same_content(body, held)) return std::nullopt;
+  return body;
+}
+
+Json first_version(const Draft& draft) {
+  Json body = draft.body;
+  if (!draft.status_if_new.empty() && body["status"].is_null())
+    body.set("status", draft.status_if_new);
+  if (draft.kind == DraftKind::result)
+    body.set("status", result_status(body["status"].text(), "", draft.is_released));
+  return body;
+}
+
+}  // namespace gateway::sync

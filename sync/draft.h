@@ -1,0 +1,51 @@
+// A resource as one message tells of it, before it is known whether it is new, an update or a
+// repeat, and the pure rules by which it meets what is held (CLINICAL.md "Results", "Identity").
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/json.h"
+
+namespace gateway::sync {
+
+/// How a draft meets what is held under the same id.
+enum class DraftKind {
+  record,  // the newest event wins; elements the message does not name stay
+  result,  // Observation, DiagnosticReport: besides, the status only moves forward
+};
+
+struct BusinessId {
+  std::string system;
+  std::string value;
+};
+
+/// A reference between the drafts of one bundle: Reference.reference = draft_reference(index), or
+/// kPatientReference for the message's patient. A Reference with `type` and `identifier` but no
+/// `reference` gets one when exactly one resource of that type carries the identifier.
+inline constexpr std::string_view kPatientReference = "#patient";
+std::string draft_reference(std::size_t index);
+std::optional<std::size_t> parse_draft_reference(std::string_view reference);
+
+struct Draft {
+  core::Json body;  // without id and meta
+  DraftKind kind = DraftKind::record;
+  std::vector<BusinessId> known_as;  // the first of these that one held resource carries is it
+  std::string seed;      // else the id is made of this: the same seed is the same thing again
+  core::Wall seed_at{};  // orders the ids; part of the seed
+  std::vector<std::string> erased;  // elements the sender wants deleted
+  std::string status_if_new;        // set where nothing is held; an update leaves the status
+  bool is_released = true;          // a result's "final" counts as final without a person's release
+};
+
+/// The body to store over `held`; nothing: the draft changes nothing, or may not. `is_older`: its
+/// event is older than that of what is held.
+std::optional<core::Json> meet_held(const core::Json& held, const Draft& draft, bool is_older);
+
+/// The body to store where nothing is held.
+core::Json first_version(const Draft& draft);
+
+}  // namespace gateway::sync

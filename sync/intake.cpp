@@ -1,0 +1,435 @@
+#include "sync/intake.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <span>
+
+#include "core/text.h"
+#include "crypto/digest.h"
+#include "sync/async_write.h"
+#include "sync/outbox.h"
+#include "sync/replica.h"
+#include "sync/stable_id.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+using crypto::Connection;
+
+// Where a resource's newest version came from, in meta.source.
+constexpr std::string_view kSourcePrefix = "urn:clinic-gateway:message:";
+
+crypto::Digest digest_of(const std::string& bytes) {
+  return crypto::sha256(std::as_bytes(std::span(bytes)));
+}
+
+/// One message on its way in, inside the writer's transaction.
+class Admission {
+ public:
+  Admission(Connection& connection, const IncomingMessage& message,
+            const std::vector<std::string>& uplinks, const core::Clock& clock)
+      : connection_(connection),
+        message_(message),
+        uplinks_(uplinks),
+        clock_(clock),
+        now_(core::to_instant(clock.wall())) {}
+
+  core::Result<Taken> admit(const crypto::Audit& audit);
+  core::Result<Taken> admit_again(const crypto::Audit& audit, std::int64_t number,
+                                  const std::string& patient);
+
+ private:
+  core::Result<std::optional<Taken>> find_repeat();
+  core::Status note_reused_control_id();
+  core::Status decide();
+  core::Status settle_patient();
+  core::Status store_drafts();
+  core::Status store(const Draft& draft, const std::string& id);
+  core::Status queue(const ResourceKey& key, const Json& body);
+  core::Result<std::string> id_of(const Draft& draft);
+  core::Result<bool> is_older_than(const Json& held);
+  core::Result<Json> resolved(const Json& value);
+  core::Status resolve_reference(Json& object);
+  core::Status count_gaps();
+  core::Status write_audit(const crypto::Audit& audit);
+  void hold(Taken::Outcome outcome, std::string reason) {
+    taken_.outcome = outcome;
+    taken_.reason = std::move(reason);
+  }
+
+  Connection& connection_;
+  const IncomingMessage& message_;
+  const std::vector<std::string>& uplinks_;
+  const core::Clock& clock_;
+  const std::string now_;
+  Taken taken_;
+  std::string assigned_;  // the Patient a person named
+  std::string patient_;   // id
+  bool is_new_patient_ = false;
+  std::vector<std::string> ids_;                     // of the drafts, as far as known
+  std::string became_;                               // "Type/id ..."
+  std::map<std::string, std::int64_t> rows_queued_;  // "uplink Type/id" -> outbox row
+};
+
+core::Result<std::optional<Taken>> Admission::find_repeat() {
+  const crypto::Digest digest = digest_of(message_.bytes);
+  GW_TRY(auto rows,
+         connection_.query("SELECT number, answer FROM message WHERE device = ?"
+                           " AND control_id = ? AND digest = ?",
+                           message_.device, message_.control_id, std::span(digest).first(16)));
+  GW_TRY(const bool found, rows.next());
+  if (!found) return std::optional<Taken>();
+  Taken taken;
+  taken.outcome = Taken::Outcome::repeated;
+  taken.number = rows.integer(0);
+  taken.answer = rows.text(1);
+  return std::optional<Taken>(std::move(taken));
+}
+
+core::Status Admission::note_reused_control_id() {
+  if (message_.control_id.empty()) return {};
+  GW_TRY(const auto other,
+         connection_.integer("SELECT 1 FROM message WHERE device = ? AND control_id = ? LIMIT 1",
+                             message_.device, message_.control_id));
+  if (!other) return {};
+  return connection_.run(
+      "INSERT INTO mapping_gap (device, what, system, code, label, count, last_message)"
+      " VALUES (?, 'control id', '', '', 'used again for another message', 1, ?)"
+      " ON CONFLICT DO UPDATE SET count = count + 1, last_message = excluded.last_message",
+      message_.device, taken_.number);
+}
+
+core::Result<Taken> Admission::admit(const crypto::Audit& audit) {
+  GW_TRY(auto repeat, find_repeat());
+  if (repeat) return std::move(*repeat);
+  GW_TRY(const auto newest, connection_.integer("SELECT max(number) FROM message"));
+  taken_.number = newest.value_or(0) + 1;
+  taken_.answer = message_.answer;
+  GW_CHECK(note_reused_control_id());
+  GW_CHECK(decide());
+  const crypto::Digest digest = digest_of(message_.bytes);
+  GW_CHECK(connection_.run(
+      "INSERT INTO message (number, device, control_id, digest, kind, received_at, event_at, state,"
+      " reason, patient, became, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      taken_.number, message_.device, message_.control_id, std::span(digest).first(16),
+      message_.kind, now_, message_.event_at, to_string(taken_.outcome), taken_.reason, patient_,
+      became_, message_.answer));
+  GW_CHECK(connection_.run("INSERT INTO message_raw (number, bytes) VALUES (?, ?)", taken_.number,
+                           std::as_bytes(std::span(message_.bytes))));
+  GW_CHECK(count_gaps());
+  GW_CHECK(write_audit(audit));
+  return std::move(taken_);
+}
+
+core::Result<Taken> Admission::admit_again(const crypto::Audit& audit, std::int64_t number,
+                                           const std::string& patient) {
+  taken_.number = number;
+  assigned_ = patient;
+  GW_CHECK(decide());
+  GW_CHECK(connection_.run(
+      "UPDATE message SET state = ?, reason = ?, patient = ?, became = ?, kind = ?, event_at = ?"
+      " WHERE number = ? AND state <> 'stored'",
+      to_string(taken_.outcome), taken_.reason, patient_, became_, message_.kind, message_.event_at,
+      number));
+  if (connection_.changes() == 0)
+    return core::Error(core::Code::not_found, core::cat("no message ", number, " waits"));
+  GW_CHECK(write_audit(audit));
+  return std::move(taken_);
+}
+
+core::Status Admission::decide() {
+  if (!message_.dead_because.empty()) {
+    hold(Taken::Outcome::dead, message_.dead_because);
+    return {};
+  }
+  GW_CHECK(settle_patient());
+  if (taken_.outcome != Taken::Outcome::stored) return {};
+  return store_drafts();
+}
+
+core::Status Admission::settle_patient() {
+  const MessagePatient& told = message_.patient;
+  if (!assigned_.empty()) {
+    GW_TRY(const auto held, read_resource(connection_, {"Patient", assigned_}));
+    if (!held)
+      return core::Error(core::Code::not_found, core::cat("there is no Patient/", assigned_));
+    patient_ = assigned_;
+    return {};
+  }
+  if (!told.is_told && !told.is_required) return {};
+  GW_TRY(StudyIdentity identity, match_patient(connection_, told.ids, told.facts));
+  if (identity.state == "unassigned" || identity.state == "disputed") {
+    hold(Taken::Outcome::unassigned, std::move(identity.reason));
+    return {};
+  }
+  patient_ = std::move(identity.patient);
+  if (identity.state == "provisional") {
+    is_new_patient_ = true;
+    patient_ = stable_id(core::cat("Patient ", told.ids[0].system, " ", told.ids[0].value));
+  }
+  return {};
+}
+
+core::Status Admission::store_drafts() {
+  if (is_new_patient_ || (message_.patient.updates && !patient_.empty()))
+    GW_CHECK(store(message_.patient.draft, patient_));
+  for (const Draft& draft : message_.drafts) {
+    GW_TRY(std::string id, id_of(draft));
+    ids_.push_back(id);
+    GW_CHECK(store(draft, id));
+  }
+  return {};
+}
+
+core::Result<std::string> Admission::id_of(const Draft& draft) {
+  const std::string type(draft.body["resourceType"].text());
+  for (const BusinessId& known : draft.known_as) {
+    GW_TRY(const auto found, find_by_identifier(connection_, type, known.system, known.value));
+    if (found.size() == 1) return found[0];
+  }
+  // Ids of two patients' things never meet, whatever a device numbers them.
+  const std::string name = core::cat(type, " ", message_.device, " ", patient_, " ", draft.seed);
+  if (draft.seed_at == core::Wall()) return stable_id(name);
+  return stable_id(name, draft.seed_at);
+}
+
+/// By the message that what is held came from; what came from elsewhere is not older or newer.
+core::Result<bool> Admission::is_older_than(const Json& held) {
+  const std::string_view source = held["meta"]["source"].text();
+  if (message_.event_at.empty() || !source.starts_with(kSourcePrefix)) return false;
+  GW_TRY(const auto event_at, connection_.text("SELECT event_at FROM message WHERE number = ?",
+                                               source.substr(kSourcePrefix.size())));
+  return event_at && message_.event_at < *event_at;
+}
+
+core::Status Admission::store(const Draft& draft, const std::string& id) {
+  const ResourceKey key{std::string(draft.body["resourceType"].text()), id};
+  became_ += core::cat(became_.empty() ? "" : " ", key.text());
+  Draft own = draft;
+  GW_TRY(own.body, resolved(draft.body));
+  GW_TRY(const auto held, read_resource(connection_, key));
+  Json body;
+  if (held) {
+    GW_TRY(const bool is_older, is_older_than(held->body));
+    auto met = meet_held(held->body, own, is_older);
+    if (!met) return {};
+    body = std::move(*met);
+  } else {
+    body = first_version(own);
+    body.set("id", id);
+  }
+  Json meta = body["meta"].is_object() ? body["meta"] : Json::object();
+  meta.set("source", core::cat(kSourcePrefix, taken_.number));
+  body.set("meta", std::move(meta));
+  GW_CHECK(put_resource(connection_, key, body, "clinic", now_));
+  ++taken_.changed;
+  return queue(key, body);
+}
+
+/// A row waits for the newest row of this message that it refers to.
+core::Status Admission::queue(const ResourceKey& key, const Json& body) {
+  const std::string text = body.dump();
+  for (const std::string& uplink : uplinks_) {
+    std::optional<std::int64_t> needs;
+    for (const auto& [subject, row] : rows_queued_) {
+      if (!subject.starts_with(uplink + ' ')) continue;
+      const std::string quoted =
+          core::cat("\"", std::string_view(subject).substr(uplink.size() + 1), "\"");
+      if (text.find(quoted) != std::string::npos && row > needs.value_or(0)) needs = row;
+    }
+    GW_TRY(const std::int64_t row,
+           queue_row(connection_, uplink, "resource", key.text(), 0, needs, now_));
+    rows_queued_[core::cat(uplink, " ", key.text())] = row;
+  }
+  return {};
+}
+
+core::Status Admission::resolve_reference(Json& object) {
+  const std::string reference(object["reference"].text());
+  if (reference == kPatientReference) {
+    if (patient_.empty()) return core::Error(core::Code::invalid, "the message names no patient");
+    object.set("reference", core::cat("Patient/", patient_));
+    return {};
+  }
+  if (const auto index = parse_draft_reference(reference)) {
+    if (*index >= ids_.size())
+      return core::Error(core::Code::internal, "a draft refers to one that stands after it");
+    object.set("reference",
+               core::cat(message_.drafts[*index].body["resourceType"].text(), "/", ids_[*index]));
+    return {};
+  }
+  const Json identifier = object["identifier"];
+  const std::string type(object["type"].text());
+  if (!reference.empty() || type.empty() || !identifier.is_object()) return {};
+  GW_TRY(const auto found, find_by_identifier(connection_, type, identifier["system"].text(),
+                                              identifier["value"].text()));
+  if (found.size() == 1) object.set("reference", core::cat(type, "/", found[0]));
+  return {};
+}
+
+core::Result<Json> Admission::resolved(const Json& value) {
+  if (value.is_array()) {
+    Json array = Json::array();
+    for (const Json& item : value.items()) {
+      GW_TRY(Json one, resolved(item));
+      array.add(std::move(one));
+    }
+    return array;
+  }
+  if (!value.is_object()) return value;
+  Json object = Json::object();
+  for (const auto& [member, inner] : value.members()) {
+    GW_TRY(Json one, resolved(inner));
+    object.append_member(member, std::move(one));
+  }
+  GW_CHECK(resolve_reference(object));
+  return object;
+}
+
+core::Status Admission::count_gaps() {
+  for (const MappingGap& gap : message_.gaps) {
+    GW_CHECK(connection_.run(
+        "INSERT INTO mapping_gap (device, what, system, code, label, count, last_message)"
+        " VALUES (?, ?, ?, ?, ?, 1, ?)"
+        " ON CONFLICT DO UPDATE SET count = count + 1, label = excluded.label,"
+        " last_message = excluded.last_message",
+        message_.device, gap.what, gap.system, gap.code, gap.label, taken_.number));
+  }
+  return {};
+}
+
+core::Status Admission::write_audit(const crypto::Audit& audit) {
+  return audit.append(connection_, {.at = clock_.wall(),
+                                    .actor = core::cat("device:", message_.device),
+                                    .action = "create",
+                                    .resource = core::cat("message/", taken_.number),
+                                    .patient = patient_.empty() ? "" : "Patient/" + patient_,
+                                    .source = message_.source,
+                                    .outcome = std::string(to_string(taken_.outcome))});
+}
+
+}  // namespace
+
+std::string_view to_string(Taken::Outcome outcome) {
+  switch (outcome) {
+    case Taken::Outcome::stored:
+      return "stored";
+    case Taken::Outcome::repeated:
+      return "repeated";
+    case Taken::Outcome::unassigned:
+      return "unassigned";
+    case Taken::Outcome::dead:
+      return "dead";
+  }
+  return "";
+}
+
+Intake::Intake(crypto::Database& database, const crypto::Audit& audit, const core::Clock& clock,
+               std::vector<std::string> fhir_uplinks)
+    : database_(database), audit_(audit), clock_(clock), fhir_uplinks_(std::move(fhir_uplinks)) {}
+
+core::net::Awaitable<core::Result<Taken>> Intake::take(
+    std::shared_ptr<const IncomingMessage> message) {
+  auto taken = std::make_shared<Taken>();
+  crypto::Change change = [this, message, taken](Connection& connection) -> core::Status {
+    GW_TRY(*taken, Admission(connection, *message, fhir_uplinks_, clock_).admit(audit_));
+    return {};
+  };
+  GW_CO_CHECK(co_await write_async(database_, std::move(change)));
+  if (taken->changed > 0) wake_();
+  co_return std::move(*taken);
+}
+
+core::Result<Taken> Intake::take_now(const IncomingMessage& message) {
+  Taken taken;
+  GW_CHECK(database_.write([&](Connection& connection) -> core::Status {
+    GW_TRY(taken, Admission(connection, message, fhir_uplinks_, clock_).admit(audit_));
+    return {};
+  }));
+  if (taken.changed > 0) wake_();
+  return taken;
+}
+
+core::Result<Taken> Intake::take_again(std::int64_t number, const IncomingMessage& message,
+                                       const std::string& patient) {
+  Taken taken;
+  GW_CHECK(database_.write([&](Connection& connection) -> core::Status {
+    Admission admission(connection, message, fhir_uplinks_, clock_);
+    GW_TRY(taken, admission.admit_again(audit_, number, patient));
+    return {};
+  }));
+  if (taken.changed > 0) wake_();
+  return taken;
+}
+
+core::Result<KeptMessage> read_kept_message(Connection& connection, std::int64_t number) {
+  GW_TRY(auto rows,
+         connection.query("SELECT m.device, m.control_id, m.kind, m.state, m.reason, m.received_at,"
+                          " m.answer, r.bytes FROM message m JOIN message_raw r USING (number)"
+                          " WHERE m.number = ? AND m.state <> 'stored'",
+                          number));
+  GW_TRY(const bool found, rows.next());
+  if (!found)
+    return core::Error(
+        core::Code::not_found,
+        core::cat("no message ", number, " waits for a person; see clinic-gateway letters"));
+  KeptMessage kept;
+  kept.number = number;
+  std::string* const columns[] = {&kept.device, &kept.control_id,  &kept.kind,  &kept.state,
+                                  &kept.reason, &kept.received_at, &kept.answer};
+  for (int i = 0; i < 7; ++i) *columns[i] = std::string(rows.text(i));
+  const auto bytes = rows.blob(7);
+  kept.bytes.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return kept;
+}
+
+core::Result<Json> letters_report(Connection& connection, std::int64_t limit) {
+  GW_TRY(auto rows,
+         connection.query("SELECT m.number, m.device, m.kind, m.control_id, m.received_at, m.state,"
+                          " m.reason, length(r.bytes) FROM message m JOIN message_raw r USING "
+                          "(number) WHERE m.state <> 'stored' ORDER BY m.number LIMIT ?",
+                          limit));
+  Json list = Json::array();
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return list;
+    list.add(Json::object({{"number", rows.integer(0)},
+                           {"device", rows.text(1)},
+                           {"kind", rows.text(2)},
+                           {"control_id", rows.text(3)},
+                           {"received_at", rows.text(4)},
+                           {"state", rows.text(5)},
+                           {"reason", rows.text(6)},
+                           {"bytes", rows.integer(7)}}));
+  }
+}
+
+core::Result<Json> gaps_report(Connection& connection, std::int64_t limit) {
+  GW_TRY(auto rows, connection.query("SELECT device, what, system, code, label, count FROM "
+                                     "mapping_gap ORDER BY count DESC LIMIT ?",
+                                     limit));
+  Json list = Json::array();
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return list;
+    list.add(Json::object({{"device", rows.text(0)},
+                           {"what", rows.text(1)},
+                           {"system", rows.text(2)},
+                           {"code", rows.text(3)},
+                           {"label", rows.text(4)},
+                           {"count", rows.integer(5)}}));
+  }
+}
+
+core::Result<std::int64_t> expire_raw_messages(Connection& connection, const std::string& before,
+                                               std::int64_t rows_max) {
+  GW_CHECK(connection.run(
+      "DELETE FROM message_raw WHERE number IN (SELECT r.number FROM message_raw r JOIN message m"
+      " USING (number) WHERE m.state = 'stored' AND m.received_at < ? ORDER BY r.number LIMIT ?)",
+      before, rows_max));
+  return connection.changes();
+}
+
+}  // namespace gateway::sync

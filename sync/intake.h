@@ -1,0 +1,117 @@
+// Intake of messages: what one message became, in one transaction. Raw bytes, resources, outbox
+// rows, counts of what no map covers and the audit row are committed together; only then may the
+// device hear its positive answer. The same bytes under the same control id are recognised and
+// answered as before; the same facts in another message change nothing (ids are made from what a
+// thing is, see Draft::seed).
+//
+// Order: messages are taken in as they arrive, all by the one writer; an event older than what is
+// held never overwrites it, a result's status only moves forward (sync/draft.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/net/http.h"
+#include "core/result.h"
+#include "crypto/audit.h"
+#include "crypto/database.h"
+#include "sync/draft.h"
+#include "sync/identity.h"
+
+namespace gateway::sync {
+
+/// Something no map covers; counted per device.
+struct MappingGap {
+  std::string what;  // segment, code, unit, value, text, control id
+  std::string system;
+  std::string code;
+  std::string label;
+  bool operator==(const MappingGap&) const = default;
+};
+
+/// Whose the message is.
+struct MessagePatient {
+  std::vector<PatientId> ids;
+  PersonFacts facts;
+  Draft draft;           // the Patient as the message tells of it; registered where nobody is known
+  bool is_told = false;  // the message speaks of a patient at all (an order of stock does not)
+  bool is_required = false;  // without a patient its drafts stay out
+  bool updates = false;  // the message is about the patient: a known one takes the draft's elements
+};
+
+struct IncomingMessage {
+  std::string device;
+  std::string control_id;
+  std::string kind;          // "ORU^R01"
+  std::string bytes;         // as they came
+  std::string event_at;      // instant; empty: not told
+  std::string source;        // the peer's address, for the audit
+  std::string answer;        // what the device hears once it is in
+  std::string dead_because;  // not empty: kept for a person, becomes nothing. No patient data.
+  MessagePatient patient;
+  std::vector<Draft> drafts;  // what is referred to stands before what refers to it
+  std::vector<MappingGap> gaps;
+};
+
+struct Taken {
+  enum class Outcome { stored, repeated, unassigned, dead } outcome = Outcome::stored;
+  std::int64_t number = 0;
+  std::string answer;  // the first answer's text for a repeat
+  std::string reason;
+  std::size_t changed = 0;  // resources that are new or other than before
+};
+std::string_view to_string(Taken::Outcome outcome);
+
+/// A message that waits for a person: what was kept, for working on it again.
+struct KeptMessage {
+  std::int64_t number = 0;
+  std::string device, control_id, kind, state, reason, received_at, answer;
+  std::string bytes;
+};
+
+/// Thread-safe.
+class Intake {
+ public:
+  Intake(crypto::Database& database, const crypto::Audit& audit, const core::Clock& clock,
+         std::vector<std::string> fhir_uplinks);
+
+  /// Resumes once it is on stable storage. Code::busy, no_space...: nothing was taken.
+  core::net::Awaitable<core::Result<Taken>> take(std::shared_ptr<const IncomingMessage> message);
+  /// The same for a thread that may wait.
+  core::Result<Taken> take_now(const IncomingMessage& message);
+  /// Takes kept message `number` in again as `message` is mapped now. `patient`: the Patient a
+  /// person says it is about, else empty. Code::not_found: no such message waits.
+  core::Result<Taken> take_again(std::int64_t number, const IncomingMessage& message,
+                                 const std::string& patient);
+
+  /// Called after each commit that queued something, from any thread. Set once, before any take.
+  void on_queued(std::function<void()> wake) { wake_ = std::move(wake); }
+
+ private:
+  crypto::Database& database_;
+  const crypto::Audit& audit_;
+  const core::Clock& clock_;
+  std::vector<std::string> fhir_uplinks_;
+  std::function<void()> wake_ = [] {};
+};
+
+/// A message that is not stored; Code::not_found when there is none of that number.
+core::Result<KeptMessage> read_kept_message(crypto::Connection& connection, std::int64_t number);
+
+/// What waits for a person, oldest first: {"number","device","kind","control_id","received_at",
+/// "state","reason","bytes"}.
+core::Result<core::Json> letters_report(crypto::Connection& connection, std::int64_t limit);
+/// What no map covers, most frequent first: {"device","what","system","code","label","count"}.
+core::Result<core::Json> gaps_report(crypto::Connection& connection, std::int64_t limit);
+
+/// Lets go of the raw bytes of stored messages received before `before` (instant), at most
+/// `rows_max`; answers how many went.
+core::Result<std::int64_t> expire_raw_messages(crypto::Connection& connection,
+                                               const std::string& before, std::int64_t rows_max);
+
+}  // namespace gateway::sync
