@@ -52,8 +52,9 @@ class FaultFiles final : public core::Files {
   /// The `number`th operation from now fails with `code`; later ones work again. Of a write that
   /// fails for space half is written; what a failed sync was to write is lost.
   void fail_operation(std::uint64_t number, core::Code code);
-  /// The `number`th reading from now (opening to read, reading, asking for size, presence or names)
-  /// fails with Code::io; later ones work again.
+  /// The `number`th reading from now (opening to read, reading, asking for presence or names) fails
+  /// with Code::io; later ones work again. The size of an open file never does: the kernel knows
+  /// it.
   void fail_reading(std::uint64_t number);
   std::uint64_t readings() const;
   /// From the `number`th operation on the disk is full: nothing is made or written until
