@@ -148,6 +148,7 @@ int main(int argc, char** argv) {
     for (const std::string& problem : verdict.problems) std::printf("%s\n", problem.c_str());
     return verdict.holds() ? 0 : 1;
   }
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what a run killed half-way found is seen
   if (options.contains("--replay")) return replay(*ground, number("--replay", 10));
   if (options.contains("--mutations")) return hunt(*ground, number("--mutations", 1'000));
   return run(*ground, number("--first", 1), number("--count", 100));
