@@ -225,7 +225,8 @@ core::Status Life::settle() {
     GW_CHECK(crypto::finish_epoch_rotation(files_, kState, held_->keyring(), held_->objects(),
                                            core::Milliseconds(2000)));
   }
-  GW_CHECK(sync::shred_doomed(held_->database(), held_->objects(), [] { return false; }));
+  GW_CHECK(sync::shred_doomed(held_->database(), held_->objects(), core::system_clock(),
+                              [] { return false; }));
   return {};
 }
 

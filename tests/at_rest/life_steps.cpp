@@ -214,7 +214,8 @@ core::Status evict_what_was_delivered(Life& life) {
     return core::Error(core::Code::io, "an object that may go could not be read, and stays");
   }
   life.ledger().note([&](Promises& promises) { promises.evicted = leaving; });
-  GW_CHECK(sync::shred_doomed(life.held().database(), life.held().objects(), [] { return false; }));
+  GW_CHECK(sync::shred_doomed(life.held().database(), life.held().objects(), core::system_clock(),
+                              [] { return false; }));
   return life.note_audit();
 }
 

@@ -339,7 +339,7 @@ TEST(DatabaseFileCopy, IsNotTornByATruncationOfTheWal) {
   std::ofstream(database_path(other.path()), std::ios::binary) << bytes;
   auto copy = open_in(other.path());
   ASSERT_TRUE(copy.ok()) << copy.error().message();
-  const auto key = database_key(fixed_keys(), 1);
+  const auto key = database_key(fixed_keys(), 1, 1);
   const auto findings = check_database(core::system_files(), database_path(other.path()), *key);
   ASSERT_TRUE(findings.ok()) << findings.error().message();
   EXPECT_TRUE(findings->empty()) << findings->front();
