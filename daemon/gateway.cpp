@@ -139,9 +139,8 @@ class GatewayImpl final : public Gateway {
     health_timer_.cancel();
     checkpoints_.stop();
     control_.reset();
-    for (Component* component :
-         {&control_component_, &mqtt_component_, &dicom_component_, &hl7_component_,
-          &api_component_}) {
+    for (Component* component : {&control_component_, &mqtt_component_, &dicom_component_,
+                                 &hl7_component_, &api_component_}) {
       component->stop();
     }
     api_.reset();
@@ -317,9 +316,8 @@ class GatewayImpl final : public Gateway {
     }
     for (const std::string& text : uplinks_.upkeep_problems()) found.push_back({"storage", text});
     if (!maintenance_.problem().empty()) found.push_back({"restore", maintenance_.problem()});
-    for (const Component* component :
-         {&control_component_, &dicom_component_, &hl7_component_, &mqtt_component_,
-          &api_component_}) {
+    for (const Component* component : {&control_component_, &dicom_component_, &hl7_component_,
+                                       &mqtt_component_, &api_component_}) {
       if (!component->problem().empty()) {
         found.push_back({component->name(), component->problem()});
       }

@@ -225,8 +225,9 @@ core::Result<StepRecording> record_performed_step(Connection& connection,
   GW_TRY(recording.outcome, judge(connection, message, known));
   if (recording.outcome != StepOutcome::recorded) return recording;
 
-  KnownStep step =
-      known ? std::move(*known) : KnownStep{"", stable_id(core::cat("clinic-gateway Procedure ", uid)), Json::object(), ""};
+  KnownStep step = known ? std::move(*known)
+                         : KnownStep{"", stable_id(core::cat("clinic-gateway Procedure ", uid)),
+                                     Json::object(), ""};
   take_over(step, message);
   GW_CHECK(keep_step(connection, message, step, now));
   GW_CHECK(keep_message(connection, message, now));

@@ -41,6 +41,11 @@ class BackupProcess : public testing::Test {
     return parse(run.out);
   }
   std::string medium() const { return daemon_.folder() + "/medium"; }
+  /// In order, so that no WAL is left which holds the page as it was and heals it.
+  void damage_database() {
+    EXPECT_EQ(daemon_.stop(), 0);
+    std::ofstream(database(), std::ios::binary | std::ios::in).write("damaged", 7);
+  }
   std::string database() const { return daemon_.state_folder() + "/gateway.db"; }
 
   DaemonProcess daemon_;
@@ -77,8 +82,7 @@ TEST_F(BackupProcess, ANewRootOpensByThePassphraseAsBeforeAndKeepsTheTrail) {
   start();
   EXPECT_FALSE(has_problem(daemon_.status(), "restore"));
   // The backup made since serves a damaged database again.
-  daemon_.kill_hard();
-  std::ofstream(database(), std::ios::binary | std::ios::in).write("damaged", 7);
+  damage_database();
   start();
   EXPECT_TRUE(has_problem(daemon_.status(), "restore")) << daemon_.log();
 }
@@ -132,8 +136,7 @@ TEST_F(BackupProcess, ADamagedDatabaseIsSetAsideAndRestored) {
   daemon_.configure("[backup]\ndir = \"" + medium() + "\"\n");
   start();
   back_up();
-  daemon_.kill_hard();
-  std::ofstream(database(), std::ios::binary | std::ios::in).write("damaged", 7);
+  damage_database();
   start();
   const Json status = daemon_.status();
   EXPECT_TRUE(has_problem(status, "restore")) << status.dump();
@@ -151,8 +154,7 @@ TEST_F(BackupProcess, ADamagedDatabaseIsSetAsideAndRestored) {
 
 TEST_F(BackupProcess, WithoutABackupADamagedDatabaseIsLeftAndSaysWhatToDo) {
   start();
-  daemon_.kill_hard();
-  std::ofstream(database(), std::ios::binary | std::ios::in).write("damaged", 7);
+  damage_database();
   daemon_.start();
   ASSERT_TRUE(daemon_.reaches("failed"));
   EXPECT_THAT(std::string(daemon_.status()["reason"].text()), HasSubstr("repair rebuild-index"));
