@@ -72,22 +72,21 @@ Json order_of(std::size_t number) {
        {"note", Json::array({Json::object({{"text", kNotes[number % kNotes.size()]}})})}});
 }
 
-/// A database of the version before: without the newest migration of the leftmost room, and with a
-/// resource in it. The holdings migrate it when they open.
+/// A database of the first version: only the first migration of each room, and a resource in it.
+/// The holdings migrate it, and make its search index, when they open.
 core::Status set_up_as_an_older_version(Life& life) {
   GW_TRY(const auto keyring, open_keyring(life.files(), kState));
   GW_TRY(const crypto::Secret key, crypto::database_key(*keyring, 1, 1));
-  const auto leftmost = crypto::migrations();
-  const auto others = sync::migrations();
-  std::vector<crypto::Migration> older(leftmost.begin(), leftmost.end() - 1);
-  older.insert(older.end(), others.begin(), others.end());
+  const std::array older = {crypto::migrations().front(), sync::migrations().front()};
+  const Json ward =
+      Json::object({{"resourceType", "Location"}, {"id", "ward"}, {"description", kNotes[3]}});
   {
     GW_TRY(auto database,
            crypto::Database::open(crypto::database_path(kState), key, older, life.files()));
     auto outcome = database->write([&](Connection& connection) -> core::Status {
       GW_CHECK(connection.run("INSERT INTO resource VALUES ('Location', 'ward', 1, 0)"));
       return connection.run(
-          "INSERT INTO resource_version VALUES ('Location', 'ward', 1, 'his', '', ?)", kNotes[3]);
+          "INSERT INTO resource_version VALUES ('Location', 'ward', 1, 'his', '', ?)", ward.dump());
     });
     GW_CHECK(outcome);
     life.ledger().note([](Promises& promises) { promises.resources.insert("Location/ward"); });

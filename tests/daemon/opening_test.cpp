@@ -121,6 +121,7 @@ TEST_F(OpeningTest, StoppingDuringAnAttemptOpensNothing) {
   opening->start();
   opening->unlock(words("one"), [](core::Status) {});
   opening->stop();
+  running_.reset();
   loop_.run();
   EXPECT_FALSE(holdings_);
 }
