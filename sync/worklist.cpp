@@ -21,7 +21,6 @@ constexpr std::string_view kSnomed = "http://snomed.info/sct";
 constexpr std::string_view kImagingCategory = "363679005";
 constexpr std::size_t kShLength = 16;
 constexpr std::size_t kLoLength = 64;
-constexpr int kStepsMax = 1'000;
 
 /// Cut at a character, not inside one: SH and LO count characters (PS3.5 6.2).
 std::string characters(std::string_view text, std::size_t count) {
@@ -210,19 +209,36 @@ core::Status store_step(Connection& connection, const WorklistStep& step,
     if (const std::string& value = step.*entry.field; !value.empty())
       body.append_member(entry.name, value);
   }
+  const std::string_view name = step.patient_name;
+  const std::string_view alphabetic = name.substr(0, name.find('='));
   return connection.run(
       "INSERT INTO worklist_step (service_request, step_id, study_uid, accession_number, open, "
       "patient, patient_id,"
-      " start_date, start_time, modality, station_ae_title, body) VALUES (?, ?, ?, ?, 1, ?, ?, ?, "
-      "?, ?, ?, ?)"
+      " start_date, start_time, modality, station_ae_title, name_key, body) VALUES (?, ?, ?, ?, 1, "
+      "?, ?, ?, ?, ?, ?, ?, ?)"
       " ON CONFLICT (service_request) DO UPDATE SET open = 1, patient = excluded.patient,"
       " patient_id = excluded.patient_id, start_date = excluded.start_date, start_time = "
       "excluded.start_time,"
-      " modality = excluded.modality, station_ae_title = excluded.station_ae_title, body = "
-      "excluded.body",
+      " modality = excluded.modality, station_ae_title = excluded.station_ae_title,"
+      " name_key = excluded.name_key, body = excluded.body",
       step.service_request_id, step.step_id, step.study_instance_uid, step.accession_number,
       patient, step.patient_id, step.start_date, step.start_time, step.modality,
-      step.station_ae_title, body.dump());
+      step.station_ae_title, fhir::pn_search_key(alphabetic), body.dump());
+}
+
+struct NameRange {
+  std::string first;    // least name the pattern can match
+  std::string end;      // greater than all of them
+  std::string pattern;  // as SQLite's GLOB
+};
+
+NameRange name_range(std::string_view wanted) {
+  NameRange range;
+  range.first = wanted.substr(0, wanted.find_first_of("*?"));
+  // No byte of UTF-8 is FFH.
+  range.end = range.first + '\xff';
+  for (const char c : wanted) range.pattern += c == '[' ? std::string("[[]") : std::string(1, c);
+  return range;
 }
 
 }  // namespace
@@ -280,25 +296,36 @@ core::Status refresh_worklist_of_patient(Connection& connection, const std::stri
   return {};
 }
 
-core::Result<std::vector<WorklistStep>> find_worklist(Connection& connection,
-                                                      const WorklistSelection& selection) {
-  const std::string to = selection.date_to.empty() ? "99999999" : selection.date_to;
-  GW_TRY(
-      auto rows,
-      connection.query("SELECT service_request, step_id, study_uid, accession_number, patient_id, "
-                       "start_date, start_time,"
-                       " modality, station_ae_title, status, body FROM worklist_step WHERE open = 1"
-                       " AND status <> 'COMPLETED'"
-                       " AND start_date >= ?1 AND start_date <= ?2 AND (?3 = '' OR modality = ?3)"
-                       " AND (?4 = '' OR station_ae_title = ?4 OR station_ae_title = '')"
-                       " AND (?5 = '' OR patient_id = ?5) AND (?6 = '' OR accession_number = ?6)"
-                       " ORDER BY start_date, start_time LIMIT ?7",
-                       selection.date_from, to, selection.modality, selection.station_ae_title,
-                       selection.patient_id, selection.accession_number, kStepsMax));
-  std::vector<WorklistStep> steps;
+core::Status find_worklist(Connection& connection, const WorklistSelection& selection,
+                           const std::function<bool(WorklistStep)>& take) {
+  std::string sql =
+      "SELECT service_request, step_id, study_uid, accession_number, patient_id, start_date, "
+      "start_time, modality, station_ae_title, status, body FROM worklist_step WHERE open = 1 AND "
+      "status <> 'COMPLETED'";
+  std::vector<crypto::Bind> binds;
+  const auto demand = [&](const std::string& value, std::string_view condition) {
+    if (value.empty()) return;
+    sql += condition;
+    binds.emplace_back(value);
+  };
+  demand(selection.date_from, " AND start_date >= ?");
+  demand(selection.date_to, " AND start_date <= ?");
+  demand(selection.modality, " AND modality = ?");
+  demand(selection.station_ae_title, " AND station_ae_title IN (?, '')");
+  demand(selection.patient_id, " AND patient_id = ?");
+  demand(selection.accession_number, " AND accession_number = ?");
+  const NameRange range = name_range(selection.name);
+  if (!selection.name.empty()) {
+    // A range for the index, then the pattern.
+    sql += " AND (name_key = '' OR (name_key >= ? AND name_key < ? AND name_key GLOB ?))";
+    for (const std::string* value : {&range.first, &range.end, &range.pattern})
+      binds.emplace_back(*value);
+  }
+  sql += " ORDER BY start_date, start_time";
+  GW_TRY(auto rows, connection.query_list(sql, binds));
   while (true) {
     GW_TRY(const bool more, rows.next());
-    if (!more) return steps;
+    if (!more) return {};
     WorklistStep step;
     std::array columns = {&step.service_request_id, &step.step_id,
                           &step.study_instance_uid, &step.accession_number,
@@ -308,7 +335,7 @@ core::Result<std::vector<WorklistStep>> find_worklist(Connection& connection,
     for (std::size_t i = 0; i < columns.size(); ++i) *columns[i] = rows.text(static_cast<int>(i));
     GW_TRY(const Json body, Json::parse(rows.text(static_cast<int>(columns.size()))));
     for (const BodyField& entry : kBodyFields) step.*entry.field = body[entry.name].text();
-    steps.push_back(std::move(step));
+    if (!take(std::move(step))) return {};
   }
 }
 

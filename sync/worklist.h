@@ -4,6 +4,7 @@
 // characters) and step id are fixed when the step is first made and never change.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ struct WorklistSelection {
   std::string station_ae_title;
   std::string patient_id;
   std::string accession_number;
+  std::string name;  // pn_search_key() of the alphabetic group, wildcards * and ? in it
 };
 
 struct WorklistOptions {
@@ -56,9 +58,9 @@ struct WorklistOptions {
 };
 
 /// Steps of orders that are still to be done (ServiceRequest.status active, and no modality has
-/// completed the step), in scheduled order.
-core::Result<std::vector<WorklistStep>> find_worklist(crypto::Connection& connection,
-                                                      const WorklistSelection& selection);
+/// completed the step), in scheduled order; until `take` answers that it has enough (false).
+core::Status find_worklist(crypto::Connection& connection, const WorklistSelection& selection,
+                           const std::function<bool(WorklistStep)>& take);
 
 /// Brings the steps of one order up to date from the replica; called where the replica changes. An
 /// order that left "active" leaves the worklist but keeps its fixed UIDs.

@@ -5,6 +5,7 @@
 
 #include "adapters/dicom/utf8.h"
 #include "core/text.h"
+#include "sync/fhir/person_name.h"
 
 namespace gateway::adapters::dicom {
 namespace {
@@ -46,21 +47,10 @@ std::string_view take_part(std::string_view& text, char separator) {
   return part;
 }
 
-// PS3.5 6.2.1: empty components and groups at the end, and spaces around components, mean nothing.
-std::string normal_name(std::string_view group) {
-  std::string out;
-  while (!group.empty()) {
-    out += core::trim(take_part(group, '^'));
-    out += '^';
-  }
-  while (!out.empty() && out.back() == '^') out.pop_back();
-  return core::fold(out);
-}
-
 bool matches_name(std::string_view key, std::string_view value) {
   while (!key.empty()) {
-    const std::string pattern = normal_name(take_part(key, '='));
-    const std::string group = normal_name(take_part(value, '='));
+    const std::string pattern = sync::fhir::pn_search_key(take_part(key, '='));
+    const std::string group = sync::fhir::pn_search_key(take_part(value, '='));
     if (!pattern.empty() && !matches_wildcard(pattern, group)) return false;
   }
   return true;

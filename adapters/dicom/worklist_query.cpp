@@ -6,6 +6,7 @@
 #include "adapters/dicom/character_sets.h"
 #include "adapters/dicom/command_data_set.h"
 #include "core/text.h"
+#include "sync/fhir/person_name.h"
 
 namespace gateway::adapters::dicom {
 namespace {
@@ -183,6 +184,8 @@ sync::WorklistSelection WorklistQuery::selection() const {
   sync::WorklistSelection selection;
   selection.patient_id = plain_value(*keys_, DCM_PatientID);
   selection.accession_number = plain_value(*keys_, DCM_AccessionNumber);
+  const std::string name = text_of(*keys_, DCM_PatientName);
+  selection.name = sync::fhir::pn_search_key(name.substr(0, name.find('=')));
   DcmItem* step = nullptr;
   if (keys_->findAndGetSequenceItem(DCM_ScheduledProcedureStepSequence, step, 0).bad())
     return selection;

@@ -12,7 +12,14 @@ namespace {
 
 using core::Code;
 using core::Error;
-using Steps = std::vector<sync::WorklistStep>;
+
+/// What is sent, at most: a worklist of more is none a person reads.
+constexpr std::size_t kAnswersMax = 1'000;
+
+struct Matches {
+  std::vector<WorklistQuery::Answer> answers;
+  bool is_cut = false;  // more would match
+};
 
 constexpr std::size_t kIdentifierBytesMax = 262'144;
 constexpr std::uint16_t kPending = 0xff00;
@@ -25,10 +32,8 @@ class WorklistFind {
                const T_DIMSE_C_FindRQ& request)
       : association_(association), context_(context), request_(request) {}
 
-  bool send_matches(const WorklistQuery& query, const Steps& steps) {
-    for (const sync::WorklistStep& step : steps) {
-      WorklistQuery::Answer answer = query.answer(step);
-      if (!answer.identifier) continue;
+  bool send_matches(const Matches& matches) {
+    for (const WorklistQuery::Answer& answer : matches.answers) {
       switch (check_cancel()) {
         case Cancel::none:
           break;
@@ -41,6 +46,10 @@ class WorklistFind {
       if (!send(answer.all_keys_supported ? kPending : kPendingUnsupportedKeys,
                 answer.identifier.get(), ""))
         return false;
+    }
+    if (matches.is_cut) {
+      return send(kOutOfResources, nullptr,
+                  core::cat("more than ", kAnswersMax, " steps match: narrow the query"));
     }
     return send(kSuccess, nullptr, "");
   }
@@ -71,12 +80,21 @@ class WorklistFind {
   const T_DIMSE_C_FindRQ& request_;
 };
 
-core::Result<Steps> select_steps(const WorklistQuery& query, const sync::HoldingsDoor& door) {
+core::Result<Matches> find_matches(const WorklistQuery& query, const sync::HoldingsDoor& door) {
   const std::shared_ptr<sync::Holdings> holdings = door.get();
   if (!holdings) return Error(Code::locked, "the gateway is locked");
-  return holdings->database().read_value<Steps>([&](crypto::Connection& connection) {
-    return sync::find_worklist(connection, query.selection());
-  });
+  Matches matches;
+  const auto take = [&](const sync::WorklistStep& step) {
+    WorklistQuery::Answer answer = query.answer(step);
+    if (!answer.identifier) return true;
+    matches.is_cut = matches.answers.size() == kAnswersMax;
+    if (!matches.is_cut) matches.answers.push_back(std::move(answer));
+    return !matches.is_cut;
+  };
+  GW_CHECK(holdings->database().read([&](crypto::Connection& connection) {
+    return sync::find_worklist(connection, query.selection(), take);
+  }));
+  return matches;
 }
 
 Refusal query_refusal(const Error& error) {
@@ -118,9 +136,9 @@ bool serve_worklist(Association& association, T_ASC_PresentationContextID contex
       DcmXfer(association.context(context).transfer_syntax.c_str()).getXfer();
   const auto query = WorklistQuery::parse(bytes.value(), syntax);
   if (!query.ok()) return refuse(query.error());
-  const auto steps = select_steps(query.value(), door);
-  if (!steps.ok()) return refuse(steps.error());
-  return find.send_matches(query.value(), steps.value());
+  const auto matches = find_matches(query.value(), door);
+  if (!matches.ok()) return refuse(matches.error());
+  return find.send_matches(*matches);
 }
 
 }  // namespace gateway::adapters::dicom

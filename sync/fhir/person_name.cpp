@@ -111,4 +111,16 @@ std::string gender_from_sex(std::string_view sex) {
   return {};
 }
 
+std::string pn_search_key(std::string_view group) {
+  std::string out;
+  while (!group.empty()) {
+    const auto end = group.find('^');
+    out += core::trim(group.substr(0, end));
+    out += '^';
+    group = end == std::string_view::npos ? std::string_view() : group.substr(end + 1);
+  }
+  while (!out.empty() && out.back() == '^') out.pop_back();
+  return core::fold(out);
+}
+
 }  // namespace gateway::sync::fhir

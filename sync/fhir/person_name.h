@@ -29,4 +29,8 @@ bool names_agree(std::string_view pn_a, std::string_view pn_b);
 std::string sex_from_gender(std::string_view gender);
 std::string gender_from_sex(std::string_view sex);
 
+/// One component group of a DICOM PN as names are searched: components trimmed, empty ones at the
+/// end dropped (PS3.5 6.2.1), folded. Wildcards stay.
+std::string pn_search_key(std::string_view group);
+
 }  // namespace gateway::sync::fhir

@@ -65,7 +65,7 @@ def run(arguments, build, folder):
         f'[control]\nsocket = "{folder}/control.sock"\n'
         f'[dicom]\nbind = "127.0.0.1"\nport = {port}\npatient_id_issuer = "urn:oid:2.25.1"\n'
     )
-    filler = [build / "tests" / "bench" / "bench_fill_holdings", folder / "state", str(arguments.resources), str(arguments.objects)]
+    filler = [build / "tests" / "bench" / "bench_fill_holdings", folder / "state", str(arguments.resources), str(arguments.objects), "0"]
     began = time.monotonic()
     filled = subprocess.run(filler, stdout=subprocess.PIPE, text=True)
     if filled.returncode != 0:

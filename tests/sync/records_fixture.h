@@ -166,10 +166,15 @@ class RecordsTest : public ::testing::Test {
     return applied;
   }
   std::vector<WorklistStep> worklist(const WorklistSelection& selection = {}) {
-    auto steps = held_->database().read_value<std::vector<WorklistStep>>(
-        [&](Connection& c) { return find_worklist(c, selection); });
-    EXPECT_TRUE(steps.ok());
-    return *steps;
+    std::vector<WorklistStep> steps;
+    const auto found = held_->database().read([&](Connection& c) {
+      return find_worklist(c, selection, [&](WorklistStep step) {
+        steps.push_back(std::move(step));
+        return true;
+      });
+    });
+    EXPECT_TRUE(found.ok()) << found.error().message();
+    return steps;
   }
   Json study_resource() {
     auto made = held_->database().read_value<Json>([&](Connection& c) -> core::Result<Json> {
