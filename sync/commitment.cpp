@@ -54,17 +54,26 @@ struct OpenItem {
   bool is_verified_here = false;
 };
 
-core::Result<std::vector<OpenItem>> open_items(Connection& connection) {
-  GW_TRY(
-      auto rows,
-      connection.query(
-          "SELECT c.commitment, c.position, i.row IS NOT NULL,"
-          " i.sop_class_uid = c.sop_class_uid, i.state = 'damaged', EXISTS (SELECT 1 FROM"
-          " dicom_delivery d WHERE d.instance = i.row AND d.proof = 'verified'),"
-          " i.digest <> '' AND i.state = 'held' FROM commitment_item c LEFT JOIN dicom_instance i"
-          " ON i.sop_instance_uid = c.sop_instance_uid AND i.copy = 0 WHERE c.verdict IS NULL"
-          " ORDER BY c.commitment, c.position LIMIT ?",
-          kDecidedAtOnce));
+/// Those about which something can be said: what only waits must not stand before it. Other bytes
+/// under the same UID count too: which of them the modality means, and will erase, nobody knows.
+core::Result<std::vector<OpenItem>> open_items(Connection& connection, CommitmentRule rule,
+                                               int limit) {
+  const std::string some_copy =
+      "EXISTS (SELECT 1 FROM dicom_instance o WHERE o.sop_instance_uid = c.sop_instance_uid AND"
+      " NOT EXISTS (SELECT 1 FROM dicom_delivery d WHERE d.instance = o.row AND d.proof ="
+      " 'verified')";
+  GW_TRY(auto rows,
+         connection.query(
+             core::cat("SELECT * FROM (SELECT c.commitment, c.position, i.row IS NOT NULL AS held,"
+                       " i.sop_class_uid = c.sop_class_uid AS same_class, ",
+                       some_copy, " AND o.state = 'damaged') AS damaged, NOT ", some_copy,
+                       ") AS there, NOT ", some_copy,
+                       " AND (o.digest = '' OR o.state <> 'held')) AS here"
+                       " FROM commitment_item c LEFT JOIN dicom_instance i ON i.sop_instance_uid ="
+                       " c.sop_instance_uid AND i.copy = 0 WHERE c.verdict IS NULL)"
+                       " WHERE NOT held OR NOT same_class OR damaged OR there OR (here AND ?)"
+                       " ORDER BY commitment, position LIMIT ?"),
+             rule == CommitmentRule::stored, limit));
   std::vector<OpenItem> items;
   while (true) {
     GW_TRY(const bool more, rows.next());
@@ -120,10 +129,15 @@ core::Status record_commitment(Connection& connection, const CommitmentRequest& 
   return {};
 }
 
+core::Result<bool> may_decide_commitments(Connection& connection, CommitmentRule rule) {
+  GW_TRY(const auto items, open_items(connection, rule, 1));
+  return !items.empty();
+}
+
 core::Result<std::int64_t> decide_commitments(
     Connection& connection, CommitmentRule rule,
     const std::function<bool(std::int64_t)>& may_still_come) {
-  GW_TRY(const auto items, open_items(connection));
+  GW_TRY(const auto items, open_items(connection, rule, kDecidedAtOnce));
   for (const OpenItem& item : items) {
     const auto verdict = verdict_of(item, rule, may_still_come);
     if (!verdict) continue;
@@ -138,55 +152,54 @@ core::Result<std::int64_t> decide_commitments(
 }
 
 core::Result<std::vector<Question>> commitment_questions(Connection& connection,
-                                                         CommitmentRule rule,
+                                                         const std::string& uplink,
                                                          const std::string& asked_before,
-                                                         std::int64_t limit) {
+                                                         std::int64_t after, std::int64_t limit) {
+  // CROSS: the open items lead, however few they are beside all instances.
+  constexpr std::string_view kOpen =
+      "SELECT DISTINCT i.row FROM commitment_item c CROSS JOIN dicom_instance i ON"
+      " i.sop_instance_uid = c.sop_instance_uid";
+  constexpr std::string_view kInOrder =
+      " WHERE c.verdict IS NULL AND i.state = 'held' AND i.row > ? ORDER BY i.row LIMIT ?";
   const auto ask = [&]() -> core::Result<crypto::Rows> {
-    if (rule == CommitmentRule::stored) {
-      return connection.query(
-          "SELECT DISTINCT i.row, '' FROM commitment_item c JOIN dicom_instance i ON"
-          " i.sop_instance_uid = c.sop_instance_uid AND i.copy = 0 WHERE c.verdict IS NULL AND"
-          " i.state = 'held' AND i.digest = '' ORDER BY c.commitment LIMIT ?",
-          limit);
-    }
+    if (uplink.empty())
+      return connection.query(core::cat(kOpen, " AND i.digest = ''", kInOrder), after, limit);
     // Read back before and not good: no use asking at once again.
     return connection.query(
-        "SELECT DISTINCT i.row, d.uplink FROM commitment_item c JOIN dicom_instance i ON"
-        " i.sop_instance_uid = c.sop_instance_uid AND i.copy = 0 JOIN dicom_delivery d ON"
-        " d.instance = i.row WHERE c.verdict IS NULL AND i.state = 'held' AND (d.proof IN"
-        " ('stored', 'present') OR (d.proof IN ('differs', 'missing') AND d.at < ?)) ORDER BY"
-        " c.commitment LIMIT ?",
-        asked_before, limit);
+        core::cat(kOpen,
+                  " JOIN dicom_delivery d ON d.instance = i.row AND d.uplink = ? AND (d.proof IN"
+                  " ('stored', 'present') OR (d.proof IN ('differs', 'missing') AND d.at < ?))",
+                  kInOrder),
+        uplink, asked_before, after, limit);
   };
   GW_TRY(auto rows, ask());
   std::vector<Question> questions;
   while (true) {
     GW_TRY(const bool more, rows.next());
     if (!more) return questions;
-    questions.push_back({rows.integer(0), std::string(rows.text(1))});
+    questions.push_back({rows.integer(0), uplink});
   }
 }
 
-core::Result<std::vector<CommitmentReport>> commitments_to_tell(Connection& connection,
-                                                                std::int64_t limit) {
-  std::vector<CommitmentReport> reports;
+core::Result<std::optional<CommitmentReport>> next_commitment_to_tell(
+    Connection& connection, std::int64_t after, const std::set<std::string>& not_to) {
+  CommitmentReport report;
   {
     GW_TRY(auto rows,
            connection.query("SELECT number, transaction_uid, calling_ae_title, called_ae_title,"
-                            " peer_address FROM commitment WHERE state = 'decided' ORDER BY number"
-                            " LIMIT ?",
-                            limit));
+                            " peer_address FROM commitment WHERE state = 'decided' AND number > ?"
+                            " ORDER BY number",
+                            after));
     while (true) {
       GW_TRY(const bool more, rows.next());
-      if (!more) break;
+      if (!more) return std::optional<CommitmentReport>();
       const auto text = [&](int column) { return std::string(rows.text(column)); };
-      reports.push_back({rows.integer(0), text(1), text(2), text(3), text(4), {}});
+      report = {rows.integer(0), text(1), text(2), text(3), text(4), {}};
+      if (!not_to.contains(report.calling_ae_title)) break;
     }
   }
-  for (CommitmentReport& report : reports) {
-    GW_TRY(report.verdicts, items_of(connection, report.number));
-  }
-  return reports;
+  GW_TRY(report.verdicts, items_of(connection, report.number));
+  return std::optional<CommitmentReport>(std::move(report));
 }
 
 core::Status commitment_told(Connection& connection, std::int64_t number, const std::string& now,

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,19 +40,23 @@ enum class CommitmentRule {
 core::Status record_commitment(crypto::Connection& connection, const CommitmentRequest& request,
                                const std::string& now_instant);
 
-/// Decides what can be decided now. `may_still_come(number)`: the request is so fresh that an
+/// True when decide_commitments() may have something to do; for a reader, so that the writer need
+/// not look through what only waits.
+core::Result<bool> may_decide_commitments(crypto::Connection& connection, CommitmentRule rule);
+/// Decides what can be decided now. Where several copies with other bytes are held under one UID,
+/// each must be safe. `may_still_come(number)`: the request is so fresh that an
 /// instance not held yet may be on its way. Answers how many requests became ready to be told.
 core::Result<std::int64_t> decide_commitments(
     crypto::Connection& connection, CommitmentRule rule,
     const std::function<bool(std::int64_t number)>& may_still_come);
 
-/// What has to be found out for open requests, oldest first: with `second_copy` instances that an
-/// uplink took and is yet to prove, with `stored` instances to be read here (`uplink` empty). Not
-/// those asked about since `asked_before`.
+/// What has to be found out for open requests, by row from behind `after` on: instances that
+/// `uplink` took and is yet to prove, or, with it empty, instances to be read here. Not those the
+/// uplink was asked about in vain since `asked_before`.
 core::Result<std::vector<Question>> commitment_questions(crypto::Connection& connection,
-                                                         CommitmentRule rule,
+                                                         const std::string& uplink,
                                                          const std::string& asked_before,
-                                                         std::int64_t limit);
+                                                         std::int64_t after, std::int64_t limit);
 
 struct CommitmentReport {
   std::int64_t number = 0;
@@ -64,9 +70,10 @@ struct CommitmentReport {
   };
   std::vector<Verdict> verdicts;
 };
-/// Requests that are decided and not told yet, oldest first.
-core::Result<std::vector<CommitmentReport>> commitments_to_tell(crypto::Connection& connection,
-                                                                std::int64_t limit);
+/// The first request behind number `after` that is decided and not told yet, but of none of the AE
+/// titles `not_to`.
+core::Result<std::optional<CommitmentReport>> next_commitment_to_tell(
+    crypto::Connection& connection, std::int64_t after, const std::set<std::string>& not_to);
 /// Records that the modality has taken the report, and forgets requests told before
 /// `forget_before`.
 core::Status commitment_told(crypto::Connection& connection, std::int64_t number,

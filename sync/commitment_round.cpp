@@ -1,6 +1,6 @@
 #include "sync/commitment_round.h"
 
-#include <set>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,9 +19,10 @@ using crypto::Connection;
 constexpr std::int64_t kAskedAtOnce = 32;
 constexpr std::chrono::hours kAskAgainAfter{24};
 constexpr core::Milliseconds kStillComing{30'000};
+constexpr std::chrono::hours kReadAgainAfter{1};
 
-/// Reads the object through and notes its digest: what is here is whole.
-core::Status read_own_copy(const CommitmentSetting& setting, std::int64_t row) {
+/// Reads the object through and notes its digest: what is here is whole. False: it cannot be read.
+core::Result<bool> read_own_copy(const CommitmentSetting& setting, std::int64_t row) {
   Holdings& holdings = *setting.holdings;
   std::string object_id;
   std::uint64_t offset = 0;
@@ -35,38 +36,69 @@ core::Status read_own_copy(const CommitmentSetting& setting, std::int64_t row) {
     offset = static_cast<std::uint64_t>(rows.integer(1));
     return {};
   }));
-  if (object_id.empty()) return {};
+  if (object_id.empty()) return true;
   auto digest = data_set_digest(holdings.objects(), object_id, offset, setting.stopping);
   if (!digest.ok()) {
     // The scrub says what is damaged; a commitment only never says yes to it.
     core::log_warn("commitment", digest.error().message());
-    return {};
+    return false;
   }
-  return holdings.database().write([&](Connection& connection) {
+  GW_CHECK(holdings.database().write([&](Connection& connection) {
     return connection.run("UPDATE dicom_instance SET digest = ? WHERE row = ?", *digest, row);
-  });
+  }));
+  return true;
 }
 
-Awaitable<void> ask_uplink(const CommitmentSetting& setting, Question question,
-                           std::set<std::string>& silent) {
-  if (silent.contains(question.uplink)) co_return;
-  const std::string uplink = question.uplink;
-  auto client = setting.pacs.get(uplink);
-  if (!client.ok()) {
-    silent.insert(uplink);
-    co_return;
+enum class Asked { settled, unreadable, silent };
+
+Awaitable<core::Result<Asked>> ask(const CommitmentSetting& setting, Question question) {
+  if (question.uplink.empty()) {
+    GW_CO_TRY(const bool is_whole, read_own_copy(setting, question.row));
+    co_return is_whole ? Asked::settled : Asked::unreadable;
   }
+  auto client = setting.pacs.get(question.uplink);
+  if (!client.ok()) co_return Asked::silent;
   const auto answer = co_await confirm_instance(setting.holdings, std::move(*client), setting.clock,
                                                 std::move(question), setting.stopping);
-  if (!answer.ok()) silent.insert(uplink);
+  if (!answer.ok()) co_return Asked::silent;
+  co_return *answer == Confirmed::unknown ? Asked::unreadable : Asked::settled;
 }
 
-core::Status decide(const CommitmentSetting& setting, CommitmentsSeen& seen) {
+/// From where the last round ended.
+Awaitable<core::Status> ask_all(const CommitmentSetting& setting, std::string uplink,
+                                CommitmentWalk& walk) {
+  std::int64_t& after = walk.asked_after[uplink];
+  const std::string asked_before = core::to_instant(setting.clock.wall() - kAskAgainAfter);
+  const auto load = [&](Connection& connection) {
+    return commitment_questions(connection, uplink, asked_before, after, kAskedAtOnce);
+  };
+  GW_CO_TRY(const auto questions,
+            setting.holdings->database().read_value<std::vector<Question>>(load));
+  for (const Question& question : questions) {
+    if (setting.stopping()) co_return core::Status();
+    after = question.row;
+    if (walk.unreadable.contains(question.row)) continue;
+    const auto asked = co_await ask(setting, question);
+    if (!asked.ok()) co_return asked.error();
+    if (*asked == Asked::silent) co_return core::Status();
+    if (*asked == Asked::unreadable)
+      walk.unreadable.emplace(question.row, setting.clock.monotonic());
+  }
+  if (std::ssize(questions) < kAskedAtOnce) after = 0;
+  co_return core::Status();
+}
+
+core::Status decide(const CommitmentSetting& setting, CommitmentWalk& walk) {
+  const auto can = [&](Connection& connection) {
+    return may_decide_commitments(connection, setting.rule);
+  };
+  GW_TRY(const bool may, setting.holdings->database().read_value<bool>(can));
+  if (!may) return {};
   const core::Monotonic now = setting.clock.monotonic();
-  CommitmentsSeen still;
+  std::map<std::int64_t, core::Monotonic> still;
   const auto may_still_come = [&](std::int64_t number) {
-    const auto known = seen.find(number);
-    const core::Monotonic first = known == seen.end() ? now : known->second;
+    const auto known = walk.first_seen.find(number);
+    const core::Monotonic first = known == walk.first_seen.end() ? now : known->second;
     still[number] = first;
     return now - first < kStillComing;
   };
@@ -75,7 +107,7 @@ core::Status decide(const CommitmentSetting& setting, CommitmentsSeen& seen) {
     GW_TRY(ready, decide_commitments(connection, setting.rule, may_still_come));
     return {};
   }));
-  seen = std::move(still);
+  walk.first_seen = std::move(still);
   if (ready > 0)
     core::log_info("commitment", core::cat(ready, " storage commitment requests are decided"));
   return {};
@@ -91,25 +123,18 @@ core::Result<bool> has_open(Holdings& holdings) {
 
 }  // namespace
 
-Awaitable<core::Status> commitment_round(const CommitmentSetting& setting, CommitmentsSeen& seen) {
+Awaitable<core::Status> commitment_round(const CommitmentSetting& setting, CommitmentWalk& walk) {
   GW_CO_TRY(const bool open, has_open(*setting.holdings));
   if (!open) co_return core::Status();
-  const std::string asked_before = core::to_instant(setting.clock.wall() - kAskAgainAfter);
-  const auto load = [&](Connection& connection) {
-    return commitment_questions(connection, setting.rule, asked_before, kAskedAtOnce);
-  };
-  GW_CO_TRY(const auto questions,
-            setting.holdings->database().read_value<std::vector<Question>>(load));
-  std::set<std::string> silent;
-  for (const Question& question : questions) {
-    if (setting.stopping()) co_return core::Status();
-    if (question.uplink.empty()) {
-      GW_CO_CHECK(read_own_copy(setting, question.row));
-    } else {
-      co_await ask_uplink(setting, question, silent);
-    }
+  std::erase_if(walk.unreadable, [now = setting.clock.monotonic()](const auto& known) {
+    return now - known.second >= kReadAgainAfter;
+  });
+  std::vector<std::string> uplinks = setting.holdings->options().ingest.image_uplinks;
+  if (setting.rule == CommitmentRule::stored) uplinks = {""};
+  for (const std::string& uplink : uplinks) {
+    GW_CO_CHECK(co_await ask_all(setting, uplink, walk));
   }
-  co_return decide(setting, seen);
+  co_return decide(setting, walk);
 }
 
 }  // namespace gateway::sync

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 
 #include "core/text.h"
 #include "crypto/digest.h"
 #include "sync/async_write.h"
+#include "sync/fhir/resource_rules.h"
 #include "sync/outbox.h"
 #include "sync/replica.h"
 #include "sync/stable_id.h"
@@ -23,6 +25,14 @@ constexpr std::string_view kSourcePrefix = "urn:clinic-gateway:message:";
 
 crypto::Digest digest_of(const std::string& bytes) {
   return crypto::sha256(std::as_bytes(std::span(bytes)));
+}
+
+void collect_references(const Json& value, std::set<std::string>& references) {
+  for (const Json& item : value.items()) collect_references(item, references);
+  for (const auto& [member, inner] : value.members()) {
+    if (member == "reference") references.emplace(inner.text());
+    collect_references(inner, references);
+  }
 }
 
 /// One message on its way in, inside the writer's transaction.
@@ -49,6 +59,9 @@ class Admission {
   core::Status store(const Draft& draft, const std::string& id);
   core::Status queue(const ResourceKey& key, const Json& body);
   core::Result<std::string> id_of(const Draft& draft);
+  core::Result<std::optional<std::string>> find_own(const std::string& type,
+                                                    std::string_view system,
+                                                    std::string_view value);
   core::Result<bool> is_older_than(const Json& held);
   core::Result<Json> resolved(const Json& value);
   core::Status resolve_reference(Json& object);
@@ -183,11 +196,29 @@ core::Status Admission::store_drafts() {
   return {};
 }
 
+/// The one resource with that identifier, unless it is another patient's: a device numbers its
+/// orders anew some day.
+core::Result<std::optional<std::string>> Admission::find_own(const std::string& type,
+                                                             std::string_view system,
+                                                             std::string_view value) {
+  GW_TRY(const auto found, find_by_identifier(connection_, type, system, value));
+  std::optional<std::string> own;
+  for (const std::string& id : found) {
+    GW_TRY(const auto held, read_resource(connection_, {type, id}));
+    const std::string owner = held ? patient_of(held->body) : std::string();
+    const bool is_elses = !owner.empty() && owner != core::cat("Patient/", patient_);
+    if (type != "Patient" && !patient_.empty() && is_elses) continue;
+    if (own) return std::optional<std::string>();
+    own = id;
+  }
+  return own;
+}
+
 core::Result<std::string> Admission::id_of(const Draft& draft) {
   const std::string type(draft.body["resourceType"].text());
   for (const BusinessId& known : draft.known_as) {
-    GW_TRY(const auto found, find_by_identifier(connection_, type, known.system, known.value));
-    if (found.size() == 1) return found[0];
+    GW_TRY(auto found, find_own(type, known.system, known.value));
+    if (found) return std::move(*found);
   }
   // Ids of two patients' things never meet, whatever a device numbers them.
   const std::string name = core::cat(type, " ", message_.device, " ", patient_, " ", draft.seed);
@@ -230,14 +261,14 @@ core::Status Admission::store(const Draft& draft, const std::string& id) {
 
 /// A row waits for the newest row of this message that it refers to.
 core::Status Admission::queue(const ResourceKey& key, const Json& body) {
-  const std::string text = body.dump();
+  std::set<std::string> references;
+  collect_references(body, references);
   for (const std::string& uplink : uplinks_) {
     std::optional<std::int64_t> needs;
-    for (const auto& [subject, row] : rows_queued_) {
-      if (!subject.starts_with(uplink + ' ')) continue;
-      const std::string quoted =
-          core::cat("\"", std::string_view(subject).substr(uplink.size() + 1), "\"");
-      if (text.find(quoted) != std::string::npos && row > needs.value_or(0)) needs = row;
+    for (const std::string& reference : references) {
+      const auto queued = rows_queued_.find(core::cat(uplink, " ", reference));
+      if (queued != rows_queued_.end() && queued->second > needs.value_or(0))
+        needs = queued->second;
     }
     GW_TRY(const std::int64_t row,
            queue_row(connection_, uplink, "resource", key.text(), 0, needs, now_));
@@ -263,9 +294,9 @@ core::Status Admission::resolve_reference(Json& object) {
   const Json identifier = object["identifier"];
   const std::string type(object["type"].text());
   if (!reference.empty() || type.empty() || !identifier.is_object()) return {};
-  GW_TRY(const auto found, find_by_identifier(connection_, type, identifier["system"].text(),
-                                              identifier["value"].text()));
-  if (found.size() == 1) object.set("reference", core::cat(type, "/", found[0]));
+  GW_TRY(const auto found,
+         find_own(type, identifier["system"].text(), identifier["value"].text()));
+  if (found) object.set("reference", core::cat(type, "/", *found));
   return {};
 }
 

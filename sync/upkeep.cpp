@@ -248,11 +248,11 @@ class UpkeepThread final : public Upkeep {
   static Awaitable<void> keep_commitments(UpkeepThread* self) {
     const CommitmentSetting setting{self->holdings_, self->clock_, self->options_.commitment,
                                     self->pacs_, [self] { return self->stopping_.load(); }};
-    CommitmentsSeen seen;
+    CommitmentWalk walk;
     while (!self->stopping_) {
       co_await self->rest(self->commitment_timer_, self->options_.commitment_every);
       if (self->stopping_) break;
-      const core::Status done = co_await commitment_round(setting, seen);
+      const core::Status done = co_await commitment_round(setting, walk);
       if (!done.ok()) self->note(done);
     }
   }

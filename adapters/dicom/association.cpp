@@ -1,13 +1,11 @@
 #include "adapters/dicom/association.h"
 
-#include <dcmtk/dcmnet/dcmlayer.h>
-#include <dcmtk/dcmnet/dcmtrans.h>
-
 #include <cerrno>
 #include <mutex>
 
 #include "adapters/dicom/identity.h"
 #include "adapters/dicom/negotiation.h"
+#include "adapters/dicom/peer_connection.h"
 #include "core/text.h"
 
 namespace gateway::adapters::dicom {
@@ -18,29 +16,6 @@ using core::Error;
 
 constexpr std::uint64_t kCommandBytesMax = 1u << 20;
 constexpr int kCloseWaitSeconds = 2;  // for the peer to hang up after a release or rejection
-
-// DCMTK's view of a PeerSocket.
-class PeerConnection final : public DcmTCPConnection {
- public:
-  explicit PeerConnection(std::shared_ptr<PeerSocket> peer)
-      : DcmTCPConnection(peer->handle()), peer_(std::move(peer)) {}
-  ~PeerConnection() override { hang_up(); }
-
-  ssize_t read(void* buffer, size_t size) override { return peer_->read(buffer, size); }
-  ssize_t write(void* buffer, size_t size) override { return peer_->write(buffer, size); }
-  OFBool networkDataAvailable(int seconds) override {
-    return peer_->is_readable(std::chrono::seconds(std::max(seconds, 0))) ? OFTrue : OFFalse;
-  }
-  void close() override { hang_up(); }
-  void closeTransportConnection() override { hang_up(); }
-
- private:
-  void hang_up() {
-    peer_->close();
-    setSocket(-1);
-  }
-  std::shared_ptr<PeerSocket> peer_;
-};
 
 // The one door by which DCMTK takes a socket it has not accepted itself is a global variable.
 std::mutex& external_socket_mutex() {

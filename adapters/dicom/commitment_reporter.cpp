@@ -9,10 +9,13 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
 
 #include "adapters/dicom/identity.h"
 #include "adapters/dicom/n_answer.h"
+#include "adapters/dicom/peer_connection.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "sync/commitment.h"
@@ -27,7 +30,6 @@ using sync::CommitmentReport;
 constexpr core::Milliseconds kLookEvery{1'000};
 constexpr core::Milliseconds kFirstWait{5'000};
 constexpr core::Milliseconds kLongestWait{600'000};
-constexpr std::int64_t kToldAtOnce = 64;
 constexpr std::chrono::hours kForgetAfter{24 * 30};
 constexpr int kAnswerSeconds = 10;
 constexpr DIC_US kAllCommitted = 1;  // event types, PS3.4 J.3.3.1.1
@@ -65,22 +67,61 @@ std::unique_ptr<DcmDataset> event_information(const CommitmentReport& report) {
   return data_set;
 }
 
+/// The connection of the call in progress; a stop shuts it from another thread.
+class Line {
+ public:
+  std::shared_ptr<PeerSocket> take(int socket, const std::string& address) {
+    const std::lock_guard lock(mutex_);
+    peer_ = std::make_shared<PeerSocket>(socket, address, std::chrono::seconds(kAnswerSeconds));
+    if (closed_) peer_->shut();
+    return peer_;
+  }
+  void hang_up() {
+    const std::lock_guard lock(mutex_);
+    peer_.reset();
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    if (peer_) peer_->shut();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::shared_ptr<PeerSocket> peer_;
+  bool closed_ = false;
+};
+
+class OutgoingLayer final : public DcmTransportLayer {
+ public:
+  OutgoingLayer(Line& line, std::string address) : line_(line), address_(std::move(address)) {}
+  DcmTransportConnection* createConnection(DcmNativeSocketType socket, OFBool /*secure*/) override {
+    return new PeerConnection(line_.take(socket, address_));  // DCMTK owns and deletes it
+  }
+
+ private:
+  Line& line_;
+  const std::string address_;
+};
+
 /// One association of ours to a modality.
 class Call {
  public:
-  Call() = default;
+  Call(Line& line, const Destination& to) : line_(line), to_(to), layer_(line, to.host) {}
   ~Call() {
     if (association_ != nullptr) {
       (void)ASC_dropAssociation(association_);
       (void)ASC_destroyAssociation(&association_);
     }
     if (network_ != nullptr) (void)ASC_dropNetwork(&network_);
+    line_.hang_up();
   }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  core::Status open(const CommitmentReport& report, const Destination& to) {
+  core::Status open(const CommitmentReport& report) {
     OFCondition cond = ASC_initializeNetwork(NET_REQUESTOR, 0, kAnswerSeconds, &network_);
+    if (cond.good()) cond = ASC_setTransportLayer(network_, &layer_, 0);
     T_ASC_Parameters* parameters = nullptr;
     if (cond.good()) cond = ASC_createAssociationParameters(&parameters, ASC_DEFAULTMAXPDU);
     if (cond.bad()) return Error(Code::internal, cond.text());
@@ -90,16 +131,17 @@ class Call {
                         sizeof parameters->ourImplementationVersionName);
     (void)ASC_setAPTitles(parameters, report.called_ae_title.c_str(),
                           report.calling_ae_title.c_str(), nullptr);
-    const bool is_ipv6 = to.host.find(':') != std::string::npos;
+    const bool is_ipv6 = to_.host.find(':') != std::string::npos;
     (void)ASC_setPresentationAddresses(
         parameters, "localhost",
-        core::cat(is_ipv6 ? "[" : "", to.host, is_ipv6 ? "]" : "", ":", to.port).c_str());
+        core::cat(is_ipv6 ? "[" : "", to_.host, is_ipv6 ? "]" : "", ":", to_.port).c_str());
     const char* syntaxes[] = {UID_LittleEndianExplicitTransferSyntax,
                               UID_LittleEndianImplicitTransferSyntax};
     // The one who opens the association proposes itself as the provider (PS3.7 D.3.3.4).
     (void)ASC_addPresentationContext(parameters, 1, UID_StorageCommitmentPushModelSOPClass,
                                      syntaxes, 2, ASC_SC_ROLE_SCP);
-    cond = ASC_requestAssociation(network_, parameters, &association_);
+    cond = ASC_requestAssociation(network_, parameters, &association_, nullptr, nullptr,
+                                  DUL_NOBLOCK, kAnswerSeconds);
     if (cond.bad()) {
       // The association, if there is one, owns them.
       if (association_ == nullptr) (void)ASC_destroyAssociationParameters(&parameters);
@@ -148,6 +190,9 @@ class Call {
     return {};
   }
 
+  Line& line_;
+  const Destination to_;
+  OutgoingLayer layer_;
   T_ASC_Network* network_ = nullptr;
   T_ASC_Association* association_ = nullptr;
 };
@@ -166,6 +211,7 @@ class Reporter final : public CommitmentReporter {
       stopping_ = true;
     }
     wake_.notify_all();
+    line_.close();
     thread_.join();
   }
 
@@ -194,29 +240,39 @@ class Reporter final : public CommitmentReporter {
   }
 
   core::Status tell_all(sync::Holdings& holdings) {
-    GW_TRY(const auto reports, holdings.database().read_value<std::vector<CommitmentReport>>(
-                                   [](crypto::Connection& connection) {
-                                     return sync::commitments_to_tell(connection, kToldAtOnce);
-                                   }));
-    for (const CommitmentReport& report : reports) {
-      if (is_stopping()) return {};
-      // One modality that is switched off must not keep the others waiting.
-      Backoff& backoff = backoffs_[report.calling_ae_title];
-      if (clock_.monotonic() < backoff.next) continue;
-      const core::Status told = tell(report);
+    std::int64_t after = 0;
+    while (!is_stopping()) {
+      GW_TRY(const auto report, next_report(holdings, after));
+      if (!report) return {};
+      after = report->number;
+      const core::Status told = tell(*report);
       if (!told.ok()) {
-        fall_back(backoff, report, told.error());
+        fall_back(backoffs_[report->calling_ae_title], *report, told.error());
         continue;
       }
-      backoffs_.erase(report.calling_ae_title);
-      GW_CHECK(note(holdings, report));
+      backoffs_.erase(report->calling_ae_title);
+      GW_CHECK(note(holdings, *report));
     }
     return {};
   }
 
+  /// One modality that is switched off must not keep the others waiting.
+  core::Result<std::optional<CommitmentReport>> next_report(sync::Holdings& holdings,
+                                                            std::int64_t after) {
+    const core::Monotonic now = clock_.monotonic();
+    std::set<std::string> resting;
+    for (const auto& [ae_title, backoff] : backoffs_) {
+      if (now < backoff.next) resting.insert(ae_title);
+    }
+    const auto load = [&](crypto::Connection& connection) {
+      return sync::next_commitment_to_tell(connection, after, resting);
+    };
+    return holdings.database().read_value<std::optional<CommitmentReport>>(load);
+  }
+
   core::Status tell(const CommitmentReport& report) {
-    Call call;
-    GW_CHECK(call.open(report, destination_of(report)));
+    Call call(line_, destination_of(report));
+    GW_CHECK(call.open(report));
     return call.tell(report);
   }
 
@@ -230,6 +286,7 @@ class Reporter final : public CommitmentReporter {
   }
 
   void fall_back(Backoff& backoff, const CommitmentReport& report, const Error& error) {
+    if (is_stopping()) return;
     const bool is_first = backoff.wait.count() == 0;
     backoff.wait = is_first ? kFirstWait : std::min(backoff.wait * 2, kLongestWait);
     backoff.next = clock_.monotonic() + backoff.wait;
@@ -267,6 +324,7 @@ class Reporter final : public CommitmentReporter {
   const core::Clock& clock_;
   Traffic& traffic_;
   std::map<std::string, Backoff> backoffs_;  // by AE title; the thread's
+  Line line_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;

@@ -34,10 +34,13 @@ constexpr std::size_t kRejectionsMax = 8;
 
 constexpr core::Milliseconds kTurn{1'000};  // the watchdog sees the accepting thread this often
 
+constexpr Sint32 kConnectSeconds = 5;  // for calling a modality: a stop waits for it
+
 // DCMTK's own log may name patients; every event worth a line is ours to write.
 core::Status prepare_dcmtk() {
   OFLog::configure(OFLogger::OFF_LOG_LEVEL);
   dcmDisableGethostbyaddr.set(OFTrue);
+  dcmConnectionTimeout.set(kConnectSeconds);
   if (dcmDataDict.isDictionaryLoaded()) return {};
   return Error(
       Code::invalid,

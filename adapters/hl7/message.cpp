@@ -11,6 +11,8 @@ namespace {
 // A message of the limit's 16 MiB made of nothing but line ends must not cost gigabytes.
 constexpr std::size_t kSegmentsMax = 100'000;
 constexpr std::size_t kFieldsMax = 1'000'000;
+// Each repetition is looked up from its field's beginning.
+constexpr std::size_t kRepetitionsMax = 10'000;
 
 bool is_name_character(char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
@@ -198,6 +200,10 @@ core::Result<std::shared_ptr<const Message>> Message::parse(std::string text) {
     }
     message->segments_.push_back({line.substr(0, 3), cut(line, delimiters.field), &delimiters});
     fields += message->segments_.back().fields.size();
+    for (const std::string_view field : message->segments_.back().fields) {
+      if (Piece(field, &delimiters).repetitions() > kRepetitionsMax)
+        return core::Error(core::Code::invalid, "a field of the message has too many repetitions");
+    }
     if (message->segments_.size() > kSegmentsMax || fields > kFieldsMax)
       return core::Error(core::Code::invalid, "the message has too many segments or fields");
   }

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,12 +14,14 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "sync/commitment.h"
 #include "sync/replica.h"
 #include "tests/adapters/data_sets.h"
 #include "tests/adapters/scu.h"
@@ -522,6 +525,53 @@ TEST_F(DicomServerTest, RefusesStepsWhileLocked) {
   DcmDataset begun = step_attributes("IN PROGRESS");
   EXPECT_EQ(scu->create_step(begun, "1.2.3.4").status, 0x0110);
   EXPECT_EQ(scu->echo(), 0x0000);
+}
+
+/// A modality whose port is open and that says nothing.
+class SilentModality {
+ public:
+  SilentModality() {
+    sockaddr_in here{};
+    here.sin_family = AF_INET;
+    here.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof here;
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&here), size), 0);
+    EXPECT_EQ(::listen(socket_, 1), 0);
+    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&here), &size), 0);
+    port_ = ::ntohs(here.sin_port);
+  }
+  ~SilentModality() { ::close(socket_); }
+  std::uint16_t port() const { return port_; }
+  bool is_called() const {
+    pollfd poll{socket_, POLLIN, 0};
+    return ::poll(&poll, 1, 0) == 1;
+  }
+
+ private:
+  int socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::uint16_t port_ = 0;
+};
+
+TEST_F(DicomServerTest, StopsAtOnceWhileAModalityKeepsItsReportWaiting) {
+  const SilentModality modality;
+  options_.peers = {{"CT1", "127.0.0.1", modality.port()}};
+  unlock();
+  const sync::CommitmentRequest request{"2.25.1", "CT1", "GW", "127.0.0.1", {{"1.2", "1.2.3.1"}}};
+  const auto decided = [&](crypto::Connection& connection) -> core::Status {
+    GW_CHECK(sync::record_commitment(connection, request, "2026-03-01T08:00:00.000Z"));
+    const auto never_comes = [](std::int64_t) { return false; };
+    const auto ready =
+        sync::decide_commitments(connection, sync::CommitmentRule::second_copy, never_comes);
+    return ready.ok() ? core::Status() : core::Status(ready.error());
+  };
+  ASSERT_TRUE(door_.get()->database().write(decided).ok());
+  serve();
+  ASSERT_TRUE(eventually([&] { return modality.is_called(); }));
+  auto stopped = std::async(std::launch::async, [&] { server_->stop(); });
+  EXPECT_TRUE(eventually(
+      [&] { return stopped.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }));
+  stopped.wait();
+  EXPECT_EQ(count("SELECT count(*) FROM commitment WHERE state = 'decided'"), 1);
 }
 
 }  // namespace

@@ -198,6 +198,68 @@ TEST_F(FhirApi, LetsIn_WhoMayAndOnlyToWhatTheyMay) {
   EXPECT_TRUE(holds_within(20, is_noted));
 }
 
+/// A transaction that makes a Patient twice, unless one with that identifier is there.
+std::string patient_twice() {
+  std::string entries;
+  for (const char* number : {"1", "2"}) {
+    entries += cat(entries.empty() ? "" : ",",
+                   R"({"fullUrl":"urn:uuid:0190a1b2-0000-7000-8000-00000000000)", number,
+                   R"(","request":{"method":"POST","url":"Patient","ifNoneExist":)",
+                   R"("identifier=urn:clinic|7"},"resource":)", kPatient, "}");
+  }
+  return cat(R"({"resourceType":"Bundle","type":"transaction","entry":[)", entries, "]}");
+}
+
+TEST_F(FhirApi, AConditionTellsNoMoreThanTheScopesDo) {
+  // printf %s another-token | sha256sum
+  const std::string hash = run_command({"sha256sum"}, "another-token").out.substr(0, 64);
+  start("\"system/Observation.cruds\"",
+        cat("[api_client.desk]\nscopes = [\"system/Patient.cruds\"]\ntoken_sha256 = \"", hash,
+            "\"\n"));
+  FhirTestClient desk(options());
+  desk.use_token("another-token");
+  const std::string observation =
+      R"({"resourceType":"Observation","id":"o1","status":"final","code":{"text":"x"},)"
+      R"("subject":{"reference":"Patient/p1"}})";
+  ASSERT_EQ(send("PUT", "/Observation/o1", observation).status, 201);
+  EXPECT_EQ(send("PUT", "/Observation?patient.birthdate=1980-01-02", observation).status, 403);
+  EXPECT_EQ(send("DELETE", "/Observation?patient.birthdate=1980-01-02").status, 403);
+  // The same refusal, whether such a patient is there or not.
+  EXPECT_EQ(send("POST", "/", patient_twice()).status, 403);
+  ASSERT_EQ(desk.send("PUT", "/Patient/p1", kPatient).status, 201);
+  EXPECT_EQ(send("POST", "/", patient_twice()).status, 403);
+}
+
+TEST_F(FhirApi, APatchShowsNothingToWhoMayNotRead) {
+  start("\"system/Patient.cu\"");
+  ASSERT_EQ(send("PUT", "/Patient/p1", kPatient).status, 201);
+  const FhirAnswered patched =
+      send("PATCH", "/Patient/p1", R"([{"op":"add","path":"/gender","value":"female"}])");
+  EXPECT_EQ(patched.status, 200);
+  EXPECT_THAT(patched.http.body, IsEmpty());
+}
+
+TEST_F(FhirApi, AConditionThatFitsNoneOverwritesNothing) {
+  start();
+  ASSERT_EQ(send("PUT", "/Patient/p1", kPatient).status, 201);
+  const std::string other = R"({"resourceType":"Patient","id":"p1","birthDate":"1999-09-09"})";
+  const FhirAnswered refused = send("PUT", "/Patient?identifier=urn:clinic|8", other);
+  EXPECT_EQ(refused.status, 409) << refused.http.body;
+  EXPECT_EQ(send("GET", "/Patient/p1").body["birthDate"].text(), "1980-01-02");
+  EXPECT_EQ(send("PUT", "/Patient?identifier=urn:clinic|8", R"({"resourceType":"Patient"})",
+                 {{"If-Match", "W/\"1\""}})
+                .status,
+            412);
+}
+
+TEST_F(FhirApi, ATransactionLeavesNoReferenceToWhatItDidNotMake) {
+  start();
+  const FhirAnswered refused = send("POST", "/", patient_twice());
+  EXPECT_EQ(refused.status, 412) << refused.http.body;
+  EXPECT_THAT(refused.http.body, HasSubstr("entry 2"));
+  EXPECT_EQ(send("GET", "/Patient?_summary=count").body["total"].integer(), 0);
+}
+
 TEST_F(FhirApi, RefusesWhatItDoesNotSpeak) {
   start();
   EXPECT_EQ(send("GET", "/Patient/p1", "", {{"Accept", "application/fhir+xml"}}).status, 406);

@@ -20,6 +20,7 @@ struct Entry {
   std::string full_url;
   FhirRequest request;
   Interaction what;
+  std::string identity = {};  // what references to it were made to; empty: not known before
   FhirResponse response = {};
 };
 
@@ -151,13 +152,13 @@ core::Status settle_identities(Desk& desk, std::vector<Entry>& entries) {
   Resolver resolver(desk);
   std::set<std::string> once;
   for (Entry& entry : entries) {
-    GW_TRY(const std::string identity, identity_of(desk, entry));
-    if (identity.empty()) continue;
-    if (!once.insert(identity).second) {
+    GW_TRY(entry.identity, identity_of(desk, entry));
+    if (entry.identity.empty()) continue;
+    if (!once.insert(entry.identity).second) {
       return Error(Code::invalid,
                    cat("entry ", entry.number, ": another entry is about the same resource"));
     }
-    resolver.add(entry.full_url, identity);
+    resolver.add(entry.full_url, entry.identity);
   }
   for (Entry& entry : entries) {
     if (entry.request.body.is_null()) continue;
@@ -166,6 +167,12 @@ core::Status settle_identities(Desk& desk, std::vector<Entry>& entries) {
     entry.request.body = std::move(*body);
   }
   return {};
+}
+
+/// A condition may fit what an entry before it has just made: references would then lead nowhere.
+bool became_another(const Entry& entry) {
+  return !entry.identity.empty() && !entry.response.location.empty() &&
+         !entry.response.location.starts_with(cat(entry.identity, "/_history/"));
 }
 
 }  // namespace
@@ -215,6 +222,11 @@ Json entry_of(const FhirResponse& response, const std::string& base) {
 FhirResponse answer_transaction(Desk& desk, const Json& bundle) {
   auto entries = read_entries(bundle, desk.base);
   if (!entries.ok()) return refusal_of(entries.error());
+  // Before conditions are looked up: they tell what is held.
+  for (const Entry& entry : *entries) {
+    if (auto refused = refuse_interaction(desk.client, entry.what))
+      return at_entry(entry.number, std::move(*refused));
+  }
   if (auto settled = settle_identities(desk, *entries); !settled.ok())
     return refusal_of(settled.error());
   std::vector<Entry*> order;
@@ -225,6 +237,10 @@ FhirResponse answer_transaction(Desk& desk, const Json& bundle) {
     entry->response = perform(desk, entry->request, entry->what);
     const bool fine = entry->response.ok() || (entry->what.kind == Kind::read);
     if (!fine) return at_entry(entry->number, std::move(entry->response));
+    if (became_another(*entry)) {
+      return at_entry(entry->number, refusal(412, "multiple-matches",
+                                             "its condition fits what another entry makes"));
+    }
   }
   Json answers = Json::array();
   for (const Entry& entry : *entries) answers.add(entry_of(entry.response, desk.base));

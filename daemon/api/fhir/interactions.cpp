@@ -136,12 +136,14 @@ std::optional<FhirResponse> refuse_without_scope(const ApiClient& client, char w
                      "; whoever runs the gateway can add it"));
 }
 
+std::optional<FhirResponse> refuse_interaction(const ApiClient& client, const Interaction& what) {
+  if (what.kind == Kind::capabilities || what.kind == Kind::bundle) return std::nullopt;
+  const std::string_view type = what.type.empty() ? std::string_view("*") : what.type;
+  return refuse_without_scope(client, letter_of(what.kind), type);
+}
+
 FhirResponse perform(Desk& desk, const FhirRequest& request, const Interaction& what) {
-  if (what.kind != Kind::capabilities) {
-    const std::string_view type = what.type.empty() ? std::string_view("*") : what.type;
-    if (auto refused = refuse_without_scope(desk.client, letter_of(what.kind), type))
-      return std::move(*refused);
-  }
+  if (auto refused = refuse_interaction(desk.client, what)) return std::move(*refused);
   switch (what.kind) {
     case Kind::read:
       return answer_read(desk, request, what);

@@ -42,6 +42,9 @@ core::Result<Interaction> interaction_of(const FhirRequest& request);
 /// Any but bundle: scopes are checked here.
 FhirResponse perform(Desk& desk, const FhirRequest& request, const Interaction& interaction);
 
+/// 403 where the client's scopes do not hold the interaction.
+std::optional<FhirResponse> refuse_interaction(const ApiClient& client,
+                                               const Interaction& interaction);
 /// 403 where the client's scopes do not hold it.
 std::optional<FhirResponse> refuse_without_scope(const ApiClient& client, char what,
                                                  std::string_view type);
@@ -58,7 +61,7 @@ FhirResponse answer_remove(Desk& desk, const FhirRequest& request, const Interac
 core::Json capability_statement(const std::string& base, const std::string& site);
 
 /// The one resource a condition ("identifier=…") names; empty: none. 412 when it names several, 400
-/// when it is no condition.
+/// when it is no condition, 403 when it chains to what the client may not search.
 struct Matched {
   std::string id;
   std::optional<FhirResponse> refused;
@@ -67,6 +70,7 @@ Matched match_one(Desk& desk, const std::string& type, const sync::QueryPairs& c
 
 /// A transaction: everything or nothing, in the caller's transaction. References to fullUrls of
 /// entries that are created, and conditional ones ("Patient?identifier=…"), become real.
+/// Each entry's scope is checked before anything is looked up for it.
 FhirResponse answer_transaction(Desk& desk, const core::Json& bundle);
 /// An entry of a Bundle as a request; its resource is the body.
 core::Result<FhirRequest> request_of_entry(const core::Json& entry, const std::string& base);

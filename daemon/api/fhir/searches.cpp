@@ -151,6 +151,7 @@ Matched match_one(Desk& desk, const std::string& type, const sync::QueryPairs& c
   if (query->criteria.empty()) {
     return {"", refusal(400, "invalid", "the condition names no search parameter")};
   }
+  if (auto refused = refuse_chains(desk, *query)) return {"", std::move(refused)};
   query->count = 2;
   const auto page = sync::run_search(desk.connection, *query);
   if (!page.ok()) return {"", refusal_of(page.error())};

@@ -108,6 +108,20 @@ Target find_target(Desk& desk, const FhirRequest& request, const Interaction& wh
   return target;
 }
 
+/// A condition that fits none makes a new resource, and never one that somebody else holds by its
+/// id.
+std::optional<FhirResponse> refuse_unfound(Desk& desk, const FhirRequest& request,
+                                           const sync::ResourceKey& wanted) {
+  if (auto refused = refuse_stale(request, std::nullopt)) return refused;
+  if (wanted.id.empty()) return std::nullopt;
+  const auto newest = sync::read_newest(desk.connection, wanted);
+  if (!newest.ok()) return refusal_of(newest.error());
+  if (!*newest) return std::nullopt;
+  return refusal(409, "conflict",
+                 cat("the condition fits none, but ", wanted.text(),
+                     " is held, or was; update it by its id, or leave the id out"));
+}
+
 std::optional<FhirResponse> refuse_body(const std::string& type, const Json& body) {
   const auto good = sync::check_resource(type, body);
   if (good.ok()) return std::nullopt;
@@ -152,7 +166,11 @@ FhirResponse answer_update(Desk& desk, const FhirRequest& request, const Interac
   }
   Target target = find_target(desk, request, what);
   if (target.refused) return std::move(*target.refused);
-  if (target.key.id.empty()) target.key.id = given.empty() ? request.new_id : given;
+  if (target.key.id.empty()) {
+    if (auto refused = refuse_unfound(desk, request, {what.type, given}))
+      return std::move(*refused);
+    target.key.id = given.empty() ? request.new_id : given;
+  }
   if (target.key.id.empty()) target.key.id = core::new_uuid(desk.editing.clock);
   if (!given.empty() && given != target.key.id) {
     return refusal(400, "invalid", "the resource's id is not that of the one the condition fits");
@@ -180,7 +198,9 @@ FhirResponse answer_patch(Desk& desk, const FhirRequest& request, const Interact
     return refusal(422, "business-rule", "a patch must not change the id");
   const auto good = sync::check_transition(what.type, (*held)->body, *patched);
   if (!good.ok()) return refusal_of(good.error());
-  return store(desk, request, target.key, *patched, "patch", 200);
+  FhirRequest told = request;
+  if (!desk.client.may('r', what.type)) told.want = Want::minimal;
+  return store(desk, told, target.key, *patched, "patch", 200);
 }
 
 FhirResponse answer_remove(Desk& desk, const FhirRequest& request, const Interaction& what) {

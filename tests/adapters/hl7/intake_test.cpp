@@ -215,6 +215,31 @@ TEST_F(Hl7Test, TwoPatientsResultsOfOneSampleNumberNeverMeet) {
   EXPECT_EQ(resources("Observation"), 2);
 }
 
+TEST_F(Hl7Test, AnOrderNumberUsedAgainForAnotherPatientIsAnotherOrder) {
+  const auto order = [](std::string_view id, std::string_view patient) {
+    return core::cat(header("OML^O21^OML_O21", id), "PID|1||", patient,
+                     "||19800102|F\rORC|NW|17\rOBR|1|17||24323-8^Panel^LN\r");
+  };
+  take(order("1", "P1^^^^MR||Roe^Jane"));
+  take(order("2", "P2^^^^MR||Poe^Edna"));
+  EXPECT_EQ(resources("ServiceRequest"), 2);
+  EXPECT_EQ(count("SELECT count(*) FROM resource_version WHERE type = 'ServiceRequest'"), 2);
+  take(order("3", "P2^^^^MR||Poe^Edna"));
+  EXPECT_EQ(resources("ServiceRequest"), 2);
+}
+
+TEST_F(Hl7Test, AResultIsNotBasedOnAnotherPatientsOrder) {
+  pull(kPatient);
+  pull(
+      R"({"resourceType":"ServiceRequest","id":"s9","meta":{"versionId":"1"},"status":"active",)"
+      R"("intent":"order","identifier":[{"system":"urn:clinic-gateway:device:lab:PLAC","value":"PL1"}],)"
+      R"("subject":{"reference":"Patient/p1"}})");
+  std::string other = oru("1", "6.0");
+  other.replace(other.find("P1^^^^MR||Roe^Jane"), 18, "P2^^^^MR||Poe^Edna");
+  take(other);
+  EXPECT_EQ(resource("DiagnosticReport")["basedOn"][kFirst]["reference"].text(), "");
+}
+
 TEST_F(Hl7Test, RawBytesGoByAgeAndLettersStay) {
   take(oru("1", "5.0"));
   take("not HL7 at all");

@@ -66,6 +66,11 @@ TEST(Hl7Message, RefusesWhatIsNone) {
   EXPECT_FALSE(Message::parse("MSHabcdefgh").ok());
 }
 
+TEST(Hl7Message, RefusesAFieldThatOnlyRepeats) {
+  EXPECT_FALSE(Message::parse("MSH|^~\\&|A\rPID|||" + std::string(4U << 20, '~')).ok());
+  EXPECT_TRUE(Message::parse("MSH|^~\\&|A\rOBX|||||" + std::string(5'000, '~')).ok());
+}
+
 TEST(Hl7Message, SplitsBatches) {
   const auto messages = split_messages(
       "FHS|^~\\&|A\rBHS|^~\\&|B\rMSH|^~\\&|1\rPID|1\rMSH|^~\\&|2\nPID|2\nBTS|2\rFTS|1\r");
