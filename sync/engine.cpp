@@ -61,8 +61,6 @@ void Engine::on(core::Monotonic now, const event::Delivered& delivered,
                 std::vector<Effect>& effects) {
   Line& line = lines_.at(delivered.uplink);
   --line.standing.in_flight;
-  // What needed a row that is done now may be due.
-  line.outbox_may_have_rows = true;
   effect::RecordVerdicts record{delivered.uplink, {}};
   const RowOutcome* link_trouble = nullptr;
   bool answered = false;
