@@ -17,6 +17,7 @@ namespace gateway::core {
 namespace {
 
 constexpr std::size_t kMembersMax = 4096;
+constexpr std::size_t kMembersExpected = 4;
 const Json kNull;
 const Json::Array kNoItems;
 const Json::Object kNoMembers;
@@ -204,7 +205,10 @@ Json& Json::set(std::string_view member, Json value) {
 
 Json& Json::append_member(std::string member, Json value) {
   if (is_null()) value_ = Object();
-  std::get<Object>(value_).emplace_back(std::move(member), std::move(value));
+  auto& members = std::get<Object>(value_);
+  // Growing by doubling from one would move the first members three times.
+  if (members.capacity() == 0) members.reserve(kMembersExpected);
+  members.emplace_back(std::move(member), std::move(value));
   return *this;
 }
 

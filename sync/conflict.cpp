@@ -131,10 +131,11 @@ void ask(GroupDecision& decision, Choice shown, std::string reason) {
 
 /// One side only changed the group. Nothing: the change is taken.
 std::optional<GroupDecision> decide_single(std::string_view type, const Group& group,
-                                           GroupDecision decision, bool by_ours) {
+                                           const Versions& versions, GroupDecision decision,
+                                           bool by_ours) {
   const Json& changed = by_ours ? decision.ours : decision.theirs;
   const Choice unchanged = by_ours ? Choice::theirs : Choice::ours;
-  if (group.rule() == Rule::his && by_ours) {
+  if (group.rule() == Rule::his && by_ours && !versions.ours_is_decided) {
     ask(decision, Choice::theirs, "the clinic proposes a change of what the hospital keeps");
     return decision;
   }
@@ -279,7 +280,7 @@ Merge merge(const Versions& versions) {
     const bool theirs_changed = !same_value(decision.theirs, decision.base);
     if (ours_changed && theirs_changed) {
       decision = decide_both(type, group, versions, std::move(decision));
-    } else if (auto special = decide_single(type, group, decision, ours_changed)) {
+    } else if (auto special = decide_single(type, group, versions, decision, ours_changed)) {
       decision = std::move(*special);
     } else {
       if (ours_changed) merged.shown = with_part(merged.shown, group.members, decision.ours);
@@ -294,6 +295,15 @@ Merge merge(const Versions& versions) {
     merged.shown = versions.ours;
   }
   return merged;
+}
+
+bool changes_what_hospital_keeps(const Json& from, const Json& to) {
+  Versions versions;
+  versions.base = from;
+  versions.ours = to;
+  return std::ranges::any_of(groups_of(to["resourceType"].text(), versions), [&](const Group& g) {
+    return g.rule() == Rule::his && !same_value(part(from, g), part(to, g));
+  });
 }
 
 Json with_choice(const Json& resource, const GroupDecision& decision, Choice choice) {

@@ -25,6 +25,7 @@ struct Versions {
   bool ours_is_producer = false;  // the clinic made the resource
   bool ours_by_person = true;     // the change was entered or confirmed by a person
   bool theirs_by_person = true;
+  bool ours_is_decided = false;  // of what the hospital keeps, a person has decided for `ours`
 };
 
 enum class Choice { ours, theirs, merged };
@@ -53,6 +54,10 @@ struct Merge {
 /// Groups only one side changed are taken without a decision, but for those of the rule `his` and
 /// for a status that would leave a terminal or a safer state.
 Merge merge(const Versions& versions);
+
+/// True when `to` differs from `from` in a group of the rule `his`: coming from the clinic, that is
+/// a proposal.
+bool changes_what_hospital_keeps(const core::Json& from, const core::Json& to);
 
 /// `resource` with a decision taken otherwise: the group's elements as that side had them.
 core::Json with_choice(const core::Json& resource, const GroupDecision& decision, Choice choice);

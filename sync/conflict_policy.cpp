@@ -153,6 +153,11 @@ const ElementGroup* group_of(std::string_view type, std::string_view element) {
   return nullptr;
 }
 
+bool hospital_keeps_some_of(std::string_view type) {
+  return std::ranges::any_of(
+      table(), [&](const ElementGroup& row) { return row.type == type && row.rule == Rule::his; });
+}
+
 bool is_terminal(std::string_view type, std::string_view status) {
   if (status.empty()) return false;
   return std::ranges::any_of(kTerminal, [&](const Terminal& row) {

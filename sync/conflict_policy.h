@@ -39,6 +39,9 @@ struct ElementGroup {
 /// Rule::ask: nullptr. `element` without the underscore of a primitive's extensions.
 const ElementGroup* group_of(std::string_view type, std::string_view element);
 
+/// True when the type has a group of Rule::his.
+bool hospital_keeps_some_of(std::string_view type);
+
 /// All rows, for docs, tests and the console.
 std::span<const ElementGroup> policy_table();
 

@@ -45,13 +45,12 @@ void Engine::on(core::Monotonic now, const event::Claimed& claimed, std::vector<
   line.claiming = false;
   line.settles_at = claimed.settles_at;
   if (!claimed.error.empty()) {
+    line.outbox_may_have_rows = true;
     link_failed(line, now, claimed.error, std::nullopt);
     return;
   }
-  if (claimed.rows.empty()) {
-    line.outbox_may_have_rows = false;
-    return;
-  }
+  if (claimed.rows.empty()) return;
+  line.outbox_may_have_rows = true;
   for (const OutboxRow& row : claimed.rows) line.sending[row.number] = row;
   ++line.standing.in_flight;
   effects.emplace_back(effect::DeliverRows{claimed.uplink, claimed.rows});
@@ -61,8 +60,6 @@ void Engine::on(core::Monotonic now, const event::Delivered& delivered,
                 std::vector<Effect>& effects) {
   Line& line = lines_.at(delivered.uplink);
   --line.standing.in_flight;
-  // What needed a row that is done now may be due.
-  line.outbox_may_have_rows = true;
   effect::RecordVerdicts record{delivered.uplink, {}};
   const RowOutcome* link_trouble = nullptr;
   bool answered = false;
@@ -183,6 +180,8 @@ void Engine::advance(const std::string& name, Line& line, core::Monotonic now,
   const std::size_t window = probing ? 1 : line.limits.deliveries_in_flight;
   if (line.claiming || !line.outbox_may_have_rows || line.standing.in_flight >= window) return;
   line.claiming = true;
+  // What is queued from here on may come too late for this claim.
+  line.outbox_may_have_rows = false;
   effect::ClaimRows claim{
       name, probing ? 1 : line.limits.rows_per_delivery, line.limits.bytes_per_delivery, {}};
   for (const auto& [number, until] : line.held) claim.held.insert(number);

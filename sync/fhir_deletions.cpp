@@ -47,8 +47,8 @@ core::Result<std::set<std::string>> deleted_and_held(Connection& connection, con
     if (entry["request"]["method"].text() != "DELETE") continue;
     const auto key = parse_reference(entry["request"]["url"].text());
     if (!key) continue;
-    GW_TRY(const auto held, read_resource(connection, *key));
-    if (held) found.insert(key->text());
+    GW_TRY(const auto held, read_newest(connection, *key));
+    if (held && !held->deleted) found.insert(key->text());
   }
   return found;
 }

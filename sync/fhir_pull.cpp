@@ -259,8 +259,8 @@ core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& wi
     return Applied::unchanged;
 
   if (const auto need = needed_by(resource)) {
-    GW_TRY(const auto held, read_resource(connection, *need));
-    if (!held) {
+    GW_TRY(const auto held, read_newest(connection, *need));
+    if (!held || held->deleted) {
       GW_CHECK(hold_back(connection, with.uplink, *key, resource, need->text(),
                          "it refers to a resource that has not arrived", now));
       return Applied::waiting;

@@ -29,6 +29,7 @@ struct Outgoing {
   std::optional<AgreedVersion> base;
   bool refers_to_unsent = false;
   bool base_is_deleted = false;
+  std::optional<Json> proposed_against;  // the agreed version, where a person is asked first
 
   bool is_agreed() const { return base && base->version == resource.version; }
   bool is_deletion() const { return resource.body.is_null(); }
@@ -80,9 +81,13 @@ core::Result<std::optional<Outgoing>> load_held(Connection& connection, const st
     GW_TRY(const auto agreed, read_version(connection, key, base->version));
     base_is_deleted = agreed && agreed->is_null();
   }
+  std::optional<Json> proposed;
+  if (base) {
+    GW_TRY(proposed, proposed_against(connection, key, base->version, held->body));
+  }
   GW_TRY(const auto first, row_to_wait_for(connection, uplink, key, held->body));
-  return std::optional<Outgoing>(
-      Outgoing{key, std::move(*held), std::move(base), first.has_value(), base_is_deleted});
+  return std::optional<Outgoing>(Outgoing{key, std::move(*held), std::move(base), first.has_value(),
+                                          base_is_deleted, std::move(proposed)});
 }
 
 /// An ImagingStudy is made of the instances held, at the moment it is sent; every other resource is
@@ -181,8 +186,14 @@ Awaitable<std::optional<RowOutcome>> read_back(Push& push, Outgoing& outgoing) {
       });
   if (!own.ok()) co_return ended(row, Delivery::failed, own.error().message());
   if (*own) {
+    auto proposed =
+        push.holdings.database().read_value<std::optional<Json>>([&](Connection& connection) {
+          return proposed_against(connection, outgoing.key, **own, outgoing.resource.body);
+        });
+    if (!proposed.ok()) co_return ended(row, Delivery::failed, proposed.error().message());
     outgoing.base = AgreedVersion{answer->version, **own};
     outgoing.base_is_deleted = false;
+    outgoing.proposed_against = std::move(*proposed);
     co_return std::nullopt;
   }
   co_return co_await settle_with(push, outgoing, std::move(answer->body), answer->version);
@@ -199,6 +210,12 @@ Awaitable<RowOutcome> put(Push& push, Outgoing& outgoing) {
   const OutboxRow& row = push.row;
   int status = 0;
   for (int attempt = 0; attempt < kPutsMax; ++attempt) {
+    if (outgoing.proposed_against) {
+      Json agreed = std::move(*outgoing.proposed_against);
+      auto settled =
+          co_await settle_with(push, outgoing, std::move(agreed), outgoing.base->remote_version);
+      if (settled) co_return *settled;
+    }
     auto answer = co_await send(push, outgoing);
     if (!answer.ok()) co_return outcome_of_error(row.number, answer.error());
     if (!answer->not_serving.empty()) co_return not_served(row, *answer);

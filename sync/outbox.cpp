@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "sync/reference_order.h"
 #include "sync/replica.h"
+#include "sync/urgency.h"
 
 namespace gateway::sync {
 namespace {
@@ -57,46 +58,77 @@ core::Status fold_into_waiting(Connection& connection, std::int64_t number) {
                          number));
   if (!twin) return {};
   GW_CHECK(connection.run(
-      "UPDATE outbox SET perhaps_sent = max(perhaps_sent, (SELECT perhaps_sent FROM outbox WHERE "
-      "number = ?)),"
-      " needs = coalesce(needs, (SELECT needs FROM outbox WHERE number = ?)) WHERE number = ?",
-      *twin, *twin, number));
+      "UPDATE outbox SET perhaps_sent = max(outbox.perhaps_sent, twin.perhaps_sent),"
+      " turn = min(outbox.turn, twin.turn), needs = coalesce(outbox.needs, twin.needs)"
+      " FROM outbox twin WHERE twin.number = ? AND outbox.number = ?",
+      *twin, number));
   GW_CHECK(connection.run("UPDATE outbox SET needs = ? WHERE needs = ?", number, *twin));
   return connection.run("DELETE FROM outbox WHERE number = ?", *twin);
 }
 
-/// The oldest row after `after` that neither needs another nor has one of its subject being sent.
-core::Result<std::optional<OutboxRow>> next_due(Connection& connection, std::string_view uplink,
-                                                std::int64_t after) {
+/// A row's place in the order of sending.
+struct Place {
+  std::int64_t turn = 0;
+  std::int64_t number = 0;
+};
+struct DueRow {
+  OutboxRow row;
+  Place place;
+};
+
+/// The first row after `after` that neither needs another nor has one of its subject being sent.
+core::Result<std::optional<DueRow>> next_due(Connection& connection, std::string_view uplink,
+                                             const Place& after) {
   GW_TRY(auto rows,
          connection.query(
-             "SELECT number, kind, subject, bytes, attempts, perhaps_sent FROM outbox o"
-             " WHERE uplink = ? AND state = 'waiting' AND number > ?"
+             "SELECT number, kind, subject, bytes, attempts, perhaps_sent, turn FROM outbox o"
+             " WHERE uplink = ? AND state = 'waiting' AND (turn, number) > (?, ?)"
              " AND NOT EXISTS (SELECT 1 FROM outbox n WHERE n.number = o.needs)"
              " AND (o.kind <> 'resource' OR NOT EXISTS (SELECT 1 FROM outbox s"
              " WHERE s.kind = 'resource' AND s.subject = o.subject AND s.uplink = o.uplink"
-             " AND s.state = 'sending')) ORDER BY number LIMIT 1",
-             uplink, after));
+             " AND s.state = 'sending')) ORDER BY turn, number LIMIT 1",
+             uplink, after.turn, after.number));
   GW_TRY(const bool found, rows.next());
-  if (!found) return std::optional<OutboxRow>();
-  return std::optional<OutboxRow>(
-      OutboxRow{rows.integer(0), std::string(rows.text(1)), std::string(rows.text(2)),
-                static_cast<std::uint64_t>(rows.integer(3)), static_cast<int>(rows.integer(4)),
-                rows.integer(5) != 0});
+  if (!found) return std::optional<DueRow>();
+  return std::optional<DueRow>(
+      DueRow{OutboxRow{rows.integer(0), std::string(rows.text(1)), std::string(rows.text(2)),
+                       static_cast<std::uint64_t>(rows.integer(3)),
+                       static_cast<int>(rows.integer(4)), rows.integer(5) != 0},
+             Place{rows.integer(6), rows.integer(0)}});
 }
 
-/// Writes down what the row has to wait for; answers whether it has to. From then on the row is
+/// Lets `number` and whatever it needs go no later than in `turn`; answers whether any of them did.
+core::Result<bool> hurry(Connection& connection, std::int64_t number, std::int64_t turn) {
+  GW_CHECK(
+      connection.run("WITH RECURSIVE first (number) AS (SELECT ? UNION SELECT o.needs FROM outbox o"
+                     " JOIN first ON o.number = first.number WHERE o.needs IS NOT NULL)"
+                     " UPDATE outbox SET turn = ?2 WHERE turn > ?2"
+                     " AND number IN (SELECT number FROM first)",
+                     number, turn));
+  return connection.changes() > 0;
+}
+
+/// Writes down what the row has to wait for; answers the number of that. From then on the row is
 /// passed over by its `needs` alone.
-core::Result<bool> wait_for_references(Connection& connection, std::string_view uplink,
-                                       const OutboxRow& row) {
+core::Result<std::optional<std::int64_t>> wait_for_references(Connection& connection,
+                                                              std::string_view uplink,
+                                                              const OutboxRow& row) {
+  std::optional<std::int64_t> first;
   const auto key = row.kind == "resource" ? parse_reference(row.subject) : std::nullopt;
-  if (!key) return false;
+  if (!key) return first;
   GW_TRY(const auto held, read_resource(connection, *key));
-  if (!held) return false;
-  GW_TRY(const auto first, row_to_wait_for(connection, uplink, *key, held->body));
-  if (!first) return false;
+  if (!held) return first;
+  GW_TRY(first, row_to_wait_for(connection, uplink, *key, held->body));
+  if (!first) return first;
   GW_CHECK(connection.run("UPDATE outbox SET needs = ? WHERE number = ?", *first, row.number));
-  return true;
+  return first;
+}
+
+core::Result<Turn> turn_of_subject(Connection& connection, std::string_view subject) {
+  const auto key = parse_reference(subject);
+  if (!key) return Turn::routine;
+  GW_TRY(const auto held, read_resource(connection, *key));
+  return held ? turn_of(held->body) : Turn::routine;
 }
 
 }  // namespace
@@ -106,42 +138,58 @@ core::Result<std::int64_t> queue_row(Connection& connection, std::string_view up
                                      std::uint64_t bytes, std::optional<std::int64_t> needs,
                                      std::string_view now_instant) {
   // An instance is queued once in its life, so only resources can find their row waiting already.
+  auto turn = static_cast<std::int64_t>(Turn::routine);
   if (kind == "resource") {
+    GW_TRY(const Turn wanted, turn_of_subject(connection, subject));
+    turn = static_cast<std::int64_t>(wanted);
     GW_TRY(const auto waiting,
            connection.integer(
                "SELECT number FROM outbox WHERE kind = 'resource' AND subject = ? AND uplink = ?"
                " AND state = 'waiting'",
                subject, uplink));
-    if (waiting) return *waiting;
+    if (waiting) {
+      GW_TRY([[maybe_unused]] const bool hurried, hurry(connection, *waiting, turn));
+      return *waiting;
+    }
   }
   const crypto::Bind need = needs ? crypto::Bind(*needs) : crypto::Bind(nullptr);
   GW_CHECK(
-      connection.run("INSERT INTO outbox (uplink, kind, subject, bytes, needs, queued_at) VALUES "
-                     "(?, ?, ?, ?, ?, ?)",
-                     uplink, kind, subject, bytes, need, now_instant));
-  return connection.last_row();
+      connection.run("INSERT INTO outbox (uplink, kind, subject, bytes, needs, queued_at, turn)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                     uplink, kind, subject, bytes, need, now_instant, turn));
+  const std::int64_t number = connection.last_row();
+  if (needs) {
+    GW_TRY([[maybe_unused]] const bool hurried, hurry(connection, *needs, turn));
+  }
+  return number;
 }
 
 core::Result<Claim> claim_rows(Connection& connection, std::string_view uplink,
                                const ClaimLimits& limits) {
   Claim claim;
   std::uint64_t bytes = 0;
-  std::int64_t after = 0;
+  Place after;
   for (int looked = 0; claim.rows.size() < limits.rows_max && looked < kScanMax; ++looked) {
     GW_TRY(auto due, next_due(connection, uplink, after));
     if (!due) break;
-    after = due->number;
-    if (limits.held.contains(due->number)) continue;
-    if (limits.is_settling && limits.is_settling(due->subject)) {
+    after = due->place;
+    const OutboxRow& row = due->row;
+    if (limits.held.contains(row.number)) continue;
+    if (limits.is_settling && limits.is_settling(row.subject)) {
       claim.skipped_settling = true;
       continue;
     }
-    if (!claim.rows.empty() && bytes + due->bytes > limits.bytes_max) break;
-    GW_TRY(const bool waits, wait_for_references(connection, uplink, *due));
-    if (waits) continue;
-    bytes += due->bytes;
-    GW_CHECK(connection.run("UPDATE outbox SET state = 'sending' WHERE number = ?", due->number));
-    claim.rows.push_back(std::move(*due));
+    if (!claim.rows.empty() && bytes + row.bytes > limits.bytes_max) break;
+    GW_TRY(const auto first, wait_for_references(connection, uplink, row));
+    if (first) {
+      // What it waits for may have been passed already, and be due now.
+      GW_TRY(const bool hurried, hurry(connection, *first, due->place.turn));
+      if (hurried) after = Place{};
+      continue;
+    }
+    bytes += row.bytes;
+    GW_CHECK(connection.run("UPDATE outbox SET state = 'sending' WHERE number = ?", row.number));
+    claim.rows.push_back(std::move(due->row));
   }
   return claim;
 }

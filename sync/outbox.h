@@ -1,7 +1,8 @@
 // The outbox: what still has to reach an uplink, in order. Rows are queued in the transaction that
 // stores what they speak of, marked before they are sent, and deleted in the transaction that
-// records their delivery: nothing is dropped, and what may have been sent is known as such. All
-// functions run inside the caller's transaction.
+// records their delivery: nothing is dropped, and what may have been sent is known as such. What is
+// urgent goes first (sync/urgency.h), and with it whatever it has to wait for. All functions run
+// inside the caller's transaction.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@
 
 namespace gateway::sync {
 
-/// Queues one row; a row of the same subject that still waits is left to do the work. Answers the
-/// row's number.
+/// Queues one row, a resource's in the turn of what is held of it now; a row of the same subject
+/// that still waits is left to do the work. Answers the row's number.
 core::Result<std::int64_t> queue_row(crypto::Connection& connection, std::string_view uplink,
                                      std::string_view kind, std::string_view subject,
                                      std::uint64_t bytes, std::optional<std::int64_t> needs,
@@ -35,7 +36,8 @@ struct Claim {
   std::vector<OutboxRow> rows;
   bool skipped_settling = false;  // a row would have been due but its subject still changes
 };
-/// Marks the oldest due rows as being sent and answers them. Not due: held, still settling, needing
+/// Marks the due rows whose turn it is as being sent, the oldest of a turn first, and answers them.
+/// Not due: held, still settling, needing
 /// an unfinished row, referring to a resource the uplink has not confirmed yet
 /// (sync/reference_order.h), or another row of the same subject being sent.
 core::Result<Claim> claim_rows(crypto::Connection& connection, std::string_view uplink,

@@ -113,6 +113,8 @@ core::Status reconcile(Connection& connection, const Reconciling& with, const Re
     if (base) versions.base = std::move(*base);
   }
   GW_TRY(versions.ours_is_producer, was_made_here(connection, key));
+  GW_TRY(versions.ours_is_decided,
+         is_decided_for(connection, key, agreed ? agreed->version : 0, versions.ours));
   const Merge merged = merge(versions);
 
   ReviewVersions kept;
@@ -132,6 +134,17 @@ core::Status reconcile(Connection& connection, const Reconciling& with, const Re
   GW_CHECK(put_resource(connection, told, provenance(id, key, kept, now), "clinic", now));
   GW_CHECK(queue_row(connection, with.uplink, "resource", told.text(), 0, row, now));
   return {};
+}
+
+core::Result<std::optional<Json>> proposed_against(Connection& connection, const ResourceKey& key,
+                                                   std::int64_t base, const Json& ours) {
+  if (ours.is_null() || !hospital_keeps_some_of(key.type)) return std::optional<Json>();
+  GW_TRY(auto agreed, read_version(connection, key, base));
+  if (!agreed || agreed->is_null() || !changes_what_hospital_keeps(*agreed, ours))
+    return std::optional<Json>();
+  GW_TRY(const bool is_decided, is_decided_for(connection, key, base, ours));
+  if (is_decided) agreed.reset();
+  return agreed;
 }
 
 }  // namespace gateway::sync

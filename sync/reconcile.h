@@ -2,6 +2,7 @@
 // all versions, leaves a review, a Provenance and an audit row, and says what is still to be sent.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/clock.h"
@@ -26,5 +27,12 @@ struct Reconciling {
 core::Status reconcile(crypto::Connection& connection, const Reconciling& with,
                        const ResourceKey& key, const core::Json& theirs,
                        std::string_view theirs_version);
+
+/// What the clinic changes of what the hospital keeps (Rule::his) goes to a person before it goes
+/// to the hospital, also where the hospital changed nothing. Answers the agreed version `base` as
+/// `theirs` for reconcile(), or nothing where `ours` may go as it is.
+core::Result<std::optional<core::Json>> proposed_against(crypto::Connection& connection,
+                                                         const ResourceKey& key, std::int64_t base,
+                                                         const core::Json& ours);
 
 }  // namespace gateway::sync

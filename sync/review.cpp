@@ -1,5 +1,6 @@
 #include "sync/review.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -127,9 +128,9 @@ core::Status decide_review(Connection& connection, const crypto::Audit& audit, s
         queue_row(connection, review.uplink, "resource", review.key.text(), 0, std::nullopt, now));
   }
   GW_CHECK(
-      connection.run("UPDATE review SET state = 'decided', decided_by = ?, decided_at = ?"
-                     " WHERE number = ?",
-                     reviewer.actor, now, number));
+      connection.run("UPDATE review SET state = 'decided', decided_by = ?, decided_at = ?,"
+                     " decided_version = ? WHERE number = ?",
+                     reviewer.actor, now, version, number));
   return audit.append(connection, {.at = reviewer.at,
                                    .actor = reviewer.actor,
                                    .action = "decide",
@@ -137,6 +138,16 @@ core::Status decide_review(Connection& connection, const crypto::Audit& audit, s
                                    .patient = review.key.type == "Patient" ? review.key.text() : "",
                                    .source = core::cat("review/", number),
                                    .outcome = core::cat("version ", version)});
+}
+
+core::Result<bool> is_decided_for(Connection& connection, const ResourceKey& key,
+                                  std::int64_t since, const Json& ours) {
+  GW_TRY(const auto newest,
+         connection.integer("SELECT max(decided_version) FROM review WHERE type = ? AND id = ?",
+                            key.type, key.id));
+  if (newest.value_or(0) <= since) return false;
+  GW_TRY(const auto decided, read_version(connection, key, *newest));
+  return decided && !changes_what_hospital_keeps(*decided, ours);
 }
 
 core::Result<Json> reviews_report(Connection& connection, std::int64_t limit) {
@@ -187,7 +198,9 @@ core::Result<Json> reviews_health(Connection& connection, core::Wall now) {
   Json age;
   if (oldest) {
     if (const auto at = core::parse_instant(*oldest)) {
-      age = Json(std::int64_t{std::chrono::duration_cast<std::chrono::seconds>(now - *at).count()});
+      // A clock set back must not show as a negative age.
+      const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - *at).count();
+      age = Json(std::max<std::int64_t>(0, passed));
     }
   }
   return Json::object({{"open", open.value_or(0)}, {"oldest_age_s", age}});

@@ -47,6 +47,11 @@ core::Status decide_review(crypto::Connection& connection, const crypto::Audit& 
                            std::int64_t number, const std::map<std::string, Choice>& choices,
                            Choice otherwise, const Reviewer& reviewer);
 
+/// True when a person's decision later than version `since` made of what the hospital keeps
+/// (Rule::his) what `ours` says of it: it is theirs to send, not a proposal any more.
+core::Result<bool> is_decided_for(crypto::Connection& connection, const ResourceKey& key,
+                                  std::int64_t since, const core::Json& ours);
+
 /// Open ones first, oldest first, at most `limit`:
 /// [{"number","resource","uplink","state","at","groups":[names],"decided_by"}]
 core::Result<core::Json> reviews_report(crypto::Connection& connection, std::int64_t limit);

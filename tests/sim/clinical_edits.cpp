@@ -198,6 +198,7 @@ Json new_record(Author& author, const std::string& type, const std::string& id,
     record.set("status", "active");
     record.set("code", text(mark));
     record.set("subject", reference(patient));
+    if (author.chance.percent(20)) record.set("priority", "stat");
   } else if (type == "Observation") {
     record.set("status", "preliminary");
     record.set("valueString", mark);

@@ -17,7 +17,7 @@ using core::Milliseconds;
 
 constexpr int kOperations = 200;
 constexpr int kFaults = 20;
-constexpr Milliseconds kLength{3 * 3'600'000};
+constexpr Milliseconds kLength{5'400'000};
 constexpr Milliseconds kRound{1'240'000};          // longer than a gateway waits between two pulls
 constexpr Milliseconds kDeletionsSeen{3'600'000};  // the gateway looks for them every half hour
 constexpr int kRoundsMax = 15;
@@ -104,7 +104,7 @@ class Schedule {
     for (int i = 0; i < kFaults; ++i)
       time_.after(Milliseconds(chance_.between(0, kLength.count() * 9 / 10)), [this] { fail(); });
     for (auto& clinic : clinics_) {
-      const auto length = Milliseconds(chance_.between(300'000, 5'400'000));
+      const auto length = Milliseconds(chance_.between(150'000, 2'700'000));
       time_.after(Milliseconds(chance_.between(0, kLength.count() / 2)),
                   [this, &clinic = *clinic, length] { lose_link(clinic, length); });
     }

@@ -114,6 +114,13 @@ TEST_F(EngineTest, TheFullWindowOpensAgainAfterOneSuccess) {
   EXPECT_EQ(engine_.standing("pacs").state, UplinkStanding::State::up);
 }
 
+TEST_F(EngineTest, WhatIsQueuedWhileAClaimIsUnderWayIsClaimedNext) {
+  step(event::Started{});
+  EXPECT_FALSE(find<effect::ClaimRows>(step(event::Queued{})));
+  EXPECT_TRUE(find<effect::ClaimRows>(claimed({})));
+  EXPECT_FALSE(find<effect::ClaimRows>(claimed({})));
+}
+
 TEST_F(EngineTest, ALostAnswerMarksTheRowAsPerhapsSent) {
   step(event::Started{});
   claimed({row(1)});

@@ -18,8 +18,10 @@ class StoriesTest : public RecordsTest {
       return {};
     });
   }
-  void deliver(const ResourceKey& key, const std::string& remote_version) {
-    for (const OutboxRow& row : claim("his").rows) {
+  void deliver_next(const ResourceKey& key) { deliver(key, "1", 1); }
+  void deliver(const ResourceKey& key, const std::string& remote_version,
+               std::size_t rows_max = 10) {
+    for (const OutboxRow& row : claim("his", rows_max).rows) {
       ASSERT_EQ(row.subject, key.text());
       Verdict done;
       done.what = Verdict::What::done;
@@ -66,6 +68,25 @@ TEST_F(StoriesTest, NothingGoesBeforeWhatItRefersTo) {
   done.local_version = 1;
   record("his", done);
   EXPECT_EQ(claim("his").rows.size(), 1u);
+}
+
+TEST_F(StoriesTest, WhatIsUrgentGoesFirstAndSoDoesWhatItWaitsFor) {
+  enter({"Patient", "p1"}, R"({"resourceType":"Patient","id":"p1"})");
+  enter({"ServiceRequest", "o1"},
+        R"({"resourceType":"ServiceRequest","id":"o1","subject":{"reference":"Patient/p1"}})");
+  enter(patient_, kEntered);
+  enter({"ServiceRequest", "o8"},
+        R"({"resourceType":"ServiceRequest","id":"o8","priority":"asap"})");
+  enter(order_, kOrdered);
+  // It becomes urgent while it waits.
+  enter(
+      order_,
+      R"({"resourceType":"ServiceRequest","id":"o9","priority":"stat","subject":{"reference":"Patient/p9"}})");
+  for (const ResourceKey& next :
+       {patient_, order_, ResourceKey{"ServiceRequest", "o8"}, ResourceKey{"Patient", "p1"},
+        ResourceKey{"ServiceRequest", "o1"}})
+    deliver_next(next);
+  EXPECT_TRUE(claim("his").rows.empty());
 }
 
 TEST_F(StoriesTest, WhatRefersToEachOtherIsNotHeldBackForEver) {

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "sync/fhir_uplink.h"
+#include "sync/review.h"
 #include "sync/stow_uplink.h"
 #include "tests/fakes/tls_server.h"
 #include "tests/fakes/waiting.h"
@@ -189,6 +190,61 @@ TEST_F(UplinksTest, WhatTheHospitalChangedMeanwhileIsMergedAndNeverOverwritten) 
   EXPECT_EQ(heads().size(), 3u);
   EXPECT_EQ(text("SELECT outcome FROM audit WHERE action = 'merge'"), "merged");
   EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'Provenance'"), 1);
+}
+
+TEST_F(UplinksTest, AnEditOfTheIdentityIsProposedAndGoesOutOnlyWhenAPersonSaysSo) {
+  serve(
+      [](auto& connection, const auto&) { reply(connection, "200 OK", "", "ETag: W/\"8\"\r\n"); });
+  fhir();
+  const OutboxRow row = patient_row();
+  agree(row, "7", 1);
+  const auto set = [&](std::string_view member, std::string_view value) {
+    write([&](Connection& c) -> core::Status {
+      const auto key = *parse_reference(row.subject);
+      GW_TRY(auto held, read_resource(c, key));
+      held->body.set(member, value);
+      GW_TRY([[maybe_unused]] const auto version, put_resource(c, key, held->body, "clinic", kNow));
+      return {};
+    });
+  };
+  const auto shown = [&] {
+    return *Json::parse(
+        text("SELECT body FROM resource_version v JOIN resource r"
+             " USING (type, id, version) WHERE r.type = 'Patient'"));
+  };
+  set("birthDate", "1980-02-01");
+  EXPECT_EQ(deliver({row})[0].result, Delivery::delivered);
+  EXPECT_TRUE(heads().empty());
+  EXPECT_EQ(shown()["birthDate"].text(), "1980-01-02");
+  const auto number = count("SELECT number FROM review WHERE state = 'open'");
+  ASSERT_GT(number, 0);
+
+  // What else was changed goes out beside it.
+  const auto deliver_it = [&] {
+    const RowOutcome outcome = deliver({row})[0];
+    EXPECT_EQ(outcome.result, Delivery::delivered) << outcome.reason;
+    agree(row, outcome.remote_version, outcome.local_version);
+  };
+  set("birthDate", "1980-03-01");
+  set("language", "es");
+  deliver_it();
+  auto sent = *Json::parse(last_request().body);
+  EXPECT_EQ(sent["language"].text(), "es");
+  EXPECT_EQ(sent["birthDate"].text(), "1980-01-02");
+
+  write([&](Connection& c) {
+    return decide_review(c, held_->audit(), number, {}, Choice::ours,
+                         {"user:nurse", core::system_clock().wall()});
+  });
+  deliver_it();
+  sent = *Json::parse(last_request().body);
+  EXPECT_EQ(sent["birthDate"].text(), "1980-02-01");
+  EXPECT_EQ(heads().size(), 2u);
+  // What is changed after that is a proposal again.
+  set("birthDate", "1980-04-01");
+  deliver_it();
+  EXPECT_EQ(heads().size(), 2u);
+  EXPECT_EQ(shown()["birthDate"].text(), "1980-02-01");
 }
 
 TEST_F(UplinksTest, AServerThatNeverAcceptsAVersionIsTriedLater) {

@@ -1,0 +1,19 @@
+// What goes first over a link that has been down: the turn of a resource in the outbox. Pure.
+// FHIR R4 request priority (Task, ServiceRequest, MedicationRequest, CommunicationRequest);
+// v3 ObservationInterpretation for critical results (CLINICAL.md, Results).
+#pragma once
+
+#include "core/json.h"
+
+namespace gateway::sync {
+
+/// A lower turn goes first.
+enum class Turn : int {
+  stat = 0,  // also critical results
+  asap = 1,
+  urgent = 2,
+  routine = 3,
+};
+Turn turn_of(const core::Json& resource);
+
+}  // namespace gateway::sync
