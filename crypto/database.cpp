@@ -278,6 +278,11 @@ void GroupWriter::commit_group(std::vector<Pending>& group) {
 core::Status GroupWriter::apply_all(std::vector<Pending>& group) {
   connection_->roll_back();
   GW_CHECK(connection_->run("BEGIN IMMEDIATE"));
+  if (group.size() == 1) {
+    // The transaction is its savepoint; one more would keep a copy of every page it changes.
+    GW_CHECK(group.front().change(*connection_));
+    return connection_->run("COMMIT");
+  }
   for (Pending& pending : group) {
     pending.outcome = apply(pending.change);
     // On a full disk or a failed read SQLite undoes the whole transaction by itself: then nobody's

@@ -78,10 +78,10 @@ void drop_other_choices(Json& body, const Json& sent) {
   for (const std::string& member : gone) body.erase(member);
 }
 
-Json updated(const Json& held, const Draft& draft) {
+Json updated(const Json& held, const Draft& draft, const Json& sent) {
   Json body = held;
-  drop_other_choices(body, draft.body);
-  for (const auto& [member, value] : draft.body.members())
+  drop_other_choices(body, sent);
+  for (const auto& [member, value] : sent.members())
     body.set(member, is_union(member) ? united(held[std::string_view(member)], value) : value);
   for (const std::string& member : draft.erased) body.erase(member);
   return body;
@@ -96,19 +96,20 @@ std::string result_status(std::string_view sent, std::string_view held, bool is_
   return std::string(sent);
 }
 
-std::optional<Json> meet_result(const Json& held, const Draft& draft, bool is_older) {
+std::optional<Json> meet_result(const Json& held, const Draft& draft, const Json& sent,
+                                bool is_older) {
   const std::string_view was = held["status"].text();
-  const std::string_view sent = draft.body["status"].text();
+  const std::string_view told = sent["status"].text();
   if (was == "entered-in-error") return std::nullopt;
-  if (sent == "entered-in-error") {
+  if (told == "entered-in-error") {
     Json body = held;
-    body.set("status", sent);
+    body.set("status", told);
     return body;
   }
-  const std::string status = result_status(sent, was, draft.is_released);
+  const std::string status = result_status(told, was, draft.is_released);
   if (status_rank(status) < status_rank(was)) return std::nullopt;
   if (is_older && status_rank(status) == status_rank(was)) return std::nullopt;
-  Json body = updated(held, draft);
+  Json body = updated(held, draft, sent);
   body.set("status", was);
   if (same_content(body, held) && status == was) return std::nullopt;
   // A final result that says something else is not the one that was final.
@@ -131,16 +132,17 @@ std::optional<std::size_t> parse_draft_reference(std::string_view reference) {
   return index;
 }
 
-std::optional<Json> meet_held(const Json& held, const Draft& draft, bool is_older) {
-  if (draft.kind == DraftKind::result) return meet_result(held, draft, is_older);
+std::optional<Json> meet_held(const Json& held, const Draft& draft, const Json& sent,
+                              bool is_older) {
+  if (draft.kind == DraftKind::result) return meet_result(held, draft, sent, is_older);
   if (is_older) return std::nullopt;
-  Json body = updated(held, draft);
+  Json body = updated(held, draft, sent);
   if (same_content(body, held)) return std::nullopt;
   return body;
 }
 
-Json first_version(const Draft& draft) {
-  Json body = draft.body;
+Json first_version(const Draft& draft, Json sent) {
+  Json body = std::move(sent);
   if (!draft.status_if_new.empty() && body["status"].is_null())
     body.set("status", draft.status_if_new);
   if (draft.kind == DraftKind::result)

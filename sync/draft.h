@@ -41,11 +41,13 @@ struct Draft {
   bool is_released = true;          // a result's "final" counts as final without a person's release
 };
 
-/// The body to store over `held`; nothing: the draft changes nothing, or may not. `is_older`: its
-/// event is older than that of what is held.
-std::optional<core::Json> meet_held(const core::Json& held, const Draft& draft, bool is_older);
+/// The body to store over `held`; nothing: the draft changes nothing, or may not. `sent`: the
+/// draft's body with its references resolved. `is_older`: its event is older than that of what is
+/// held.
+std::optional<core::Json> meet_held(const core::Json& held, const Draft& draft,
+                                    const core::Json& sent, bool is_older);
 
 /// The body to store where nothing is held.
-core::Json first_version(const Draft& draft);
+core::Json first_version(const Draft& draft, core::Json sent);
 
 }  // namespace gateway::sync

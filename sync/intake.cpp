@@ -1,9 +1,7 @@
 #include "sync/intake.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
-#include <set>
 #include <span>
 
 #include "core/text.h"
@@ -23,18 +21,6 @@ using crypto::Connection;
 // Where a resource's newest version came from, in meta.source.
 constexpr std::string_view kSourcePrefix = "urn:clinic-gateway:message:";
 
-crypto::Digest digest_of(const std::string& bytes) {
-  return crypto::sha256(std::as_bytes(std::span(bytes)));
-}
-
-void collect_references(const Json& value, std::set<std::string>& references) {
-  for (const Json& item : value.items()) collect_references(item, references);
-  for (const auto& [member, inner] : value.members()) {
-    if (member == "reference") references.emplace(inner.text());
-    collect_references(inner, references);
-  }
-}
-
 /// One message on its way in, inside the writer's transaction.
 class Admission {
  public:
@@ -51,13 +37,12 @@ class Admission {
                                   const std::string& patient);
 
  private:
-  core::Result<std::optional<Taken>> find_repeat();
+  core::Result<std::optional<Taken>> find_repeat(const crypto::Digest& digest);
   core::Status note_reused_control_id();
   core::Status decide();
   core::Status settle_patient();
   core::Status store_drafts();
   core::Status store(const Draft& draft, const std::string& id);
-  core::Status queue(const ResourceKey& key, const Json& body);
   core::Result<std::string> id_of(const Draft& draft);
   core::Result<std::optional<std::string>> find_own(const std::string& type,
                                                     std::string_view system,
@@ -81,13 +66,11 @@ class Admission {
   std::string assigned_;  // the Patient a person named
   std::string patient_;   // id
   bool is_new_patient_ = false;
-  std::vector<std::string> ids_;                     // of the drafts, as far as known
-  std::string became_;                               // "Type/id ..."
-  std::map<std::string, std::int64_t> rows_queued_;  // "uplink Type/id" -> outbox row
+  std::vector<std::string> ids_;  // of the drafts, as far as known
+  std::string became_;            // "Type/id ..."
 };
 
-core::Result<std::optional<Taken>> Admission::find_repeat() {
-  const crypto::Digest digest = digest_of(message_.bytes);
+core::Result<std::optional<Taken>> Admission::find_repeat(const crypto::Digest& digest) {
   GW_TRY(auto rows,
          connection_.query("SELECT number, answer FROM message WHERE device = ?"
                            " AND control_id = ? AND digest = ?",
@@ -115,14 +98,14 @@ core::Status Admission::note_reused_control_id() {
 }
 
 core::Result<Taken> Admission::admit(const crypto::Audit& audit) {
-  GW_TRY(auto repeat, find_repeat());
+  const crypto::Digest digest = crypto::sha256(std::as_bytes(std::span(message_.bytes)));
+  GW_TRY(auto repeat, find_repeat(digest));
   if (repeat) return std::move(*repeat);
   GW_TRY(const auto newest, connection_.integer("SELECT max(number) FROM message"));
   taken_.number = newest.value_or(0) + 1;
   taken_.answer = message_.answer;
   GW_CHECK(note_reused_control_id());
   GW_CHECK(decide());
-  const crypto::Digest digest = digest_of(message_.bytes);
   GW_CHECK(connection_.run(
       "INSERT INTO message (number, device, control_id, digest, kind, received_at, event_at, state,"
       " reason, patient, became, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -238,42 +221,26 @@ core::Result<bool> Admission::is_older_than(const Json& held) {
 core::Status Admission::store(const Draft& draft, const std::string& id) {
   const ResourceKey key{std::string(draft.body["resourceType"].text()), id};
   became_ += core::cat(became_.empty() ? "" : " ", key.text());
-  Draft own = draft;
-  GW_TRY(own.body, resolved(draft.body));
-  GW_TRY(const auto held, read_resource(connection_, key));
+  GW_TRY(Json sent, resolved(draft.body));
+  GW_TRY(const auto newest, read_newest_version(connection_, key));
   Json body;
-  if (held) {
-    GW_TRY(const bool is_older, is_older_than(held->body));
-    auto met = meet_held(held->body, own, is_older);
+  if (newest && !newest->body.is_null()) {
+    GW_TRY(const bool is_older, is_older_than(newest->body));
+    auto met = meet_held(newest->body, draft, sent, is_older);
     if (!met) return {};
     body = std::move(*met);
   } else {
-    body = first_version(own);
+    body = first_version(draft, std::move(sent));
     body.set("id", id);
   }
   Json meta = body["meta"].is_object() ? body["meta"] : Json::object();
   meta.set("source", core::cat(kSourcePrefix, taken_.number));
   body.set("meta", std::move(meta));
-  GW_CHECK(put_resource(connection_, key, body, "clinic", now_));
+  GW_CHECK(put_version(connection_, key, newest, body, "clinic", now_));
   ++taken_.changed;
-  return queue(key, body);
-}
-
-/// A row waits for the newest row of this message that it refers to.
-core::Status Admission::queue(const ResourceKey& key, const Json& body) {
-  std::set<std::string> references;
-  collect_references(body, references);
-  for (const std::string& uplink : uplinks_) {
-    std::optional<std::int64_t> needs;
-    for (const std::string& reference : references) {
-      const auto queued = rows_queued_.find(core::cat(uplink, " ", reference));
-      if (queued != rows_queued_.end() && queued->second > needs.value_or(0))
-        needs = queued->second;
-    }
-    GW_TRY(const std::int64_t row,
-           queue_row(connection_, uplink, "resource", key.text(), 0, needs, now_));
-    rows_queued_[core::cat(uplink, " ", key.text())] = row;
-  }
+  // What it refers to goes first: the claim sees to that (sync/reference_order.h).
+  for (const std::string& uplink : uplinks_)
+    GW_CHECK(queue_row(connection_, uplink, "resource", key.text(), 0, std::nullopt, now_));
   return {};
 }
 
@@ -452,15 +419,6 @@ core::Result<Json> gaps_report(Connection& connection, std::int64_t limit) {
                            {"label", rows.text(4)},
                            {"count", rows.integer(5)}}));
   }
-}
-
-core::Result<std::int64_t> expire_raw_messages(Connection& connection, const std::string& before,
-                                               std::int64_t rows_max) {
-  GW_CHECK(connection.run(
-      "DELETE FROM message_raw WHERE number IN (SELECT r.number FROM message_raw r JOIN message m"
-      " USING (number) WHERE m.state = 'stored' AND m.received_at < ? ORDER BY r.number LIMIT ?)",
-      before, rows_max));
-  return connection.changes();
 }
 
 }  // namespace gateway::sync

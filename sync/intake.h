@@ -109,9 +109,4 @@ core::Result<core::Json> letters_report(crypto::Connection& connection, std::int
 /// What no map covers, most frequent first: {"device","what","system","code","label","count"}.
 core::Result<core::Json> gaps_report(crypto::Connection& connection, std::int64_t limit);
 
-/// Lets go of the raw bytes of stored messages received before `before` (instant), at most
-/// `rows_max`; answers how many went.
-core::Result<std::int64_t> expire_raw_messages(crypto::Connection& connection,
-                                               const std::string& before, std::int64_t rows_max);
-
 }  // namespace gateway::sync

@@ -135,6 +135,13 @@ std::vector<ConfigKey> sync_config_keys() {
                   "retention.free_below_mb",
        .minimum = 0,
        .maximum = 1 << 26});
+  add({.path = "retention.raw_message_days",
+       .type = KeyType::integer,
+       .meaning = "days after which the bytes of a device's message leave this gateway, once its "
+                  "results are released and delivered; what became of it stays; 0: never",
+       .default_text = "90",
+       .minimum = 0,
+       .maximum = 36'500});
   add({.path = "scrub.rate_mb_s",
        .type = KeyType::integer,
        .meaning = "MB per second at which stored objects are read to find damage; 0: not at all",
@@ -183,6 +190,8 @@ UpkeepOptions upkeep_options(const core::Config& config) {
   };
   if (const auto days = config.integer("retention.keep_days"); days > 0)
     options.retention.keep = std::chrono::hours(24 * days);
+  if (const auto days = config.integer("retention.raw_message_days"); days > 0)
+    options.keep_raw_messages = std::chrono::hours(24 * days);
   std::error_code unknown;
   const auto disk = std::filesystem::space(config.text("storage.state_dir"), unknown);
   const RetentionPolicy usual =

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "core/text.h"
 #include "sync/search_index.h"
@@ -12,50 +14,76 @@ namespace {
 using core::Json;
 using crypto::Connection;
 
-core::Status index_identifiers(Connection& connection, const ResourceKey& key, const Json& body) {
-  GW_CHECK(connection.run("DELETE FROM resource_identifier WHERE type = ? AND id = ?", key.type,
-                          key.id));
+/// (system, value) of each identifier the resource is known by.
+using Identifiers = std::set<std::pair<std::string_view, std::string_view>>;
+
+Identifiers identifiers_of(const Json& body) {
+  Identifiers found;
   for (const Json& identifier : body["identifier"].items()) {
     const std::string_view value = identifier["value"].text();
     // A retired identifier must not match anyone any more.
     if (value.empty() || identifier["use"].text() == "old") continue;
+    found.emplace(identifier["system"].text(), value);
+  }
+  return found;
+}
+
+core::Status index_identifiers(Connection& connection, const ResourceKey& key, const Json& before,
+                               const Json& after) {
+  const Identifiers old = identifiers_of(before);
+  const Identifiers now = identifiers_of(after);
+  for (const auto& [system, value] : old) {
+    if (now.contains({system, value})) continue;
+    GW_CHECK(connection.run(
+        "DELETE FROM resource_identifier WHERE type = ? AND system = ? AND value = ? AND id = ?",
+        key.type, system, value, key.id));
+  }
+  for (const auto& [system, value] : now) {
+    if (old.contains({system, value})) continue;
     GW_CHECK(connection.run(
         "INSERT OR IGNORE INTO resource_identifier (type, system, value, id) VALUES (?, ?, ?, ?)",
-        key.type, identifier["system"].text(), value, key.id));
+        key.type, system, value, key.id));
   }
   return {};
 }
 
 /// Of two moments in a row: the clock may go back, the order of versions may not.
 core::Result<std::string> not_before_newest(Connection& connection, std::string_view now_instant) {
-  GW_TRY(const auto newest, connection.text("SELECT max(at) FROM resource"));
+  GW_TRY(const auto newest, connection.text("SELECT max(at) FROM resource_version"));
   return std::max(newest.value_or(""), std::string(now_instant));
 }
 
-/// Null `after`: a tombstone.
-core::Result<std::int64_t> add_version(Connection& connection, const ResourceKey& key,
-                                       const Json& before, const Json& after,
-                                       std::string_view origin, std::string_view now_instant) {
-  GW_TRY(const auto newest,
-         connection.integer("SELECT version FROM resource WHERE type = ? AND id = ?", key.type,
-                            key.id));
-  const std::int64_t version = newest.value_or(0) + 1;
+core::Status note_newest(Connection& connection, const ResourceKey& key, std::int64_t version,
+                         bool deleted, std::string_view at) {
+  if (version == 1) {
+    return connection.run(
+        "INSERT INTO resource (type, id, version, deleted, at) VALUES (?, ?, 1, ?, ?)", key.type,
+        key.id, deleted, at);
+  }
+  return connection.run(
+      "UPDATE resource SET version = ?, deleted = ?, at = ? WHERE type = ? AND id = ?", version,
+      deleted, at, key.type, key.id);
+}
+
+}  // namespace
+
+core::Result<std::int64_t> put_version(Connection& connection, const ResourceKey& key,
+                                       const std::optional<StoredResource>& newest,
+                                       const Json& after, std::string_view origin,
+                                       std::string_view now_instant) {
+  const Json none;
+  const Json& before = newest ? newest->body : none;
+  const std::int64_t version = newest ? newest->version + 1 : 1;
   GW_TRY(const std::string at, not_before_newest(connection, now_instant));
-  GW_CHECK(
-      connection.run("INSERT INTO resource (type, id, version, deleted, at) VALUES (?, ?, ?, ?, ?)"
-                     " ON CONFLICT (type, id) DO UPDATE SET version = excluded.version,"
-                     " deleted = excluded.deleted, at = excluded.at",
-                     key.type, key.id, version, after.is_null(), at));
+  GW_CHECK(note_newest(connection, key, version, after.is_null(), at));
   GW_CHECK(
       connection.run("INSERT INTO resource_version (type, id, version, origin, at, body) VALUES "
                      "(?, ?, ?, ?, ?, ?)",
                      key.type, key.id, version, origin, at, after.dump()));
-  GW_CHECK(index_identifiers(connection, key, after));
+  GW_CHECK(index_identifiers(connection, key, before, after));
   GW_CHECK(index_resource(connection, key, before, after));
   return version;
 }
-
-}  // namespace
 
 std::optional<ResourceKey> parse_reference(std::string_view reference) {
   const auto slash = reference.find('/');
@@ -97,21 +125,16 @@ core::Result<std::optional<Json>> read_version(Connection& connection, const Res
 core::Result<std::int64_t> put_resource(Connection& connection, const ResourceKey& key,
                                         const Json& body, std::string_view origin,
                                         std::string_view now_instant) {
-  GW_TRY(const auto held, read_resource(connection, key));
-  if (held && held->body == body) return held->version;
-  return add_version(connection, key, held ? held->body : Json(), body, origin, now_instant);
+  GW_TRY(const auto newest, read_newest_version(connection, key));
+  if (newest && newest->body == body) return newest->version;
+  return put_version(connection, key, newest, body, origin, now_instant);
 }
 
 core::Result<std::int64_t> delete_resource(Connection& connection, const ResourceKey& key,
                                            std::string_view origin, std::string_view now_instant) {
-  GW_TRY(const auto held, read_resource(connection, key));
-  if (!held) {
-    GW_TRY(const auto version,
-           connection.integer("SELECT version FROM resource WHERE type = ? AND id = ?", key.type,
-                              key.id));
-    return version.value_or(0);
-  }
-  return add_version(connection, key, held->body, Json(), origin, now_instant);
+  GW_TRY(const auto newest, read_newest_version(connection, key));
+  if (!newest || newest->body.is_null()) return newest ? newest->version : 0;
+  return put_version(connection, key, newest, Json(), origin, now_instant);
 }
 
 core::Result<std::optional<VersionFacts>> read_newest(Connection& connection,

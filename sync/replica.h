@@ -42,6 +42,13 @@ core::Result<std::int64_t> put_resource(crypto::Connection& connection, const Re
                                         const core::Json& body, std::string_view origin,
                                         std::string_view now_instant);
 
+/// The same for whoever has just read the newest version (read_newest_version(), in this
+/// transaction) and found that `body` differs; null: a tombstone.
+core::Result<std::int64_t> put_version(crypto::Connection& connection, const ResourceKey& key,
+                                       const std::optional<StoredResource>& newest,
+                                       const core::Json& body, std::string_view origin,
+                                       std::string_view now_instant);
+
 /// Marks it deleted: a version whose body is null, kept like any other. Answers the version's
 /// number, of the tombstone that is there already where it was deleted before; 0: never held.
 core::Result<std::int64_t> delete_resource(crypto::Connection& connection, const ResourceKey& key,

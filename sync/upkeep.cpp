@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "sync/commitment_round.h"
+#include "sync/message_retention.h"
 #include "sync/recovery.h"
 #include "sync/retention_round.h"
 #include "sync/scrub.h"
@@ -31,6 +32,8 @@ using core::net::Awaitable;
 constexpr std::uint64_t kPagesAtOnce = 256;
 constexpr core::Milliseconds kBetweenSteps{20};
 constexpr core::Milliseconds kTruncateAgain{5'000};
+constexpr int kMessageSteps = 8;
+constexpr std::int64_t kMessagesAtOnce = 250;
 
 Json retention_json(const RetentionReport& report) {
   const char* state = report.is_short      ? "short_of_space"
@@ -157,6 +160,7 @@ class UpkeepThread final : public Upkeep {
       core::Status done = co_await retention_round(setting, walk, report);
       if (done.ok()) done = shred_all(self);
       if (done.ok()) done = retire_if_due(self);
+      if (done.ok()) done = self->expire_messages();
       self->note(done);
       self->show_retention(report);
       if (report.evicted > evicted) {
@@ -164,6 +168,21 @@ class UpkeepThread final : public Upkeep {
         self->tidy_timer_.cancel();
       }
     }
+  }
+
+  /// Some steps a round: many that may not go yet must not keep it busy.
+  core::Status expire_messages() {
+    if (!options_.keep_raw_messages) return {};
+    const std::string before = core::to_instant(clock_.wall() - *options_.keep_raw_messages);
+    const auto step = [&](crypto::Connection& connection) -> core::Status {
+      GW_CHECK(expire_raw_messages(connection, before, kMessagesAtOnce, message_walk_));
+      return {};
+    };
+    for (int taken = 0; taken < kMessageSteps && !stopping_; ++taken) {
+      GW_CHECK(holdings_->database().write(step));
+      if (message_walk_.ended) break;
+    }
+    return {};
   }
 
   static core::Status shred_all(UpkeepThread* self) {
@@ -290,6 +309,7 @@ class UpkeepThread final : public Upkeep {
   asio::steady_timer scrub_timer_;
   asio::steady_timer commitment_timer_;
   Scrub scrub_;
+  MessageWalk message_walk_;
 
   mutable std::mutex mutex_;
   RetentionReport shown_retention_;

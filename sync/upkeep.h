@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ namespace gateway::sync {
 
 struct UpkeepOptions {
   RetentionPolicy retention;
+  std::optional<core::Milliseconds> keep_raw_messages;  // nothing: they stay
   core::Milliseconds retention_every{60'000};
   core::Milliseconds epochs_retire_after = kRetireAfter;
   std::uint64_t scrub_bytes_per_s = 0;  // 0: no scrub

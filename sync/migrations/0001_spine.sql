@@ -7,6 +7,8 @@ CREATE TABLE resource (
   PRIMARY KEY (type, id)
 ) WITHOUT ROWID;
 
+-- Bodies lie in the order they came, so that a new one goes where the last one went; in the tree of the keys most of them would
+-- take a page of their own.
 CREATE TABLE resource_version (
   type TEXT NOT NULL,
   id TEXT NOT NULL,
@@ -15,7 +17,7 @@ CREATE TABLE resource_version (
   at TEXT NOT NULL,
   body TEXT NOT NULL,
   PRIMARY KEY (type, id, version)
-) WITHOUT ROWID;
+);
 
 -- The last version both sides agreed on, per uplink: what If-Match names and a three-way merge starts from.
 CREATE TABLE resource_base (
@@ -27,6 +29,7 @@ CREATE TABLE resource_base (
   PRIMARY KEY (uplink, type, id)
 ) WITHOUT ROWID;
 
+-- A version's rows follow from its text alone: they are removed by their whole keys.
 CREATE TABLE resource_identifier (
   type TEXT NOT NULL,
   system TEXT NOT NULL,
@@ -34,7 +37,6 @@ CREATE TABLE resource_identifier (
   id TEXT NOT NULL,
   PRIMARY KEY (type, system, value, id)
 ) WITHOUT ROWID;
-CREATE INDEX resource_identifier_by_id ON resource_identifier (type, id);
 
 -- Pulled resources that cannot be applied yet: a referenced resource is missing.
 CREATE TABLE inbox (

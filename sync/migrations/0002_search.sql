@@ -49,6 +49,5 @@ ALTER TABLE resource ADD COLUMN at TEXT NOT NULL DEFAULT '';
 UPDATE resource SET at = coalesce((SELECT v.at FROM resource_version v
   WHERE v.type = resource.type AND v.id = resource.id AND v.version = resource.version), '');
 CREATE INDEX resource_by_time ON resource (type, at, id);
-CREATE INDEX resource_newest ON resource (at);
 CREATE INDEX version_by_time ON resource_version (at, type, id, version);
 CREATE INDEX version_of_type_by_time ON resource_version (type, at, id, version);

@@ -9,13 +9,13 @@
 #include <thread>
 #include <vector>
 
-#include "core/files.h"
 #include "core/ids.h"
 #include "core/text.h"
 #include "crypto/octets.h"
 #include "sync/holdings.h"
 #include "sync/replica.h"
 #include "sync/worklist.h"
+#include "tests/bench/state_keys.h"
 
 namespace gateway {
 namespace {
@@ -138,20 +138,10 @@ core::Status send_all(sync::Holdings& held, std::int64_t objects) {
   return {};
 }
 
-core::Result<std::unique_ptr<crypto::Keyring>> make_keys(const std::string& folder,
-                                                         const std::string& secret) {
-  const crypto::Passphrase passphrase{crypto::Secret::copy_of(core::new_uuid())};
-  GW_TRY(auto keyring,
-         crypto::Keyring::create(core::system_files(), folder, passphrase, core::system_clock()));
-  crypto::CredentialSecret credential{crypto::Secret::copy_of(secret)};
-  GW_CHECK(keyring->add_slot({crypto::NewCredential{std::move(credential), "host"}, "bench"}));
-  return keyring;
-}
-
 core::Status fill(const std::string& folder, std::int64_t resources, std::int64_t objects,
                   std::int64_t steps) {
-  const std::string secret = core::random_bytes(crypto::kKeyBytes);
-  GW_TRY(auto keyring, make_keys(folder, secret));
+  std::string secret;
+  GW_TRY(auto keyring, bench::make_keys(folder, secret));
   sync::HoldingsOptions options;
   options.state_folder = folder;
   options.ingest = {"urn:oid:2.25.1", {"pacs"}, {}, "UTC"};

@@ -41,16 +41,37 @@ def state_of(path):
         return None
 
 
+def fill(folder, filler):
+    """Runs a filler, which prints the secret of the credential that opens its state, and lays the secret where a start finds it."""
+    began = time.monotonic()
+    filled = subprocess.run(filler, stdout=subprocess.PIPE, text=True)
+    if filled.returncode != 0:
+        raise SystemExit("the state could not be made")
+    print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    (folder / "credentials").mkdir(mode=0o700)
+    (folder / "credentials" / "slot-key").write_text(filled.stdout.strip())
+    (folder / "credentials" / "slot-key").chmod(0o400)
+
+
+def daemon_of(build, folder):
+    command = [build / "daemon" / "clinic-gatewayd", "--config", folder / "gateway.toml"]
+    return Process("clinic-gatewayd", command, folder / "log", env={"CREDENTIALS_DIRECTORY": str(folder / "credentials")})
+
+
+def wait_until_ready(daemon, folder):
+    began = time.monotonic()
+    while state_of(folder / "control.sock") != "ready":
+        daemon.check_alive()
+        if time.monotonic() - began > 120:
+            raise SystemExit(f"not ready after 120 s:\n{daemon.log_tail()}")
+        time.sleep(0.005)
+
+
 def start_once(build, folder):
     began = time.monotonic()
-    command = [build / "daemon" / "clinic-gatewayd", "--config", folder / "gateway.toml"]
-    daemon = Process("clinic-gatewayd", command, folder / "log", env={"CREDENTIALS_DIRECTORY": str(folder / "credentials")})
+    daemon = daemon_of(build, folder)
     try:
-        while state_of(folder / "control.sock") != "ready":
-            daemon.check_alive()
-            if time.monotonic() - began > 120:
-                raise SystemExit(f"not ready after 120 s:\n{daemon.log_tail()}")
-            time.sleep(0.005)
+        wait_until_ready(daemon, folder)
         ready_s = time.monotonic() - began
         time.sleep(IDLE_S)  # what is measured: idle for that long
         return ready_s, daemon.memory_mb("VmRSS")
@@ -65,15 +86,7 @@ def run(arguments, build, folder):
         f'[control]\nsocket = "{folder}/control.sock"\n'
         f'[dicom]\nbind = "127.0.0.1"\nport = {port}\npatient_id_issuer = "urn:oid:2.25.1"\n'
     )
-    filler = [build / "tests" / "bench" / "bench_fill_holdings", folder / "state", str(arguments.resources), str(arguments.objects), "0"]
-    began = time.monotonic()
-    filled = subprocess.run(filler, stdout=subprocess.PIPE, text=True)
-    if filled.returncode != 0:
-        raise SystemExit("the state could not be made")
-    print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
-    (folder / "credentials").mkdir(mode=0o700)
-    (folder / "credentials" / "slot-key").write_text(filled.stdout.strip())
-    (folder / "credentials" / "slot-key").chmod(0o400)
+    fill(folder, [build / "tests" / "bench" / "bench_fill_holdings", folder / "state", str(arguments.resources), str(arguments.objects), "0"])
     starts = [start_once(build, folder) for _ in range(arguments.starts)]
     ready_s, idle_mb = (statistics.median(values) for values in zip(*starts))
     return {
@@ -84,12 +97,11 @@ def run(arguments, build, folder):
     }
 
 
-def built(build):
+def built(build, targets):
     if build:
         return Path(build).resolve()
     subprocess.run(["cmake", "--preset", "release"], cwd=ROOT, check=True, stdout=sys.stderr)
     build = ROOT / "build" / "release"
-    targets = ["clinic-gatewayd", "clinic-gateway", "bench_fill_holdings"]
     subprocess.run(["cmake", "--build", build, "--target", *targets], check=True, stdout=sys.stderr)
     return build
 
@@ -102,9 +114,10 @@ def main():
     parser.add_argument("--objects", type=int, default=200_000)
     parser.add_argument("--starts", type=int, default=5)
     arguments = parser.parse_args()
+    build = built(arguments.build, ["clinic-gatewayd", "clinic-gateway", "bench_fill_holdings"])
     folder = Path(tempfile.mkdtemp(prefix="gateway-start-", dir=arguments.dir))
     try:
-        result = run(arguments, built(arguments.build), folder)
+        result = run(arguments, build, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(result))

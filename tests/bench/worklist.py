@@ -20,7 +20,7 @@ import threading
 from pathlib import Path
 
 import dicom_ingest
-from start import state_of
+from start import fill, state_of
 
 from rig.process import Process, free_ports
 
@@ -72,13 +72,7 @@ def run(arguments, build, folder):
         f'[control]\nsocket = "{folder}/control.sock"\n'
         f'[dicom]\nbind = "127.0.0.1"\nport = {port}\nae_title = "{AET}"\npatient_id_issuer = "urn:oid:2.25.1"\n'
     )
-    filler = [build / "tests" / "bench" / "bench_fill_holdings", folder / "state", "0", "0", str(arguments.steps)]
-    filled = subprocess.run(filler, stdout=subprocess.PIPE, text=True)
-    if filled.returncode != 0:
-        raise SystemExit("the state could not be made")
-    (folder / "credentials").mkdir(mode=0o700)
-    (folder / "credentials" / "slot-key").write_text(filled.stdout.strip())
-    (folder / "credentials" / "slot-key").chmod(0o400)
+    fill(folder, [build / "tests" / "bench" / "bench_fill_holdings", folder / "state", "0", "0", str(arguments.steps)])
     environment = {"CREDENTIALS_DIRECTORY": str(folder / "credentials"), **dicom_ingest.ENVIRONMENT}
     daemon = Process("clinic-gatewayd", [build / "daemon" / "clinic-gatewayd", "--config", folder / "gateway.toml"], folder / "log", environment)
     try:

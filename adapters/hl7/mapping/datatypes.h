@@ -62,6 +62,8 @@ FhirTime fhir_time(const Mapping& mapping, const Piece& field);
 void set_time(core::Json& object, std::string_view member, const FhirTime& time);
 /// As an instant in UTC, for ordering; empty when it is no time of day.
 std::string utc_instant(const Mapping& mapping, const Piece& field);
+/// For Draft::seed_at; none where the field tells no moment.
+core::Wall seed_time(const Mapping& mapping, const Piece& field);
 
 /// Number and unit as sent. A text that is no FHIR decimal answers null; "065.88" becomes 65.88
 /// with what was sent beside.

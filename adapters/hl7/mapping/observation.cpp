@@ -111,7 +111,7 @@ std::string add_observation(Mapping& mapping, const ObservationGroup& group,
   const Piece key_time = ordered_at.has_value() ? ordered_at : obx.field(14);
   draft.seed = cat(context.seed, "|", key_time.raw(), "|", obx.field(3).raw(), "|",
                    obx.field(4).raw(), "|", obx.field(18).raw(), "|", occurrence);
-  if (const auto when = core::parse_instant(utc_instant(mapping, key_time))) draft.seed_at = *when;
+  draft.seed_at = seed_time(mapping, key_time);
   return mapping.add(std::move(draft));
 }
 

@@ -34,7 +34,8 @@ Json placer_reference(Mapping& mapping, const OrderGroup& group) {
   return made;
 }
 
-std::string add_specimen(Mapping& mapping, const Segment& spm, std::string_view seed) {
+std::string add_specimen(Mapping& mapping, const Segment& spm, std::string_view seed,
+                         const Piece& seed_at) {
   sync::Draft draft;
   Json& body = draft.body;
   body = Json::object({{"resourceType", "Specimen"}});
@@ -75,6 +76,7 @@ std::string add_specimen(Mapping& mapping, const Segment& spm, std::string_view 
          }));
   // A rack position or a number per day is no specimen of last week's: the order takes part.
   draft.seed = cat("specimen|", ids.raw(), "|", seed);
+  draft.seed_at = seed_time(mapping, seed_at);
   return mapping.add(std::move(draft));
 }
 

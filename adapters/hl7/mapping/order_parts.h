@@ -15,7 +15,8 @@ core::Json order_identifiers(Mapping& mapping, const OrderGroup& group);
 /// A reference to the ServiceRequest by the placer's number; null where none was sent.
 core::Json placer_reference(Mapping& mapping, const OrderGroup& group);
 /// SPM to Specimen; answers the reference.
-std::string add_specimen(Mapping& mapping, const Segment& spm, std::string_view seed);
+std::string add_specimen(Mapping& mapping, const Segment& spm, std::string_view seed,
+                         const Piece& seed_at);
 /// PV1-19, a reference to the Encounter by its number; null where none was sent.
 core::Json encounter_reference(Mapping& mapping);
 /// NDL repetitions as Practitioner references.

@@ -77,7 +77,7 @@ void map_order(Mapping& mapping, const OrderGroup& group, const Json& encounter)
   }
   Json specimens = Json::array();
   for (const Segment* spm : group.specimens)
-    specimens.add(Json::object({{"reference", add_specimen(mapping, *spm, seed)}}));
+    specimens.add(Json::object({{"reference", add_specimen(mapping, *spm, seed, Piece())}}));
   set_if(body, "specimen", std::move(specimens));
   ObservationContext context;
   context.obr = group.obr;

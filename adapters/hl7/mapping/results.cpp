@@ -76,6 +76,7 @@ void add_report(Mapping& mapping, const OrderGroup& group, const ObservationCont
     draft.is_released = draft.is_released && mapping.device().verifies(one.obx->field(3).first());
   }
   draft.seed = cat("report|", context.seed);
+  draft.seed_at = seed_time(mapping, obr.field(7));
   mapping.add(std::move(draft));
 }
 
@@ -91,7 +92,8 @@ void map_group(Mapping& mapping, const OrderGroup& group, const Json& encounter)
   }
   Json specimens = Json::array();
   for (const Segment* spm : group.specimens) {
-    const std::string reference = add_specimen(mapping, *spm, context.seed);
+    const std::string reference = add_specimen(
+        mapping, *spm, context.seed, group.obr == nullptr ? Piece() : group.obr->field(7));
     if (context.specimen.empty()) context.specimen = reference;
     specimens.add(Json::object({{"reference", reference}}));
   }

@@ -119,4 +119,8 @@ std::string utc_instant(const Mapping& mapping, const Piece& field) {
   return at ? core::to_instant(*at) : std::string();
 }
 
+core::Wall seed_time(const Mapping& mapping, const Piece& field) {
+  return core::parse_instant(utc_instant(mapping, field)).value_or(core::Wall());
+}
+
 }  // namespace gateway::adapters::hl7

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "adapters/hl7/message_reader.h"
+#include "sync/message_retention.h"
 #include "tests/sync/records_fixture.h"
 
 namespace gateway::adapters::hl7 {
@@ -20,6 +21,20 @@ class Hl7Test : public sync::RecordsTest {
     auto taken = held_->intake().take_now(*read.incoming);
     EXPECT_TRUE(taken.ok()) << (taken.ok() ? "" : taken.error().message());
     return taken.ok() ? *taken : sync::Taken();
+  }
+
+  /// How many messages' bytes a whole walk lets go of.
+  std::int64_t expire(const std::string& before) {
+    std::int64_t gone = 0;
+    sync::MessageWalk walk;
+    while (!walk.ended) {
+      write([&](crypto::Connection& connection) -> core::Status {
+        GW_TRY(const auto some, sync::expire_raw_messages(connection, before, 1, walk));
+        gone += some;
+        return {};
+      });
+    }
+    return gone;
   }
 
   /// The newest version of the only resource of that type (where there are several: the first).

@@ -21,13 +21,48 @@ TEST_F(Hl7Test, AResultIsStoredWithItsPatientAndQueuedForTheHis) {
   EXPECT_EQ(resources("Observation"), 1);
   EXPECT_EQ(resources("DiagnosticReport"), 1);
   EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE uplink = 'his'"), 3);
-  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE needs IS NOT NULL"), 2);
   EXPECT_EQ(count("SELECT count(*) FROM message m JOIN message_raw USING (number)"
                   " WHERE state = 'stored'"),
             1);
   const Json report = resource("DiagnosticReport");
   EXPECT_EQ(report["result"][kFirst]["reference"].text(),
             core::cat("Observation/", resource("Observation")["id"].text()));
+}
+
+TEST_F(Hl7Test, AReportGoesAfterItsPatientAndAllItsResults) {
+  std::string message = oru("1", "5.0");
+  message += "OBX|2|NM|2339-0^Glucose^LN||5.1|mg/dL||N|||F|||20260301090500+0100\r";
+  take(message);
+  std::vector<std::string> order;
+  for (sync::Claim due = claim("his", 1); !due.rows.empty(); due = claim("his", 1)) {
+    order.push_back(due.rows[0].subject.substr(0, due.rows[0].subject.find('/')));
+    sync::Verdict done;
+    done.what = sync::Verdict::What::done;
+    done.number = due.rows[0].number;
+    write([&](crypto::Connection& connection) {
+      return sync::record_verdicts(connection, "his", {done}, "2026-03-01T10:00:00Z");
+    });
+  }
+  EXPECT_THAT(order,
+              ::testing::ElementsAre("Patient", "Observation", "Observation", "DiagnosticReport"));
+}
+
+TEST_F(Hl7Test, OneResultThatWaitsHoldsTheReportBack) {
+  std::string message = oru("1", "5.0");
+  message += "OBX|2|NM|2339-0^Glucose^LN||5.1|mg/dL||N|||F|||20260301090500+0100\r";
+  take(message);
+  // Patient and the second result are there; the first one is not.
+  write([](crypto::Connection& connection) -> core::Status {
+    GW_TRY(const auto first, connection.integer("SELECT min(number) FROM outbox WHERE subject"
+                                                " LIKE 'Observation/%'"));
+    return connection.run(
+        "DELETE FROM outbox WHERE subject NOT LIKE 'DiagnosticReport/%'"
+        " AND number <> ?",
+        first.value_or(0));
+  });
+  const sync::Claim due = claim("his");
+  ASSERT_EQ(due.rows.size(), 1U);
+  EXPECT_THAT(due.rows[0].subject, ::testing::StartsWith("Observation/"));
 }
 
 TEST_F(Hl7Test, TheSameBytesAgainHearTheSameAnswerAndStoreNothing) {
@@ -241,15 +276,26 @@ TEST_F(Hl7Test, AResultIsNotBasedOnAnotherPatientsOrder) {
 }
 
 TEST_F(Hl7Test, RawBytesGoByAgeAndLettersStay) {
+  device_.autoverified = {"2345-7"};
   take(oru("1", "5.0"));
   take("not HL7 at all");
   write([](crypto::Connection& connection) -> core::Status {
-    GW_TRY(const auto gone, sync::expire_raw_messages(connection, "9999", 100));
-    EXPECT_EQ(gone, 1);
-    return {};
+    return connection.run("DELETE FROM outbox");
   });
+  EXPECT_EQ(expire("2000"), 0);
+  EXPECT_EQ(expire("9999"), 1);
   EXPECT_EQ(count("SELECT count(*) FROM message_raw"), 1);
   EXPECT_EQ(take(oru("1", "5.0")).outcome, Outcome::repeated);
+}
+
+TEST_F(Hl7Test, RawBytesStayWhileAResultIsUnreleasedOrUndelivered) {
+  take(oru("1", "5.0"));
+  EXPECT_EQ(expire("9999"), 0) << "it waits for the hospital";
+  write([](crypto::Connection& connection) -> core::Status {
+    return connection.run("DELETE FROM outbox");
+  });
+  EXPECT_EQ(expire("9999"), 0) << "nobody has released it";
+  EXPECT_EQ(count("SELECT count(*) FROM message_raw"), 1);
 }
 
 }  // namespace
