@@ -38,6 +38,7 @@
 #include "sync/pins.h"
 #include "sync/rebuild.h"
 #include "sync/reports.h"
+#include "sync/review.h"
 
 namespace gateway::daemon {
 namespace {
@@ -355,14 +356,18 @@ class GatewayImpl final : public Gateway {
     struct Stored {
       core::Result<std::uint64_t> free_bytes;
       core::Result<Json> queue;
+      core::Result<Json> reviews;
     };
     auto ask = [folder = settings_.state_folder, holdings = door_.get(),
                 now = vitals.now]() -> Stored {
       auto free_bytes = core::system_files().free_bytes(folder);
-      if (!holdings) return {std::move(free_bytes), Json()};
+      if (!holdings) return {std::move(free_bytes), Json(), Json()};
       return {std::move(free_bytes),
               holdings->database().read_value<Json>([&](crypto::Connection& connection) {
                 return sync::health_report(connection, core::to_instant(now));
+              }),
+              holdings->database().read_value<Json>([&](crypto::Connection& connection) {
+                return sync::reviews_health(connection, now);
               })};
     };
     const Stored stored = co_await lane_.run(std::move(ask));
@@ -376,6 +381,7 @@ class GatewayImpl final : public Gateway {
     } else {
       vitals.problems.push_back({"database", stored.queue.error().message()});
     }
+    if (stored.reviews.ok()) vitals.reviews = *stored.reviews;
     if (stored.free_bytes.ok() && *stored.free_bytes < settings_.reserve_bytes) {
       vitals.problems.push_back(
           {"disk", cat(*stored.free_bytes >> 20, " MB are free, ", settings_.reserve_bytes >> 20,

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The main job before your eyes, on a fresh Debian 12 or 13 as root, with synthetic patients only: a modality sends studies
 # while the line to the hospital is cut and the gateway is killed; the line comes back; everything arrives, once, and
-# an order placed meanwhile stands on the modality's worklist.
+# an order placed meanwhile stands on the modality's worklist, and what clinic and hospital both changed is merged or asked about.
 #
 #   packaging/demo.sh            then leaves the gateway and its peers running until Ctrl-C
 #   packaging/demo.sh --once     ends by itself; the last line is one JSON object with the figures

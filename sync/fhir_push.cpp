@@ -206,15 +206,21 @@ Awaitable<core::Result<FhirAnswer>> send(Push& push, Outgoing& outgoing) {
   co_return co_await push.endpoint.update(outgoing.key, std::move(body), outgoing.if_match());
 }
 
+/// Leaves what the hospital keeps of it to a person, who is to see what the hospital has now.
+/// Answers an outcome where nothing else is to be sent.
+Awaitable<std::optional<RowOutcome>> propose(Push& push, Outgoing& outgoing) {
+  if (auto settled = co_await read_back(push, outgoing)) co_return settled;
+  if (!outgoing.proposed_against || !outgoing.base) co_return std::nullopt;
+  Json agreed = std::move(*outgoing.proposed_against);
+  co_return co_await settle_with(push, outgoing, std::move(agreed), outgoing.base->remote_version);
+}
+
 Awaitable<RowOutcome> put(Push& push, Outgoing& outgoing) {
   const OutboxRow& row = push.row;
   int status = 0;
   for (int attempt = 0; attempt < kPutsMax; ++attempt) {
     if (outgoing.proposed_against) {
-      Json agreed = std::move(*outgoing.proposed_against);
-      auto settled =
-          co_await settle_with(push, outgoing, std::move(agreed), outgoing.base->remote_version);
-      if (settled) co_return *settled;
+      if (auto settled = co_await propose(push, outgoing)) co_return *settled;
     }
     auto answer = co_await send(push, outgoing);
     if (!answer.ok()) co_return outcome_of_error(row.number, answer.error());

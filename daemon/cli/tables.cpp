@@ -58,6 +58,13 @@ std::string queue_line(const Json& queue) {
   return line;
 }
 
+std::string reviews_line(const Json& reviews) {
+  if (!reviews.is_object()) return "unknown until unlocked";
+  std::string line = cat(cell(reviews["open"]), " to be decided");
+  if (reviews["oldest_age_s"].integer()) line += cat(", oldest ", age(reviews["oldest_age_s"]));
+  return line;
+}
+
 std::string mqtt_line(const Json& mqtt) {
   if (!mqtt["configured"].boolean()) return "not configured";
   if (mqtt["connected"].boolean()) return "connected";
@@ -136,6 +143,7 @@ std::string format_status(const Json& status) {
                    age(status["uptime_s"]))},
       {"keys", cell(status["key_protection"])},
       {"queue", queue_line(status["queue"])},
+      {"reviews", reviews_line(status["reviews"])},
       {"dicom", dicom_line(status["dicom"])},
       {"mqtt", mqtt_line(status["mqtt"])},
       {"disk", disk_line(status["disk"])}};

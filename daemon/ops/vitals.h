@@ -29,6 +29,7 @@ struct Vitals {
   core::Wall now;
   std::int64_t uptime_s = 0;
   core::Json queue;    // sync::health_report(); null while not ready
+  core::Json reviews;  // sync::reviews_health(); null while not ready
   core::Json uplinks;  // sync::SyncService::report(); null while not ready
   core::Json dicom;    // the adapter's report
   core::Json hl7;      // the adapter's report; null where no device is configured

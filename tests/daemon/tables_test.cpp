@@ -39,6 +39,8 @@ TEST(Tables, StatusNamesStateReasonAndProblems) {
   EXPECT_THAT(text, HasSubstr("LOCKED since 2026-01-01T00:00:00.000Z: no passphrase"));
   EXPECT_THAT(text, HasSubstr("PROBLEM dicom: port in use"));
   EXPECT_THAT(text, HasSubstr("unknown free"));
+  EXPECT_THAT(format_status(*Json::parse(R"({"reviews":{"open":2,"oldest_age_s":86400}})")),
+              HasSubstr("2 to be decided, oldest 1 d 0 h"));
 }
 
 TEST(Tables, EmptyListsSaySo) {

@@ -32,6 +32,7 @@ Vitals ready_vitals() {
   vitals.queue = *Json::parse(
       R"({"waiting":3,"parked":1,"oldest_age_s":12,"by_uplink":[)"
       R"({"uplink":"his","waiting":2,"parked":1,"oldest_age_s":12,"last_success":"2026-03-02T00:00:00.000Z"}]})");
+  vitals.reviews = *Json::parse(R"({"open":2,"oldest_age_s":86400})");
   vitals.uplinks = *Json::parse(
       R"([{"name":"his","kind":"fhir","state":"down","last_success":"2026-03-01T00:00:00.000Z",)"
       R"("last_error":"the HIS says: Patient Banda, Chisomo is unknown","in_flight":0},)"
@@ -97,6 +98,8 @@ TEST(Vitals, StatusSaysWhatIsWrong) {
   EXPECT_EQ(status["state"].text(), "ready");
   EXPECT_EQ(status["problems"][0]["component"].text(), "dicom");
   EXPECT_EQ(status["queue"]["oldest_age_s"].integer(), 12);
+  EXPECT_EQ(status["reviews"]["open"].integer(), 2);
+  EXPECT_EQ(health_document(ready_vitals(), 1)["reviews"]["oldest_age_s"].integer(), 86'400);
   EXPECT_TRUE(status["mqtt"]["connected"].boolean());
   EXPECT_TRUE(status["queue"]["by_uplink"].is_null());
 }

@@ -19,7 +19,7 @@ import time
 import uuid
 from pathlib import Path
 
-from rig import datasets, fhir, hapi, plaintext, senders
+from rig import both_sides, datasets, fhir, hapi, plaintext, senders
 from rig.evidence import Evidence
 from rig.gateway import AET, PATIENT_ID_ISSUER, Gateway
 from rig.hospital import Hospital
@@ -40,8 +40,14 @@ class MainJob:
     def __init__(self, options, hospital, folder, undo):
         self.slices, self.outage_s = options.slices, options.outage_s
         self.hospital, self.folder, self.evidence = hospital, folder, Evidence()
+        self.both_sides = both_sides.BothSides(hospital.his, hospital.pki)
+        undo.callback(self.both_sides.close)
         self.gateway = Gateway(
-            options.build_dir, folder / "gateway", hospital.uplinks(), hospital.gateway_dicom_port
+            options.build_dir,
+            folder / "gateway",
+            hospital.uplinks(),
+            hospital.gateway_dicom_port,
+            more_config=self.both_sides.config,
         )
         undo.callback(self.gateway.stop)
         self._undo = undo
@@ -53,6 +59,7 @@ class MainJob:
         self.gateway.start()
         say(f"gateway ready: DICOM {AET} on port {self.gateway.dicom_port}")
         self.wait_for_worklist([accession for accession, *_ in _BEFORE])
+        self.both_sides.wait_at_clinic()
         self.prepare_studies()
         self.start_sending()
         self.kill_in_mid_instance()
@@ -69,7 +76,8 @@ class MainJob:
             self.hospital.his.put(fhir.patient_resource(patient_id, patient, PATIENT_ID_ISSUER))
         for patient_id, order in zip(self._hospital_ids, _BEFORE):
             self.place_order(patient_id, *order)
-        say(f"HIS: {len(_PATIENTS)} patients registered, {len(_BEFORE)} imaging orders placed")
+        self.both_sides.add(self._hospital_ids[2])
+        say(f"HIS: {len(_PATIENTS)} patients registered, {len(_BEFORE)} imaging orders and a task placed")
 
     def place_order(self, patient_id, accession, modality, description):
         soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=10)
@@ -97,7 +105,7 @@ class MainJob:
             self.folder / "ct", patient, order.AccessionNumber, study_uid, self.slices
         )
         texts = [text for one in _PATIENTS for text in (one.family, one.given, one.id)]
-        self.needles = [text.encode() for text in [*texts, "CompressedSamples"]]
+        self.needles = [text.encode() for text in [*texts, both_sides.CLINIC_PHONE, "CompressedSamples"]]
         self.needles += [run for one in self.ct[:: max(1, self.slices // 4)] for run in plaintext.pixel_runs(one.path, 1)]
         say(f"modality: {len(self.files)} of pydicom's files and a CT of {self.slices} slices are ready to be sent")
 
@@ -165,6 +173,8 @@ class MainJob:
         wait_until(
             lambda: len(self.sender.succeeded) > acknowledged + 5, "the gateway takes in instances offline", 60
         )
+        self.both_sides.edit()
+        say("clinic and HIS: both change the same patient and the same task, and cannot know of each other")
         self.watch_worklist(before, self.outage_s / 2, "during the blackhole")
         self.hospital.wan.cut(RESET)
         say("link: now every connection is refused")
@@ -202,6 +212,7 @@ class MainJob:
         self._sending.result(_PATIENCE_S)
         sent = self.sender
         say(f"modality: {len(sent.succeeded)} acknowledged, {sent.attempts} requests, {sent.associations} associations")
+        self.both_sides.settle(self.gateway, say)
         wait_until(self.is_drained, "the gateway's queue is empty", _PATIENCE_S, interval_s=0.5)
         say(f"gateway: nothing left to send; {self.hospital.pacs.instance_count()} instances are at the PACS")
         self.wait_for_worklist([_DURING[0]])
@@ -233,7 +244,9 @@ class MainJob:
         answered = self.worklist()
         self.evidence.saw_worklist("at the end", expected, answered)
         found = sum(accession in answered for accession in expected)
-        return self.evidence.judge(self.files + self.ct, self.sender.succeeded, self.hospital, found)
+        self.evidence.failures += self.both_sides.failures()
+        outcome = self.evidence.judge(self.files + self.ct, self.sender.succeeded, self.hospital, found)
+        return {"merged": self.both_sides.merged, "asked": self.both_sides.asked, **outcome}
 
 
 _BEGAN = time.monotonic()

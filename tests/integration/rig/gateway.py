@@ -45,7 +45,7 @@ kind = "fhir"
 url = "https://127.0.0.1:{uplinks.his_port}/fhir"
 ca_file = "{uplinks.ca_file}"
 poll_s = 5
-pull = ["Patient", "ServiceRequest?status=active"]
+pull = ["Patient", "ServiceRequest?status=active", "Task"]
 [mqtt]
 host = "127.0.0.1"
 port = {uplinks.mqtt_port}
@@ -149,15 +149,22 @@ class Gateway:
         """Rows of the outbox, as `clinic-gateway queue --json` prints them."""
         return self._ask("queue")["queue"]
 
-    def _ask(self, command):
+    def reviews(self):
+        """What both sides changed, as `clinic-gateway reviews --json` lists it."""
+        return self._ask("reviews")["reviews"]
+
+    def review(self, number):
+        return self._ask("reviews", "show", number)
+
+    def _ask(self, *command):
         done = subprocess.run(
-            [self._tool, "--socket", self._socket, command, "--json"],
+            [self._tool, "--socket", self._socket, *map(str, command), "--json"],
             capture_output=True,
             text=True,
             timeout=30,
         )
         if done.returncode != 0:
-            raise CommandFailed(f"clinic-gateway {command}: {done.stderr.strip() or done.stdout.strip()}")
+            raise CommandFailed(f"clinic-gateway {command[0]}: {done.stderr.strip() or done.stdout.strip()}")
         return json.loads(done.stdout)
 
 
