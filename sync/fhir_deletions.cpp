@@ -113,8 +113,8 @@ Awaitable<core::Status> pull_deletions(const Pulling& pulling, std::string query
   auto run = pulling.holdings.database().read_value<HistoryRun>(
       [&](Connection& connection) { return plan_run(connection, pulling.uplink, query); });
   if (!run.ok()) co_return std::move(run).error();
-  // What was deleted before the first pull was never here.
-  if (run->since.empty() && !run->until.empty())
+  // What was deleted before the first pull was never here. The server's clock may have gone back.
+  if (!run->until.empty() && (run->since.empty() || run->until < run->since))
     co_return co_await save_cursor(pulling, run->path, run->until);
   if (!is_due(*run)) co_return core::Status();
 

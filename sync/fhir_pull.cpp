@@ -31,6 +31,7 @@ struct Page {
   std::string next;
   std::optional<core::Wall> newest;
   std::optional<core::Wall> served_at;
+  bool is_sorted = true;  // as we asked; a server may not know how
 };
 
 std::optional<ResourceKey> key_of(const Json& resource) {
@@ -60,6 +61,7 @@ core::Result<Page> read_page(const FhirAnswer& answer) {
     const Json& resource = entry["resource"];
     if (!key_of(resource)) continue;  // an OperationOutcome about the search itself
     if (const auto updated = core::parse_instant(resource["meta"]["lastUpdated"].text())) {
+      page.is_sorted = page.is_sorted && *updated >= page.newest.value_or(*updated);
       page.newest = std::max(page.newest.value_or(*updated), *updated);
     }
     page.resources.push_back(resource);
@@ -152,6 +154,8 @@ struct QueryRun {
   std::string target;  // of the next page; empty: that was the last
   std::string since;   // what it asks for
   std::optional<core::Wall> newest;
+  std::optional<core::Wall> served_at;  // the server's clock as the query began
+  bool is_sorted = true;
   std::int64_t applied = 0;
   bool crossed = false;
 };
@@ -162,10 +166,22 @@ void go_on(QueryRun& run, const Page& page) {
   run.target = page.next;
   if (page.next.empty() || !page.newest) return;
   const std::string ended = core::to_instant(*page.newest);
-  // A page full of one time can only be left by the server's own link.
-  if (ended == run.since) return;
+  // A page full of one time can only be left by the server's own link, and one that is not sorted
+  // says nothing of what comes behind it.
+  run.is_sorted = run.is_sorted && page.is_sorted;
+  if (ended == run.since || !run.is_sorted) return;
   run.since = ended;
   run.target = target_since(run.query, ended);
+}
+
+/// The server's clock stands before the cursor: it went back, and nobody knows when. True: the
+/// query asks for everything again, of which what is known is recognised.
+bool begin_anew(QueryRun& run) {
+  const auto cursor = core::parse_instant(run.since);
+  if (!cursor || *run.served_at >= *cursor) return false;
+  run.since.clear();
+  run.target = target_since(run.query, run.since);
+  return true;
 }
 
 /// A page on its way into the replica.
@@ -197,10 +213,11 @@ core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun
     if (result == Applied::crossed) run.crossed = true;
   }
   // The cursor belongs to the whole query: it moves in the transaction of the last page only, and
-  // not past what has to be read again.
+  // not past what has to be read again, nor past the server's own clock: where that was ahead and
+  // was put right, what changes from now on carries earlier times than what was read.
   if (!run.target.empty() || run.crossed || !run.newest) return {};
-  return put_cursor(connection, pulling.uplink, run.query,
-                    core::to_instant(*run.newest - kOverlap));
+  const core::Wall until = std::min(*run.newest, run.served_at.value_or(*run.newest));
+  return put_cursor(connection, pulling.uplink, run.query, core::to_instant(until - kOverlap));
 }
 
 /// One query from its cursor to its last page; answers how many resources were new or changed.
@@ -218,7 +235,10 @@ Awaitable<core::Result<std::int64_t>> pull_query(const Pulling& pulling, const s
     if (!answer.ok()) co_return std::move(answer).error();
     auto page = read_page(*answer);
     if (!page.ok()) co_return std::move(page).error();
-    if (pages == 0 && page->served_at) run->newest = page->served_at;
+    if (pages == 0 && page->served_at) {
+      run->served_at = run->newest = page->served_at;
+      if (begin_anew(*run)) continue;
+    }
     go_on(*run, *page);
     GW_CO_CHECK(co_await complete_page(pulling.endpoint, pulling.holdings, page->resources));
 

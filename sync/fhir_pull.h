@@ -2,7 +2,8 @@
 // by page, each page one transaction with the worklist it changes. The next page is asked for by
 // the time the last one ended with: a server's own link counts places, and skips a resource when
 // one before it changes. The cursor is saved after the last page, behind what was seen by more than
-// a server's longest transaction, and repeats are recognised by versionId. A resource whose
+// a server's longest transaction and never past its clock; where that went back, everything is read
+// again. Repeats are recognised by versionId. A resource whose
 // reference is not held waits in the inbox until that arrives.
 #pragma once
 

@@ -37,6 +37,13 @@ core::Status sweep(crypto::Database& database, crypto::ObjectStore& objects, boo
   return {};
 }
 
+core::Status has_room(core::Files& files, const std::string& folder, std::uint64_t reserve) {
+  GW_TRY(const std::uint64_t free, files.free_bytes(folder));
+  if (free >= reserve) return {};
+  return core::Error(core::Code::no_space,
+                     "the disk is at its reserve: free space, or let retention make room");
+}
+
 /// A new database beside old objects would take them for leftovers of a crash.
 core::Status refuse_lost_database(core::Files& files, crypto::ObjectStore& objects,
                                   const std::string& folder) {
@@ -97,8 +104,11 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   GW_CHECK(refresh_search_index(*held->database_));
   held->ingest_ = std::make_unique<Ingest>(*held->database_, *held->objects_, *held->audit_,
                                            held->settling_, clock, held->options_.ingest);
-  held->intake_ = std::make_unique<Intake>(*held->database_, *held->audit_, clock,
-                                           held->options_.ingest.fhir_uplinks);
+  held->intake_ = std::make_unique<Intake>(
+      *held->database_, *held->audit_, clock, held->options_.ingest.fhir_uplinks,
+      [&files, folder, reserve = held->options_.reserve_bytes] {
+        return has_room(files, folder, reserve);
+      });
   if (is_to_be_rebuilt) GW_CHECK(rebuild_index(*held, files, clock));
   GW_CHECK(sweep(*held->database_, *held->objects_, restored));
   if (restored)

@@ -261,8 +261,7 @@ core::Status Admission::resolve_reference(Json& object) {
   const Json identifier = object["identifier"];
   const std::string type(object["type"].text());
   if (!reference.empty() || type.empty() || !identifier.is_object()) return {};
-  GW_TRY(const auto found,
-         find_own(type, identifier["system"].text(), identifier["value"].text()));
+  GW_TRY(const auto found, find_own(type, identifier["system"].text(), identifier["value"].text()));
   if (found) object.set("reference", core::cat(type, "/", *found));
   return {};
 }
@@ -325,11 +324,16 @@ std::string_view to_string(Taken::Outcome outcome) {
 }
 
 Intake::Intake(crypto::Database& database, const crypto::Audit& audit, const core::Clock& clock,
-               std::vector<std::string> fhir_uplinks)
-    : database_(database), audit_(audit), clock_(clock), fhir_uplinks_(std::move(fhir_uplinks)) {}
+               std::vector<std::string> fhir_uplinks, std::function<core::Status()> has_room)
+    : database_(database),
+      audit_(audit),
+      clock_(clock),
+      fhir_uplinks_(std::move(fhir_uplinks)),
+      has_room_(std::move(has_room)) {}
 
 core::net::Awaitable<core::Result<Taken>> Intake::take(
     std::shared_ptr<const IncomingMessage> message) {
+  GW_CO_CHECK(has_room_());
   auto taken = std::make_shared<Taken>();
   crypto::Change change = [this, message, taken](Connection& connection) -> core::Status {
     GW_TRY(*taken, Admission(connection, *message, fhir_uplinks_, clock_).admit(audit_));
@@ -341,6 +345,7 @@ core::net::Awaitable<core::Result<Taken>> Intake::take(
 }
 
 core::Result<Taken> Intake::take_now(const IncomingMessage& message) {
+  GW_CHECK(has_room_());
   Taken taken;
   GW_CHECK(database_.write([&](Connection& connection) -> core::Status {
     GW_TRY(taken, Admission(connection, message, fhir_uplinks_, clock_).admit(audit_));

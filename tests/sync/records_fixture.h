@@ -106,6 +106,7 @@ class RecordsTest : public ::testing::Test {
     options.worklist.time_zone = "Europe/Madrid";
     options.worklist.accession_prefix = "GW";
     options.backup_folder = backup_folder_;
+    options.reserve_bytes = reserve_bytes_;
     auto held = Holdings::open(files, std::make_unique<BorrowedKeyring>(*keyring_), clock, options);
     ASSERT_TRUE(held.ok()) << held.error().message();
     held_ = *held;
@@ -211,6 +212,7 @@ class RecordsTest : public ::testing::Test {
   static inline std::unique_ptr<crypto::Keyring> keyring_;
   std::string folder_;
   std::string backup_folder_;
+  std::uint64_t reserve_bytes_ = 0;
   std::shared_ptr<Holdings> held_;
 };
 

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "sync/fhir_uplink.h"
+#include "sync/pull_state.h"
 #include "sync/review.h"
 #include "sync/stow_uplink.h"
 #include "tests/fakes/tls_server.h"
@@ -466,6 +467,39 @@ TEST_F(UplinksTest, APullCutBetweenPagesKeepsItsCursorAndReadsAgain) {
   cut = false;
   EXPECT_TRUE(pull_all().reached);
   EXPECT_EQ(count("SELECT count(*) FROM resource_version"), 1);
+}
+
+TEST_F(UplinksTest, APullFollowsTheLinksOfAServerThatDoesNotSort) {
+  serve([](auto& connection, const auto& request) {
+    if (request.head.starts_with("GET /base/Patient?")) {
+      std::string other(kPatient);
+      other.replace(other.find("\"p1\""), 4, "\"p2\"");
+      return reply(connection, "200 OK",
+                   bundle(core::cat(entry(kPatient, "2026-03-01T09:00:00Z"), ",",
+                                    entry(other, "2026-03-01T08:00:00Z")),
+                          "http://inside:8080/fhir?_getpages=a"));
+    }
+    reply(connection, "200 OK", bundle(""));
+  });
+  fhir({"Patient"});
+  EXPECT_TRUE(pull_all().reached);
+  EXPECT_EQ(heads(), (std::vector<std::string>{"GET /base/Patient?_sort=_lastUpdated&_count=100",
+                                               "GET /base?_getpages=a"}));
+}
+
+TEST_F(UplinksTest, APullBeginsAnewWhereTheServersClockWentBack) {
+  serve([](auto& connection, const auto&) {
+    reply(connection, "200 OK", bundle(entry(kPatient, "2026-03-02T08:00:00Z")),
+          "Content-Type: application/fhir+json\r\nDate: Sun, 01 Mar 2026 08:00:00 GMT\r\n");
+  });
+  fhir({"Patient"});
+  write([](Connection& c) { return put_cursor(c, "his", "Patient", "2026-03-02T07:55:00.000Z"); });
+  EXPECT_TRUE(pull_all().reached);
+  const std::string whole = "GET /base/Patient?_sort=_lastUpdated&_count=100";
+  EXPECT_EQ(heads(),
+            (std::vector<std::string>{whole + "&_lastUpdated=ge2026-03-02T07:55:00.000Z", whole}));
+  EXPECT_EQ(text("SELECT since FROM pull_cursor WHERE query = 'Patient'"),
+            "2026-03-01T07:55:00.000Z");
 }
 
 TEST_F(UplinksTest, AnOrdersPatientIsFetchedWhenThePullDoesNotBringIt) {

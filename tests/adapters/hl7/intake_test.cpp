@@ -275,6 +275,16 @@ TEST_F(Hl7Test, AResultIsNotBasedOnAnotherPatientsOrder) {
   EXPECT_EQ(resource("DiagnosticReport")["basedOn"][kFirst]["reference"].text(), "");
 }
 
+TEST_F(Hl7Test, NothingIsTakenOnceTheDiskIsAtItsReserve) {
+  reserve_bytes_ = UINT64_MAX / 2;
+  open();
+  const Read read = read_message(oru("1", "5.0"), device_, "192.0.2.7", core::system_clock());
+  const auto taken = held_->intake().take_now(*read.incoming);
+  ASSERT_FALSE(taken.ok());
+  EXPECT_EQ(taken.error().code(), core::Code::no_space);
+  EXPECT_EQ(count("SELECT count(*) FROM message"), 0);
+}
+
 TEST_F(Hl7Test, RawBytesGoByAgeAndLettersStay) {
   device_.autoverified = {"2345-7"};
   take(oru("1", "5.0"));
