@@ -2,9 +2,9 @@
 // auto_vacuum=INCREMENTAL), one writer thread that commits whatever has queued up as one group, and
 // a small pool of readers.
 //
-// A change is a function run on the writer thread inside a savepoint of the group's transaction: if
-// it fails, only it is undone. write() returns once the group's COMMIT is on stable storage: that
-// moment is what "durable before acknowledged" rests on.
+// A change is a function run on the writer thread inside a savepoint of the group's transaction,
+// alone in a transaction of its own: if it fails, only it is undone. write() returns once the
+// COMMIT is on stable storage: that moment is what "durable before acknowledged" rests on.
 //
 // Errors of statements: Code::exists for a repeated key, Code::invalid for another broken
 // constraint, Code::no_space for a full disk, Code::corrupt for damaged pages. Constraints are

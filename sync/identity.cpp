@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "core/civil_time.h"
-#include "core/net/http.h"
 #include "core/text.h"
 #include "sync/fhir/person_name.h"
+#include "sync/issuer.h"
 #include "sync/replica.h"
 
 namespace gateway::sync {
@@ -76,7 +76,7 @@ std::string patient_id_system(std::string_view issuer_text, std::string_view def
                                   [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
   if (is_oid) return core::cat("urn:oid:", issuer);
   // A local name means something only here: it never equals an issuer known by URI.
-  return core::cat(default_system, "#", core::net::url_encode(issuer));
+  return local_issuer_system(default_system, issuer);
 }
 
 core::Result<StudyIdentity> decide_identity(crypto::Connection& connection,

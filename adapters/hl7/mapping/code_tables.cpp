@@ -65,7 +65,31 @@ constexpr CodeRow kDocumentStatusRows[] = {
     {"DI", "preliminary"}, {"DO", "final"}, {"IP", "preliminary"}, {"IN", "preliminary"},
     {"PA", "preliminary"}, {"AU", "final"}, {"LA", "final"}};
 
+// The codes of the tables whose fields hold a code of the standard or a site's own.
+constexpr CodeRow kStandardCodes[] = {
+    {"0002", " A B C D E G I M N O P R S T U W "},
+    {"0063",
+     " ASC BRO CGV CHD DEP DOM EMC EME EMR EXF FCH FND FTH GCH GRD GRP MGR MTH NCH NON OAD "
+     "OTH OWN PAR SCH SEL SIB SIS SPO TRA UNK WRD "},
+    {"0203",
+     " AC ACSN AM AMA AN ANC AND ANON ANT APRN ASID BA BC BCFN BCT BR BRN BSNR CC CONM CY "
+     "CZ DC DCFN DDS DEA DFN DI DL DN DO DP DPM DR DS EI EN ESN FDR FDRFN FI FILL GI GL GN "
+     "HC IND JHN LACSN LANR LI LN LR MA MB MC MCD MCN MCR MCT MD MI MR MRT MS NBSNR NCT NE "
+     "NH NI NII NIIP NP NPI OBI OD PA PC PCN PE PEN PHC PHE PHO PI PLAC PN PNT PPIN PPN "
+     "PRC PRN PT QA RI RN RPH RR RRI RRP SB SID SL SN SNBSN SNO SP SR SS STN TAX TN TPR "
+     "TRL U UDI UPIN USID VN VP VS WC WCN WP XV XX "},
+    {"0074",
+     " AU BG BLB CG CH CP CT CTH CUS EC EN GE HM ICU IMG IMM LAB MB MCB MYC NMR NMS NRS "
+     "OSL OT OTH OUS PAR PAT PF PHR PHY PT RAD RC RT RUS RX SP SR TX URN VR VUS XRC "}};
+
 }  // namespace
+
+bool is_standard_code(std::string_view table, std::string_view code) {
+  const std::string codes = code_of(kStandardCodes, table);
+  const std::string blank = " ";
+  return code.find(' ') == std::string_view::npos &&
+         codes.find(blank + std::string(code) + blank) != std::string::npos;
+}
 
 std::string code_of(CodeTable table, std::string_view v2) {
   const auto row =

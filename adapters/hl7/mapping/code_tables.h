@@ -18,6 +18,9 @@ using CodeTable = std::span<const CodeRow>;
 /// The FHIR code of a v2 code; empty when the table has no row for it.
 std::string code_of(CodeTable table, std::string_view v2);
 
+/// Whether HL7's table (0002, 0063, 0074, 0203) holds the code; else it is the site's own.
+bool is_standard_code(std::string_view table, std::string_view code);
+
 extern const CodeTable kGender;              // 0001 AdministrativeSex
 extern const CodeTable kNameUse;             // 0200 NameType
 extern const CodeTable kAddressUse;          // 0190 AddressType[Use]

@@ -9,6 +9,7 @@
 #include "core/civil_time.h"
 #include "core/net/http.h"
 #include "core/text.h"
+#include "sync/issuer.h"
 
 namespace gateway::adapters::hl7 {
 
@@ -62,9 +63,14 @@ Json codeable_concept(Mapping& mapping, const Piece& field) {
   return made.size() == 0 ? Json() : made;
 }
 
-Json table_concept(const Piece& field, std::string_view table) {
+Json table_concept(Mapping& mapping, const Piece& field, std::string_view table) {
   const std::string code = field.first();
   if (code.empty()) return {};
+  if (!is_standard_code(table, code)) {
+    mapping.gap("code", cat("HL7", table), code);
+    const std::string text = field.component(2).text();
+    return Json::object({{"text", text.empty() ? code : text}});
+  }
   Json one = coding_of(cat("http://terminology.hl7.org/CodeSystem/v2-", table), code);
   set_if(one, "display", field.component(2).text());
   return Json::object({{"coding", Json::array({one})}});
@@ -83,7 +89,7 @@ std::string authority_system(const Piece& namespace_id, const Piece& universal_i
   const std::string name = namespace_id.text().empty() ? id : namespace_id.text();
   if (name.empty()) return {};
   // A local name means something only among those of the same issuer.
-  return cat(name_base, "#", core::net::url_encode(name));
+  return sync::local_issuer_system(name_base, name);
 }
 
 Json cx_identifier(Mapping& mapping, const Piece& field) {
@@ -96,7 +102,7 @@ Json cx_identifier(Mapping& mapping, const Piece& field) {
                        authority.subcomponent(3), issuer.empty() ? "urn:clinic-gateway" : issuer);
   if (system.empty()) system = issuer;
   Json made = Json::object();
-  set_if(made, "type", table_concept(field.component(5), "0203"));
+  set_if(made, "type", table_concept(mapping, field.component(5), "0203"));
   set_if(made, "system", system);
   made.set("value", value);
   Json period = Json::object();

@@ -18,8 +18,9 @@ void set_if(core::Json& object, std::string_view member, core::Json value);
 /// CE, CWE, CNE, CF: both codings and the original text. A code of a system nobody knows is counted
 /// and keeps a system of the device's own.
 core::Json codeable_concept(Mapping& mapping, const Piece& field);
-/// ID, IS: a code of one v2 table, four digits.
-core::Json table_concept(const Piece& field, std::string_view table);
+/// ID, IS: a code of one v2 table, four digits, that code_tables.h knows the codes of. A code of
+/// the site's own is counted and stays a text: it must not pass for the standard's.
+core::Json table_concept(Mapping& mapping, const Piece& field, std::string_view table);
 /// All repetitions of a field, each by `convert`; an array, or null.
 template <class Convert>
 core::Json each_repetition(const Piece& field, const Convert& convert) {

@@ -121,9 +121,8 @@ Json report_notes(const std::vector<const Segment*>& notes) {
   Json all = Json::array();
   const Json made = annotations(notes);
   for (const Json& note : made.items()) {
-    all.add(Json::object(
-        {{"url", "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note"},
-         {"valueAnnotation", note}}));
+    all.add(
+        Json::object({{"url", "urn:clinic-gateway:extension:note"}, {"valueAnnotation", note}}));
   }
   return all.size() == 0 ? Json() : all;
 }

@@ -54,12 +54,12 @@ void set_death(const Mapping& mapping, const Segment& pid, Json& body) {
   }
 }
 
-void set_contacts(const Message& message, Json& body) {
+void set_contacts(Mapping& mapping, Json& body) {
   Json contacts = Json::array();
-  for (const Segment& segment : message.segments()) {
+  for (const Segment& segment : mapping.message().segments()) {
     if (segment.name != "NK1") continue;
     Json contact = Json::object();
-    if (Json kind = table_concept(segment.field(3), "0063"); !kind.is_null())
+    if (Json kind = table_concept(mapping, segment.field(3), "0063"); !kind.is_null())
       contact.set("relationship", Json::array({kind}));
     set_if(contact, "name", human_name(segment.field(2).repetition(0)));
     set_if(contact, "telecom", each_repetition(segment.field(5), contact_point));
@@ -114,10 +114,10 @@ void map_patient(Mapping& mapping) {
   set_if(body, "birthDate", born);
   set_death(mapping, *pid, body);
   set_if(body, "address", each_repetition(pid->field(11), address));
-  set_if(body, "maritalStatus", table_concept(pid->field(16), "0002"));
+  set_if(body, "maritalStatus", table_concept(mapping, pid->field(16), "0002"));
   if (const std::string flag = pid->field(24).first(); flag == "Y" || flag == "N")
     body.set("multipleBirthBoolean", flag == "Y");
-  set_contacts(mapping.message(), body);
+  set_contacts(mapping, body);
   if (Json language = codeable_concept(mapping, pid->field(15)); !language.is_null())
     body.set("communication", Json::array({Json::object({{"language", language}})}));
   set_erased(*pid, patient.draft);

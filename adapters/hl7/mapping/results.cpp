@@ -50,7 +50,7 @@ void add_report(Mapping& mapping, const OrderGroup& group, const ObservationCont
   const std::string status = code_of(kReportStatus, sent);
   if (status.empty() && !sent.empty()) mapping.gap("code", "HL70123", sent);
   body.set("status", status.empty() ? "unknown" : status);
-  if (Json category = table_concept(obr.field(24), "0074"); !category.is_null())
+  if (Json category = table_concept(mapping, obr.field(24), "0074"); !category.is_null())
     body.set("category", Json::array({category}));
   Json code = codeable_concept(mapping, obr.field(4));
   body.set("code", code.is_null() ? Json::object({{"text", "OBR-4 not sent"}}) : std::move(code));

@@ -285,6 +285,17 @@ TEST_F(Hl7Test, NothingIsTakenOnceTheDiskIsAtItsReserve) {
   EXPECT_EQ(count("SELECT count(*) FROM message"), 0);
 }
 
+TEST_F(Hl7Test, ASitesOwnCodeStaysATextAndALocalIssuerIsAUri) {
+  take(core::cat(header("ADT^A08", "1"),
+                 "EVN|A08|20260301\rPID|1||P1^^^WARD^XMR||Roe^Jane||19800102|F||||||||2\r"));
+  const Json patient = resource("Patient");
+  const Json& identifier = patient["identifier"][kFirst];
+  EXPECT_EQ(identifier["system"].text(), "urn:clinic-gateway:issuer:oid:2.25.1:WARD");
+  EXPECT_EQ(identifier["type"], Json::object({{"text", "XMR"}}));
+  EXPECT_EQ(patient["maritalStatus"], Json::object({{"text", "2"}}));
+  EXPECT_EQ(count("SELECT count FROM mapping_gap WHERE system = 'HL70002' AND code = '2'"), 1);
+}
+
 TEST_F(Hl7Test, RawBytesGoByAgeAndLettersStay) {
   device_.autoverified = {"2345-7"};
   take(oru("1", "5.0"));
