@@ -469,14 +469,22 @@ TEST_F(WorklistServerTest, AnswersMatchesWithTheKeysAskedFor) {
 
 TEST_F(WorklistServerTest, ACancelEndsTheAnswers) {
   unlock();
-  for (int i = 0; i < 300; ++i) order(i, "Doe");
+  constexpr int kOrders = 1'000;
+  // More than buffers hold: the server must still be sending when the cancel comes.
+  const std::string family(64, 'D');
+  for (int i = 0; i < kOrders; ++i) order(i, family);
   serve();
   DcmDataset keys;
-  put(keys, DCM_PatientName, "");
+  for (const DcmTagKey& tag : {DCM_PatientName, DCM_PatientID, DCM_StudyInstanceUID,
+                               DCM_AccessionNumber, DCM_ReferringPhysicianName})
+    put(keys, tag, "");
+  EXPECT_TRUE(keys.insertEmptyElement(DCM_ScheduledProcedureStepSequence).good());
+  ASSERT_EQ(::setenv("TCP_BUFFER_LENGTH", "4096", 1), 0);  // read by DCMTK
   auto scu = connect();
+  ::unsetenv("TCP_BUFFER_LENGTH");
   const auto found = scu->find(keys, 1);
   EXPECT_EQ(found.status, 0xfe00);
-  EXPECT_LT(found.identifiers.size(), 300u);
+  EXPECT_LT(found.identifiers.size(), static_cast<std::size_t>(kOrders));
   EXPECT_EQ(scu->echo(), 0x0000);
 }
 
