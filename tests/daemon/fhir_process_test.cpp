@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "core/text.h"
 #include "daemon_process.h"
 #include "fhir_client.h"
@@ -294,6 +298,38 @@ TEST_F(FhirApi, WhatWasAnsweredIsThereAfterAKill) {
   daemon_.start();
   ASSERT_TRUE(holds_within(30, [&] { return send("GET", "/Patient/p1").status == 200; }))
       << daemon_.log();
+}
+
+/// The files below a folder that hold the text, also in their names.
+std::vector<std::string> files_with(const std::string& folder, const std::string& text) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)),
+                            std::istreambuf_iterator<char>());
+    if (bytes.find(text) != std::string::npos ||
+        entry.path().string().find(text) != std::string::npos)
+      found.push_back(entry.path());
+  }
+  return found;
+}
+
+TEST_F(FhirApi, LeavesNeitherTokensNorTextsOnTheDisk) {
+  start();
+  const std::string body =
+      R"({"resourceType":"Patient","id":"p1","name":[{"family":"Quintanavilla"}]})";
+  ASSERT_EQ(send("PUT", "/Patient/p1", body).status, 201);
+  EXPECT_EQ(send("GET", "/Patient?family=Quintanavilla").status, 200);
+  // What nobody may do is said in the log, and must not be quoted there.
+  FhirTestClient stranger(options());
+  stranger.use_token("a-token-nobody-gave-out");
+  EXPECT_EQ(stranger.send("GET", "/Patient?family=Quintanavilla").status, 401);
+  daemon_.kill_hard();
+  for (const char* secret : {kToken, "a-token-nobody-gave-out", "Quintanavilla"})
+    EXPECT_THAT(files_with(daemon_.folder(), secret), testing::IsEmpty()) << secret;
+  // The look does see what is there.
+  EXPECT_THAT(files_with(daemon_.folder(), token_hash()), testing::SizeIs(1));
 }
 
 }  // namespace
