@@ -226,6 +226,14 @@ core::Status store_step(Connection& connection, const WorklistStep& step,
       step.station_ae_title, fhir::pn_search_key(alphabetic), body.dump());
 }
 
+/// SQLite, which knows nothing of how many steps are open, would rather walk them all in order than
+/// sort the few that a key finds.
+std::string_view best_index(const WorklistSelection& selection) {
+  if (!selection.accession_number.empty()) return "worklist_step_by_accession";
+  if (!selection.patient_id.empty()) return "worklist_step_by_patient_id";
+  return selection.name.empty() ? "worklist_step_by_start" : "worklist_step_by_name";
+}
+
 struct NameRange {
   std::string first;    // least name the pattern can match
   std::string end;      // greater than all of them
@@ -298,10 +306,10 @@ core::Status refresh_worklist_of_patient(Connection& connection, const std::stri
 
 core::Status find_worklist(Connection& connection, const WorklistSelection& selection,
                            const std::function<bool(WorklistStep)>& take) {
-  std::string sql =
+  std::string sql = core::cat(
       "SELECT service_request, step_id, study_uid, accession_number, patient_id, start_date, "
-      "start_time, modality, station_ae_title, status, body FROM worklist_step WHERE open = 1 AND "
-      "status <> 'COMPLETED'";
+      "start_time, modality, station_ae_title, status, body FROM worklist_step INDEXED BY ",
+      best_index(selection), " WHERE open = 1 AND status <> 'COMPLETED'");
   std::vector<crypto::Bind> binds;
   const auto demand = [&](const std::string& value, std::string_view condition) {
     if (value.empty()) return;
@@ -317,7 +325,7 @@ core::Status find_worklist(Connection& connection, const WorklistSelection& sele
   const NameRange range = name_range(selection.name);
   if (!selection.name.empty()) {
     // A range for the index, then the pattern.
-    sql += " AND (name_key = '' OR (name_key >= ? AND name_key < ? AND name_key GLOB ?))";
+    sql += " AND name_key >= ? AND name_key < ? AND name_key GLOB ?";
     for (const std::string* value : {&range.first, &range.end, &range.pattern})
       binds.emplace_back(*value);
   }

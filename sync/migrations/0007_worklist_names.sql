@@ -1,4 +1,3 @@
--- Steps are looked for by name: folded as sync/fhir/person_name.h says. Empty: made before there was this column; then the body is
--- looked at.
+-- Steps are looked for by name: folded as sync/fhir/person_name.h says.
 ALTER TABLE worklist_step ADD COLUMN name_key TEXT NOT NULL DEFAULT '';
 CREATE INDEX worklist_step_by_name ON worklist_step (open, name_key);
