@@ -70,7 +70,9 @@ Awaitable<core::Result<Applied>> confirm(const Pulling& pulling, ResourceKey key
   if (!answer.ok()) co_return std::move(answer).error();
   if (!answer->not_serving.empty())
     co_return core::Error(core::Code::unavailable, answer->not_serving);
-  if (answer->status != 404 && answer->status != 410) co_return Applied::unchanged;
+  if (answer->status == 200) co_return Applied::unchanged;
+  // No answer to the question: the cursor stays, and it is asked again.
+  if (answer->status != 404 && answer->status != 410) co_return Applied::crossed;
   auto applied = std::make_shared<Applied>(Applied::unchanged);
   const bool crossed = pulling.crossings.crossed(key.text(), mark);
   crypto::Change change = [&pulling, applied, key, crossed,

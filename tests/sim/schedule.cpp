@@ -19,7 +19,7 @@ constexpr int kOperations = 200;
 constexpr int kFaults = 20;
 constexpr Milliseconds kLength{5'400'000};
 constexpr Milliseconds kRound{1'240'000};          // longer than a gateway waits between two pulls
-constexpr Milliseconds kDeletionsSeen{3'600'000};  // the gateway looks for them every half hour
+constexpr Milliseconds kDeletionsSeen{7'200'000};  // the gateway looks for them every half hour
 constexpr int kRoundsMax = 15;
 
 HisManners manners(Chance& chance) {
