@@ -9,9 +9,6 @@ namespace {
 
 std::string note_path(const std::string& folder) { return core::cat(folder, "/epoch-rotation"); }
 
-/// Retention and an operator may want it at the same time.
-std::mutex one_at_a_time;
-
 core::Result<EpochRotation> finish(core::Files& files, const std::string& folder, Keyring& keyring,
                                    ObjectStore& objects, core::Milliseconds patience,
                                    const std::function<bool()>& stopping) {
@@ -35,7 +32,7 @@ core::Result<EpochRotation> rotate_epochs(core::Files& files, const std::string&
                                           Keyring& keyring, ObjectStore& objects,
                                           core::Milliseconds patience,
                                           const std::function<bool()>& stopping) {
-  const std::lock_guard one(one_at_a_time);
+  const std::lock_guard one(keyring.retiring());
   GW_CHECK(core::write_file_durably(files, note_path(folder), "unfinished\n"));
   GW_CHECK(keyring.begin_epoch());
   return finish(files, folder, keyring, objects, patience, stopping);
@@ -49,7 +46,7 @@ core::Result<EpochRotation> finish_epoch_rotation(core::Files& files, const std:
                                                   Keyring& keyring, ObjectStore& objects,
                                                   core::Milliseconds patience,
                                                   const std::function<bool()>& stopping) {
-  const std::lock_guard one(one_at_a_time);
+  const std::lock_guard one(keyring.retiring());
   GW_TRY(const bool unfinished, epoch_rotation_unfinished(files, folder));
   if (!unfinished) return EpochRotation();  // whoever was first has done it
   return finish(files, folder, keyring, objects, patience, stopping);

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,11 @@ class Keyring {
   /// Destroys the key of an epoch before the current one: overwritten, synced, removed. What is
   /// still wrapped under it is lost for good.
   virtual core::Status retire_epoch(std::uint32_t epoch) = 0;
+  /// Held while epochs are retired: retention and an operator may want it at the same time.
+  std::mutex& retiring() { return retiring_; }
+
+ private:
+  std::mutex retiring_;
 };
 
 }  // namespace gateway::crypto

@@ -96,20 +96,12 @@ class Inspection {
   std::array<std::thread, 2> threads_;
 };
 
-/// At every operation the power goes once: at every other one what was not synced is lost, at the
-/// rest it is kept or torn in turns; for a release all three everywhere.
-std::vector<Unsynced> kinds_at(std::uint64_t operation) {
-  if (every_point()) return {Unsynced::lost, Unsynced::kept, Unsynced::torn};
-  if (operation % 2 == 0) return {Unsynced::lost};
-  return {operation % 4 == 1 ? Unsynced::kept : Unsynced::torn};
-}
-
 TEST(CrashMatrix, EveryPromiseIsKeptWhereverThePowerGoes) {
   Inspection inspection;
   Life life(new_disk(), {});
   std::atomic<const char*> step = "";
   life.files().watch([&](std::uint64_t operation, const FaultFiles::AfterPowerCut& after) {
-    for (Unsynced unsynced : kinds_at(operation)) {
+    for (Unsynced unsynced : {Unsynced::lost, Unsynced::kept, Unsynced::torn}) {
       inspection.add({operation, unsynced, step.load(), after(unsynced), life.ledger().now()});
     }
   });
