@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """fleet.py [--build DIR] [--dir DIR] [--gateways N] [--down S]: how a fleet comes back after central's broker was restarted.
 
 1,000 gateways' health publishers (the daemon's own code, TLS and password, a session and a thread each) hold sessions on one Mosquitto
