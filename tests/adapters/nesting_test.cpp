@@ -2,21 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
-
 #include "tests/adapters/data_sets.h"
 #include "tests/adapters/deep_data_set.h"
 
 namespace gateway::adapters::dicom {
 namespace {
-
-struct Syntax {
-  E_TransferSyntax dcmtk;
-  Encoding encoding;
-};
-constexpr std::array kSyntaxes = {Syntax{EXS_LittleEndianImplicit, Encoding::implicit_little},
-                                  Syntax{EXS_LittleEndianExplicit, Encoding::explicit_little},
-                                  Syntax{EXS_BigEndianExplicit, Encoding::explicit_big}};
 
 // `depth` sequences in one another, each of two items, and something behind each.
 void nest(DcmItem& item, int depth) {
