@@ -1,13 +1,14 @@
 #include "sync/engine.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gateway::sync {
 namespace {
 
-// So many different rows failing one after another say that the peer is unwell, whatever it
+// So many failures with nothing delivered in between say that the peer is unwell, whatever it
 // answers.
-constexpr unsigned kRowsFailedMeansLink = 5;
+constexpr unsigned kFailedMeansLink = 5;
 
 }  // namespace
 
@@ -26,6 +27,8 @@ std::vector<Effect> Engine::step(core::Monotonic now, const Event& event) {
     on(now, *claimed, effects);
   } else if (const auto* delivered = std::get_if<event::Delivered>(&event)) {
     on(now, *delivered, effects);
+  } else if (const auto* recorded = std::get_if<event::Recorded>(&event)) {
+    on(now, *recorded, effects);
   } else if (const auto* pulled = std::get_if<event::Pulled>(&event)) {
     on(now, *pulled, effects);
   }
@@ -62,25 +65,51 @@ void Engine::on(core::Monotonic now, const event::Delivered& delivered,
   --line.standing.in_flight;
   effect::RecordVerdicts record{delivered.uplink, {}};
   const RowOutcome* link_trouble = nullptr;
-  bool answered = false;
+  const RowOutcome* failed = nullptr;
+  bool was_answered = false;
+  bool got_through = false;
+  for (const RowOutcome& outcome : delivered.outcomes) {
+    if (outcome.result != Delivery::delivered) continue;
+    got_through = true;
+    ++line.deliveries;
+  }
+  if (got_through) line.failed_in_a_row = 0;
   for (const RowOutcome& outcome : delivered.outcomes) {
     record.verdicts.push_back(judge(line, now, outcome));
     line.sending.erase(outcome.number);
     if (outcome.result == Delivery::unreached || outcome.result == Delivery::lost) {
       link_trouble = &outcome;
+    } else if (outcome.result == Delivery::failed) {
+      failed = &outcome;
+      if (!got_through) ++line.failed_in_a_row;
     } else {
-      answered = true;
+      was_answered = true;
     }
   }
-  if (line.rows_failed_in_a_row >= kRowsFailedMeansLink) {
-    line.rows_failed_in_a_row = 0;
-    link_failed(line, now, record.verdicts.back().reason, std::nullopt);
-  } else if (link_trouble) {
+  if (link_trouble) {
     link_failed(line, now, link_trouble->reason, link_trouble->retry_after);
-  } else if (answered) {
+  } else if (failed && line.failed_in_a_row >= kFailedMeansLink) {
+    link_failed(line, now, failed->reason, failed->retry_after);
+  } else if (was_answered) {
+    // What failed while the peer took nothing may well pass now.
+    if (got_through && line.failures > 0) line.held.clear();
     link_worked(line);
   }
+  if (failed) line.standing.last_error = failed->reason;
   effects.emplace_back(std::move(record));
+}
+
+void Engine::on(core::Monotonic now, const event::Recorded& recorded, std::vector<Effect>&) {
+  Line& line = lines_.at(recorded.uplink);
+  if (recorded.unwritten.empty()) {
+    line.writes_failed = 0;
+    // What waited for these rows may be due now.
+    for (auto& [name, other] : lines_) other.outbox_may_have_rows = true;
+    return;
+  }
+  line.unwritten.insert(line.unwritten.end(), recorded.unwritten.begin(), recorded.unwritten.end());
+  ++line.writes_failed;
+  line.next_write = now + retry_delay(options_.link_pace, line.writes_failed, random_());
 }
 
 Verdict Engine::judge(Line& line, core::Monotonic now, const RowOutcome& outcome) {
@@ -94,27 +123,17 @@ Verdict Engine::judge(Line& line, core::Monotonic now, const RowOutcome& outcome
       verdict.local_version = outcome.local_version;
       verdict.found_there = outcome.found_there;
       line.held.erase(outcome.number);
-      line.rows_failed_in_a_row = 0;
+      line.failing.erase(outcome.number);
       break;
     case Delivery::refused:
       verdict.what = Verdict::What::park;
       verdict.counts_as_attempt = true;
       line.held.erase(outcome.number);
+      line.failing.erase(outcome.number);
       break;
-    case Delivery::failed: {
-      const int attempts = line.sending[outcome.number].attempts + 1;
-      verdict.counts_as_attempt = true;
-      verdict.perhaps_sent = true;
-      ++line.rows_failed_in_a_row;
-      if (attempts >= options_.attempts_max) {
-        verdict.what = Verdict::What::park;
-        line.held.erase(outcome.number);
-      } else {
-        const auto own = retry_delay(options_.row_pace, static_cast<unsigned>(attempts), random_());
-        line.held[outcome.number] = now + std::max(own, outcome.retry_after.value_or(own));
-      }
+    case Delivery::failed:
+      judge_failed(line, now, outcome, verdict);
       break;
-    }
     case Delivery::lost:
       verdict.perhaps_sent = true;
       break;
@@ -126,12 +145,32 @@ Verdict Engine::judge(Line& line, core::Monotonic now, const RowOutcome& outcome
   return verdict;
 }
 
+void Engine::judge_failed(Line& line, core::Monotonic now, const RowOutcome& outcome,
+                          Verdict& verdict) {
+  Failing& failing = line.failing[outcome.number];
+  // Only where another got through since it was tried last, it is the row that fails.
+  verdict.counts_as_attempt = line.deliveries > failing.deliveries;
+  verdict.perhaps_sent = true;
+  const int attempts = line.sending[outcome.number].attempts + (verdict.counts_as_attempt ? 1 : 0);
+  if (attempts >= options_.attempts_max && verdict.counts_as_attempt) {
+    verdict.what = Verdict::What::park;
+    line.held.erase(outcome.number);
+    line.failing.erase(outcome.number);
+    return;
+  }
+  ++failing.failures;
+  failing.deliveries = line.deliveries;
+  const auto own = retry_delay(options_.row_pace, failing.failures, random_());
+  line.held[outcome.number] = now + std::max(own, outcome.retry_after.value_or(own));
+}
+
 void Engine::on(core::Monotonic now, const event::Pulled& pulled, std::vector<Effect>&) {
   Line& line = lines_.at(pulled.uplink);
   line.pulling = false;
   line.next_pull = now + line.limits.pull_every.value_or(core::Milliseconds(0));
   if (pulled.report.reached) {
-    link_worked(line);
+    // A peer that answers questions and takes nothing is not up.
+    if (line.failed_in_a_row < kFailedMeansLink) link_worked(line);
   } else {
     link_failed(line, now, pulled.report.error, std::nullopt);
     line.next_pull = line.next_try;
@@ -158,6 +197,9 @@ void Engine::link_worked(Line& line) {
 
 void Engine::advance(const std::string& name, Line& line, core::Monotonic now,
                      std::vector<Effect>& effects) {
+  if (!line.unwritten.empty() && now >= line.next_write) {
+    effects.emplace_back(effect::RecordVerdicts{name, std::exchange(line.unwritten, {})});
+  }
   if (now < line.next_try) return;
   if (line.limits.pull_every && !line.pulling && now >= line.next_pull) {
     line.pulling = true;
@@ -175,6 +217,10 @@ void Engine::advance(const std::string& name, Line& line, core::Monotonic now,
     line.settles_at.reset();
     line.outbox_may_have_rows = true;
   }
+  if (line.writes_failed == 0) claim(name, line, effects);
+}
+
+void Engine::claim(const std::string& name, Line& line, std::vector<Effect>& effects) {
   // A link that was down is tried with one row; the queue behind it must not pay for a guess.
   const bool probing = line.failures > 0;
   const std::size_t window = probing ? 1 : line.limits.deliveries_in_flight;
@@ -182,10 +228,10 @@ void Engine::advance(const std::string& name, Line& line, core::Monotonic now,
   line.claiming = true;
   // What is queued from here on may come too late for this claim.
   line.outbox_may_have_rows = false;
-  effect::ClaimRows claim{
+  effect::ClaimRows wanted{
       name, probing ? 1 : line.limits.rows_per_delivery, line.limits.bytes_per_delivery, {}};
-  for (const auto& [number, until] : line.held) claim.held.insert(number);
-  effects.emplace_back(std::move(claim));
+  for (const auto& [number, until] : line.held) wanted.held.insert(number);
+  effects.emplace_back(std::move(wanted));
 }
 
 std::optional<core::Monotonic> Engine::next_wake(const Line& line, core::Monotonic now) const {
@@ -193,6 +239,7 @@ std::optional<core::Monotonic> Engine::next_wake(const Line& line, core::Monoton
   const auto consider = [&](core::Monotonic time) {
     if (time > now && (!wake || time < *wake)) wake = time;
   };
+  if (!line.unwritten.empty()) consider(line.next_write);
   if (now < line.next_try) {
     consider(line.next_try);
     return wake;

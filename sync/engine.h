@@ -4,8 +4,11 @@
 //
 // An uplink that cannot be reached waits with jittered back-off and is probed by one row;
 // everything queued keeps its place. A row the peer refuses is parked with the reason and holds
-// back only itself and what needs it. A row that fails by itself waits by itself. Whatever may have
-// been sent is marked so before the attempt and read back before the next one.
+// back only itself and what needs it. A row that fails by itself waits by itself, and is parked
+// after its last attempt; while the peer takes nothing from anybody it is the peer that fails, and
+// no row's attempts count. Whatever may have been sent is marked so before the attempt and read
+// back before the next one. A verdict that could not be written is kept and written again; until
+// then nothing more is claimed.
 #pragma once
 
 #include <cstdint>
@@ -39,13 +42,17 @@ struct Delivered {
   std::string uplink;
   std::vector<RowOutcome> outcomes;
 };
+struct Recorded {
+  std::string uplink;
+  std::vector<Verdict> unwritten;  // those whose writing failed
+};
 struct Pulled {
   std::string uplink;
   PullReport report;
 };
 }  // namespace event
 using Event = std::variant<event::Started, event::Queued, event::Ticked, event::Claimed,
-                           event::Delivered, event::Pulled>;
+                           event::Delivered, event::Recorded, event::Pulled>;
 
 namespace effect {
 struct ClaimRows {
@@ -75,14 +82,15 @@ using Effect = std::variant<effect::ClaimRows, effect::DeliverRows, effect::Reco
 /// How an uplink stands, for status and health.
 struct UplinkStanding {
   enum class State { unknown, up, down } state = State::unknown;
-  std::string last_error;  // empty while up
+  std::string last_error;  // of the newest failure; empty once something worked again
   std::size_t in_flight = 0;
 };
 
 struct EngineOptions {
   RetryPace link_pace;
   RetryPace row_pace{core::Milliseconds(5'000), core::Milliseconds(600'000)};
-  int attempts_max = 10;  // of one row that fails by itself; then it is parked
+  // Of one row that fails while others get through; then it is parked.
+  int attempts_max = 10;
 };
 
 class Engine {
@@ -95,30 +103,43 @@ class Engine {
   }
 
  private:
+  /// A row that failed, since the last start.
+  struct Failing {
+    unsigned failures = 0;
+    std::uint64_t deliveries = 0;  // of the uplink, when it failed last
+  };
   struct Line {
     UplinkLimits limits;
     UplinkStanding standing;
-    unsigned failures = 0;              // of the link, in a row
-    unsigned rows_failed_in_a_row = 0;  // of single rows: many in a row mean the peer, not the rows
-    core::Monotonic next_try{};         // nothing is tried before
+    unsigned failures = 0;         // of the link, in a row
+    unsigned failed_in_a_row = 0;  // attempts of rows: many mean the peer, not the rows
+    std::uint64_t deliveries = 0;  // confirmed by the peer since the start
+    core::Monotonic next_try{};    // nothing is tried before
     core::Monotonic next_pull{};
     bool claiming = false;
     bool pulling = false;
     bool outbox_may_have_rows = true;
     std::optional<core::Monotonic> settles_at;
     std::map<std::int64_t, core::Monotonic> held;  // rows waiting by themselves
-    std::map<std::int64_t, OutboxRow> sending;     // rows in flight
+    std::map<std::int64_t, Failing> failing;
+    std::map<std::int64_t, OutboxRow> sending;  // rows in flight
+    std::vector<Verdict> unwritten;             // at most those of the deliveries in flight
+    unsigned writes_failed = 0;                 // in a row
+    core::Monotonic next_write{};
   };
 
   void on(core::Monotonic now, const event::Claimed& claimed, std::vector<Effect>& effects);
   void on(core::Monotonic now, const event::Delivered& delivered, std::vector<Effect>& effects);
+  void on(core::Monotonic now, const event::Recorded& recorded, std::vector<Effect>& effects);
   void on(core::Monotonic now, const event::Pulled& pulled, std::vector<Effect>& effects);
   Verdict judge(Line& line, core::Monotonic now, const RowOutcome& outcome);
+  void judge_failed(Line& line, core::Monotonic now, const RowOutcome& outcome, Verdict& verdict);
   void link_failed(Line& line, core::Monotonic now, const std::string& reason,
                    std::optional<core::Milliseconds> wish);
   void link_worked(Line& line);
   void advance(const std::string& name, Line& line, core::Monotonic now,
                std::vector<Effect>& effects);
+  void claim(const std::string& name, Line& line, std::vector<Effect>& effects);
   std::optional<core::Monotonic> next_wake(const Line& line, core::Monotonic now) const;
 
   EngineOptions options_;

@@ -17,6 +17,23 @@ std::string version_of(const core::net::HttpResponse& answer, const core::Json& 
   return std::string(body["meta"]["versionId"].text());
 }
 
+/// What not_serving() cannot know: an answer that no FHIR server gives to this request (R4 3.1).
+/// Whose resource is not there or not to be made under our id, says so in an OperationOutcome.
+std::string not_fhir(std::string_view method, const core::net::HttpResponse& answer,
+                     const core::Json& body) {
+  if (answer.status / 100 == 3) {
+    return core::cat("the server answered ", answer.status,
+                     ": it sends us elsewhere; check url of this uplink");
+  }
+  if (answer.status == 408) return "the server answered 408: the request took it too long";
+  if (answer.status != 404 && answer.status != 405) return {};
+  const bool is_told = method == "DELETE" ? answer.body.empty() : method != "PUT";
+  if (is_told || body["resourceType"].text() == "OperationOutcome") return {};
+  return core::cat("the server answered ", answer.status,
+                   " and not as a FHIR server does: it does not serve FHIR there; check url of "
+                   "this uplink");
+}
+
 }  // namespace
 
 Awaitable<core::Result<FhirAnswer>> FhirEndpoint::read(ResourceKey key) {
@@ -59,6 +76,7 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::page(std::string target) {
 
 Awaitable<core::Result<FhirAnswer>> FhirEndpoint::send(HttpRequest request) {
   request.headers.emplace_back("Accept", "application/fhir+json");
+  const std::string method = request.method;
   GW_CO_TRY(const core::net::HttpResponse response, co_await client_->send(std::move(request)));
   FhirAnswer answer;
   answer.status = response.status;
@@ -66,6 +84,7 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::send(HttpRequest request) {
   answer.retry_after = sync::retry_after(response);
   answer.date = response.header("date");
   if (auto body = core::Json::parse(response.body); body.ok()) answer.body = std::move(*body);
+  if (answer.not_serving.empty()) answer.not_serving = not_fhir(method, response, answer.body);
   answer.version = version_of(response, answer.body);
   co_return answer;
 }

@@ -16,7 +16,7 @@ struct FhirAnswer {
   int status = 0;
   core::Json body;          // null when there was none or it was not JSON
   std::string version;      // of the resource: ETag, else meta.versionId; empty when unknown
-  std::string not_serving;  // see peer_answer.h
+  std::string not_serving;  // see peer_answer.h; also where no FHIR server answers
   std::optional<core::Milliseconds> retry_after;
   std::string date;  // the server's Date header
 };

@@ -40,6 +40,8 @@ std::string not_serving(const core::net::HttpResponse& answer, std::string_view 
                        ": the server behind it cannot be reached");
     case 503:
       return "the server answered 503: it is not available just now";
+    case 413:  // often a proxy's, with a page: it speaks of this request alone
+      return {};
     default:
       break;
   }

@@ -1,5 +1,6 @@
 #include "sync/service.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -21,6 +22,8 @@ namespace {
 namespace asio = boost::asio;
 using core::Json;
 using core::net::Awaitable;
+
+constexpr core::Milliseconds kBeginAgainAfter{5'000};
 
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
@@ -116,12 +119,19 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
   static Awaitable<void> begin(std::shared_ptr<Service> self) {
     crypto::Change release = release_claims;
     const auto released = co_await write_async(self->holdings_->database(), std::move(release));
-    if (!released.ok()) core::log_error("sync", released.error().message());
+    if (self->stopped_) co_return;
+    if (!released.ok()) {
+      // Rows left as being sent would stay so: nothing begins before they wait again.
+      core::log_error("sync", core::cat("nothing is sent yet: ", released.error().message()));
+      self->alarm_->set(self->clock_.monotonic() + kBeginAgainAfter, [self] { self->start(); });
+      co_return;
+    }
+    self->has_begun_ = true;
     self->step(event::Started{});
   }
 
   void step(const Event& event) {
-    if (stopped_) return;
+    if (stopped_ || !has_begun_) return;
     ++turns_;
     for (Effect& effect : engine_.step(clock_.monotonic(), event)) {
       std::visit([this](auto& wanted) { carry_out(wanted); }, effect);
@@ -169,6 +179,9 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
 
   static Awaitable<void> deliver(std::shared_ptr<Service> self, effect::DeliverRows wanted) {
     auto outcomes = co_await self->uplinks_.at(wanted.uplink)->deliver(std::move(wanted.rows));
+    const bool got_through = std::ranges::any_of(
+        outcomes, [](const RowOutcome& outcome) { return outcome.result == Delivery::delivered; });
+    if (got_through) self->note_success(wanted.uplink);
     self->note_standing(wanted.uplink, [&] {
       self->step(event::Delivered{wanted.uplink, std::move(outcomes)});
     });
@@ -176,7 +189,12 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
 
   static Awaitable<void> pull(std::shared_ptr<Service> self, std::string uplink) {
     PullReport report = co_await self->uplinks_.at(uplink)->pull();
+    if (report.reached) self->note_success(uplink);
     self->note_standing(uplink, [&] { self->step(event::Pulled{uplink, std::move(report)}); });
+  }
+
+  void note_success(const std::string& name) {
+    last_success_[name] = core::to_instant(clock_.wall());
   }
 
   /// One line when an uplink goes down or comes back, not one per try.
@@ -185,8 +203,6 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
     const auto before = engine_.standing(name).state;
     body();
     const UplinkStanding& standing = engine_.standing(name);
-    if (standing.state == UplinkStanding::State::up)
-      last_success_[name] = core::to_instant(clock_.wall());
     if (standing.state == before) return;
     if (standing.state == UplinkStanding::State::up) {
       core::log_info("sync", core::cat("uplink ", name, " is up"));
@@ -208,12 +224,13 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
     };
     const core::Status status = co_await write_async(self->holdings_->database(), std::move(note));
     if (status.ok()) {
-      self->step(event::Queued{});
+      self->step(event::Recorded{wanted.uplink, {}});
       co_return;
     }
-    // The rows stay marked as being sent: what became of them is read back after the next start,
-    // nothing is sent twice.
-    core::log_error("sync", status.error().message());
+    core::log_error("sync",
+                    core::cat("uplink ", wanted.uplink, ": what became of ", wanted.verdicts.size(),
+                              " items is written again soon: ", status.error().message()));
+    self->step(event::Recorded{wanted.uplink, std::move(wanted.verdicts)});
   }
 
   asio::any_io_executor loop_;
@@ -225,6 +242,7 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
   std::map<std::string, std::string> last_success_;
   std::atomic<bool> wake_posted_ = false;
   std::atomic<std::uint64_t> turns_ = 0;
+  bool has_begun_ = false;
   bool stopped_ = false;
 };
 

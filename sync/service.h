@@ -51,7 +51,8 @@ class SyncService {
   virtual void stop() = 0;
   /// Something new is in the outbox. Thread-safe, cheap, coalescing.
   virtual void wake() = 0;
-  /// Per uplink: {"name","kind","state":"up|down|unknown","last_success","last_error","in_flight"}.
+  /// Per uplink: {"name","kind","state":"up|down|unknown","last_success","last_error","in_flight"};
+  /// last_success: when the peer last confirmed a row or answered a whole pull.
   virtual core::Json report() const = 0;
   /// Grows while the loop makes progress: for the watchdog.
   virtual std::uint64_t turns() const = 0;

@@ -1,6 +1,7 @@
 #include "sync/stow_uplink.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "core/ids.h"
@@ -81,6 +82,16 @@ class StowUplink final : public Uplink {
         }
       }
     }
+    // What failed where others got through may be what makes a whole group fail.
+    const auto alone =
+        std::stable_partition(to_send.begin(), to_send.end(),
+                              [](const Outgoing& outgoing) { return outgoing.row.attempts == 0; });
+    for (auto one = alone; one != to_send.end(); ++one) {
+      std::vector<Outgoing> group;
+      group.push_back(std::move(*one));
+      co_await send(std::move(group), outcomes);
+    }
+    to_send.erase(alone, to_send.end());
     if (!to_send.empty()) co_await send(std::move(to_send), outcomes);
     co_return outcomes;
   }
@@ -140,31 +151,53 @@ class StowUplink final : public Uplink {
     if (!answer.ok()) {
       for (const Outgoing& outgoing : readable)
         outcomes.push_back(outcome_of_error(outgoing.row.number, answer.error()));
-    } else if (answer->status == 413 && readable.size() > 1) {
-      const auto middle = readable.begin() + static_cast<std::ptrdiff_t>(readable.size() / 2);
-      std::vector<Outgoing> second(std::make_move_iterator(middle),
-                                   std::make_move_iterator(readable.end()));
-      readable.erase(middle, readable.end());
-      co_await send(std::move(readable), outcomes);
-      co_await send(std::move(second), outcomes);
     } else {
-      for (const Outgoing& outgoing : readable) {
-        RowOutcome outcome = co_await conclude(outgoing, *answer);
-        outcomes.push_back(std::move(outcome));
-      }
+      co_await conclude_group(std::move(readable), *answer, outcomes);
     }
   }
 
+  /// One instance the PACS will not take must not hold back those that went with it: where a
+  /// refusal does not name all it means, they go again in smaller groups, down to one.
+  Awaitable<void> conclude_group(std::vector<Outgoing> group, const core::net::HttpResponse& answer,
+                                 std::vector<RowOutcome>& outcomes) {
+    const auto verdicts = verdicts_in(answer);
+    std::vector<Outgoing> again;
+    const bool splits =
+        group.size() > 1 && refuses(answer.status) && not_serving(answer, "json").empty();
+    for (Outgoing& outgoing : group) {
+      if (splits && !verdicts.contains(outgoing.sop_instance_uid)) {
+        again.push_back(std::move(outgoing));
+        continue;
+      }
+      RowOutcome outcome = co_await conclude(outgoing, answer, verdicts);
+      outcomes.push_back(std::move(outcome));
+    }
+    if (again.empty()) co_return;
+    const auto middle = again.begin() + static_cast<std::ptrdiff_t>(again.size() / 2);
+    std::vector<Outgoing> second(std::make_move_iterator(middle),
+                                 std::make_move_iterator(again.end()));
+    again.erase(middle, again.end());
+    if (!again.empty()) co_await send(std::move(again), outcomes);
+    co_await send(std::move(second), outcomes);
+  }
+
+  static bool refuses(int status) {
+    return status == 400 || status == 413 || status == 415 || status == 422;
+  }
+
+  static std::map<std::string, StowInstance> verdicts_in(const core::net::HttpResponse& answer) {
+    const auto body = Json::parse(answer.body);
+    return body.ok() ? read_stow_answer(*body) : std::map<std::string, StowInstance>();
+  }
+
   /// What the store's answer means for one of its instances.
-  Awaitable<RowOutcome> conclude(const Outgoing& outgoing, const core::net::HttpResponse& answer) {
+  Awaitable<RowOutcome> conclude(const Outgoing& outgoing, const core::net::HttpResponse& answer,
+                                 const std::map<std::string, StowInstance>& verdicts) {
     if (const std::string why = not_serving(answer, "json"); !why.empty()) {
       RowOutcome outcome = ended(outgoing.row, Delivery::unreached, why);
       outcome.retry_after = retry_after(answer);
       co_return outcome;
     }
-    const auto body = Json::parse(answer.body);
-    const auto verdicts =
-        body.ok() ? read_stow_answer(*body) : std::map<std::string, StowInstance>();
     const auto named = verdicts.find(outgoing.sop_instance_uid);
     if (named == verdicts.end()) co_return co_await conclude_unnamed(outgoing, answer.status);
     const std::string code = core::cat(
@@ -191,11 +224,11 @@ class StowUplink final : public Uplink {
   /// The answer does not speak of the instance: its status must do, and success without a word is
   /// no success.
   Awaitable<RowOutcome> conclude_unnamed(const Outgoing& outgoing, int status) {
-    if (status == 400 || status == 413 || status == 415 || status == 422) {
+    if (refuses(status)) {
       co_return ended(outgoing.row, Delivery::refused,
                       core::cat("the PACS answered ", status, " and will not take the instance"));
     }
-    if (status == 404 || status == 405) {
+    if (status == 404 || status == 405 || status == 408 || status / 100 == 3) {
       co_return ended(
           outgoing.row, Delivery::unreached,
           core::cat("the server answered ", status, " to a store: check url of this uplink"));

@@ -14,7 +14,8 @@ namespace {
 using core::Code;
 using core::Error;
 
-constexpr std::uint64_t kCommandBytesMax = 1u << 20;
+// On the wire, with the start of the data set that may share a PDU with its command set.
+constexpr std::uint64_t kCommandWireBytesMax = 1u << 20;
 constexpr int kCloseWaitSeconds = 2;  // for the peer to hang up after a release or rejection
 
 // The one door by which DCMTK takes a socket it has not accepted itself is a global variable.
@@ -141,7 +142,7 @@ core::Result<bool> Association::accept() {
 
 Association::Next Association::next_command(Command& command, core::Milliseconds idle) {
   peer_->set_patience(idle);
-  peer_->set_read_allowance(kCommandBytesMax);
+  peer_->set_read_allowance(kCommandWireBytesMax);
   const OFCondition cond = DIMSE_receiveCommand(association_, DIMSE_BLOCKING, 0, &command.context,
                                                 &command.message, nullptr);
   if (cond.good() && cond != DUL_PEERREQUESTEDRELEASE) return Next::command;

@@ -3,6 +3,8 @@
 #include <dcmtk/dcmdata/dcistrmb.h>
 
 #include "adapters/dicom/data_set_receiver.h"
+#include "adapters/dicom/data_set_scanner.h"
+#include "adapters/dicom/nesting.h"
 #include "adapters/dicom/sealing_sink.h"
 #include "core/text.h"
 
@@ -10,6 +12,17 @@ namespace gateway::adapters::dicom {
 
 using core::Code;
 using core::Error;
+
+namespace {
+
+// Of the syntaxes that are accepted for what is parsed here (negotiation.cpp).
+Encoding encoding_of(E_TransferSyntax syntax) {
+  const DcmXfer xfer(syntax);
+  if (xfer.isImplicitVR()) return Encoding::implicit_little;
+  return xfer.isBigEndian() ? Encoding::explicit_big : Encoding::explicit_little;
+}
+
+}  // namespace
 
 core::Result<std::string> receive_command_data_set(Association& association,
                                                    T_ASC_PresentationContextID context,
@@ -27,6 +40,10 @@ core::Result<std::string> receive_command_data_set(Association& association,
 
 core::Result<std::unique_ptr<DcmDataset>> parse_data_set(const std::string& bytes,
                                                          E_TransferSyntax syntax) {
+  if (!nests_at_most(bytes, encoding_of(syntax), DataSetScanner::kDepthMax)) {
+    return Error(Code::invalid, core::cat("its sequences nest deeper than the ",
+                                          DataSetScanner::kDepthMax, " levels read here"));
+  }
   auto data_set = std::make_unique<DcmDataset>();
   DcmInputBufferStream stream;
   if (!bytes.empty()) stream.setBuffer(bytes.data(), static_cast<offile_off_t>(bytes.size()));

@@ -19,7 +19,8 @@ core::Result<std::string> receive_command_data_set(Association& association,
                                                    T_ASC_PresentationContextID context,
                                                    std::size_t bytes_max);
 
-/// Code::invalid when the bytes are no data set in the syntax.
+/// Code::invalid when the bytes are no data set in the syntax, or one whose sequences nest deeper
+/// than any that is meant.
 core::Result<std::unique_ptr<DcmDataset>> parse_data_set(const std::string& bytes,
                                                          E_TransferSyntax syntax);
 

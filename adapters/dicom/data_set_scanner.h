@@ -11,14 +11,13 @@
 #include <string>
 #include <vector>
 
-namespace gateway::adapters::dicom {
+#include "adapters/dicom/element_header.h"
 
-/// (gggg,eeee) as 0xggggeeee.
-using Tag = std::uint32_t;
+namespace gateway::adapters::dicom {
 
 class DataSetScanner {
  public:
-  enum class Encoding { implicit_little, explicit_little, explicit_big };
+  using Encoding = dicom::Encoding;
 
   static constexpr std::size_t kValueBytesMax = 16'384;  // longer values count as absent
   static constexpr std::size_t kDepthMax = 64;
@@ -39,26 +38,18 @@ class DataSetScanner {
     bool is_item = false;
     Encoding encoding{};
   };
-  struct Header {
-    Tag tag = 0;
-    std::uint32_t length = 0;
-    std::size_t size = 0;     // bytes of the header itself; 0: more are needed
-    bool is_unknown = false;  // VR UN
-    bool is_valid = true;
-  };
 
   std::size_t take_header(std::span<const std::byte> bytes);
   std::size_t take_value(std::span<const std::byte> bytes);
-  Header parse_header() const;
-  void begin_element(const Header& header);
-  void begin_undefined_length(const Header& header);
-  void begin_item_or_delimiter(const Header& header);
+  void begin_element(const ElementHeader& header);
+  void begin_undefined_length(const ElementHeader& header);
+  void begin_item_or_delimiter(const ElementHeader& header);
   Encoding encoding() const;
   bool inside_sequence() const { return !levels_.empty() && !levels_.back().is_item; }
 
   Encoding top_encoding_;
   std::span<const Tag> wanted_;
-  std::array<std::byte, 12> header_{};
+  std::array<std::byte, kElementHeaderBytesMax> header_{};
   std::size_t header_filled_ = 0;
   std::uint64_t skip_ = 0;             // bytes of the current value still to come
   std::string* collecting_ = nullptr;  // where they go, if anywhere

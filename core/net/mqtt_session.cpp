@@ -14,10 +14,12 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "core/ids.h"
 #include "core/log.h"
 #include "core/net/mqtt_client.h"
+#include "core/net/mqtt_dial.h"
 #include "core/net/url.h"
 #include "core/text.h"
 
@@ -61,7 +63,7 @@ class LoopSession final : public MqttSession {
       : options_(std::move(options)), clock_(clock), backoff_(options_.backoff_min) {}
   ~LoopSession() override {
     stopping_ = true;
-    bell_.ring();
+    bell_->ring();
     if (thread_.joinable()) thread_.join();
   }
 
@@ -82,6 +84,7 @@ class LoopSession final : public MqttSession {
   void run();
   Result<std::unique_ptr<TlsContext>> tls_context() const;
   std::string hold_session();
+  Result<MqttDial::Dialed> dial();
   std::string drive(MqttClient& client);
   void publish_waiting(MqttClient& client);
   void note_answers(MqttClient& client);
@@ -89,15 +92,17 @@ class LoopSession final : public MqttSession {
   void forget_session();
   void say_goodbye(MqttClient& client);
   void wait_before_next();
+  void wait_for_bell(Milliseconds longest);
   void note_turn();
   void note_connected();
   void note_ended(const std::string& why);
 
   const MqttOptions options_;
   const Clock& clock_;
-  Bell bell_;
+  const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();  // a dial may outlive us
   std::atomic<bool> stopping_{false};
-  Milliseconds backoff_;  // loop thread only
+  Milliseconds backoff_;            // loop thread only
+  std::shared_ptr<MqttDial> dial_;  // loop thread only: one that has not come back
   std::optional<Monotonic>
       stood_since_;  // loop thread only: when the present session was established
   mutable std::mutex mutex_;
@@ -120,7 +125,7 @@ Status LoopSession::start() {
   } else if (auto tls = tls_context(); !tls.ok()) {
     return std::move(tls).error();
   }
-  if (bell_.fd() < 0) return Error(Code::io, cat("no eventfd: ", std::strerror(errno)));
+  if (bell_->fd() < 0) return Error(Code::io, cat("no eventfd: ", std::strerror(errno)));
 
   // The daemon's signals belong to its main thread, and a broken pipe is an error code here.
   sigset_t all;
@@ -144,7 +149,7 @@ void LoopSession::set_retained(const std::string& topic, std::string payload) {
     entry.payload = std::move(payload);
     ++entry.version;
   }
-  bell_.ring();
+  bell_->ring();
 }
 
 MqttState LoopSession::state() const {
@@ -166,16 +171,30 @@ std::string LoopSession::hold_session() {
   note_turn();
   stood_since_.reset();
   forget_session();
-  // Made anew for each attempt, so that renewed files are read.
-  std::unique_ptr<TlsContext> tls;
-  if (!options_.plain) {
-    auto made = tls_context();
-    if (!made.ok()) return made.error().message();
-    tls = std::move(*made);
+  auto dialed = dial();
+  if (!dialed.ok()) return dialed.error().message();
+  return drive(*dialed->client);
+}
+
+/// One that outlasts our patience is waited for by the next attempt: there are never two.
+Result<MqttDial::Dialed> LoopSession::dial() {
+  if (!dial_) {
+    // Made anew for each attempt, so that renewed files are read.
+    std::unique_ptr<TlsContext> tls;
+    if (!options_.plain) {
+      GW_TRY(tls, tls_context());
+    }
+    GW_TRY(dial_, MqttDial::begin(options_, std::move(tls), [bell = bell_] { bell->ring(); }));
   }
-  auto client = MqttClient::connect(options_, tls.get());
-  if (!client.ok()) return client.error().message();
-  return drive(**client);
+  const Monotonic until = clock_.monotonic() + connect_timeout;
+  while (!dial_->is_done() && !stopping_ && clock_.monotonic() < until) {
+    note_turn();
+    wait_for_bell(turn_max);
+  }
+  if (dial_->is_done()) return std::exchange(dial_, nullptr)->take();
+  return Error(Code::unavailable,
+               cat(options_.host, ':', options_.port,
+                   ": its name was not resolved in time; check DNS and the link"));
 }
 
 std::string LoopSession::drive(MqttClient& client) {
@@ -195,8 +214,8 @@ std::string LoopSession::drive(MqttClient& client) {
       return cat(options_.host, ':', options_.port, ": no session within ", connect_timeout.count(),
                  " ms");
     }
-    client.turn(bell_.fd(), turn_max);
-    bell_.silence();
+    client.turn(bell_->fd(), turn_max);
+    bell_->silence();
     note_answers(client);
   }
   return client.why_ended();
@@ -253,8 +272,8 @@ void LoopSession::say_goodbye(MqttClient& client) {
   publish_waiting(client);
   while (!all_answered() && client.phase() == MqttClient::Phase::connected &&
          clock_.monotonic() < deadline) {
-    client.turn(bell_.fd(), Milliseconds(50));
-    bell_.silence();
+    client.turn(bell_->fd(), Milliseconds(50));
+    bell_->silence();
     note_answers(client);
     publish_waiting(client);
   }
@@ -270,10 +289,14 @@ void LoopSession::wait_before_next() {
     note_turn();
     const auto left =
         std::chrono::duration_cast<Milliseconds>(until - clock_.monotonic()) + Milliseconds(1);
-    pollfd rung{bell_.fd(), POLLIN, 0};
-    ::poll(&rung, 1, static_cast<int>(std::clamp(left, Milliseconds(1), turn_max).count()));
-    bell_.silence();
+    wait_for_bell(std::clamp(left, Milliseconds(1), turn_max));
   }
+}
+
+void LoopSession::wait_for_bell(Milliseconds longest) {
+  pollfd rung{bell_->fd(), POLLIN, 0};
+  ::poll(&rung, 1, static_cast<int>(longest.count()));
+  bell_->silence();
 }
 
 void LoopSession::note_turn() {

@@ -43,9 +43,9 @@ struct MqttState {
       last_error;  // why the last attempt or session ended, for people; empty while connected
 };
 
-/// Thread-safe. One thread, all signals blocked in it. Its name look-up is the C library's and may
-/// hold that thread for as long as DNS takes (commonly up to 30 s); everything else is bounded by
-/// 20 s to connect and a keep-alive of 30 s. MQTT 5, clean start.
+/// Thread-safe. One thread, all signals blocked in it, and a short-lived one for each look-up of
+/// the broker's name: that is the C library's and takes as long as DNS does. An attempt is given up
+/// after 20 s for the name and 20 s to connect; the keep-alive is 30 s. MQTT 5, clean start.
 class MqttSession {
  public:
   /// Code::invalid: host, client id, CA or certificate file. An unreachable or untrusted broker is

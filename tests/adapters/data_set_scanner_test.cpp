@@ -9,17 +9,7 @@
 namespace gateway::adapters::dicom {
 namespace {
 
-using Encoding = DataSetScanner::Encoding;
-
 constexpr std::array<Tag, 3> kWanted = {0x00080018, 0x00100010, 0x00280008};
-
-struct Syntax {
-  E_TransferSyntax dcmtk;
-  Encoding encoding;
-};
-constexpr std::array kSyntaxes = {Syntax{EXS_LittleEndianImplicit, Encoding::implicit_little},
-                                  Syntax{EXS_LittleEndianExplicit, Encoding::explicit_little},
-                                  Syntax{EXS_BigEndianExplicit, Encoding::explicit_big}};
 
 // Sequences in sequences, also with the wanted tags inside, before the wanted ones of the top.
 void fill_nested(DcmDataset& data_set) {

@@ -7,12 +7,24 @@
 #include <dcmtk/dcmdata/dctk.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <span>
 #include <string>
+
+#include "adapters/dicom/element_header.h"
 
 namespace gateway::adapters::dicom {
 
 inline constexpr char kCtImageStorage[] = "1.2.840.10008.5.1.4.1.1.2";
+
+struct Syntax {
+  E_TransferSyntax dcmtk;
+  Encoding encoding;
+};
+inline constexpr std::array kSyntaxes = {
+    Syntax{EXS_LittleEndianImplicit, Encoding::implicit_little},
+    Syntax{EXS_LittleEndianExplicit, Encoding::explicit_little},
+    Syntax{EXS_BigEndianExplicit, Encoding::explicit_big}};
 
 inline std::span<const std::byte> octets(std::string_view text) {
   return std::as_bytes(std::span(text));

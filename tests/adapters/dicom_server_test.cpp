@@ -24,6 +24,7 @@
 #include "sync/commitment.h"
 #include "sync/replica.h"
 #include "tests/adapters/data_sets.h"
+#include "tests/adapters/deep_data_set.h"
 #include "tests/adapters/scu.h"
 
 namespace gateway::adapters::dicom {
@@ -465,6 +466,23 @@ TEST_F(WorklistServerTest, AnswersMatchesWithTheKeysAskedFor) {
 
   put(keys, DCM_PatientComments, "");
   EXPECT_EQ(scu->find(keys).pending.at(0), 0xff01);
+}
+
+// A query of 256 KB that DCMTK would read by one call within another for each level.
+TEST_F(DicomServerTest, SequencesNestedDeepEndNeitherTheDaemonNorTheAssociation) {
+  unlock();
+  serve();
+  auto scu = connect();
+  const auto status = scu->find_encoded(deep_data_set(13'000, Encoding::explicit_little));
+  EXPECT_GE(status, 0xa700);
+  EXPECT_LT(status, 0xfe00);
+  EXPECT_EQ(scu->echo(), 0x0000);
+}
+
+TEST_F(DicomServerTest, ACommandSetNestedDeepIsHungUpOn) {
+  serve();
+  EXPECT_FALSE(connect()->command_encoded(deep_data_set(60'000, Encoding::implicit_little)));
+  EXPECT_EQ(connect()->echo(), 0x0000);
 }
 
 TEST_F(WorklistServerTest, ACancelEndsTheAnswers) {

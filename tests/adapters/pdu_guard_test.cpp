@@ -35,5 +35,35 @@ TEST(PduGuard, RefusesALengthThatWouldCostMemory) {
   EXPECT_FALSE(PduGuard().pass(octets(pdu(1, kAssociateBytesMax + 1, 0))));
 }
 
+// One P-DATA-TF with one value of a command set (PS3.8 E.2: bit 0 command, bit 1 last).
+std::string command_value(std::size_t bytes, bool is_last) {
+  const std::string value = std::string{'\1', is_last ? '\3' : '\1'} + std::string(bytes, 'c');
+  std::string head;
+  for (int shift = 24; shift >= 0; shift -= 8)
+    head += static_cast<char>(value.size() >> shift & 0xff);
+  const std::string body = head + value;
+  return pdu(4, static_cast<std::uint32_t>(body.size()), 0) + body;
+}
+
+TEST(PduGuard, RefusesACommandSetThatCouldNestDeep) {
+  for (const std::size_t cut : {std::size_t{1}, std::size_t{1'000}}) {
+    PduGuard guard;
+    bool passed = true;
+    const auto feed = [&](const std::string& stream) {
+      for (std::size_t at = 0; passed && at < stream.size(); at += cut)
+        passed = guard.pass(octets(std::string_view(stream).substr(at, cut)));
+    };
+    // As many as one likes, each within the limit.
+    for (int i = 0; i < 3; ++i) {
+      feed(command_value(kCommandBytesMax / 2, false));
+      feed(command_value(kCommandBytesMax / 2, true));
+    }
+    EXPECT_TRUE(passed);
+    feed(command_value(kCommandBytesMax / 2, false));
+    feed(command_value(kCommandBytesMax / 2 + 1, true));
+    EXPECT_FALSE(passed);
+  }
+}
+
 }  // namespace
 }  // namespace gateway::adapters::dicom

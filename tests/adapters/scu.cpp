@@ -137,13 +137,50 @@ Scu::Stored Scu::store_in_fragments(DcmDataset& data_set, std::size_t cut) {
     send_fragment(context_for(request.AffectedSOPClassUID), DUL_DATASETPDV, bytes.substr(at, cut),
                   at + cut >= bytes.size());
   }
+  return Stored{await_status(), ""};
+}
+
+std::uint16_t Scu::await_status() {
   T_ASC_PresentationContextID context = 0;
   T_DIMSE_Message message{};
   DcmDataset* detail = nullptr;
   const OFCondition cond =
       DIMSE_receiveCommand(association_, DIMSE_NONBLOCKING, 20, &context, &message, &detail);
   delete detail;
-  return cond.good() ? Stored{message.msg.CStoreRSP.DimseStatus, ""} : Stored{};
+  if (cond.bad()) return 0xffff;
+  return message.CommandField == DIMSE_C_FIND_RSP ? message.msg.CFindRSP.DimseStatus
+                                                  : message.msg.CStoreRSP.DimseStatus;
+}
+
+std::uint16_t Scu::find_encoded(const std::string& identifier) {
+  DcmDataset command;
+  put(command, DCM_AffectedSOPClassUID, UID_FINDModalityWorklistInformationModel);
+  EXPECT_TRUE(command.putAndInsertUint16(DCM_CommandField, DIMSE_C_FIND_RQ).good());
+  EXPECT_TRUE(command.putAndInsertUint16(DCM_MessageID, association_->nextMsgID++).good());
+  EXPECT_TRUE(command.putAndInsertUint16(DCM_Priority, DIMSE_PRIORITY_MEDIUM).good());
+  EXPECT_TRUE(command.putAndInsertUint16(DCM_CommandDataSetType, DIMSE_DATASET_PRESENT).good());
+  const auto context = context_for(UID_FINDModalityWorklistInformationModel);
+  send_fragment(context, DUL_COMMANDPDV, encode(command, EXS_LittleEndianImplicit), true);
+  constexpr std::size_t kCut = 8'192;
+  for (std::size_t at = 0; at < identifier.size(); at += kCut)
+    send_fragment(context, DUL_DATASETPDV, identifier.substr(at, kCut),
+                  at + kCut >= identifier.size());
+  return await_status();
+}
+
+bool Scu::command_encoded(const std::string& command) {
+  const auto context = context_for(UID_VerificationSOPClass);
+  constexpr std::size_t kCut = 8'192;
+  for (std::size_t at = 0; at < command.size(); at += kCut) {
+    std::string piece = command.substr(at, kCut);
+    DUL_PDV pdv{piece.size(), context, DUL_COMMANDPDV,
+                at + kCut >= command.size() ? OFTrue : OFFalse, piece.data()};
+    DUL_PDVLIST list{};
+    list.count = 1;
+    list.pdv = &pdv;
+    if (DUL_WritePDVs(&association_->DULassociation, &list).bad()) return false;
+  }
+  return await_status() != 0xffff;
 }
 
 void Scu::break_off_store(DcmDataset& data_set) {

@@ -39,6 +39,10 @@ class Scu {
   };
   /// Sends a C-CANCEL after `cancel_after` answers, if not 0.
   Found find(DcmDataset& keys, std::size_t cancel_after = 0);
+  /// A query whose identifier is sent as it is; answers the first answer's status.
+  std::uint16_t find_encoded(const std::string& identifier);
+  /// A command set of these bytes; answers whether the server still talks.
+  bool command_encoded(const std::string& command);
   /// One N-CREATE or N-SET of a performed procedure step; an empty `uid` is left out of a creation.
   struct StepAnswer {
     std::uint16_t status = 0xffff;
@@ -53,6 +57,7 @@ class Scu {
   Scu() = default;
   T_ASC_PresentationContextID context_for(const char* abstract_syntax) const;
   StepAnswer await_step_answer();
+  std::uint16_t await_status();
   void send_store_command(const T_DIMSE_C_StoreRQ& request);
   void send_fragment(T_ASC_PresentationContextID context, DUL_DATAPDV kind, std::string bytes,
                      bool last);

@@ -1,7 +1,10 @@
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <optional>
@@ -12,6 +15,23 @@
 #include "tests/fakes/tcp_relay.h"
 #include "tests/fakes/tls_server.h"
 #include "tests/fakes/waiting.h"
+
+namespace {
+std::atomic<bool> dns_is_silent{false};
+std::atomic<int> lookups{0};
+}  // namespace
+
+// Before the C library's, for every library of this program: a DNS that does not answer.
+extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints,
+                           addrinfo** found) {
+  using Original = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
+  static const auto original = reinterpret_cast<Original>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  ++lookups;
+  dns_is_silent.wait(true);
+  const int code = original(node, service, hints, found);
+  --lookups;
+  return code;
+}
 
 namespace gateway::core::net {
 namespace {
@@ -108,6 +128,26 @@ TEST_F(MqttSessionTest, AnEndInOrderPublishesTheLastValueAndNoWill) {
   EXPECT_EQ(witness.next(), "1 stopped");
   MosquittoWitness last(broker, ca, "clinic/box-1/n/99", 1);
   EXPECT_EQ(last.next(), "1 x");
+}
+
+TEST_F(MqttSessionTest, ASilentDnsHoldsUpNeitherTheLoopNorTheEnd) {
+  broker.start(ca, good_certificate());
+  options.host = "localhost";
+  dns_is_silent = true;
+  connect_to(broker.port());
+  ASSERT_TRUE(eventually([] { return lookups == 1; }));
+  const auto turns = session->state().loop_turns;
+  EXPECT_TRUE(eventually([&] { return session->state().loop_turns > turns + 3; }));
+  EXPECT_EQ(lookups, 1);
+  session.reset();
+  EXPECT_EQ(lookups, 1);
+
+  // What was given up ends by itself, and the next session finds its broker.
+  connect_to(broker.port());
+  dns_is_silent = false;
+  dns_is_silent.notify_all();
+  EXPECT_TRUE(connected());
+  EXPECT_TRUE(eventually([] { return lookups == 0; }));
 }
 
 TEST_F(MqttSessionTest, SurvivesAnExpiredBrokerCertificate) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace gateway::sync {
 namespace {
@@ -171,9 +172,159 @@ TEST_F(EngineTest, ARowThatFailsByItselfIsHeldBackAloneAndTriedAgain) {
 
 TEST_F(EngineTest, ARowIsParkedAfterItsLastAttempt) {
   step(event::Started{});
-  claimed({row(1, EngineOptions{}.attempts_max - 1)});
-  const auto done = delivered({outcome(1, Delivery::failed, "500")});
+  claimed({row(1, EngineOptions{}.attempts_max - 1), row(2)});
+  const auto done =
+      delivered({outcome(1, Delivery::failed, "500"), outcome(2, Delivery::delivered)});
   EXPECT_EQ(find<effect::RecordVerdicts>(done)->verdicts[0].what, Verdict::What::park);
+}
+
+TEST_F(EngineTest, AFailureIsNoSignOfLife) {
+  step(event::Started{});
+  claimed({row(1)});
+  delivered({outcome(1, Delivery::failed, "500")});
+  EXPECT_EQ(engine_.standing("pacs").state, UplinkStanding::State::unknown);
+  EXPECT_EQ(engine_.standing("pacs").last_error, "500");
+}
+
+TEST_F(EngineTest, VerdictsThatCouldNotBeWrittenAreWrittenAgainAndNothingIsClaimedMeanwhile) {
+  step(event::Started{});
+  claimed({row(1)});
+  claimed({});
+  const auto record = *find<effect::RecordVerdicts>(delivered({outcome(1, Delivery::delivered)}));
+  const auto kept = step(event::Recorded{"pacs", record.verdicts});
+  EXPECT_FALSE(find<effect::RecordVerdicts>(kept));
+  EXPECT_FALSE(find<effect::ClaimRows>(step(event::Queued{})));
+  now_ = find<effect::WakeAt>(kept)->time;
+  const auto again = step(event::Ticked{});
+  ASSERT_TRUE(find<effect::RecordVerdicts>(again));
+  EXPECT_EQ(find<effect::RecordVerdicts>(again)->verdicts[0].number, 1);
+  EXPECT_EQ(find<effect::RecordVerdicts>(again)->verdicts[0].what, Verdict::What::done);
+  EXPECT_FALSE(find<effect::ClaimRows>(again));
+  EXPECT_TRUE(find<effect::ClaimRows>(step(event::Recorded{"pacs", {}})));
+}
+
+/// A peer and its outbox in virtual time: every claim is answered at once, by `answer`.
+class PeerInTime {
+ public:
+  using Answer = std::function<Delivery(std::int64_t)>;
+
+  PeerInTime(int rows, UplinkLimits limits) : engine_({{"pacs", limits}}, EngineOptions{}, 7) {
+    for (int number = 1; number <= rows; ++number)
+      waiting_[number] = {number, "instance", std::to_string(number), 10, 0, false};
+  }
+
+  void run(core::Milliseconds span, const Answer& answer) {
+    const core::Monotonic end = now_ + span;
+    carry_out(engine_.step(now_, event::Queued{}), answer);
+    while (wake_ && *wake_ <= end) {
+      now_ = *std::exchange(wake_, std::nullopt);
+      carry_out(engine_.step(now_, event::Ticked{}), answer);
+    }
+    now_ = end;
+  }
+  std::size_t waiting() const { return waiting_.size(); }
+  const std::vector<std::int64_t>& parked() const { return parked_; }
+  int requests() const { return requests_; }
+  int times_up() const { return times_up_; }
+  UplinkStanding standing() const { return engine_.standing("pacs"); }
+
+ private:
+  void carry_out(std::vector<Effect> effects, const Answer& answer) {
+    std::vector<Effect> todo = std::move(effects);
+    for (std::size_t i = 0; i < todo.size(); ++i) {
+      const Effect effect = todo[i];
+      std::optional<Event> next;
+      if (const auto* claim = std::get_if<effect::ClaimRows>(&effect)) next = claimed(*claim);
+      if (const auto* send = std::get_if<effect::DeliverRows>(&effect)) next = sent(*send, answer);
+      if (const auto* record = std::get_if<effect::RecordVerdicts>(&effect)) next = noted(*record);
+      if (std::holds_alternative<effect::StartPull>(effect)) {
+        PullReport pulled;
+        pulled.reached = true;
+        next = event::Pulled{"pacs", pulled};
+      }
+      if (const auto* wake = std::get_if<effect::WakeAt>(&effect)) wake_ = wake->time;
+      if (!next) continue;
+      const auto before = standing().state;
+      for (Effect& more : engine_.step(now_, *next)) todo.push_back(std::move(more));
+      if (before != standing().state && standing().state == UplinkStanding::State::up) ++times_up_;
+    }
+  }
+  event::Claimed claimed(const effect::ClaimRows& claim) {
+    event::Claimed event{"pacs", {}, std::nullopt, ""};
+    for (const auto& [number, row] : waiting_) {
+      if (event.rows.size() == claim.rows_max) break;
+      if (!claim.held.contains(number) && sending_.insert(number).second) event.rows.push_back(row);
+    }
+    return event;
+  }
+  event::Delivered sent(const effect::DeliverRows& send, const Answer& answer) {
+    ++requests_;
+    event::Delivered event{"pacs", {}};
+    for (const OutboxRow& row : send.rows) {
+      RowOutcome outcome;
+      outcome.number = row.number;
+      outcome.result = answer(row.number);
+      outcome.reason = "500";
+      event.outcomes.push_back(outcome);
+    }
+    return event;
+  }
+  event::Recorded noted(const effect::RecordVerdicts& record) {
+    for (const Verdict& verdict : record.verdicts) {
+      sending_.erase(verdict.number);
+      waiting_[verdict.number].attempts += verdict.counts_as_attempt ? 1 : 0;
+      if (verdict.what == Verdict::What::again) continue;
+      waiting_.erase(verdict.number);
+      if (verdict.what == Verdict::What::park) parked_.push_back(verdict.number);
+    }
+    return {"pacs", {}};
+  }
+
+  Engine engine_;
+  core::Monotonic now_{seconds(1'000)};
+  std::optional<core::Monotonic> wake_;
+  std::map<std::int64_t, OutboxRow> waiting_;
+  std::set<std::int64_t> sending_;
+  std::vector<std::int64_t> parked_;
+  int requests_ = 0;
+  int times_up_ = 0;
+};
+
+UplinkLimits limits_of_pacs(bool pulls) {
+  UplinkLimits limits;
+  limits.rows_per_delivery = 4;
+  limits.deliveries_in_flight = 2;
+  if (pulls) limits.pull_every = seconds(15);
+  return limits;
+}
+
+TEST(EngineOverHours, APeerThatFailsForEverybodyParksNothingAndGetsItAllWhenItIsWell) {
+  for (const bool pulls : {false, true}) {
+    PeerInTime peer(200, limits_of_pacs(pulls));
+    peer.run(std::chrono::hours(12), [](std::int64_t) { return Delivery::failed; });
+    EXPECT_TRUE(peer.parked().empty());
+    EXPECT_EQ(peer.waiting(), 200u);
+    EXPECT_EQ(peer.standing().state, UplinkStanding::State::down);
+    EXPECT_EQ(peer.standing().last_error, "500");
+    EXPECT_LE(peer.times_up(), 1) << "its state flips";
+    EXPECT_LT(peer.requests(), 12 * 200) << "it is not left in peace";
+    peer.run(std::chrono::minutes(3), [](std::int64_t) { return Delivery::delivered; });
+    EXPECT_EQ(peer.waiting(), 0u);
+    EXPECT_EQ(peer.standing().state, UplinkStanding::State::up);
+  }
+}
+
+TEST(EngineOverHours, OneBadRowAmongGoodOnesIsParked) {
+  PeerInTime peer(2'000, limits_of_pacs(false));
+  // Good ones come at their own pace; the bad one is among them all the time.
+  for (int minute = 0; minute < 12 * 60; ++minute) {
+    int left = 2;
+    peer.run(std::chrono::minutes(1), [&](std::int64_t number) {
+      if (number == 1) return Delivery::failed;
+      return left-- > 0 ? Delivery::delivered : Delivery::unreached;
+    });
+  }
+  EXPECT_EQ(peer.parked(), std::vector<std::int64_t>{1});
 }
 
 TEST_F(EngineTest, ManyRowsFailingInARowMeanThePeerIsUnwell) {

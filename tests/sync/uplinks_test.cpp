@@ -334,6 +334,15 @@ TEST_F(UplinksTest, EachKindOfAnswerHasItsOwnConsequence) {
       {"422 Unprocessable Entity", "Content-Type: application/fhir+json\r\n",
        R"({"resourceType":"OperationOutcome","issue":[{"diagnostics":"no such code"}]})",
        Delivery::refused, "no such code"},
+      {"302 Found", "Location: /login\r\n", "", Delivery::unreached, "check url"},
+      {"404 Not Found", "Content-Type: text/plain\r\n", "not found", Delivery::unreached,
+       "check url"},
+      {"404 Not Found", "", "", Delivery::unreached, "check url"},
+      {"405 Method Not Allowed", "", "", Delivery::unreached, "check url"},
+      {"408 Request Timeout", "", "", Delivery::unreached, "408"},
+      {"405 Method Not Allowed", "Content-Type: application/fhir+json\r\n",
+       R"({"resourceType":"OperationOutcome","issue":[{"diagnostics":"no client ids"}]})",
+       Delivery::refused, "no client ids"},
   };
   const Case* current = nullptr;
   serve([&](auto& connection, const auto&) {
@@ -346,6 +355,34 @@ TEST_F(UplinksTest, EachKindOfAnswerHasItsOwnConsequence) {
     const auto outcome = deliver({row})[0];
     EXPECT_EQ(outcome.result, one.result) << one.status;
     EXPECT_NE(outcome.reason.find(one.said), std::string::npos) << outcome.reason;
+  }
+}
+
+TEST_F(UplinksTest, AWrongUrlIsNoDeletion) {
+  serve([](auto& connection, const auto&) {
+    reply(connection, "404 Not Found", "no route", "Content-Type: text/plain\r\n");
+  });
+  fhir();
+  const OutboxRow row = patient_row();
+  agree(row, "7", 1);
+  write([&](Connection& c) -> core::Status {
+    GW_CHECK(delete_resource(c, *parse_reference(row.subject), "clinic", kNow));
+    return {};
+  });
+  EXPECT_EQ(deliver({row})[0].result, Delivery::unreached);
+}
+
+TEST_F(UplinksTest, AStoreSentElsewhereParksNothing) {
+  for (const char* status :
+       {"302 Found", "404 Not Found", "405 Method Not Allowed", "408 Request Timeout"}) {
+    serve([status](auto& connection, const auto&) { reply(connection, status, "", ""); });
+    stow();
+    store(facts("1.2", "1.2.3"), "pixels");
+    const auto outcome = deliver(claim("pacs").rows)[0];
+    EXPECT_EQ(outcome.result, Delivery::unreached) << status;
+    EXPECT_NE(outcome.reason.find("check url"), std::string::npos) << outcome.reason;
+    TearDown();
+    SetUp();
   }
 }
 
@@ -414,6 +451,61 @@ TEST_F(UplinksTest, AGroupThatIsTooLargeIsHalved) {
   for (const auto& outcome : outcomes)
     EXPECT_EQ(outcome.result, Delivery::delivered) << outcome.reason;
   EXPECT_EQ(heads().size(), 3u);
+}
+
+// A proxy's 413 comes with a page; a PACS's 400 need not say which instance it means.
+TEST_F(UplinksTest, OneInstanceThePacsWillNotTakeDoesNotParkTheOthers) {
+  for (const char* status : {"400 Bad Request", "413 Payload Too Large", "415 Unsupported",
+                             "422 Unprocessable Entity"}) {
+    serve([status](auto& connection, const auto& request) {
+      if (request.body.find("bad pixels") != std::string::npos) {
+        const bool is_proxy = status[2] == '3';
+        return reply(connection, status, is_proxy ? "<html>too large</html>" : "",
+                     is_proxy ? "Content-Type: text/html\r\n" : "");
+      }
+      std::string stored;
+      for (int number = 1; number <= 16; ++number) {
+        if (request.body.find(core::cat("pixels of ", number, ".")) == std::string::npos) continue;
+        stored += core::cat(stored.empty() ? "" : ",", R"({"00081155":{"vr":"UI","Value":["1.2.)",
+                            number, R"("]}})");
+      }
+      reply(connection, "200 OK", core::cat(R"({"00081199":{"vr":"SQ","Value":[)", stored, "]}}"),
+            "Content-Type: application/dicom+json\r\n");
+    });
+    stow();
+    for (int number = 1; number <= 16; ++number) {
+      store(facts("1.2", core::cat("1.2.", number)),
+            number == 6 ? "bad pixels" : core::cat("pixels of ", number, "."));
+    }
+    int refused = 0;
+    const auto outcomes = deliver(claim("pacs", 16).rows);
+    EXPECT_EQ(outcomes.size(), 16u);
+    for (const auto& outcome : outcomes) {
+      if (outcome.result == Delivery::refused) {
+        ++refused;
+      } else {
+        EXPECT_EQ(outcome.result, Delivery::delivered) << status << ": " << outcome.reason;
+      }
+    }
+    EXPECT_EQ(refused, 1) << status;
+    TearDown();
+    SetUp();
+  }
+}
+
+TEST_F(UplinksTest, WhatFailedWhereOthersGotThroughGoesAlone) {
+  serve([](auto& connection, const auto&) { reply(connection, "204 No Content", "", ""); });
+  stow();
+  store(facts("1.2", "1.2.3"), "first pixels");
+  store(facts("1.2", "1.2.4"), "second pixels");
+  store(facts("1.2", "1.2.5"), "third pixels");
+  auto rows = claim("pacs").rows;
+  rows[1].attempts = 1;
+  (void)deliver(rows);
+  std::vector<std::string> posts;
+  for (const std::string& head : heads())
+    if (head.starts_with("POST")) posts.push_back(head);
+  EXPECT_EQ(posts.size(), 2u);
 }
 
 std::string bundle(std::string_view entries, std::string_view next = "") {

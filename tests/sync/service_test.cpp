@@ -1,0 +1,144 @@
+// The engine's executor over the real database, which sometimes takes no writes.
+#include "sync/service.h"
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+
+#include "tests/sync/records_fixture.h"
+
+namespace gateway::sync {
+namespace {
+
+/// Rings when the test says so.
+class HandAlarm final : public Alarm {
+ public:
+  explicit HandAlarm(std::function<void()>& ring) : ring_(ring) {}
+  void set(core::Monotonic /*time*/, std::function<void()> ring) override {
+    ring_ = std::move(ring);
+  }
+  void cancel() override { ring_ = nullptr; }
+
+ private:
+  std::function<void()>& ring_;
+};
+
+class LaterClock final : public core::Clock {
+ public:
+  core::Wall wall() const override { return core::system_clock().wall(); }
+  core::Monotonic monotonic() const override { return core::system_clock().monotonic() + later; }
+  core::Milliseconds later{0};
+};
+
+/// Answers every row the same way.
+class OneAnswerUplink final : public Uplink {
+ public:
+  OneAnswerUplink(Delivery answer, int& sent) : answer_(answer), sent_(sent) {}
+  const std::string& name() const override { return name_; }
+  std::string_view kind() const override { return "stow"; }
+  UplinkLimits limits() const override { return {}; }
+  core::net::Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
+    std::vector<RowOutcome> outcomes;
+    for (const OutboxRow& row : rows) {
+      RowOutcome outcome;
+      outcome.number = row.number;
+      outcome.result = answer_;
+      outcome.reason = answer_ == Delivery::delivered ? "" : "the PACS answered 500";
+      outcomes.push_back(outcome);
+      ++sent_;
+    }
+    co_return outcomes;
+  }
+  core::net::Awaitable<PullReport> pull() override { co_return PullReport{}; }
+  void close() override {}
+
+ private:
+  const std::string name_ = "pacs";
+  Delivery answer_;
+  int& sent_;
+};
+
+class ServiceTest : public RecordsTest {
+ protected:
+  void TearDown() override {
+    if (service_) service_->stop();
+    loop_.restart();
+    loop_.poll();
+    service_.reset();
+    RecordsTest::TearDown();
+  }
+  void start(Delivery answer) {
+    std::vector<std::unique_ptr<Uplink>> uplinks;
+    uplinks.push_back(std::make_unique<OneAnswerUplink>(answer, sent_));
+    service_ = SyncService::create(loop_.get_executor(), held_, std::move(uplinks), clock_,
+                                   ServiceSeams{std::make_unique<HandAlarm>(ring_), 1});
+    service_->start();
+  }
+  /// Runs the loop until `holds`, ringing the alarm whenever nothing else happens.
+  template <class Condition>
+  void run_until(Condition holds) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!holds() && std::chrono::steady_clock::now() < deadline) {
+      loop_.restart();
+      if (loop_.run_for(std::chrono::milliseconds(20)) > 0 || !ring_) continue;
+      clock_.later += std::chrono::minutes(15);
+      std::exchange(ring_, nullptr)();
+    }
+    ASSERT_TRUE(holds());
+  }
+  std::int64_t rows(const std::string& state) {
+    return count(
+        core::cat("SELECT count(*) FROM outbox WHERE uplink = 'pacs' AND state = '", state, "'"));
+  }
+
+  boost::asio::io_context loop_;
+  LaterClock clock_;
+  std::function<void()> ring_;
+  int sent_ = 0;
+  std::shared_ptr<SyncService> service_;
+};
+
+TEST_F(ServiceTest, AVerdictThatCannotBeWrittenIsWrittenWhenTheDiskTakesItAndTheRowNotSentAgain) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  write([](Connection& c) {
+    return c.run(
+        "CREATE TRIGGER full BEFORE INSERT ON dicom_delivery BEGIN"
+        " SELECT raise(ABORT, 'the disk is full'); END");
+  });
+  start(Delivery::delivered);
+  run_until([&] { return sent_ == 1 && ring_; });
+  EXPECT_EQ(rows("sending"), 1);
+  run_until([&] { return clock_.later > std::chrono::hours(1); });
+  EXPECT_EQ(rows("sending"), 1);
+  write([](Connection& c) { return c.run("DROP TRIGGER full"); });
+  run_until([&] { return count("SELECT count(*) FROM dicom_delivery") == 1; });
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE uplink = 'pacs'"), 0);
+  EXPECT_EQ(sent_, 1);
+}
+
+TEST_F(ServiceTest, NothingIsSentBeforeWhatWasBeingSentWaitsAgain) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  ASSERT_EQ(claim("pacs").rows.size(), 1u);
+  write([](Connection& c) {
+    return c.run(
+        "CREATE TRIGGER full BEFORE UPDATE ON outbox BEGIN"
+        " SELECT raise(ABORT, 'the disk is full'); END");
+  });
+  start(Delivery::delivered);
+  run_until([&] { return clock_.later > std::chrono::hours(1); });
+  EXPECT_EQ(rows("sending"), 1);
+  write([](Connection& c) { return c.run("DROP TRIGGER full"); });
+  run_until([&] { return rows("sending") == 0 && sent_ == 1; });
+}
+
+TEST_F(ServiceTest, APeerThatTakesNothingHasNoSuccess) {
+  store(facts("1.2", "1.2.3"), "pixels");
+  start(Delivery::failed);
+  run_until([&] { return sent_ >= 6; });
+  const Json report = service_->report();
+  EXPECT_TRUE(report[std::size_t{0}]["last_success"].is_null());
+  EXPECT_EQ(report[std::size_t{0}]["state"].text(), "down");
+  EXPECT_EQ(report[std::size_t{0}]["last_error"].text(), "the PACS answered 500");
+}
+
+}  // namespace
+}  // namespace gateway::sync
