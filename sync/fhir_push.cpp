@@ -1,5 +1,7 @@
 #include "sync/fhir_push.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
 #include "core/text.h"
@@ -33,6 +35,8 @@ struct Outgoing {
 
   bool is_agreed() const { return base && base->version == resource.version; }
   bool is_deletion() const { return resource.body.is_null(); }
+  /// The hospital had it once and, as far as is known, has it no more: no version guards it.
+  bool is_revival() const { return base && if_match().empty(); }
   /// What If-Match names: a version that is there.
   std::string if_match() const {
     return base && !base_is_deleted ? base->remote_version : std::string();
@@ -68,6 +72,16 @@ RowOutcome delivered(const OutboxRow& row, const Outgoing& outgoing, std::string
 RowOutcome not_served(const OutboxRow& row, const FhirAnswer& answer) {
   RowOutcome outcome = ended(row, Delivery::unreached, answer.not_serving);
   outcome.retry_after = answer.retry_after;
+  return outcome;
+}
+
+/// Of something that went out: 401, 403, 407, 429 and 503 say that nothing was done with it; a
+/// gateway's error or a page that hides the answer say nothing of the kind.
+RowOutcome write_not_served(const OutboxRow& row, const FhirAnswer& answer) {
+  constexpr std::array kNothingDone = {401, 403, 407, 429, 503};
+  RowOutcome outcome = not_served(row, answer);
+  if (std::ranges::find(kNothingDone, answer.status) == kNothingDone.end())
+    outcome.result = Delivery::lost;
   return outcome;
 }
 
@@ -109,15 +123,16 @@ core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection,
   return load_held(connection, uplink, key);
 }
 
-/// Which of our own versions the server's copy is, if any: an earlier attempt whose answer was
-/// lost.
+/// Which of our own versions after the agreed one (0: none) the server's copy is, if any: an
+/// earlier attempt whose answer was lost. One from before says that somebody there went back to it.
 core::Result<std::optional<std::int64_t>> own_version_like(Connection& connection,
                                                            const ResourceKey& key,
+                                                           std::int64_t agreed,
                                                            const Json& remote) {
   GW_TRY(auto rows, connection.query("SELECT version, body FROM resource_version WHERE type = ? "
-                                     "AND id = ? AND origin = 'clinic'"
+                                     "AND id = ? AND origin = 'clinic' AND version > ?"
                                      " ORDER BY version DESC LIMIT ?",
-                                     key.type, key.id, kVersionsCompared));
+                                     key.type, key.id, agreed, kVersionsCompared));
   while (true) {
     GW_TRY(const bool more, rows.next());
     if (!more) return std::optional<std::int64_t>();
@@ -182,7 +197,8 @@ Awaitable<std::optional<RowOutcome>> read_back(Push& push, Outgoing& outgoing) {
 
   auto own =
       push.holdings.database().read_value<std::optional<std::int64_t>>([&](Connection& connection) {
-        return own_version_like(connection, outgoing.key, answer->body);
+        return own_version_like(connection, outgoing.key,
+                                outgoing.base ? outgoing.base->version : 0, answer->body);
       });
   if (!own.ok()) co_return ended(row, Delivery::failed, own.error().message());
   if (*own) {
@@ -224,7 +240,7 @@ Awaitable<RowOutcome> put(Push& push, Outgoing& outgoing) {
     }
     auto answer = co_await send(push, outgoing);
     if (!answer.ok()) co_return outcome_of_error(row.number, answer.error());
-    if (!answer->not_serving.empty()) co_return not_served(row, *answer);
+    if (!answer->not_serving.empty()) co_return write_not_served(row, *answer);
     status = answer->status;
     if (outgoing.is_deletion() && (status / 100 == 2 || status == 404 || status == 410))
       co_return delivered(row, outgoing, answer->version, false);
@@ -232,6 +248,8 @@ Awaitable<RowOutcome> put(Push& push, Outgoing& outgoing) {
       if (!answer->version.empty()) co_return delivered(row, outgoing, answer->version, false);
       // Without a version there is nothing to name in the next If-Match: ask for it.
       auto settled = co_await read_back(push, outgoing);
+      // Not reached for the question, it has taken the resource all the same.
+      if (settled && settled->result == Delivery::unreached) settled->result = Delivery::lost;
       co_return settled.value_or(
           ended(row, Delivery::failed, "the server took the resource but does not show it"));
     }
@@ -277,7 +295,8 @@ Awaitable<RowOutcome> push_resource(FhirEndpoint& endpoint, Holdings& holdings,
   // What the server never had needs no deletion.
   if (outgoing.is_deletion() && !outgoing.base && !row.perhaps_sent)
     co_return delivered(row, outgoing, "", false);
-  if (row.perhaps_sent || (outgoing.is_deletion() && outgoing.if_match().empty())) {
+  // Without If-Match, somebody else may have made it again meanwhile.
+  if (row.perhaps_sent || outgoing.is_revival()) {
     if (auto settled = co_await read_back(push, outgoing)) co_return *settled;
   }
   co_return co_await put(push, outgoing);

@@ -292,6 +292,70 @@ TEST_F(UplinksTest, AnEarlierVersionOfOursFoundThereIsUpdatedFromThere) {
   EXPECT_NE(last_request().head.find("If-Match: W/\"1\""), std::string::npos);
 }
 
+TEST_F(UplinksTest, AResourceTakenWithoutAVersionIsPerhapsSentUntilItWasReadBack) {
+  serve([](auto& connection, const auto& request) {
+    if (request.head.starts_with("PUT")) return reply(connection, "201 Created", "");
+    reply(connection, "503 Service Unavailable", "");
+  });
+  fhir();
+  EXPECT_EQ(deliver({patient_row()})[0].result, Delivery::lost);
+}
+
+TEST_F(UplinksTest, WhatWasDeletedThereIsLookedForBeforeItIsMadeAgain) {
+  serve([](auto& connection, const auto& request) {
+    if (request.head.starts_with("PUT"))
+      return reply(connection, "200 OK", "", "ETag: W/\"6\"\r\n");
+    reply(connection, "200 OK",
+          core::cat(R"({"resourceType":"Patient","id":")", request.head.substr(18, 36),
+                    R"(","meta":{"versionId":"5"},"telecom":[{"value":"entered elsewhere"}]})"));
+  });
+  fhir();
+  const OutboxRow row = patient_row();
+  write([&](Connection& c) -> core::Status {
+    const auto key = *parse_reference(row.subject);
+    GW_TRY(const auto held, read_resource(c, key));
+    GW_TRY(const auto version, delete_resource(c, key, "his", kNow));
+    GW_CHECK(put_base(c, "his", key, {"", version}));
+    return put_resource(c, key, held->body, "clinic", kNow).ok()
+               ? core::Status()
+               : core::Error(core::Code::internal, "put");
+  });
+  EXPECT_EQ(deliver({row})[0].result, Delivery::delivered);
+  EXPECT_EQ(heads().front(), core::cat("GET /base/", row.subject));
+  EXPECT_NE(text("SELECT body FROM resource_version ORDER BY version DESC").find("elsewhere"),
+            std::string::npos);
+}
+
+TEST_F(UplinksTest, AVersionOfOursTheHospitalWentBackToIsItsChange) {
+  std::string first;
+  serve([&](auto& connection, const auto& request) {
+    if (request.head.starts_with("PUT")) {
+      if (request.head.find("W/\"3\"") == std::string::npos)
+        return reply(connection, "412 Precondition Failed", "");
+      return reply(connection, "200 OK", "", "ETag: W/\"4\"\r\n");
+    }
+    auto resource = *Json::parse(first);
+    resource.set("meta", Json::object({{"versionId", "3"}}));
+    reply(connection, "200 OK", resource.dump());
+  });
+  fhir();
+  const OutboxRow row = patient_row();
+  first = text("SELECT body FROM resource_version WHERE type = 'Patient'");
+  change(row);
+  agree(row, "2", 2);
+  write([&](Connection& c) -> core::Status {
+    const auto key = *parse_reference(row.subject);
+    GW_TRY(auto held, read_resource(c, key));
+    held->body.set("telecom", Json::array({Json::object({{"value", "entered here"}})}));
+    return put_resource(c, key, held->body, "clinic", kNow).ok()
+               ? core::Status()
+               : core::Error(core::Code::internal, "put");
+  });
+  EXPECT_EQ(deliver({row})[0].result, Delivery::delivered);
+  EXPECT_NE(last_request().body.find("entered here"), std::string::npos);
+  EXPECT_EQ(last_request().body.find("language"), std::string::npos);
+}
+
 TEST_F(UplinksTest, ADeletionNamesTheVersionAndYieldsToAnEditAtTheHospital) {
   std::string answer = "204 No Content";
   serve([&](auto& connection, const auto& request) {
@@ -326,8 +390,8 @@ TEST_F(UplinksTest, EachKindOfAnswerHasItsOwnConsequence) {
     const char* said;
   };
   const Case cases[] = {
-      {"200 OK", "Content-Type: text/html\r\n", "<html>sign in</html>", Delivery::unreached,
-       "HTML"},
+      {"200 OK", "Content-Type: text/html\r\n", "<html>sign in</html>", Delivery::lost, "HTML"},
+      {"502 Bad Gateway", "", "", Delivery::lost, "502"},
       {"401 Unauthorized", "", "", Delivery::unreached, "credentials"},
       {"503 Service Unavailable", "Retry-After: 30\r\n", "", Delivery::unreached, "503"},
       {"500 Internal Server Error", "", "", Delivery::failed, "500"},
