@@ -1,6 +1,7 @@
 #include "sync/fhir_probe.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/civil_time.h"
 #include "core/text.h"
@@ -99,6 +100,10 @@ Awaitable<core::Status> ask_for_conditions(Probe& probe) {
   const auto made = co_await probe.endpoint.update(
       probe.key, probe_body(probe.key.id, "a gateway's probe; it may be deleted"), "");
   GW_CO_CHECK(served(made));
+  // Of the type, not of our ids: not allowed, not known, not to be changed.
+  constexpr std::array kOtherReasons = {403, 404, 405};
+  if (std::ranges::find(kOtherReasons, made->status) != kOtherReasons.end())
+    co_return core::Status();
   const bool is_there = made->status / 100 == 2 || honoured(made->status) == Known::yes;
   abilities.put_creates = claimed(is_there);
   if (!is_there) co_return core::Status();
@@ -131,6 +136,11 @@ Json ServerAbilities::report() const {
         "it ignores If-Match: an edit of the same record at the hospital at the same moment would "
         "be "
         "overwritten; ask its operator to switch version checks on");
+  }
+  if (bundles() && if_match_in_bundle == Known::unknown) {
+    warnings.add(
+        "it takes Bundles, but nothing of type Basic to try them with: resources are sent one by "
+        "one; let this gateway create, update and delete Basic there");
   }
   if (if_match_in_bundle == Known::no)
     warnings.add("it ignores If-Match within a Bundle: resources are sent one by one");
