@@ -1,5 +1,6 @@
 #include "sync/fhir_endpoint.h"
 
+#include "core/gzip.h"
 #include "core/text.h"
 #include "sync/peer_answer.h"
 
@@ -9,11 +10,12 @@ namespace {
 using core::net::Awaitable;
 using core::net::HttpRequest;
 
+// Less fits into one segment anyway.
+constexpr std::size_t kPackFrom = 1'400;
+constexpr std::size_t kAnswerMax = 64u << 20;  // unpacked
+
 std::string version_of(const core::net::HttpResponse& answer, const core::Json& body) {
-  std::string_view tag = answer.header("etag");
-  if (tag.starts_with("W/")) tag.remove_prefix(2);
-  if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"')
-    return std::string(tag.substr(1, tag.size() - 2));
+  if (std::string version = version_of_tag(answer.header("etag")); !version.empty()) return version;
   return std::string(body["meta"]["versionId"].text());
 }
 
@@ -34,12 +36,18 @@ std::string not_fhir(std::string_view method, const core::net::HttpResponse& ans
                    "this uplink");
 }
 
+core::Status unpack(core::net::HttpResponse& response) {
+  if (core::to_lower_ascii(response.header("content-encoding")) != "gzip") return {};
+  GW_TRY(response.body, core::gunzip(response.body, kAnswerMax));
+  return {};
+}
+
 }  // namespace
 
 Awaitable<core::Result<FhirAnswer>> FhirEndpoint::read(ResourceKey key) {
   HttpRequest request;
   request.target = "/" + key.text();
-  co_return co_await send(std::move(request));
+  co_return co_await send(std::move(request), packs_);
 }
 
 Awaitable<core::Result<FhirAnswer>> FhirEndpoint::update(ResourceKey key, std::string body,
@@ -54,7 +62,7 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::update(ResourceKey key, std::s
     request.headers.emplace_back("If-Match", core::cat("W/\"", if_match, "\""));
   }
   request.body = std::move(body);
-  co_return co_await send(std::move(request));
+  co_return co_await send(std::move(request), packs_);
 }
 
 Awaitable<core::Result<FhirAnswer>> FhirEndpoint::remove(ResourceKey key, std::string if_match) {
@@ -63,7 +71,17 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::remove(ResourceKey key, std::s
   request.target = "/" + key.text();
   if (!if_match.empty())
     request.headers.emplace_back("If-Match", core::cat("W/\"", if_match, "\""));
-  co_return co_await send(std::move(request));
+  co_return co_await send(std::move(request), packs_);
+}
+
+Awaitable<core::Result<FhirAnswer>> FhirEndpoint::post_bundle(std::string body,
+                                                              std::optional<bool> packed) {
+  HttpRequest request;
+  request.method = "POST";
+  request.target = "/";
+  request.headers = {{"Content-Type", "application/fhir+json"}, {"Prefer", "return=minimal"}};
+  request.body = std::move(body);
+  co_return co_await send(std::move(request), packed.value_or(packs_));
 }
 
 Awaitable<core::Result<FhirAnswer>> FhirEndpoint::page(std::string target) {
@@ -71,13 +89,22 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::page(std::string target) {
   request.target = std::move(target);
   // HAPI keeps search results for a minute unless told not to.
   request.headers = {{"Cache-Control", "no-cache"}};
-  co_return co_await send(std::move(request));
+  co_return co_await send(std::move(request), packs_);
 }
 
-Awaitable<core::Result<FhirAnswer>> FhirEndpoint::send(HttpRequest request) {
+Awaitable<core::Result<FhirAnswer>> FhirEndpoint::send(HttpRequest request, bool packed) {
   request.headers.emplace_back("Accept", "application/fhir+json");
   const std::string method = request.method;
-  GW_CO_TRY(const core::net::HttpResponse response, co_await client_->send(std::move(request)));
+  request.headers.emplace_back("Accept-Encoding", "gzip");
+  if (packed && request.body.size() >= kPackFrom) {
+    request.body = core::gzip(request.body);
+    request.headers.emplace_back("Content-Encoding", "gzip");
+  }
+  GW_CO_TRY(core::net::HttpResponse response, co_await client_->send(std::move(request)));
+  if (const core::Status unpacked = unpack(response); !unpacked.ok()) {
+    co_return core::Error(core::Code::refused,
+                          core::cat("an answer in gzip: ", unpacked.error().message()));
+  }
   FhirAnswer answer;
   answer.status = response.status;
   answer.not_serving = sync::not_serving(response, "json");
@@ -87,6 +114,12 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::send(HttpRequest request) {
   if (answer.not_serving.empty()) answer.not_serving = not_fhir(method, response, answer.body);
   answer.version = version_of(response, answer.body);
   co_return answer;
+}
+
+std::string version_of_tag(std::string_view tag) {
+  if (tag.starts_with("W/")) tag.remove_prefix(2);
+  if (tag.size() < 2 || tag.front() != '"' || tag.back() != '"') return {};
+  return std::string(tag.substr(1, tag.size() - 2));
 }
 
 std::string outcome_text(const FhirAnswer& answer) {

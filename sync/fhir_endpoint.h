@@ -34,15 +34,24 @@ class FhirEndpoint {
                                                         std::string if_match);
   /// DELETE Type/id, with If-Match when `if_match` is not empty.
   core::net::Awaitable<core::Result<FhirAnswer>> remove(ResourceKey key, std::string if_match);
+  /// POST of a batch or transaction Bundle; without `packed` as pack_bodies() says.
+  core::net::Awaitable<core::Result<FhirAnswer>> post_bundle(std::string body,
+                                                             std::optional<bool> packed = {});
   /// GET of a search or history page; `target` starts with '/' or '?'.
   core::net::Awaitable<core::Result<FhirAnswer>> page(std::string target);
+  /// Bodies are packed (gzip) from then on; only for a server that is known to unpack them.
+  void pack_bodies(bool packs) { packs_ = packs; }
   void close() { client_->close(); }
 
  private:
-  core::net::Awaitable<core::Result<FhirAnswer>> send(core::net::HttpRequest request);
+  core::net::Awaitable<core::Result<FhirAnswer>> send(core::net::HttpRequest request, bool packed);
 
   std::shared_ptr<core::net::HttpClient> client_;
+  bool packs_ = false;
 };
+
+/// `W/"3"` as 3; empty when it is not an entity tag.
+std::string version_of_tag(std::string_view tag);
 
 /// What an OperationOutcome (or any error answer) says, in one line for a person on the box. May
 /// hold the server's own words about the resource: never for logs or MQTT.

@@ -1,21 +1,58 @@
-// Delivers one resource to a FHIR server: PUT by our own id (DELETE where it was deleted here),
+// One outbox row on its way to a FHIR server: PUT by our own id (DELETE where it was deleted here),
 // If-Match whenever a version was agreed before, and after a lost answer reading back before
 // sending again. A version the server changed meanwhile is merged with ours (sync/reconcile.h),
-// never overwritten.
+// never overwritten. Requests of one row (push_by_itself) and what the answers mean, however they
+// came: rows in one request are in sync/fhir_push_bundle.h.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/clock.h"
 #include "core/net/http.h"
 #include "sync/fhir_endpoint.h"
 #include "sync/holdings.h"
+#include "sync/outgoing.h"
 #include "sync/uplink.h"
 
 namespace gateway::sync {
 
-core::net::Awaitable<RowOutcome> push_resource(FhirEndpoint& endpoint, Holdings& holdings,
-                                               const core::Clock& clock, const std::string& uplink,
-                                               OutboxRow row);
+/// What every row of an uplink is pushed with; outlives the pushes.
+struct Pushing {
+  FhirEndpoint& endpoint;
+  Holdings& holdings;
+  const core::Clock& clock;
+  std::string uplink;
+};
+
+struct Push {
+  const Pushing& with;
+  OutboxRow row;
+  Outgoing outgoing;
+};
+
+RowOutcome ended(const OutboxRow& row, Delivery result, std::string reason);
+
+/// The outcome where nothing needs to be asked or sent.
+std::optional<RowOutcome> settled_already(const Push& push);
+
+/// True where the server's copy must be read before anything is sent.
+bool is_read_first(const Push& push);
+
+/// What the server's copy means (the answer to a read). Answers an outcome when that settles the
+/// row; else `base` is what the next PUT must name.
+core::net::Awaitable<std::optional<RowOutcome>> settle_read(Push& push,
+                                                            core::Result<FhirAnswer> answer);
+
+/// What the answer to a PUT or DELETE means. Nothing: the server holds another version than the one
+/// named, or took it without telling the version; either way it must be read.
+std::optional<RowOutcome> settle_write(const Push& push, const core::Result<FhirAnswer>& answer);
+
+/// A read-back that followed something sent: not reached for the question, the server may have it
+/// all the same.
+std::optional<RowOutcome> after_sending(std::optional<RowOutcome> settled);
+
+/// Sends it in requests of its own until it is settled.
+core::net::Awaitable<RowOutcome> push_by_itself(Push& push);
 
 }  // namespace gateway::sync

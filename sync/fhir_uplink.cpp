@@ -1,13 +1,25 @@
 #include "sync/fhir_uplink.h"
 
+#include "core/ids.h"
 #include "sync/fhir_endpoint.h"
+#include "sync/fhir_probe.h"
 #include "sync/fhir_pull.h"
-#include "sync/fhir_push.h"
+#include "sync/fhir_push_bundle.h"
 
 namespace gateway::sync {
 namespace {
 
 using core::net::Awaitable;
+
+constexpr auto kProbeEvery = std::chrono::hours(24);
+constexpr auto kProbeAgain = std::chrono::minutes(1);  // where it was not answered to the end
+
+/// Nothing goes in a Bundle where a stale If-Match could pass in it.
+Bundling bundling_for(const ServerAbilities& abilities) {
+  Bundling bundling;
+  if (abilities.if_match_in_bundle == Known::yes) bundling.kind = abilities.bundles();
+  return bundling;
+}
 
 class FhirUplink final : public Uplink {
  public:
@@ -16,35 +28,53 @@ class FhirUplink final : public Uplink {
       : options_(std::move(options)),
         endpoint_(std::move(client)),
         holdings_(std::move(holdings)),
-        clock_(clock) {}
+        clock_(clock),
+        probe_id_(core::new_uuid(clock)) {}
 
   const std::string& name() const override { return options_.name; }
   std::string_view kind() const override { return "fhir"; }
   UplinkLimits limits() const override { return fhir_uplink_limits(options_); }
 
   Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
-    std::vector<RowOutcome> outcomes;
-    for (OutboxRow& row : rows) {
-      const std::string subject = row.subject;
-      crossings_.begin(subject);
-      RowOutcome outcome =
-          co_await push_resource(endpoint_, *holdings_, clock_, options_.name, std::move(row));
-      crossings_.end(subject);
-      outcomes.push_back(std::move(outcome));
-    }
+    co_await probe_when_due();
+    std::vector<std::string> subjects;
+    for (const OutboxRow& row : rows) subjects.push_back(row.subject);
+    for (const std::string& subject : subjects) crossings_.begin(subject);
+    const Pushing with{endpoint_, *holdings_, clock_, options_.name};
+    std::vector<RowOutcome> outcomes = co_await push_rows(with, bundling_, std::move(rows));
+    for (const std::string& subject : subjects) crossings_.end(subject);
     co_return outcomes;
   }
   Awaitable<PullReport> pull() override {
-    return pull_queries({endpoint_, *holdings_, clock_, crossings_, options_.name}, options_.pull);
+    co_await probe_when_due();
+    co_return co_await pull_queries({endpoint_, *holdings_, clock_, crossings_, options_.name},
+                                    options_.pull);
   }
+  core::Json abilities() const override { return abilities_.report(); }
   void close() override { endpoint_.close(); }
 
  private:
+  /// At first contact, and daily. Who comes while it is asked goes on with what is known.
+  Awaitable<void> probe_when_due() {
+    if (clock_.monotonic() < next_probe_) co_return;
+    next_probe_ = clock_.monotonic() + kProbeAgain;
+    auto found = co_await probe_server(endpoint_, probe_id_, clock_);
+    if (!found.ok()) co_return;
+    next_probe_ = clock_.monotonic() + kProbeEvery;
+    abilities_ = std::move(*found);
+    endpoint_.pack_bodies(abilities_.gzip == Known::yes);
+    bundling_ = bundling_for(abilities_);
+  }
+
   FhirUplinkOptions options_;
   FhirEndpoint endpoint_;
-  Crossings crossings_;
   std::shared_ptr<Holdings> holdings_;
   const core::Clock& clock_;
+  std::string probe_id_;
+  core::Monotonic next_probe_{};
+  ServerAbilities abilities_;
+  Bundling bundling_;
+  Crossings crossings_;
 };
 
 }  // namespace
@@ -52,6 +82,7 @@ class FhirUplink final : public Uplink {
 UplinkLimits fhir_uplink_limits(const FhirUplinkOptions& options) {
   UplinkLimits limits;
   limits.deliveries_in_flight = 4;
+  limits.rows_per_delivery = Bundling::kEntriesMax;
   if (!options.pull.empty()) limits.pull_every = options.poll_every;
   return limits;
 }

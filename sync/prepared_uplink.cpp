@@ -36,6 +36,8 @@ class PreparedUplink final : public Uplink {
     co_return report;
   }
 
+  core::Json abilities() const override { return uplink_ ? uplink_->abilities() : core::Json(); }
+
   void close() override {
     closed_ = true;
     if (uplink_) uplink_->close();

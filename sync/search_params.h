@@ -35,7 +35,7 @@ struct SearchParam {
 
 /// Grows with every change of the table: what was indexed under an older one is indexed anew when
 /// the holdings open.
-inline constexpr int kSearchParametersVersion = 1;
+inline constexpr int kSearchParametersVersion = 2;
 
 /// By type, in the order of the table.
 std::span<const SearchParam> search_params();

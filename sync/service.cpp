@@ -101,7 +101,8 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
            {"state", state_name(standing.state)},
            {"last_success", success == last_success_.end() ? Json() : Json(success->second)},
            {"last_error", standing.last_error},
-           {"in_flight", static_cast<std::int64_t>(standing.in_flight)}}));
+           {"in_flight", static_cast<std::int64_t>(standing.in_flight)},
+           {"server", uplink->abilities()}}));
     }
     return list;
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/json.h"
 #include "core/net/http.h"
 #include "core/result.h"
 
@@ -68,6 +69,8 @@ class Uplink {
   virtual core::net::Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) = 0;
   /// Brings the peer's changes into the replica; uplinks that do not pull answer reached = true.
   virtual core::net::Awaitable<PullReport> pull() = 0;
+  /// What the peer was found to do, for status; null: nothing is known of it.
+  virtual core::Json abilities() const { return {}; }
   /// Ends what is running; every waiting call returns soon.
   virtual void close() = 0;
 };

@@ -16,6 +16,7 @@
 #include "daemon/cli/reviews_command.h"
 #include "daemon/cli/tables.h"
 #include "daemon/cli/terminal.h"
+#include "daemon/cli/uplinks_command.h"
 #include "daemon/ops/doctor.h"
 #include "daemon/private_memory.h"
 #include "daemon/settings.h"
@@ -213,6 +214,7 @@ int run(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   add_letters_commands(app, options, action);
   add_reviews_commands(app, options, action);
+  add_uplinks_commands(app, options, action);
   add_keys_commands(app, options, action);
   command("doctor", "check configuration, clock, disk, keys and every peer; say what to do",
           [&] { return doctor(options); })

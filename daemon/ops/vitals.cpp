@@ -99,6 +99,7 @@ Json status_document(const Vitals& vitals) {
     Json entry = uplink_entry(vitals, uplink);
     entry.set("last_error", uplink["last_error"]);
     entry.set("in_flight", uplink["in_flight"]);
+    entry.set("server", uplink["server"]);
     uplinks.add(std::move(entry));
   }
   return Json::object({{"state", state_of(vitals)},

@@ -19,6 +19,7 @@ constexpr RequiredElements kRequired[] = {
     {"Appointment", "status participant",
      "proposed pending booked arrived fulfilled cancelled noshow entered-in-error checked-in "
      "waitlist"},
+    {"Basic", "code", ""},
     {"Condition", "subject", ""},
     {"Consent", "status scope category",
      "draft proposed active rejected inactive entered-in-error"},

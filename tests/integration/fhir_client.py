@@ -7,6 +7,8 @@ Prints one line per step; exits 1 with the reason on the first that is not as it
 
 import argparse
 import hashlib
+import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -81,6 +83,7 @@ class Box:
         (folder / "passphrase").touch(mode=0o600)
         (folder / "passphrase").write_text("a long passphrase of the rig\n")
         daemon = build / "daemon" / "clinic-gatewayd"
+        self._folder, self._tool = folder, build / "daemon" / "clinic-gateway"
         self.process = Process(
             "clinic-gatewayd", [daemon, "--config", folder / "gateway.toml", "--role", role], log=folder / "log"
         )
@@ -96,6 +99,10 @@ class Box:
     @property
     def url(self):
         return f"https://127.0.0.1:{self.port}/fhir"
+
+    def status(self):
+        tool = [self._tool, "--socket", self._folder / "control.sock", "--json", "status"]
+        return json.loads(subprocess.run(tool, check=True, capture_output=True).stdout)
 
     def get(self, path):
         return requests.get(
@@ -191,6 +198,8 @@ def main():
             made.save()
             wait_until(has(hub, f"/Patient/{made.id}", "Banda"), "the hub has the post's patient", 60)
             must(True, "a gateway pushes to the hub")
+            server = post.status()["uplinks"][0]["server"]
+            must(server["if_match_in_bundle"] and server["gzip"] and not server["warnings"], "the hub passes the probe")
             there = hub.client().reference("Patient", made.id).to_resource()
             there["gender"] = "female"
             there.save()

@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "core/gzip.h"
 #include "core/text.h"
 
 namespace gateway::sim {
@@ -27,6 +28,21 @@ HttpResponse plain(int status, std::string type, std::string body) {
   answer.headers = {{"Content-Type", std::move(type)}};
   answer.body = std::move(body);
   return answer;
+}
+
+/// A mutation's: in the head as within a Bundle.
+void forget_if_match(HttpRequest& request) {
+  std::erase_if(request.headers, [](const auto& header) { return header.first == "If-Match"; });
+  if (auto text = core::gunzip(request.body, 64u << 20); text.ok()) {
+    request.body = std::move(*text);
+    std::erase_if(request.headers,
+                  [](const auto& header) { return header.first == "Content-Encoding"; });
+  }
+  constexpr std::string_view kMember = R"("ifMatch":)";
+  for (auto at = request.body.find(kMember); at != std::string::npos;
+       at = request.body.find(kMember, at)) {
+    request.body.replace(at, kMember.size(), R"("forgotten":)");
+  }
 }
 
 }  // namespace
@@ -61,14 +77,14 @@ void LossyLink::finish(const Done& done, Milliseconds delay, Answer answer) {
 
 LossyLink::Answer LossyLink::serve(const HttpRequest& request, std::string_view how) {
   HttpResponse answer = his_.answer(request, gateway_);
-  note_(core::cat(gateway_, " ", request.method, " ", request.target, " ", answer.status, how));
+  note_(core::cat(gateway_, " ", request.method, " ", request.target, " ", answer.status, how,
+                  his_.take_note()));
   return answer;
 }
 
 void LossyLink::start(HttpRequest sent, Done done) {
   if (!life_->step()) return;
-  if (is_on(Mutation::no_if_match))
-    std::erase_if(sent.headers, [](const auto& header) { return header.first == "If-Match"; });
+  if (is_on(Mutation::no_if_match)) forget_if_match(sent);
   auto request = std::make_shared<HttpRequest>(std::move(sent));
   if (closed_) {
     finish(done, Milliseconds(0), Error(Code::cancelled, "closed"));

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "core/civil_time.h"
+#include "core/gzip.h"
 #include "core/text.h"
 #include "sync/reference_order.h"
 
@@ -110,8 +111,7 @@ HttpResponse ModelHis::read(const std::string& key) const {
   return answer;
 }
 
-HttpResponse ModelHis::update(const HttpRequest& request, const std::string& key,
-                              const std::string& by) {
+std::optional<HttpResponse> ModelHis::conflict(const HttpRequest& request, const std::string& key) {
   const std::string wanted = tag_of(header(request, "If-Match"));
   const HisVersion* held = newest(key);
   const bool is_there = held != nullptr && !held->body.is_null();
@@ -119,6 +119,75 @@ HttpResponse ModelHis::update(const HttpRequest& request, const std::string& key
     return outcome(manners_.conflict_is_409 ? 409 : 412, "version conflict");
   if (manners_.knows_if_none_match && header(request, "If-None-Match") == "*" && is_there)
     return outcome(412, "it exists already");
+  return std::nullopt;
+}
+
+HttpResponse ModelHis::metadata() const {
+  std::string interactions;
+  if (manners_.takes_transaction) interactions += R"({"code":"transaction"})";
+  if (manners_.takes_batch)
+    interactions += core::cat(interactions.empty() ? "" : ",", R"({"code":"batch"})");
+  return said(200,
+              core::cat(R"({"resourceType":"CapabilityStatement","fhirVersion":"4.0.1","rest":)",
+                        R"([{"mode":"server","interaction":[)", interactions, "]}]}"));
+}
+
+/// One entry as the request it stands for.
+HttpResponse ModelHis::entry(const Json& asked, const std::string& by, bool only_checks) {
+  const Json& what = asked["request"];
+  HttpRequest request;
+  request.method = what["method"].text();
+  request.target = core::cat("/", what["url"].text());
+  request.headers = {{"If-Match", std::string(what["ifMatch"].text())},
+                     {"If-None-Match", std::string(what["ifNoneMatch"].text())}};
+  if (!asked["resource"].is_null()) request.body = asked["resource"].dump();
+  if (!only_checks) return answer(request, by);
+  if (request.method == "GET") return read(request.target.substr(1));
+  return conflict(request, request.target.substr(1)).value_or(said(200));
+}
+
+HttpResponse ModelHis::bundle(const HttpRequest& request, const std::string& by) {
+  std::string text = request.body;
+  if (header(request, "Content-Encoding") == "gzip") {
+    if (!manners_.unpacks) return outcome(415, "what is this?");
+    auto unpacked = core::gunzip(text, 64u << 20);
+    if (!unpacked.ok()) return outcome(400, "not gzip");
+    text = std::move(*unpacked);
+  }
+  auto asked = Json::parse(text);
+  if (!asked.ok()) return outcome(400, "not JSON");
+  const bool is_batch = (*asked)["type"].text() == "batch";
+  if (!(is_batch ? manners_.takes_batch : manners_.takes_transaction))
+    return outcome(400, "such Bundles are not taken");
+  const Json& entries = (*asked)["entry"];
+  if (entries.size() > manners_.entries_max) return outcome(413, "too many entries");
+  for (const Json& one : entries.items()) {
+    if (is_batch) break;
+    HttpResponse checked = entry(one, by, true);
+    if (checked.status >= 400) return checked;
+  }
+  std::string told = core::cat(R"({"resourceType":"Bundle","type":")",
+                               is_batch ? "batch" : "transaction", R"(-response","entry":[)");
+  for (const Json& one : entries.items()) {
+    const HttpResponse answered = entry(one, by, false);
+    if (told.back() != '[') told += ',';
+    told += core::cat(R"({"response":{"status":")", answered.status, '"');
+    if (const auto tag = answered.header("ETag"); !tag.empty())
+      told += core::cat(R"(,"etag":)", Json(tag).dump());
+    told += answered.status == 200 && !answered.body.empty()
+                ? core::cat(R"(},"resource":)", answered.body, "}")
+                : "}}";
+    note_ += core::cat(' ', one["request"]["method"].text(), ' ', one["request"]["url"].text(), ' ',
+                       answered.status);
+  }
+  return said(200, told + "]}");
+}
+
+HttpResponse ModelHis::update(const HttpRequest& request, const std::string& key,
+                              const std::string& by) {
+  if (auto refused = conflict(request, key)) return std::move(*refused);
+  const HisVersion* held = newest(key);
+  const bool is_there = held != nullptr && !held->body.is_null();
   if (request.method == "DELETE") {
     if (is_there) store(key, Json(), by, clock_());
     return said(204);
@@ -222,6 +291,8 @@ HttpResponse ModelHis::answer(const HttpRequest& request, const std::string& by)
   if (request.method == "GET" && target.find("/_history") != std::string_view::npos)
     return history(target);
   if (request.method == "GET" && target.find('?') != std::string_view::npos) return search(target);
+  if (target == "/metadata") return metadata();
+  if (request.method == "POST" && target == "/") return bundle(request, by);
   const std::string key(target.substr(1));
   if (request.method == "GET") return read(key);
   if (request.method == "PUT" || request.method == "DELETE") return update(request, key, by);

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -25,6 +27,10 @@ struct HisManners {
   bool whole_seconds = false;       // of meta.lastUpdated: many ties
   bool pages_by_offset = false;     // into what is there by then; else a snapshot
   std::size_t page_max = 100;
+  bool takes_batch = true;
+  bool takes_transaction = true;
+  std::size_t entries_max = 500;  // of a Bundle; more is 413
+  bool unpacks = true;            // Content-Encoding: gzip; else 415
 };
 
 struct HisVersion {
@@ -52,6 +58,8 @@ class ModelHis {
   /// Of writes by gateways: what they broke, one line each.
   const std::vector<std::string>& dangling() const { return dangling_; }
   const std::vector<std::string>& repeated() const { return repeated_; }
+  /// What the Bundles since the last call held, for the trace.
+  std::string take_note() { return std::exchange(note_, {}); }
 
  private:
   using Response = core::net::HttpResponse;
@@ -61,6 +69,10 @@ class ModelHis {
     std::string since;
   };
 
+  Response metadata() const;
+  Response bundle(const core::net::HttpRequest& request, const std::string& by);
+  Response entry(const core::Json& asked, const std::string& by, bool only_checks);
+  std::optional<Response> conflict(const core::net::HttpRequest& request, const std::string& key);
   Response read(const std::string& key) const;
   Response update(const core::net::HttpRequest& request, const std::string& key,
                   const std::string& by);
@@ -79,6 +91,7 @@ class ModelHis {
   std::int64_t changes_ = 0;
   std::vector<std::string> dangling_;
   std::vector<std::string> repeated_;
+  std::string note_;
 };
 
 }  // namespace gateway::sim

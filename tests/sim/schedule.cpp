@@ -30,6 +30,10 @@ HisManners manners(Chance& chance) {
   made.whole_seconds = chance.percent(50);
   made.pages_by_offset = chance.percent(40);
   made.page_max = chance.percent(50) ? 100 : static_cast<std::size_t>(chance.between(3, 12));
+  made.takes_batch = chance.percent(60);
+  made.takes_transaction = chance.percent(60);
+  made.entries_max = chance.percent(70) ? 500 : static_cast<std::size_t>(chance.between(1, 6));
+  made.unpacks = chance.percent(50);
   return made;
 }
 

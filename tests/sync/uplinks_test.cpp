@@ -1,110 +1,11 @@
 // The uplinks against a scripted server that does what real ones do on their bad days; real peers
 // are in tests/integration.
-#include <boost/asio/io_context.hpp>
-#include <mutex>
-
-#include "sync/fhir_uplink.h"
 #include "sync/pull_state.h"
 #include "sync/review.h"
-#include "sync/stow_uplink.h"
-#include "tests/fakes/tls_server.h"
-#include "tests/fakes/waiting.h"
-#include "tests/sync/records_fixture.h"
+#include "tests/sync/uplinks_fixture.h"
 
 namespace gateway::sync {
 namespace {
-
-class UplinksTest : public RecordsTest {
- protected:
-  using Answer = std::function<void(fakes::ServedConnection&, const fakes::ServedRequest&)>;
-
-  /// Every request is noted, then answered by `answer`.
-  void serve(Answer answer) {
-    server_ = std::make_unique<fakes::TlsServer>(
-        fakes::TlsServerOptions{}, [this, answer](fakes::ServedConnection& connection) {
-          while (auto request = connection.read_request()) {
-            {
-              const std::lock_guard lock(mutex_);
-              requests_.push_back(*request);
-            }
-            answer(connection, *request);
-          }
-        });
-  }
-  std::shared_ptr<core::net::HttpClient> client() {
-    core::net::HttpClientOptions options;
-    options.url = core::cat("http://127.0.0.1:", server_->port(), "/base");
-    options.plain_allowed = true;
-    options.idle_timeout = core::Milliseconds(5'000);
-    auto made = core::net::HttpClient::create(loop_.get_executor(), options);
-    EXPECT_TRUE(made.ok()) << made.error().message();
-    return *made;
-  }
-  void TearDown() override {
-    if (uplink_) uplink_->close();
-    loop_.restart();
-    loop_.poll();
-    uplink_.reset();
-    server_.reset();
-    RecordsTest::TearDown();
-  }
-  void fhir(std::vector<std::string> pull = {}) {
-    uplink_ = make_fhir_uplink({"his", core::Milliseconds(1'000), std::move(pull)}, client(), held_,
-                               core::system_clock());
-  }
-  void stow() { uplink_ = make_stow_uplink("pacs", client(), held_); }
-
-  std::vector<RowOutcome> deliver(std::vector<OutboxRow> rows) {
-    return fakes::await(loop_, uplink_->deliver(std::move(rows)));
-  }
-  PullReport pull_all() { return fakes::await(loop_, uplink_->pull()); }
-
-  std::vector<std::string> heads() {
-    const std::lock_guard lock(mutex_);
-    std::vector<std::string> lines;
-    for (const auto& request : requests_)
-      lines.push_back(request.head.substr(0, request.head.find(" HTTP/")));
-    return lines;
-  }
-  fakes::ServedRequest last_request() {
-    const std::lock_guard lock(mutex_);
-    return requests_.back();
-  }
-  static void reply(fakes::ServedConnection& connection, std::string_view status,
-                    std::string_view body,
-                    std::string_view headers = "Content-Type: application/fhir+json\r\n") {
-    connection.write(core::cat("HTTP/1.1 ", status, "\r\n", headers,
-                               "Content-Length: ", body.size(), "\r\n\r\n", body));
-  }
-  /// One claimed row of a provisional patient.
-  OutboxRow patient_row() {
-    store(facts("1.2", "1.2.3"), "pixels");
-    const Claim claimed = claim("his");
-    EXPECT_EQ(claimed.rows.size(), 1u);
-    return claimed.rows[0];
-  }
-  void agree(const OutboxRow& row, const std::string& remote_version, std::int64_t version) {
-    write([&](Connection& c) {
-      return put_base(c, "his", *parse_reference(row.subject), {remote_version, version});
-    });
-  }
-  void change(const OutboxRow& row) {
-    write([&](Connection& c) -> core::Status {
-      const auto key = *parse_reference(row.subject);
-      GW_TRY(auto held, read_resource(c, key));
-      held->body.set("language", "es");
-      return put_resource(c, key, held->body, "clinic", kNow).ok()
-                 ? core::Status()
-                 : core::Error(core::Code::internal, "put");
-    });
-  }
-
-  boost::asio::io_context loop_;
-  std::mutex mutex_;
-  std::vector<fakes::ServedRequest> requests_;  // guarded by mutex_
-  std::unique_ptr<fakes::TlsServer> server_;
-  std::unique_ptr<Uplink> uplink_;
-};
 
 TEST_F(UplinksTest, AResourceIsCreatedUnderOurOwnIdAndItsVersionKept) {
   serve([](auto& connection, const auto&) {
@@ -292,6 +193,70 @@ TEST_F(UplinksTest, AnEarlierVersionOfOursFoundThereIsUpdatedFromThere) {
   EXPECT_NE(last_request().head.find("If-Match: W/\"1\""), std::string::npos);
 }
 
+TEST_F(UplinksTest, AResourceTakenWithoutAVersionIsPerhapsSentUntilItWasReadBack) {
+  serve([](auto& connection, const auto& request) {
+    if (request.head.starts_with("PUT")) return reply(connection, "201 Created", "");
+    reply(connection, "503 Service Unavailable", "");
+  });
+  fhir();
+  EXPECT_EQ(deliver({patient_row()})[0].result, Delivery::lost);
+}
+
+TEST_F(UplinksTest, WhatWasDeletedThereIsLookedForBeforeItIsMadeAgain) {
+  serve([](auto& connection, const auto& request) {
+    if (request.head.starts_with("PUT"))
+      return reply(connection, "200 OK", "", "ETag: W/\"6\"\r\n");
+    reply(connection, "200 OK",
+          core::cat(R"({"resourceType":"Patient","id":")", request.head.substr(18, 36),
+                    R"(","meta":{"versionId":"5"},"telecom":[{"value":"entered elsewhere"}]})"));
+  });
+  fhir();
+  const OutboxRow row = patient_row();
+  write([&](Connection& c) -> core::Status {
+    const auto key = *parse_reference(row.subject);
+    GW_TRY(const auto held, read_resource(c, key));
+    GW_TRY(const auto version, delete_resource(c, key, "his", kNow));
+    GW_CHECK(put_base(c, "his", key, {"", version}));
+    return put_resource(c, key, held->body, "clinic", kNow).ok()
+               ? core::Status()
+               : core::Error(core::Code::internal, "put");
+  });
+  EXPECT_EQ(deliver({row})[0].result, Delivery::delivered);
+  EXPECT_EQ(heads().front(), core::cat("GET /base/", row.subject));
+  EXPECT_NE(text("SELECT body FROM resource_version ORDER BY version DESC").find("elsewhere"),
+            std::string::npos);
+}
+
+TEST_F(UplinksTest, AVersionOfOursTheHospitalWentBackToIsItsChange) {
+  std::string first;
+  serve([&](auto& connection, const auto& request) {
+    if (request.head.starts_with("PUT")) {
+      if (request.head.find("W/\"3\"") == std::string::npos)
+        return reply(connection, "412 Precondition Failed", "");
+      return reply(connection, "200 OK", "", "ETag: W/\"4\"\r\n");
+    }
+    auto resource = *Json::parse(first);
+    resource.set("meta", Json::object({{"versionId", "3"}}));
+    reply(connection, "200 OK", resource.dump());
+  });
+  fhir();
+  const OutboxRow row = patient_row();
+  first = text("SELECT body FROM resource_version WHERE type = 'Patient'");
+  change(row);
+  agree(row, "2", 2);
+  write([&](Connection& c) -> core::Status {
+    const auto key = *parse_reference(row.subject);
+    GW_TRY(auto held, read_resource(c, key));
+    held->body.set("telecom", Json::array({Json::object({{"value", "entered here"}})}));
+    return put_resource(c, key, held->body, "clinic", kNow).ok()
+               ? core::Status()
+               : core::Error(core::Code::internal, "put");
+  });
+  EXPECT_EQ(deliver({row})[0].result, Delivery::delivered);
+  EXPECT_NE(last_request().body.find("entered here"), std::string::npos);
+  EXPECT_EQ(last_request().body.find("language"), std::string::npos);
+}
+
 TEST_F(UplinksTest, ADeletionNamesTheVersionAndYieldsToAnEditAtTheHospital) {
   std::string answer = "204 No Content";
   serve([&](auto& connection, const auto& request) {
@@ -326,8 +291,8 @@ TEST_F(UplinksTest, EachKindOfAnswerHasItsOwnConsequence) {
     const char* said;
   };
   const Case cases[] = {
-      {"200 OK", "Content-Type: text/html\r\n", "<html>sign in</html>", Delivery::unreached,
-       "HTML"},
+      {"200 OK", "Content-Type: text/html\r\n", "<html>sign in</html>", Delivery::lost, "HTML"},
+      {"502 Bad Gateway", "", "", Delivery::lost, "502"},
       {"401 Unauthorized", "", "", Delivery::unreached, "credentials"},
       {"503 Service Unavailable", "Retry-After: 30\r\n", "", Delivery::unreached, "503"},
       {"500 Internal Server Error", "", "", Delivery::failed, "500"},

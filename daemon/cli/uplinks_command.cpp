@@ -1,0 +1,70 @@
+#include "daemon/cli/uplinks_command.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/text.h"
+#include "daemon/cli/tables.h"
+
+namespace gateway::cli {
+namespace {
+
+using core::cat;
+using core::Json;
+
+std::string known(const Json& found) {
+  if (found.is_null()) return "not known";
+  return found.boolean() ? "yes" : "no";
+}
+
+/// What was found out about one FHIR server.
+std::string format_server(const Json& server) {
+  if (server.is_null()) return "  nothing is known of the server yet\n";
+  const std::pair<const char*, const char*> kFound[] = {
+      {"batch", "takes a batch"},
+      {"transaction", "takes a transaction"},
+      {"gzip", "unpacks gzip"},
+      {"put_creates", "keeps ids of ours"},
+      {"if_match", "checks If-Match"},
+      {"if_match_in_bundle", "checks it in a Bundle"},
+      {"if_none_match", "checks If-None-Match"},
+      {"type_history", "tells deletions"}};
+  std::vector<std::vector<std::string>> rows{
+      {"  server", cat(server["software"].text(), ", FHIR ", server["fhir_version"].text())},
+      {"  asked", std::string(server["asked_at"].text())}};
+  for (const auto& [member, words] : kFound)
+    rows.push_back({cat("  ", words), known(server[std::string_view(member)])});
+  for (const Json& warning : server["warnings"].items())
+    rows.push_back({"  WARNING", std::string(warning.text())});
+  return format_table(rows);
+}
+
+std::string format_uplinks(const Json& status) {
+  if (status["uplinks"].size() == 0) return "No uplink is configured.\n";
+  std::string text;
+  for (const Json& uplink : status["uplinks"].items()) {
+    text += cat(text.empty() ? "" : "\n", "Uplink ", uplink["name"].text(), " (",
+                uplink["kind"].text(), "): ", uplink["state"].text(), "\n");
+    if (!uplink["last_error"].text().empty())
+      text += format_table({{"  last error", std::string(uplink["last_error"].text())}});
+    if (uplink["kind"].text() == "fhir") text += format_server(uplink["server"]);
+  }
+  return text;
+}
+
+}  // namespace
+
+void add_uplinks_commands(CLI::App& app, const CommonOptions& common,
+                          std::function<int()>& action) {
+  CLI::App* uplinks = app.add_subcommand("uplinks", "the ways out to hospital and PACS");
+  uplinks->require_subcommand(1)->fallthrough();
+  CLI::App* one =
+      uplinks->add_subcommand("show", "how each stands, and what its server was found to do");
+  one->fallthrough();
+  one->callback([&common, &action] {
+    action = [&common] { return show(common, "/v1/status", format_uplinks); };
+  });
+}
+
+}  // namespace gateway::cli

@@ -1,0 +1,227 @@
+#include "sync/fhir_push_bundle.h"
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "core/text.h"
+#include "sync/async_write.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::net::Awaitable;
+using crypto::Connection;
+
+// Small enough that little is sent again when the link is cut, large enough that a round trip of
+// 300 ms hardly counts.
+constexpr std::size_t kBytesMax = 512u << 10;
+
+using Group = std::vector<Push*>;
+
+/// The rows of one delivery; lives in push_rows().
+struct Pile {
+  const Pushing& with;
+  Bundling& bundling;
+  std::vector<Push> pushes = {};
+  std::vector<RowOutcome> outcomes = {};
+};
+
+core::Status load(Connection& connection, const std::vector<OutboxRow>& rows, Pile& pile) {
+  const Pushing& with = pile.with;
+  for (const OutboxRow& row : rows) {
+    const auto key = parse_reference(row.subject);
+    if (!key) {
+      pile.outcomes.push_back(
+          ended(row, Delivery::refused, core::cat("\"", row.subject, "\" names no resource")));
+      continue;
+    }
+    GW_TRY(auto outgoing, load_outgoing(connection, with.holdings, with.clock, with.uplink, *key));
+    if (outgoing) {
+      pile.pushes.push_back({with, row, std::move(*outgoing)});
+    } else {
+      pile.outcomes.push_back(ended(row, Delivery::refused, "the resource is no longer held"));
+    }
+  }
+  return {};
+}
+
+/// The answer to the whole request, as that to each of its entries.
+FhirAnswer for_each_entry(const FhirAnswer& answer) {
+  FhirAnswer one;
+  one.status = answer.status;
+  one.not_serving = answer.not_serving;
+  one.retry_after = answer.retry_after;
+  return one;
+}
+
+/// One answer per push; empty: they have to be asked one by one.
+Awaitable<core::Result<std::vector<FhirAnswer>>> read_together(Pile& pile, const Group& group) {
+  if (group.size() < 2 || pile.bundling.kind != BundleKind::batch)
+    co_return std::vector<FhirAnswer>();
+  BundleWriter bundle(BundleKind::batch);
+  for (const Push* push : group) bundle.read(push->outgoing.key);
+  GW_CO_TRY(const FhirAnswer answer,
+            co_await pile.with.endpoint.post_bundle(std::move(bundle).finish()));
+  if (!answer.not_serving.empty() || answer.status >= 500)
+    co_return std::vector<FhirAnswer>(group.size(), for_each_entry(answer));
+  auto told = answers_of(answer, group.size());
+  if (told.ok()) co_return std::move(*told);
+  co_return std::vector<FhirAnswer>();
+}
+
+/// Reads the server's copies; answers those that are not settled by it.
+Awaitable<Group> read_group(Pile& pile, Group group, bool after_write) {
+  const auto answers = co_await read_together(pile, group);
+  Group left;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    core::Result<FhirAnswer> answer = FhirAnswer{};
+    if (!answers.ok()) {
+      answer = answers.error();
+    } else if (answers->empty()) {
+      answer = co_await pile.with.endpoint.read(group[i]->outgoing.key);
+    } else {
+      answer = (*answers)[i];
+    }
+    auto settled = co_await settle_read(*group[i], std::move(answer));
+    if (after_write) settled = after_sending(std::move(settled));
+    if (settled) {
+      pile.outcomes.push_back(std::move(*settled));
+    } else {
+      left.push_back(group[i]);
+    }
+  }
+  co_return left;
+}
+
+Awaitable<void> send_each(Pile& pile, Group group) {
+  for (Push* push : group) pile.outcomes.push_back(co_await push_by_itself(*push));
+}
+
+std::string written(BundleKind kind, const Group& group) {
+  BundleWriter bundle(kind);
+  for (const Push* push : group) {
+    const Outgoing& outgoing = push->outgoing;
+    if (outgoing.is_deletion()) {
+      bundle.remove(outgoing.key, outgoing.if_match());
+    } else {
+      bundle.update(outgoing.key, outgoing.resource.body.dump(), outgoing.if_match());
+    }
+  }
+  return std::move(bundle).finish();
+}
+
+/// Whether the request as a whole came to nothing, in a way that does not tell which entry is at
+/// fault: too large, too many, one of them unreadable, or a transaction with one that conflicts.
+bool is_refused_whole(const core::Result<FhirAnswer>& answer) {
+  return answer.ok() && answer->not_serving.empty() && answer->status / 100 == 4;
+}
+
+Awaitable<void> send_group(Pile& pile, Group group) {
+  if (group.size() < 2 || !pile.bundling.kind) co_return co_await send_each(pile, std::move(group));
+  const BundleKind kind = *pile.bundling.kind;
+  auto answer = co_await pile.with.endpoint.post_bundle(written(kind, group));
+  if (is_refused_whole(answer)) {
+    pile.bundling.entries_max = std::max<std::size_t>(1, group.size() / 2);
+    const auto middle = group.begin() + static_cast<std::ptrdiff_t>(group.size() / 2);
+    co_await send_group(pile, Group(group.begin(), middle));
+    co_return co_await send_group(pile, Group(middle, group.end()));
+  }
+  std::vector<FhirAnswer> answers;
+  if (answer.ok() && answer->status == 200 && answer->not_serving.empty()) {
+    auto told = answers_of(*answer, group.size());
+    if (told.ok()) {
+      answers = std::move(*told);
+    } else {
+      // Whatever it made of the entries is read back.
+      pile.bundling.kind.reset();
+      answer = core::Error(core::Code::lost_answer, told.error().message());
+    }
+  }
+  Group unsettled;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    core::Result<FhirAnswer> one = FhirAnswer{};
+    if (!answers.empty()) {
+      one = std::move(answers[i]);
+    } else if (answer.ok()) {
+      one = for_each_entry(*answer);
+    } else {
+      one = answer.error();
+    }
+    if (auto settled = settle_write(*group[i], one)) {
+      pile.outcomes.push_back(std::move(*settled));
+    } else {
+      unsettled.push_back(group[i]);
+    }
+  }
+  if (!answers.empty() && group.size() >= pile.bundling.entries_max)
+    pile.bundling.entries_max = std::min(2 * pile.bundling.entries_max, Bundling::kEntriesMax);
+  if (unsettled.empty()) co_return;
+  Group left = co_await read_group(pile, std::move(unsettled), true);
+  co_await send_each(pile, std::move(left));
+}
+
+/// One that failed before, by itself or in company, goes by itself: it may be what the others
+/// failed for. What a person is asked about first needs reads of its own.
+bool goes_alone(const Push& push) {
+  return push.row.attempts > 0 || push.outgoing.proposed_against;
+}
+
+Awaitable<void> send_all(Pile& pile, Group group) {
+  Group alone;
+  Group together;
+  std::size_t bytes = 0;
+  for (Push* push : group) {
+    if (goes_alone(*push)) {
+      alone.push_back(push);
+      continue;
+    }
+    const std::size_t size = push->outgoing.resource.body.dump().size();
+    if (!together.empty() &&
+        (bytes + size > kBytesMax || together.size() >= pile.bundling.entries_max)) {
+      co_await send_group(pile, std::exchange(together, {}));
+      bytes = 0;
+    }
+    together.push_back(push);
+    bytes += size;
+  }
+  co_await send_group(pile, std::move(together));
+  co_await send_each(pile, std::move(alone));
+}
+
+}  // namespace
+
+Awaitable<std::vector<RowOutcome>> push_rows(const Pushing& with, Bundling& bundling,
+                                             std::vector<OutboxRow> rows) {
+  auto pile = std::make_shared<Pile>(Pile{with, bundling});
+  crypto::Change change = [pile, rows](Connection& connection) {
+    pile->pushes.clear();
+    pile->outcomes.clear();
+    return load(connection, rows, *pile);
+  };
+  const core::Status loaded = co_await write_async(with.holdings.database(), std::move(change));
+  if (!loaded.ok()) {
+    pile->outcomes.clear();
+    for (const OutboxRow& row : rows)
+      pile->outcomes.push_back(ended(row, Delivery::failed, loaded.error().message()));
+    co_return std::move(pile->outcomes);
+  }
+  Group reading;
+  Group sending;
+  for (Push& push : pile->pushes) {
+    if (auto settled = settled_already(push)) {
+      pile->outcomes.push_back(std::move(*settled));
+    } else {
+      (is_read_first(push) ? reading : sending).push_back(&push);
+    }
+  }
+  if (!reading.empty()) {
+    Group left = co_await read_group(*pile, std::move(reading), false);
+    sending.insert(sending.end(), left.begin(), left.end());
+  }
+  co_await send_all(*pile, std::move(sending));
+  co_return std::move(pile->outcomes);
+}
+
+}  // namespace gateway::sync

@@ -1,0 +1,71 @@
+#include "sync/outgoing.h"
+
+#include "core/civil_time.h"
+#include "sync/imaging.h"
+#include "sync/reconcile.h"
+#include "sync/reference_order.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+using crypto::Connection;
+
+// How far back a version found at the server is looked for among our own.
+constexpr int kVersionsCompared = 50;
+
+}  // namespace
+
+core::Result<std::optional<Outgoing>> load_held(Connection& connection, const std::string& uplink,
+                                                const ResourceKey& key) {
+  GW_TRY(auto held, read_newest_version(connection, key));
+  if (!held) return std::optional<Outgoing>();
+  GW_TRY(auto base, read_base(connection, uplink, key));
+  bool base_is_deleted = false;
+  if (base) {
+    GW_TRY(const auto agreed, read_version(connection, key, base->version));
+    base_is_deleted = agreed && agreed->is_null();
+  }
+  std::optional<Json> proposed;
+  if (base) {
+    GW_TRY(proposed, proposed_against(connection, key, base->version, held->body));
+  }
+  GW_TRY(const auto first, row_to_wait_for(connection, uplink, key, held->body));
+  return std::optional<Outgoing>(Outgoing{key, std::move(*held), std::move(base), first.has_value(),
+                                          base_is_deleted, std::move(proposed)});
+}
+
+core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection,
+                                                    const Holdings& holdings,
+                                                    const core::Clock& clock,
+                                                    const std::string& uplink,
+                                                    const ResourceKey& key) {
+  if (key.type == "ImagingStudy") {
+    GW_TRY(const Json made,
+           imaging_study_resource(connection, key.id, holdings.options().worklist.time_zone));
+    // What the hospital added to it stays.
+    GW_TRY(const auto known, read_resource(connection, key));
+    Json body = known ? known->body : Json::object();
+    for (const auto& [member, value] : made.members()) body.set(member, value);
+    GW_CHECK(put_resource(connection, key, body, "clinic", core::to_instant(clock.wall())));
+  }
+  return load_held(connection, uplink, key);
+}
+
+core::Result<std::optional<std::int64_t>> own_version_like(Connection& connection,
+                                                           const ResourceKey& key,
+                                                           std::int64_t agreed,
+                                                           const Json& remote) {
+  GW_TRY(auto rows, connection.query("SELECT version, body FROM resource_version WHERE type = ? "
+                                     "AND id = ? AND origin = 'clinic' AND version > ?"
+                                     " ORDER BY version DESC LIMIT ?",
+                                     key.type, key.id, agreed, kVersionsCompared));
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return std::optional<std::int64_t>();
+    GW_TRY(const Json body, Json::parse(rows.text(1)));
+    if (same_content(body, remote)) return std::optional<std::int64_t>(rows.integer(0));
+  }
+}
+
+}  // namespace gateway::sync
