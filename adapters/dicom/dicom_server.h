@@ -17,7 +17,8 @@
 
 namespace gateway::adapters::dicom {
 
-/// Counts in report(): "associations", "associations_open", "rejected", "echoes", "stored",
+/// Counts in report(): "associations", "associations_open", "rejected", "strangers" (of these, who
+/// is not known), "echoes", "stored",
 /// "repeated", "other_copies", "refused", "queries", "bytes".
 class DicomServer : public Adapter {
  public:
@@ -27,6 +28,8 @@ class DicomServer : public Adapter {
 
   /// The port bound by the last successful start(); 0 before.
   virtual std::uint16_t port() const = 0;
+  /// The same for TLS; 0 where there is none.
+  virtual std::uint16_t tls_port() const = 0;
 };
 
 }  // namespace gateway::adapters::dicom

@@ -40,17 +40,30 @@ const char* choose_transfer_syntax(const T_ASC_PresentationContext& proposed, Se
   return found == end ? nullptr : *found;
 }
 
-bool decide_context(T_ASC_Parameters& parameters, const T_ASC_PresentationContext& proposed) {
-  const Service service = service_of(proposed.abstractSyntax);
-  const char* transfer_syntax =
-      service == Service::none ? nullptr : choose_transfer_syntax(proposed, service);
-  if (transfer_syntax == nullptr) {
-    (void)ASC_refusePresentationContext(&parameters, proposed.presentationContextID,
-                                        service == Service::none
-                                            ? ASC_P_ABSTRACTSYNTAXNOTSUPPORTED
-                                            : ASC_P_TRANSFERSYNTAXESNOTSUPPORTED);
-    return false;
+bool is_allowed(Service service, const Rights& rights) {
+  switch (service) {
+    case Service::storage:
+    case Service::performed_step:
+    case Service::commitment:
+      return rights.store;
+    case Service::worklist:
+      return rights.query;
+    default:
+      return true;
   }
+}
+
+bool decide_context(T_ASC_Parameters& parameters, const T_ASC_PresentationContext& proposed,
+                    const Rights& rights) {
+  const auto refuse = [&](T_ASC_P_ResultReason reason) {
+    (void)ASC_refusePresentationContext(&parameters, proposed.presentationContextID, reason);
+    return false;
+  };
+  const Service service = service_of(proposed.abstractSyntax);
+  if (service == Service::none) return refuse(ASC_P_ABSTRACTSYNTAXNOTSUPPORTED);
+  if (!is_allowed(service, rights)) return refuse(ASC_P_USERREJECTION);
+  const char* transfer_syntax = choose_transfer_syntax(proposed, service);
+  if (transfer_syntax == nullptr) return refuse(ASC_P_TRANSFERSYNTAXESNOTSUPPORTED);
   return ASC_acceptPresentationContext(&parameters, proposed.presentationContextID, transfer_syntax)
       .good();
 }
@@ -87,7 +100,7 @@ bool can_carry(std::string_view transfer_syntax) {
   }
 }
 
-int decide_contexts(T_ASC_Parameters& parameters) {
+int decide_contexts(T_ASC_Parameters& parameters, const Rights& rights) {
   int accepted = 0;
   const int proposed_count = ASC_countPresentationContexts(&parameters);
   for (int position = 0; position < proposed_count; ++position) {
@@ -96,7 +109,7 @@ int decide_contexts(T_ASC_Parameters& parameters) {
     if (ASC_getPresentationContext(&parameters, position, &proposed).bad()) {
       proposed.transferSyntaxCount = DICOM_MAXTRANSFERSYNTAXES;
     }
-    if (decide_context(parameters, proposed)) ++accepted;
+    if (decide_context(parameters, proposed, rights)) ++accepted;
   }
   return accepted;
 }

@@ -10,6 +10,8 @@
 
 #include <string_view>
 
+#include "adapters/dicom/dicom_options.h"
+
 namespace gateway::adapters::dicom {
 
 enum class Service { none, verification, worklist, performed_step, commitment, storage };
@@ -21,6 +23,7 @@ bool can_carry(std::string_view transfer_syntax);
 
 /// Accepts or refuses each proposed context, with the first proposed transfer syntax that can be
 /// carried (for other services than storage: that can be parsed). Answers how many were accepted.
-int decide_contexts(T_ASC_Parameters& parameters);
+/// What the caller may not do is refused by the user.
+int decide_contexts(T_ASC_Parameters& parameters, const Rights& rights);
 
 }  // namespace gateway::adapters::dicom

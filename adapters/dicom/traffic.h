@@ -11,6 +11,7 @@ struct Traffic {
   Count associations{0};
   Count associations_open{0};
   Count rejected{0};
+  Count strangers{0};  // of these: callers nobody listed or approved
   Count echoes{0};
   Count stored{0};
   Count repeated{0};

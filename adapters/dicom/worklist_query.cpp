@@ -170,10 +170,12 @@ bool is_date(std::string_view text) {
 
 }  // namespace
 
-core::Result<WorklistQuery> WorklistQuery::parse(const std::string& bytes,
-                                                 E_TransferSyntax syntax) {
+core::Result<WorklistQuery> WorklistQuery::parse(const std::string& bytes, E_TransferSyntax syntax,
+                                                 const std::string& character_set) {
   WorklistQuery query;
   GW_TRY(query.keys_, parse_data_set(bytes, syntax));
+  if (!character_set.empty() && text_of(*query.keys_, DCM_SpecificCharacterSet).empty())
+    (void)query.keys_->putAndInsertString(DCM_SpecificCharacterSet, character_set.c_str());
   query.character_set_ = text_of(*query.keys_, DCM_SpecificCharacterSet);
   // Keys that cannot be decoded stay as they are; they then match nothing but themselves.
   (void)query.keys_->convertToUTF8();

@@ -15,8 +15,10 @@ namespace gateway::adapters::dicom {
 
 class WorklistQuery {
  public:
-  /// Of the identifier as received. Code::invalid when it cannot be read.
-  static core::Result<WorklistQuery> parse(const std::string& bytes, E_TransferSyntax syntax);
+  /// Of the identifier as received; `character_set` is for one that names none. Code::invalid when
+  /// it cannot be read.
+  static core::Result<WorklistQuery> parse(const std::string& bytes, E_TransferSyntax syntax,
+                                           const std::string& character_set = {});
 
   /// What the database can select by; matches() decides.
   sync::WorklistSelection selection() const;

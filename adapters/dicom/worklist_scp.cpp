@@ -114,7 +114,7 @@ Refusal query_refusal(const Error& error) {
 
 bool serve_worklist(Association& association, T_ASC_PresentationContextID context,
                     const T_DIMSE_C_FindRQ& request, const sync::HoldingsDoor& door,
-                    Traffic& traffic) {
+                    const std::string& character_set, Traffic& traffic) {
   ++traffic.queries;
   WorklistFind find(association, context, request);
   const auto refuse = [&](const Error& error) {
@@ -134,7 +134,7 @@ bool serve_worklist(Association& association, T_ASC_PresentationContextID contex
   if (!bytes.ok()) return refuse(bytes.error());
   const E_TransferSyntax syntax =
       DcmXfer(association.context(context).transfer_syntax.c_str()).getXfer();
-  const auto query = WorklistQuery::parse(bytes.value(), syntax);
+  const auto query = WorklistQuery::parse(bytes.value(), syntax, character_set);
   if (!query.ok()) return refuse(query.error());
   const auto matches = find_matches(query.value(), door);
   if (!matches.ok()) return refuse(matches.error());

@@ -64,7 +64,7 @@ TEST(Negotiation, TakesTheFirstProposedTransferSyntaxItCanCarry) {
       {UID_DeflatedExplicitVRLittleEndianTransferSyntax, UID_BigEndianExplicitTransferSyntax});
   proposal.add(7, UID_MOVEStudyRootQueryRetrieveInformationModel,
                {UID_LittleEndianImplicitTransferSyntax});
-  EXPECT_EQ(decide_contexts(proposal.parameters()), 2);
+  EXPECT_EQ(decide_contexts(proposal.parameters(), {}), 2);
   EXPECT_EQ(proposal.accepted(1), UID_JPEG2000TransferSyntax);
   EXPECT_EQ(proposal.accepted(3), "");
   EXPECT_EQ(proposal.accepted(5), UID_BigEndianExplicitTransferSyntax);
@@ -78,7 +78,7 @@ TEST(Negotiation, TakesAsManyContextsAsAnAssociationHas) {
                  "1.2.826.0.1.3680043.99." + std::to_string(i),
                  {UID_JPEGProcess14SV1TransferSyntax});
   }
-  EXPECT_EQ(decide_contexts(proposal.parameters()), 128);
+  EXPECT_EQ(decide_contexts(proposal.parameters(), {}), 128);
 }
 
 }  // namespace
