@@ -136,8 +136,10 @@ void Association::reject(Rejection reason) {
   (void)ASC_dropSCPAssociation(association_, kCloseWaitSeconds);
 }
 
-core::Result<bool> Association::accept(const Rights& rights) {
-  if (decide_contexts(*association_->params, rights) == 0) {
+bool Association::proposes_retrieval() { return dicom::proposes_retrieval(*association_->params); }
+
+core::Result<bool> Association::accept(const Rights& rights, const HeldSyntaxes& held) {
+  if (decide_contexts(*association_->params, rights, held) == 0) {
     reject(Rejection::not_allowed);
     return false;
   }

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "adapters/dicom/dicom_options.h"
+#include "adapters/dicom/negotiation.h"
 #include "adapters/dicom/peer_socket.h"
 #include "core/result.h"
 
@@ -63,7 +64,9 @@ class Association {
   void reject(Rejection reason);
   /// Decides every proposed context by what the caller may do and sends the A-ASSOCIATE-AC. False:
   /// nothing in common, and it was rejected.
-  core::Result<bool> accept(const Rights& rights);
+  core::Result<bool> accept(const Rights& rights, const HeldSyntaxes& held);
+  /// The caller wants to be given objects on this association.
+  bool proposes_retrieval();
 
   struct Command {
     T_ASC_PresentationContextID context = 0;

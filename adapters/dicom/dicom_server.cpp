@@ -12,16 +12,20 @@
 #include <thread>
 
 #include "adapters/dicom/admission.h"
+#include "adapters/dicom/archive_scp.h"
 #include "adapters/dicom/association.h"
 #include "adapters/dicom/commitment_reporter.h"
 #include "adapters/dicom/commitment_scp.h"
+#include "adapters/dicom/held_object.h"
 #include "adapters/dicom/listener.h"
 #include "adapters/dicom/mpps_scp.h"
+#include "adapters/dicom/retrieve_scp.h"
 #include "adapters/dicom/store_scp.h"
 #include "adapters/dicom/traffic.h"
 #include "adapters/dicom/worklist_scp.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "sync/archive.h"
 
 namespace gateway::adapters::dicom {
 namespace {
@@ -42,6 +46,7 @@ constexpr Sint32 kConnectSeconds = 5;  // for calling a modality: a stop waits f
 // DCMTK's own log may name patients; every event worth a line is ours to write.
 core::Status prepare_dcmtk() {
   OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+  register_codecs();
   dcmDisableGethostbyaddr.set(OFTrue);
   dcmConnectionTimeout.set(kConnectSeconds);
   if (dcmDataDict.isDictionaryLoaded()) return {};
@@ -67,7 +72,7 @@ class Session {
     const Admission::Decision decision = admit();
     if (!decision.is_admitted) return;
     character_set_ = decision.character_set;
-    const auto accepted = association_.accept(decision.rights);
+    const auto accepted = association_.accept(decision.rights, held_syntaxes());
     if (!accepted.ok() || !accepted.value()) {
       ++traffic_.rejected;
       core::log_warn("dicom", accepted.ok() ? cat("association refused: ", caller(),
@@ -89,6 +94,27 @@ class Session {
   }
 
  private:
+  HeldSyntaxes held_syntaxes() {
+    HeldSyntaxes held;
+    const std::shared_ptr<sync::Holdings> holdings = door_.get();
+    if (!holdings || !association_.proposes_retrieval()) return held;
+    const auto usual =
+        holdings->database().read_value<std::vector<sync::ArchiveSyntax>>(sync::usual_syntaxes);
+    if (!usual.ok()) return held;  // it is a preference only
+    for (const sync::ArchiveSyntax& syntax : *usual)
+      held.emplace(syntax.sop_class_uid, syntax.transfer_syntax_uid);
+    return held;
+  }
+
+  bool serve_find(const Association::Command& command) {
+    const auto serve =
+        service_of(association_.context(command.context).abstract_syntax) == Service::archive_query
+            ? serve_archive_query
+            : serve_worklist;
+    return serve(association_, command.context, command.message.msg.CFindRQ, door_, character_set_,
+                 traffic_);
+  }
+
   std::string caller() const {
     return cat(association_.calling_title(), " at ", association_.peer().address());
   }
@@ -115,8 +141,13 @@ class Session {
       case DIMSE_C_STORE_RQ:
         return store_.serve(command.context, command.message.msg.CStoreRQ);
       case DIMSE_C_FIND_RQ:
-        return serve_worklist(association_, command.context, command.message.msg.CFindRQ, door_,
-                              character_set_, traffic_);
+        return serve_find(command);
+      case DIMSE_C_GET_RQ:
+        return serve_get(association_, command.context, command.message.msg.CGetRQ,
+                         {options_, door_, clock_, traffic_});
+      case DIMSE_C_MOVE_RQ:
+        return serve_move(association_, command.context, command.message.msg.CMoveRQ,
+                          {options_, door_, clock_, traffic_});
       case DIMSE_N_CREATE_RQ:
         return serve_step_create(association_, command.context, command.message.msg.NCreateRQ,
                                  door_, traffic_);
@@ -376,6 +407,7 @@ core::Json Server::report() const {
                                       {"other_copies", count(traffic_.other_copies)},
                                       {"refused", count(traffic_.refused)},
                                       {"queries", count(traffic_.queries)},
+                                      {"retrieved", count(traffic_.retrieved)},
                                       {"steps", count(traffic_.steps)},
                                       {"commitments_asked", count(traffic_.commitments_asked)},
                                       {"commitments_told", count(traffic_.commitments_told)},

@@ -1,6 +1,6 @@
-// The gateway as a DICOM application entity: C-ECHO, C-STORE and Modality Worklist C-FIND SCP
-// (PS3.4 A, B and K; PS3.7; PS3.8). What it negotiates and answers is stated in
-// docs/dicom-conformance.md.
+// The gateway as a DICOM application entity: C-ECHO, C-STORE, Modality Worklist, MPPS, storage
+// commitment and Query/Retrieve SCP (PS3.4 A, B, C, F, J and K; PS3.7; PS3.8). What it negotiates
+// and answers is stated in docs/dicom-conformance.md.
 //
 // One thread accepts, one serves each association up to associations_max. While LOCKED it answers
 // C-ECHO with success, everything else with A700 (out of resources). A C-STORE is answered with

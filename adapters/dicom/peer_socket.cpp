@@ -203,6 +203,12 @@ bool PeerSocket::is_readable(core::Milliseconds wait) {
 void PeerSocket::shut() {
   const std::lock_guard lock(mutex_);
   if (socket_ >= 0) ::shutdown(socket_, SHUT_RDWR);
+  if (also_shut_) also_shut_();
+}
+
+void PeerSocket::on_shut(std::function<void()> also) {
+  const std::lock_guard lock(mutex_);
+  also_shut_ = std::move(also);
 }
 
 void PeerSocket::close() {

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -53,6 +54,8 @@ class PeerSocket {
 
   /// Ends every waiting and later call; thread-safe.
   void shut();
+  /// What shut() does besides, under its lock; empty: nothing.
+  void on_shut(std::function<void()> also);
   void close();
 
  private:
@@ -69,6 +72,7 @@ class PeerSocket {
 
   std::mutex mutex_;  // guards closing against shut()
   int socket_;
+  std::function<void()> also_shut_;
   std::unique_ptr<core::net::TlsLine> tls_;  // null: plain
   std::string address_;
   core::Milliseconds stall_timeout_;

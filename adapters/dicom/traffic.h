@@ -18,7 +18,8 @@ struct Traffic {
   Count other_copies{0};
   Count refused{0};
   Count queries{0};
-  Count steps{0};  // messages of performed procedure steps recorded
+  Count retrieved{0};  // objects sent by C-GET and C-MOVE
+  Count steps{0};      // messages of performed procedure steps recorded
   Count commitments_asked{0};
   Count commitments_told{0};
   Count bytes{0};                          // of data sets

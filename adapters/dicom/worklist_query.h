@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "adapters/dicom/identifier_keys.h"
 #include "core/result.h"
 #include "sync/worklist.h"
 
@@ -32,10 +33,9 @@ class WorklistQuery {
   Answer answer(const sync::WorklistStep& step) const;
 
  private:
-  WorklistQuery() = default;
+  explicit WorklistQuery(IdentifierKeys keys) : keys_(std::move(keys)) {}
 
-  std::unique_ptr<DcmDataset> keys_;
-  std::string character_set_;  // as in the query
+  IdentifierKeys keys_;
 };
 
 /// Every attribute of the step that PS3.4 K.6-1 lists as type 1 or 2, empty where unknown; UTF-8.
