@@ -27,6 +27,7 @@
 #include "daemon/ops/keys_api.h"
 #include "daemon/ops/letters_routes.h"
 #include "daemon/ops/maintenance.h"
+#include "daemon/ops/peers_routes.h"
 #include "daemon/ops/reviews_routes.h"
 #include "daemon/ops/service_notify.h"
 #include "daemon/ops/vitals.h"
@@ -415,6 +416,9 @@ class GatewayImpl final : public Gateway {
     actions.letters = [this](std::string method, std::string path, std::string body) {
       return letters_answer(std::move(method), std::move(path), std::move(body));
     };
+    actions.peers = [this](std::string method, std::string path, std::string body) {
+      return peers_answer(std::move(method), std::move(path), std::move(body));
+    };
     return actions;
   }
 
@@ -472,6 +476,19 @@ class GatewayImpl final : public Gateway {
     auto ask = [holdings = std::move(holdings), &clock = clock_, profiles = std::move(profiles),
                 method = std::move(method), path = std::move(path), body = std::move(body)] {
       return answer_letters(*holdings, clock, profiles, method, path, body);
+    };
+    co_return co_await lane_.run(std::move(ask));
+  }
+
+  Awaitable<core::Result<Json>> peers_answer(std::string method, std::string path,
+                                             std::string body) {
+    auto holdings = door_.get();
+    if (!holdings) co_return locked_error(opening_.report());
+    auto dicom = adapters::dicom::dicom_options(config_);
+    if (!dicom.ok()) co_return std::move(dicom).error();
+    auto ask = [holdings = std::move(holdings), &clock = clock_, dicom = std::move(*dicom),
+                method = std::move(method), path = std::move(path), body = std::move(body)] {
+      return answer_peers(*holdings, clock, dicom, method, path, body);
     };
     co_return co_await lane_.run(std::move(ask));
   }

@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "sync/fhir/person_name.h"
 #include "sync/replica.h"
+#include "sync/shown_patient.h"
 
 namespace gateway::sync {
 namespace {
@@ -127,18 +128,7 @@ void describe_procedure(const Json& order, WorklistStep& step) {
 /// The id a modality shows and sends back: of the clinic's own issuer where the patient has one.
 void name_patient(const Json& patient, const std::string& id, std::string_view own_issuer,
                   WorklistStep& step) {
-  const Json* chosen = nullptr;
-  int best = -1;
-  for (const Json& identifier : patient["identifier"].items()) {
-    if (identifier["use"].text() == "old" || identifier["value"].text().empty()) continue;
-    int rank = 0;
-    if (identifier["type"]["coding"][0]["code"].text() == "MR") rank = 1;
-    if (!own_issuer.empty() && identifier["system"].text() == own_issuer) rank = 2;
-    if (rank > best) {
-      best = rank;
-      chosen = &identifier;
-    }
-  }
+  const Json* chosen = shown_identifier(patient, own_issuer);
   step.patient_id = chosen ? std::string((*chosen)["value"].text()) : id;
   step.patient_id_issuer =
       chosen ? characters((*chosen)["system"].text(), kLoLength) : std::string();

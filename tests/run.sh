@@ -2,7 +2,8 @@
 # The tests, from a clean checkout with nothing pre-built, on Debian 12 and 13.
 #
 #   tests/run.sh [all]          unit, devices, style, at-rest, sim and integration tests: what must be green on every change
-#   tests/run.sh unit           the rooms' own tests (also: devices, style, at-rest, sim, integration)
+#   tests/run.sh unit           the rooms' own tests (also: devices, style, at-rest, sim, integration; dicom: those of both kinds
+#                               that speak DICOM)
 #   tests/run.sh release        what takes longer: both sanitizer builds, clang-tidy over all sources, power cuts and failing
 #                               disks at every point there is, the package with lintian, and its life in booted Debian 12
 #                               and 13 trees (needs root)
@@ -51,6 +52,7 @@ case ${1:-all} in
   at-rest) run_tests test at-rest ;;
   devices) run_tests test devices ;;
   sim) run_tests build sim ;;
+  dicom) run_tests test dicom ;;
   all) run_tests test 'unit|devices|style|at-rest|sim|integration' ;;
   release)
     mkdir -p build

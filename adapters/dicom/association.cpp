@@ -57,8 +57,9 @@ Acceptor::~Acceptor() {
   if (network_ != nullptr) ASC_dropNetwork(&network_);
 }
 
-core::Result<std::unique_ptr<Acceptor>> Acceptor::create() {
+core::Result<std::unique_ptr<Acceptor>> Acceptor::create(std::uint32_t pdu_bytes_max) {
   std::unique_ptr<Acceptor> acceptor(new Acceptor());
+  acceptor->pdu_bytes_max_ = pdu_bytes_max;
   // With an external socket set, DCMTK opens no listening socket; which one does not matter here.
   const ExternalSocket any_socket(0);
   OFCondition cond = ASC_initializeNetwork(NET_ACCEPTOR, 0, 30, &acceptor->network_);
@@ -72,8 +73,8 @@ OFCondition Acceptor::receive(const std::shared_ptr<PeerSocket>& peer,
   // Held only while bytes that are here already are parsed.
   const ExternalSocket socket(peer->handle());
   layer_->peer = peer;
-  const OFCondition cond = ASC_receiveAssociation(network_, association, ASC_MAXIMUMPDUSIZE,
-                                                  nullptr, nullptr, OFFalse, DUL_NOBLOCK, 1);
+  const OFCondition cond = ASC_receiveAssociation(network_, association, pdu_bytes_max_, nullptr,
+                                                  nullptr, OFFalse, DUL_NOBLOCK, 1);
   layer_->peer.reset();
   return cond;
 }
@@ -116,11 +117,19 @@ void Association::reject(Rejection reason) {
       parameters = {ASC_RESULT_REJECTEDPERMANENT, ASC_SOURCE_SERVICEUSER,
                     ASC_REASON_SU_CALLEDAETITLENOTRECOGNIZED};
       break;
+    case Rejection::calling_title_unknown:
+      parameters = {ASC_RESULT_REJECTEDPERMANENT, ASC_SOURCE_SERVICEUSER,
+                    ASC_REASON_SU_CALLINGAETITLENOTRECOGNIZED};
+      break;
+    case Rejection::not_at_the_moment:
+      parameters = {ASC_RESULT_REJECTEDTRANSIENT, ASC_SOURCE_SERVICEPROVIDER_PRESENTATION_RELATED,
+                    ASC_REASON_SP_PRES_TEMPORARYCONGESTION};
+      break;
     case Rejection::limit_exceeded:
       parameters = {ASC_RESULT_REJECTEDTRANSIENT, ASC_SOURCE_SERVICEPROVIDER_PRESENTATION_RELATED,
                     ASC_REASON_SP_PRES_LOCALLIMITEXCEEDED};
       break;
-    case Rejection::no_common_context:
+    case Rejection::not_allowed:
       parameters = {ASC_RESULT_REJECTEDPERMANENT, ASC_SOURCE_SERVICEUSER, ASC_REASON_SU_NOREASON};
       break;
   }
@@ -128,9 +137,11 @@ void Association::reject(Rejection reason) {
   (void)ASC_dropSCPAssociation(association_, kCloseWaitSeconds);
 }
 
-core::Result<bool> Association::accept() {
-  if (decide_contexts(*association_->params) == 0) {
-    reject(Rejection::no_common_context);
+bool Association::proposes_retrieval() { return dicom::proposes_retrieval(*association_->params); }
+
+core::Result<bool> Association::accept(const Rights& rights, const HeldSyntaxes& held) {
+  if (decide_contexts(*association_->params, rights, held) == 0) {
+    reject(Rejection::not_allowed);
     return false;
   }
   const OFCondition cond = ASC_acknowledgeAssociation(association_);

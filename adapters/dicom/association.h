@@ -11,6 +11,8 @@
 #include <memory>
 #include <string>
 
+#include "adapters/dicom/dicom_options.h"
+#include "adapters/dicom/negotiation.h"
 #include "adapters/dicom/peer_socket.h"
 #include "core/result.h"
 
@@ -20,7 +22,8 @@ namespace gateway::adapters::dicom {
 /// Thread-safe.
 class Acceptor {
  public:
-  static core::Result<std::unique_ptr<Acceptor>> create();
+  /// `pdu_bytes_max`: what peers are told they may send in one PDU.
+  static core::Result<std::unique_ptr<Acceptor>> create(std::uint32_t pdu_bytes_max);
   ~Acceptor();
 
  private:
@@ -31,9 +34,16 @@ class Acceptor {
 
   std::unique_ptr<Layer> layer_;
   T_ASC_Network* network_ = nullptr;
+  std::uint32_t pdu_bytes_max_ = ASC_MAXIMUMPDUSIZE;
 };
 
-enum class Rejection { called_title_unknown, limit_exceeded, no_common_context };
+enum class Rejection {
+  called_title_unknown,
+  calling_title_unknown,
+  not_allowed,        // for a reason PS3.8 has no name for
+  limit_exceeded,     // passes by itself
+  not_at_the_moment,  // the same
+};
 
 /// Used by one thread. Destroying it closes the connection.
 class Association {
@@ -52,9 +62,11 @@ class Association {
   T_ASC_Association* handle() { return association_; }
 
   void reject(Rejection reason);
-  /// Decides every proposed context and sends the A-ASSOCIATE-AC. False: nothing in common, and it
-  /// was rejected.
-  core::Result<bool> accept();
+  /// Decides every proposed context by what the caller may do and sends the A-ASSOCIATE-AC. False:
+  /// nothing in common, and it was rejected.
+  core::Result<bool> accept(const Rights& rights, const HeldSyntaxes& held);
+  /// The caller wants to be given objects on this association.
+  bool proposes_retrieval();
 
   struct Command {
     T_ASC_PresentationContextID context = 0;

@@ -13,9 +13,8 @@
 #include <set>
 #include <thread>
 
-#include "adapters/dicom/identity.h"
 #include "adapters/dicom/n_answer.h"
-#include "adapters/dicom/peer_connection.h"
+#include "adapters/dicom/outgoing_association.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "sync/commitment.h"
@@ -31,14 +30,8 @@ constexpr core::Milliseconds kLookEvery{1'000};
 constexpr core::Milliseconds kFirstWait{5'000};
 constexpr core::Milliseconds kLongestWait{600'000};
 constexpr std::chrono::hours kForgetAfter{24 * 30};
-constexpr int kAnswerSeconds = 10;
 constexpr DIC_US kAllCommitted = 1;  // event types, PS3.4 J.3.3.1.1
 constexpr DIC_US kSomeFailed = 2;
-
-struct Destination {
-  std::string host;
-  std::uint16_t port = 0;
-};
 
 void put_item(DcmDataset& data_set, const DcmTagKey& sequence,
               const CommitmentReport::Verdict& verdict) {
@@ -67,88 +60,13 @@ std::unique_ptr<DcmDataset> event_information(const CommitmentReport& report) {
   return data_set;
 }
 
-/// The connection of the call in progress; a stop shuts it from another thread.
-class Line {
- public:
-  std::shared_ptr<PeerSocket> take(int socket, const std::string& address) {
-    const std::lock_guard lock(mutex_);
-    peer_ = std::make_shared<PeerSocket>(socket, address, std::chrono::seconds(kAnswerSeconds));
-    if (closed_) peer_->shut();
-    return peer_;
-  }
-  void hang_up() {
-    const std::lock_guard lock(mutex_);
-    peer_.reset();
-  }
-  void close() {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-    if (peer_) peer_->shut();
-  }
-
- private:
-  std::mutex mutex_;
-  std::shared_ptr<PeerSocket> peer_;
-  bool closed_ = false;
-};
-
-class OutgoingLayer final : public DcmTransportLayer {
- public:
-  OutgoingLayer(Line& line, std::string address) : line_(line), address_(std::move(address)) {}
-  DcmTransportConnection* createConnection(DcmNativeSocketType socket, OFBool /*secure*/) override {
-    return new PeerConnection(line_.take(socket, address_));  // DCMTK owns and deletes it
-  }
-
- private:
-  Line& line_;
-  const std::string address_;
-};
+constexpr char kService[] = UID_StorageCommitmentPushModelSOPClass;
 
 /// One association of ours to a modality.
 class Call {
  public:
-  Call(Line& line, const Destination& to) : line_(line), to_(to), layer_(line, to.host) {}
-  ~Call() {
-    if (association_ != nullptr) {
-      (void)ASC_dropAssociation(association_);
-      (void)ASC_destroyAssociation(&association_);
-    }
-    if (network_ != nullptr) (void)ASC_dropNetwork(&network_);
-    line_.hang_up();
-  }
-  Call(const Call&) = delete;
-  Call& operator=(const Call&) = delete;
-
-  core::Status open(const CommitmentReport& report) {
-    OFCondition cond = ASC_initializeNetwork(NET_REQUESTOR, 0, kAnswerSeconds, &network_);
-    if (cond.good()) cond = ASC_setTransportLayer(network_, &layer_, 0);
-    T_ASC_Parameters* parameters = nullptr;
-    if (cond.good()) cond = ASC_createAssociationParameters(&parameters, ASC_DEFAULTMAXPDU);
-    if (cond.bad()) return Error(Code::internal, cond.text());
-    OFStandard::strlcpy(parameters->ourImplementationClassUID, kImplementationClassUid,
-                        sizeof parameters->ourImplementationClassUID);
-    OFStandard::strlcpy(parameters->ourImplementationVersionName, kImplementationVersionName,
-                        sizeof parameters->ourImplementationVersionName);
-    (void)ASC_setAPTitles(parameters, report.called_ae_title.c_str(),
-                          report.calling_ae_title.c_str(), nullptr);
-    const bool is_ipv6 = to_.host.find(':') != std::string::npos;
-    (void)ASC_setPresentationAddresses(
-        parameters, "localhost",
-        core::cat(is_ipv6 ? "[" : "", to_.host, is_ipv6 ? "]" : "", ":", to_.port).c_str());
-    const char* syntaxes[] = {UID_LittleEndianExplicitTransferSyntax,
-                              UID_LittleEndianImplicitTransferSyntax};
-    // The one who opens the association proposes itself as the provider (PS3.7 D.3.3.4).
-    (void)ASC_addPresentationContext(parameters, 1, UID_StorageCommitmentPushModelSOPClass,
-                                     syntaxes, 2, ASC_SC_ROLE_SCP);
-    cond = ASC_requestAssociation(network_, parameters, &association_, nullptr, nullptr,
-                                  DUL_NOBLOCK, kAnswerSeconds);
-    if (cond.bad()) {
-      // The association, if there is one, owns them.
-      if (association_ == nullptr) (void)ASC_destroyAssociationParameters(&parameters);
-      return Error(Code::unavailable, core::cat("no association: ", cond.text()));
-    }
-    return {};
-  }
+  explicit Call(OutgoingAssociation& association)
+      : outgoing_(association), association_(association.handle()) {}
 
   core::Status tell(const CommitmentReport& report) {
     const T_ASC_PresentationContextID context =
@@ -177,8 +95,9 @@ class Call {
     T_ASC_PresentationContextID context = 0;
     T_DIMSE_Message message{};
     DcmDataset* detail = nullptr;
-    const OFCondition cond = DIMSE_receiveCommand(association_, DIMSE_NONBLOCKING, kAnswerSeconds,
-                                                  &context, &message, &detail);
+    const OFCondition cond =
+        DIMSE_receiveCommand(association_, DIMSE_NONBLOCKING, OutgoingAssociation::kAnswerSeconds,
+                             &context, &message, &detail);
     delete detail;
     if (cond.bad()) return Error(Code::unavailable, core::cat("no answer: ", cond.text()));
     if (message.CommandField != DIMSE_N_EVENT_REPORT_RSP)
@@ -186,15 +105,12 @@ class Call {
     const std::uint16_t status = message.msg.NEventReportRSP.DimseStatus;
     if (status != kSuccess)
       return Error(Code::refused, core::cat("it refused the report with status ", status));
-    (void)ASC_releaseAssociation(association_);
+    outgoing_.release();
     return {};
   }
 
-  Line& line_;
-  const Destination to_;
-  OutgoingLayer layer_;
-  T_ASC_Network* network_ = nullptr;
-  T_ASC_Association* association_ = nullptr;
+  OutgoingAssociation& outgoing_;
+  T_ASC_Association* association_;
 };
 
 class Reporter final : public CommitmentReporter {
@@ -271,9 +187,15 @@ class Reporter final : public CommitmentReporter {
   }
 
   core::Status tell(const CommitmentReport& report) {
-    Call call(line_, destination_of(report));
-    GW_CHECK(call.open(report));
-    return call.tell(report);
+    // The one who opens the association proposes itself as the provider (PS3.7 D.3.3.4).
+    const OutgoingAssociation::Proposal proposal{
+        kService,
+        {UID_LittleEndianExplicitTransferSyntax, UID_LittleEndianImplicitTransferSyntax},
+        true};
+    GW_TRY(const auto association,
+           OutgoingAssociation::open(line_, destination_of(report), report.called_ae_title,
+                                     report.calling_ae_title, {proposal}));
+    return Call(*association).tell(report);
   }
 
   Destination destination_of(const CommitmentReport& report) const {

@@ -4,33 +4,66 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "adapters/dicom/address_range.h"
 #include "core/clock.h"
 #include "core/config.h"
+#include "core/net/tls_server.h"
 #include "core/result.h"
 
 namespace gateway::adapters::dicom {
 
-/// A modality the gateway calls back.
+/// What a caller may ask for. C-ECHO is everybody's.
+struct Rights {
+  bool store = true;     // C-STORE, performed steps, storage commitment
+  bool query = true;     // worklist and archive
+  bool retrieve = true;  // C-GET and C-MOVE
+};
+
+/// A modality or workstation of the clinic.
 struct DicomPeer {
-  std::string ae_title;
-  std::string host;  // empty: where its request came from
+  std::string ae_title;   // a pattern: * and ? stand for any characters or one
+  std::string host = {};  // where it is called; empty: where its request came from
   std::uint16_t port = 104;
+  std::string name = {};                     // in the settings
+  std::vector<AddressRange> addresses = {};  // where it may call from; empty: anywhere
+  Rights rights = {};
+  bool is_plain_allowed = false;   // it may call without TLS where the gateway has TLS
+  std::string character_set = {};  // of its queries and their answers, where they name none
+  std::size_t associations_max = 16;
+};
+
+/// Callers that no peer of the settings describes.
+enum class Strangers {
+  welcome,   // served
+  recorded,  // refused and recorded, until a person approves them
+  refused,   // as above, without being recorded
 };
 
 struct DicomOptions {
   std::string bind = "0.0.0.0";  // numeric IPv4 or IPv6 address
   std::uint16_t port = 11112;    // 0 (tests only): any free one
   std::string ae_title = "CLINICGW";
+  std::vector<std::string> more_ae_titles;  // patterns, also answered to
+  Strangers strangers = Strangers::welcome;
+  std::uint16_t tls_port = 2762;  // 0 (tests only): any free one
+  core::net::TlsServerFiles tls;  // no certificate: no TLS
+  bool has_tls() const { return !tls.certificate_file.empty(); }
   std::size_t associations_max = 16;
   core::Milliseconds idle_timeout{60'000};  // an association without any message
   std::vector<DicomPeer> peers;
   core::Milliseconds stall_timeout{30'000};  // a peer that stops in the middle of a message or PDU
+  std::uint32_t pdu_bytes_max = 131'072;     // what peers are told they may send in one PDU
 };
 
-/// dicom.bind, .port, .ae_title, .max_associations, .idle_timeout_s, .peer.*; and
-/// .patient_id_issuer and .commitment, which the daemon hands to sync.
+/// The first peer, those without wildcards before the others, whose title and addresses fit; null:
+/// none.
+const DicomPeer* find_peer(const DicomOptions& options, std::string_view ae_title,
+                           std::string_view address);
+
+/// All below dicom.; .patient_id_issuer and .commitment are what the daemon hands to sync.
 std::vector<core::ConfigKey> dicom_config_keys();
 
 /// Code::invalid names the place and what to write instead.

@@ -11,16 +11,21 @@
 #include <optional>
 #include <thread>
 
+#include "adapters/dicom/admission.h"
+#include "adapters/dicom/archive_scp.h"
 #include "adapters/dicom/association.h"
 #include "adapters/dicom/commitment_reporter.h"
 #include "adapters/dicom/commitment_scp.h"
+#include "adapters/dicom/held_object.h"
 #include "adapters/dicom/listener.h"
 #include "adapters/dicom/mpps_scp.h"
+#include "adapters/dicom/retrieve_scp.h"
 #include "adapters/dicom/store_scp.h"
 #include "adapters/dicom/traffic.h"
 #include "adapters/dicom/worklist_scp.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "sync/archive.h"
 
 namespace gateway::adapters::dicom {
 namespace {
@@ -32,6 +37,8 @@ using core::Error;
 // Connections beyond the limit get as far as a polite rejection, a few at a time.
 constexpr std::size_t kRejectionsMax = 8;
 
+constexpr std::size_t kTlsDoor = 1;  // of the listener's ports
+
 constexpr core::Milliseconds kTurn{1'000};  // the watchdog sees the accepting thread this often
 
 constexpr Sint32 kConnectSeconds = 5;  // for calling a modality: a stop waits for it
@@ -39,6 +46,7 @@ constexpr Sint32 kConnectSeconds = 5;  // for calling a modality: a stop waits f
 // DCMTK's own log may name patients; every event worth a line is ours to write.
 core::Status prepare_dcmtk() {
   OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+  register_codecs();
   dcmDisableGethostbyaddr.set(OFTrue);
   dcmConnectionTimeout.set(kConnectSeconds);
   if (dcmDataDict.isDictionaryLoaded()) return {};
@@ -51,8 +59,9 @@ core::Status prepare_dcmtk() {
 class Session {
  public:
   Session(const DicomOptions& options, const sync::HoldingsDoor& door, const core::Clock& clock,
-          Traffic& traffic, Association& association)
+          Traffic& traffic, Admission& admission, Association& association)
       : options_(options),
+        admission_(admission),
         door_(door),
         clock_(clock),
         traffic_(traffic),
@@ -60,12 +69,14 @@ class Session {
         store_(association, door, traffic) {}
 
   void run() {
-    if (!is_called_by_name()) return;
-    const auto accepted = association_.accept();
+    const Admission::Decision decision = admit();
+    if (!decision.is_admitted) return;
+    character_set_ = decision.character_set;
+    const auto accepted = association_.accept(decision.rights, held_syntaxes());
     if (!accepted.ok() || !accepted.value()) {
       ++traffic_.rejected;
       core::log_warn("dicom", accepted.ok() ? cat("association refused: ", caller(),
-                                                  " proposed no service this gateway has")
+                                                  " proposed no service it may use here")
                                             : accepted.error().message());
       return;
     }
@@ -83,19 +94,41 @@ class Session {
   }
 
  private:
+  HeldSyntaxes held_syntaxes() {
+    HeldSyntaxes held;
+    const std::shared_ptr<sync::Holdings> holdings = door_.get();
+    if (!holdings || !association_.proposes_retrieval()) return held;
+    const auto usual =
+        holdings->database().read_value<std::vector<sync::ArchiveSyntax>>(sync::usual_syntaxes);
+    if (!usual.ok()) return held;  // it is a preference only
+    for (const sync::ArchiveSyntax& syntax : *usual)
+      held.emplace(syntax.sop_class_uid, syntax.transfer_syntax_uid);
+    return held;
+  }
+
+  bool serve_find(const Association::Command& command) {
+    const auto serve =
+        service_of(association_.context(command.context).abstract_syntax) == Service::archive_query
+            ? serve_archive_query
+            : serve_worklist;
+    return serve(association_, command.context, command.message.msg.CFindRQ, door_, character_set_,
+                 traffic_);
+  }
+
   std::string caller() const {
     return cat(association_.calling_title(), " at ", association_.peer().address());
   }
 
-  bool is_called_by_name() {
-    if (association_.called_title() == options_.ae_title) return true;
+  Admission::Decision admit() {
+    Admission::Decision decision =
+        admission_.decide({association_.calling_title(), association_.called_title(),
+                           association_.peer().address(), association_.peer().is_encrypted()});
+    if (decision.is_admitted) return decision;
     ++traffic_.rejected;
-    core::log_warn("dicom",
-                   cat("association refused: ", caller(), " called AE title \"",
-                       association_.called_title(), "\", this gateway is \"", options_.ae_title,
-                       "\"; set that in the device, or dicom.ae_title here"));
-    association_.reject(Rejection::called_title_unknown);
-    return false;
+    if (decision.rejection == Rejection::calling_title_unknown) ++traffic_.strangers;
+    core::log_warn("dicom", cat("association refused: ", caller(), ": ", decision.why));
+    association_.reject(decision.rejection);
+    return decision;
   }
 
   bool serve(const Association::Command& command) {
@@ -108,8 +141,13 @@ class Session {
       case DIMSE_C_STORE_RQ:
         return store_.serve(command.context, command.message.msg.CStoreRQ);
       case DIMSE_C_FIND_RQ:
-        return serve_worklist(association_, command.context, command.message.msg.CFindRQ, door_,
-                              traffic_);
+        return serve_find(command);
+      case DIMSE_C_GET_RQ:
+        return serve_get(association_, command.context, command.message.msg.CGetRQ,
+                         {options_, door_, clock_, traffic_});
+      case DIMSE_C_MOVE_RQ:
+        return serve_move(association_, command.context, command.message.msg.CMoveRQ,
+                          {options_, door_, clock_, traffic_});
       case DIMSE_N_CREATE_RQ:
         return serve_step_create(association_, command.context, command.message.msg.NCreateRQ,
                                  door_, traffic_);
@@ -142,17 +180,22 @@ class Session {
   }
 
   const DicomOptions& options_;
+  Admission& admission_;
   const sync::HoldingsDoor& door_;
   const core::Clock& clock_;
   Traffic& traffic_;
   Association& association_;
   StoreScp store_;
+  std::string character_set_;  // the peer's, for queries that name none
 };
 
 class Server final : public DicomServer {
  public:
   Server(DicomOptions options, const sync::HoldingsDoor& door, const core::Clock& clock)
-      : options_(std::move(options)), door_(door), clock_(clock) {}
+      : options_(std::move(options)),
+        door_(door),
+        clock_(clock),
+        admission_(options_, door, clock) {}
   ~Server() override { stop(); }
 
   std::string_view name() const override { return "dicom"; }
@@ -160,11 +203,13 @@ class Server final : public DicomServer {
   void stop() override;
   core::Json report() const override;
   std::uint16_t port() const override { return port_; }
+  std::uint16_t tls_port() const override { return tls_port_; }
   std::optional<std::uint64_t> turns() const override;
 
  private:
   struct Connection {
     std::shared_ptr<PeerSocket> peer;
+    bool wants_tls = false;
     std::atomic<bool> ended{false};
     std::thread thread;
   };
@@ -174,14 +219,18 @@ class Server final : public DicomServer {
   void take(Listener::Accepted accepted);
   void join_ended();
   void serve(Connection& connection);
+  bool is_secured(PeerSocket& peer);
   void serve_association(const std::shared_ptr<PeerSocket>& peer);
 
   const DicomOptions options_;
   const sync::HoldingsDoor& door_;
   const core::Clock& clock_;
+  Admission admission_;
   Traffic traffic_;
   std::atomic<std::uint16_t> port_{0};
+  std::atomic<std::uint16_t> tls_port_{0};
   std::atomic<std::uint64_t> turns_{0};
+  std::unique_ptr<core::net::TlsServer> tls_;  // null: plain only
   std::unique_ptr<Acceptor> acceptor_;
   std::optional<Listener> listener_;
   std::thread accepting_;
@@ -206,14 +255,22 @@ core::Status Server::start() {
 
 core::Status Server::open() {
   GW_CHECK(prepare_dcmtk());
-  GW_TRY(Listener listener, Listener::open(options_.bind, options_.port));
-  GW_TRY(acceptor_, Acceptor::create());
-  port_ = listener.port();
+  std::vector<ListenPort> ports{{"dicom.port", options_.port}};
+  tls_.reset();
+  if (options_.has_tls()) {
+    GW_TRY(tls_, core::net::TlsServer::create(options_.tls));
+    ports.push_back({"dicom.tls_port", options_.tls_port});
+  }
+  GW_TRY(Listener listener, Listener::open(options_.bind, ports));
+  GW_TRY(acceptor_, Acceptor::create(options_.pdu_bytes_max));
+  port_ = listener.port(0);
+  tls_port_ = tls_ ? listener.port(kTlsDoor) : std::uint16_t{0};
   listener_.emplace(std::move(listener));
   accepting_ = std::thread([this] { accept_connections(); });
   reporter_ = CommitmentReporter::start(options_, door_, clock_, traffic_);
-  core::log_info("dicom", cat("listening on ", options_.bind, " port ", port_.load(), " as ",
-                              options_.ae_title));
+  core::log_info("dicom",
+                 cat("listening on ", options_.bind, " port ", port_.load(), " as ",
+                     options_.ae_title, tls_ ? cat(", over TLS on port ", tls_port_.load()) : ""));
   return {};
 }
 
@@ -257,6 +314,7 @@ void Server::take(Listener::Accepted accepted) {
   }
   Connection& connection = connections_.emplace_back();
   connection.peer = std::move(peer);
+  connection.wants_tls = accepted.at == kTlsDoor;
   try {
     connection.thread = std::thread([this, &connection] { serve(connection); });
   } catch (const std::system_error&) {
@@ -275,13 +333,21 @@ void Server::join_ended() {
 
 void Server::serve(Connection& connection) {
   try {
-    serve_association(connection.peer);
+    if (!connection.wants_tls || is_secured(*connection.peer)) serve_association(connection.peer);
   } catch (const std::exception& error) {
     core::log_error("dicom", cat("association of ", connection.peer->address(),
                                  " ended by an internal fault: ", error.what()));
   }
   connection.peer->close();
   connection.ended = true;
+}
+
+bool Server::is_secured(PeerSocket& peer) {
+  std::string why;
+  if (peer.secure(*tls_, why)) return true;
+  ++traffic_.rejected;
+  core::log_warn("dicom", cat("no TLS with ", peer.address(), ": ", why));
+  return false;
 }
 
 void Server::serve_association(const std::shared_ptr<PeerSocket>& peer) {
@@ -315,7 +381,7 @@ void Server::serve_association(const std::shared_ptr<PeerSocket>& peer) {
     association.value()->reject(Rejection::limit_exceeded);
     return;
   }
-  Session(options_, door_, clock_, traffic_, *association.value()).run();
+  Session(options_, door_, clock_, traffic_, admission_, *association.value()).run();
 }
 
 core::Json Server::report() const {
@@ -334,12 +400,14 @@ core::Json Server::report() const {
        {"counts", core::Json::object({{"associations", count(traffic_.associations)},
                                       {"associations_open", count(traffic_.associations_open)},
                                       {"rejected", count(traffic_.rejected)},
+                                      {"strangers", count(traffic_.strangers)},
                                       {"echoes", count(traffic_.echoes)},
                                       {"stored", count(traffic_.stored)},
                                       {"repeated", count(traffic_.repeated)},
                                       {"other_copies", count(traffic_.other_copies)},
                                       {"refused", count(traffic_.refused)},
                                       {"queries", count(traffic_.queries)},
+                                      {"retrieved", count(traffic_.retrieved)},
                                       {"steps", count(traffic_.steps)},
                                       {"commitments_asked", count(traffic_.commitments_asked)},
                                       {"commitments_told", count(traffic_.commitments_told)},

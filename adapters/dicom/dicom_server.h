@@ -1,6 +1,6 @@
-// The gateway as a DICOM application entity: C-ECHO, C-STORE and Modality Worklist C-FIND SCP
-// (PS3.4 A, B and K; PS3.7; PS3.8). What it negotiates and answers is stated in
-// docs/dicom-conformance.md.
+// The gateway as a DICOM application entity: C-ECHO, C-STORE, Modality Worklist, MPPS, storage
+// commitment and Query/Retrieve SCP (PS3.4 A, B, C, F, J and K; PS3.7; PS3.8). What it negotiates
+// and answers is stated in docs/dicom-conformance.md.
 //
 // One thread accepts, one serves each association up to associations_max. While LOCKED it answers
 // C-ECHO with success, everything else with A700 (out of resources). A C-STORE is answered with
@@ -17,7 +17,8 @@
 
 namespace gateway::adapters::dicom {
 
-/// Counts in report(): "associations", "associations_open", "rejected", "echoes", "stored",
+/// Counts in report(): "associations", "associations_open", "rejected", "strangers" (of these, who
+/// is not known), "echoes", "stored",
 /// "repeated", "other_copies", "refused", "queries", "bytes".
 class DicomServer : public Adapter {
  public:
@@ -27,6 +28,8 @@ class DicomServer : public Adapter {
 
   /// The port bound by the last successful start(); 0 before.
   virtual std::uint16_t port() const = 0;
+  /// The same for TLS; 0 where there is none.
+  virtual std::uint16_t tls_port() const = 0;
 };
 
 }  // namespace gateway::adapters::dicom

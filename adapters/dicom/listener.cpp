@@ -13,6 +13,7 @@
 #include <cstring>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/text.h"
 
@@ -23,21 +24,21 @@ using core::cat;
 using core::Code;
 using core::Error;
 
-Error bind_error(int number, const std::string& address, std::uint16_t port) {
+Error bind_error(int number, const std::string& address, const ListenPort& port) {
   switch (number) {
     case EADDRINUSE:
-      return Error(Code::busy, cat("dicom.port ", port, " on ", address,
+      return Error(Code::busy, cat(port.key, " ", port.number, " on ", address,
                                    " is in use by another program; stop it or set another port"));
     case EACCES:
       return Error(Code::invalid,
-                   cat("dicom.port ", port,
+                   cat(port.key, " ", port.number,
                        " needs a privilege the gateway does not have; set one above 1023"));
     case EADDRNOTAVAIL:
       return Error(Code::invalid,
                    cat("dicom.bind ", address,
                        " is no address of this machine; set one that is, or 0.0.0.0 for all"));
     default:
-      return Error(Code::io, cat("dicom.port ", port, " on ", address,
+      return Error(Code::io, cat(port.key, " ", port.number, " on ", address,
                                  " cannot be opened: ", std::strerror(number)));
   }
 }
@@ -68,51 +69,65 @@ std::string numeric_address(const sockaddr_storage& address, socklen_t size) {
   return text;
 }
 
-}  // namespace
-
-core::Result<Listener> Listener::open(const std::string& bind_address, std::uint16_t port) {
+// A socket that listens.
+core::Result<int> listen_at(const std::string& bind_address, const ListenPort& port) {
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  if (::getaddrinfo(bind_address.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) {
+  if (::getaddrinfo(bind_address.c_str(), std::to_string(port.number).c_str(), &hints, &found) !=
+      0) {
     return Error(Code::invalid, cat("dicom.bind \"", bind_address,
                                     "\" is not an IP address; set one, or 0.0.0.0 for all"));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> address(found, &::freeaddrinfo);
   const int socket = ::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (socket < 0) return bind_error(errno, bind_address, port);
-  int problem = bind_and_listen(socket, *address);
-  const int waker = problem == 0 ? ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
-  if (problem == 0 && waker < 0) problem = errno;
-  if (problem != 0) {
-    ::close(socket);
-    return bind_error(problem, bind_address, port);
+  const int problem = bind_and_listen(socket, *address);
+  if (problem == 0) return socket;
+  ::close(socket);
+  return bind_error(problem, bind_address, port);
+}
+
+}  // namespace
+
+core::Result<Listener> Listener::open(const std::string& bind_address,
+                                      const std::vector<ListenPort>& ports) {
+  const int waker = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (waker < 0) return bind_error(errno, bind_address, ports.front());
+  Listener listener(waker);
+  for (const ListenPort& port : ports) {
+    GW_TRY(const int socket, listen_at(bind_address, port));
+    listener.doors_.push_back({socket, bound_port(socket)});
   }
-  return Listener(socket, waker, bound_port(socket));
+  return listener;
 }
 
 Listener::Listener(Listener&& other) noexcept
-    : socket_(std::exchange(other.socket_, -1)),
-      waker_(std::exchange(other.waker_, -1)),
-      port_(other.port_) {}
+    : doors_(std::exchange(other.doors_, {})), waker_(std::exchange(other.waker_, -1)) {}
 
 Listener::~Listener() {
-  if (socket_ >= 0) ::close(socket_);
+  for (const Door& door : doors_) ::close(door.socket);
   if (waker_ >= 0) ::close(waker_);
 }
 
 Listener::Accepted Listener::accept(core::Milliseconds wait) {
-  pollfd waits[] = {{waker_, POLLIN, 0}, {socket_, POLLIN, 0}};
-  if (::poll(waits, 2, static_cast<int>(wait.count())) <= 0) return {};
-  if ((waits[0].revents & POLLIN) != 0) return {Accepted::What::woken, -1, {}};
-  return take_connection();
+  std::vector<pollfd> waits{{waker_, POLLIN, 0}};
+  for (const Door& door : doors_) waits.push_back({door.socket, POLLIN, 0});
+  if (::poll(waits.data(), waits.size(), static_cast<int>(wait.count())) <= 0) return {};
+  Accepted woken;
+  woken.what = Accepted::What::woken;
+  if ((waits[0].revents & POLLIN) != 0) return woken;
+  std::size_t at = 0;
+  while (waits[at + 1].revents == 0) ++at;
+  return take_connection(at);
 }
 
-Listener::Accepted Listener::take_connection() {
+Listener::Accepted Listener::take_connection(std::size_t at) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
-  const int socket = ::accept4(socket_, reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC);
+  const int socket =
+      ::accept4(doors_[at].socket, reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC);
   if (socket < 0) {
     // Out of descriptors or memory: the connection stays pending, so poll would spin. A peer that
     // went away meanwhile needs no pause.
@@ -125,7 +140,7 @@ Listener::Accepted Listener::take_connection() {
   // Without it each answer waits 40 ms for the peer's delayed ACK, as DCMTK writes every PDU twice.
   (void)::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   (void)::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  return {Accepted::What::connection, socket, numeric_address(address, size)};
+  return {Accepted::What::connection, socket, at, numeric_address(address, size)};
 }
 
 void Listener::wake() {

@@ -31,28 +31,114 @@ bool can_parse(std::string_view transfer_syntax) {
          transfer_syntax == UID_BigEndianExplicitTransferSyntax;
 }
 
-const char* choose_transfer_syntax(const T_ASC_PresentationContext& proposed, Service service) {
-  const auto suits = [service](const char* uid) {
-    return service == Service::storage ? can_carry(uid) : can_parse(uid);
-  };
+const char* first_of(const T_ASC_PresentationContext& proposed,
+                     const std::function<bool(const char*)>& suits) {
   const auto* end = proposed.proposedTransferSyntaxes + proposed.transferSyntaxCount;
   const auto* found = std::find_if(proposed.proposedTransferSyntaxes, end, suits);
   return found == end ? nullptr : *found;
 }
 
-bool decide_context(T_ASC_Parameters& parameters, const T_ASC_PresentationContext& proposed) {
-  const Service service = service_of(proposed.abstractSyntax);
-  const char* transfer_syntax =
-      service == Service::none ? nullptr : choose_transfer_syntax(proposed, service);
-  if (transfer_syntax == nullptr) {
-    (void)ASC_refusePresentationContext(&parameters, proposed.presentationContextID,
-                                        service == Service::none
-                                            ? ASC_P_ABSTRACTSYNTAXNOTSUPPORTED
-                                            : ASC_P_TRANSFERSYNTAXESNOTSUPPORTED);
-    return false;
+const char* choose_for_retrieval(const T_ASC_PresentationContext& proposed,
+                                 const HeldSyntaxes& held) {
+  const auto [begin, end] = held.equal_range(std::string_view(proposed.abstractSyntax));
+  const auto is_held = [begin, end](const char* uid) {
+    return std::any_of(begin, end, [uid](const auto& usual) { return usual.second == uid; });
+  };
+  const char* as_held = first_of(proposed, is_held);
+  if (as_held != nullptr && std::distance(begin, end) == 1) return as_held;
+  for (const char* plain :
+       {UID_LittleEndianExplicitTransferSyntax, UID_LittleEndianImplicitTransferSyntax}) {
+    if (const char* uid =
+            first_of(proposed, [&](const char* p) { return std::string_view(p) == plain; }))
+      return uid;
   }
-  return ASC_acceptPresentationContext(&parameters, proposed.presentationContextID, transfer_syntax)
+  return as_held != nullptr ? as_held : first_of(proposed, can_carry);
+}
+
+const char* choose_transfer_syntax(const T_ASC_PresentationContext& proposed, Service service) {
+  const auto suits = [service](const char* uid) {
+    return service == Service::storage ? can_carry(uid) : can_parse(uid);
+  };
+  return first_of(proposed, suits);
+}
+
+bool wants_to_be_provider(const T_ASC_PresentationContext& proposed) {
+  return proposed.proposedRole == ASC_SC_ROLE_SCP || proposed.proposedRole == ASC_SC_ROLE_SCUSCP;
+}
+
+bool is_allowed(Service service, const Rights& rights) {
+  switch (service) {
+    case Service::performed_step:
+    case Service::commitment:
+      return rights.store;
+    case Service::worklist:
+    case Service::archive_query:
+      return rights.query;
+    case Service::retrieval:
+      return rights.retrieve;
+    default:
+      return true;
+  }
+}
+
+// The role the caller gets in a storage context (PS3.7 D.3.3.4); NONE: none it may have.
+T_ASC_SC_ROLE role_of(const T_ASC_PresentationContext& proposed, const Rights& rights) {
+  if (!wants_to_be_provider(proposed)) return rights.store ? ASC_SC_ROLE_DEFAULT : ASC_SC_ROLE_NONE;
+  if (!rights.retrieve) {
+    return rights.store && proposed.proposedRole == ASC_SC_ROLE_SCUSCP ? ASC_SC_ROLE_SCU
+                                                                       : ASC_SC_ROLE_NONE;
+  }
+  return rights.store ? proposed.proposedRole : ASC_SC_ROLE_SCP;
+}
+
+bool decide_context(T_ASC_Parameters& parameters, const T_ASC_PresentationContext& proposed,
+                    const Rights& rights, const HeldSyntaxes& held) {
+  const auto refuse = [&](T_ASC_P_ResultReason reason) {
+    (void)ASC_refusePresentationContext(&parameters, proposed.presentationContextID, reason);
+    return false;
+  };
+  const Service service = service_of(proposed.abstractSyntax);
+  const bool is_storage = service == Service::storage;
+  if (service == Service::none) return refuse(ASC_P_ABSTRACTSYNTAXNOTSUPPORTED);
+  const T_ASC_SC_ROLE role = is_storage ? role_of(proposed, rights) : ASC_SC_ROLE_DEFAULT;
+  if (role == ASC_SC_ROLE_NONE || !is_allowed(service, rights)) return refuse(ASC_P_USERREJECTION);
+  const bool is_retrieval = role == ASC_SC_ROLE_SCP || role == ASC_SC_ROLE_SCUSCP;
+  const char* transfer_syntax = is_retrieval ? choose_for_retrieval(proposed, held)
+                                             : choose_transfer_syntax(proposed, service);
+  if (transfer_syntax == nullptr) return refuse(ASC_P_TRANSFERSYNTAXESNOTSUPPORTED);
+  return ASC_acceptPresentationContext(&parameters, proposed.presentationContextID, transfer_syntax,
+                                       role)
       .good();
+}
+
+template <class Visit>
+void each_proposed(T_ASC_Parameters& parameters, Visit visit) {
+  const int count = ASC_countPresentationContexts(&parameters);
+  for (int position = 0; position < count; ++position) {
+    T_ASC_PresentationContext proposed{};
+    // Fails for more transfer syntaxes than it has room for, having copied those that fit.
+    if (ASC_getPresentationContext(&parameters, position, &proposed).bad()) {
+      proposed.transferSyntaxCount = DICOM_MAXTRANSFERSYNTAXES;
+    }
+    visit(proposed);
+  }
+}
+
+}  // namespace
+
+namespace {
+
+Service archive_service_of(const std::string& uid) {
+  if (uid == UID_FINDPatientRootQueryRetrieveInformationModel ||
+      uid == UID_FINDStudyRootQueryRetrieveInformationModel)
+    return Service::archive_query;
+  for (const char* model : {UID_GETPatientRootQueryRetrieveInformationModel,
+                            UID_GETStudyRootQueryRetrieveInformationModel,
+                            UID_MOVEPatientRootQueryRetrieveInformationModel,
+                            UID_MOVEStudyRootQueryRetrieveInformationModel}) {
+    if (uid == model) return Service::retrieval;
+  }
+  return Service::none;
 }
 
 }  // namespace
@@ -63,6 +149,7 @@ Service service_of(std::string_view abstract_syntax) {
   if (uid == UID_FINDModalityWorklistInformationModel) return Service::worklist;
   if (uid == UID_ModalityPerformedProcedureStepSOPClass) return Service::performed_step;
   if (uid == UID_StorageCommitmentPushModelSOPClass) return Service::commitment;
+  if (const Service service = archive_service_of(uid); service != Service::none) return service;
   if (dcmIsaStorageSOPClassUID(uid.c_str(), ESSC_All)) return Service::storage;
   if (dcmFindNameOfUID(uid.c_str()) != nullptr) return Service::none;
   return is_unknown_storage(uid) ? Service::storage : Service::none;
@@ -87,18 +174,20 @@ bool can_carry(std::string_view transfer_syntax) {
   }
 }
 
-int decide_contexts(T_ASC_Parameters& parameters) {
+int decide_contexts(T_ASC_Parameters& parameters, const Rights& rights, const HeldSyntaxes& held) {
   int accepted = 0;
-  const int proposed_count = ASC_countPresentationContexts(&parameters);
-  for (int position = 0; position < proposed_count; ++position) {
-    T_ASC_PresentationContext proposed{};
-    // Fails for more transfer syntaxes than it has room for, having copied those that fit.
-    if (ASC_getPresentationContext(&parameters, position, &proposed).bad()) {
-      proposed.transferSyntaxCount = DICOM_MAXTRANSFERSYNTAXES;
-    }
-    if (decide_context(parameters, proposed)) ++accepted;
-  }
+  each_proposed(parameters, [&](const T_ASC_PresentationContext& proposed) {
+    if (decide_context(parameters, proposed, rights, held)) ++accepted;
+  });
   return accepted;
+}
+
+bool proposes_retrieval(T_ASC_Parameters& parameters) {
+  bool proposes = false;
+  each_proposed(parameters, [&](const T_ASC_PresentationContext& proposed) {
+    proposes = proposes || wants_to_be_provider(proposed);
+  });
+  return proposes;
 }
 
 }  // namespace gateway::adapters::dicom

@@ -78,9 +78,50 @@ ssize_t PeerSocket::deliver(void* buffer, ssize_t received) {
   return received;
 }
 
+bool PeerSocket::secure(core::net::TlsServer& server, std::string& why) {
+  tls_ = server.take(socket_);
+  if (!tls_) {
+    why = "no memory for TLS";
+    return false;
+  }
+  const Deadline deadline = std::chrono::steady_clock::now() + stall_timeout_;
+  while (true) {
+    const auto step = tls_->shake_hands();
+    if (step.what == core::net::TlsLine::What::moved) return true;
+    if (wait_after(step.what, deadline)) continue;
+    why = errno == ETIMEDOUT ? "it did not finish in time" : tls_->reason();
+    return false;
+  }
+}
+
+// False: it is over, with errno.
+bool PeerSocket::wait_after(core::net::TlsLine::What what, Deadline deadline) {
+  using What = core::net::TlsLine::What;
+  if (what != What::wants_to_read && what != What::wants_to_write) {
+    errno = EIO;
+    return false;
+  }
+  if (wait_for(what == What::wants_to_read ? POLLIN : POLLOUT, deadline)) return true;
+  errno = ETIMEDOUT;
+  return false;
+}
+
+ssize_t PeerSocket::receive(void* buffer, std::size_t size, Deadline deadline) {
+  return tls_ ? receive_encrypted(buffer, size, deadline) : receive_plain(buffer, size, deadline);
+}
+
+ssize_t PeerSocket::receive_encrypted(void* buffer, std::size_t size, Deadline deadline) {
+  while (true) {
+    const auto step = tls_->read({static_cast<std::byte*>(buffer), size});
+    if (step.what == core::net::TlsLine::What::moved) return static_cast<ssize_t>(step.bytes);
+    if (step.what == core::net::TlsLine::What::closed) return 0;
+    if (!wait_after(step.what, deadline)) return -1;
+  }
+}
+
 // When the buffer takes exactly the rest of a PDU, the head of the next one comes along: DCMTK asks
 // for heads and bodies apart, and half of the system calls would be for six bytes each.
-ssize_t PeerSocket::receive(void* buffer, std::size_t size, Deadline deadline) {
+ssize_t PeerSocket::receive_plain(void* buffer, std::size_t size, Deadline deadline) {
   const bool takes_body_end = size == guard_.body_left() && kept_.empty();
   iovec parts[] = {{buffer, size}, {next_head_.data(), next_head_.size()}};
   msghdr message{};
@@ -115,6 +156,23 @@ bool PeerSocket::wait_for(short events, Deadline deadline) {
 
 ssize_t PeerSocket::write(const void* buffer, std::size_t size) {
   const Deadline deadline = std::chrono::steady_clock::now() + stall_timeout_;
+  return tls_ ? send_encrypted(buffer, size, deadline) : send_plain(buffer, size, deadline);
+}
+
+ssize_t PeerSocket::send_encrypted(const void* buffer, std::size_t size, Deadline deadline) {
+  std::span<const std::byte> left(static_cast<const std::byte*>(buffer), size);
+  while (!left.empty()) {
+    const auto step = tls_->write(left);
+    if (step.what == core::net::TlsLine::What::moved) {
+      left = left.subspan(step.bytes);
+    } else if (!wait_after(step.what, deadline)) {
+      return -1;
+    }
+  }
+  return static_cast<ssize_t>(size);
+}
+
+ssize_t PeerSocket::send_plain(const void* buffer, std::size_t size, Deadline deadline) {
   const char* next = static_cast<const char*>(buffer);
   // DCMTK writes a PDU's head and body apart; the peer is woken once, with both.
   (void)sent_.pass({static_cast<const std::byte*>(buffer), size});
@@ -138,16 +196,24 @@ ssize_t PeerSocket::write(const void* buffer, std::size_t size) {
 
 bool PeerSocket::is_readable(core::Milliseconds wait) {
   if (kept_offset_ < kept_.size() || !guard_.at_boundary()) return true;
+  if (tls_ && tls_->has_pending()) return true;
   return wait_for(POLLIN, std::chrono::steady_clock::now() + wait);
 }
 
 void PeerSocket::shut() {
   const std::lock_guard lock(mutex_);
   if (socket_ >= 0) ::shutdown(socket_, SHUT_RDWR);
+  if (also_shut_) also_shut_();
+}
+
+void PeerSocket::on_shut(std::function<void()> also) {
+  const std::lock_guard lock(mutex_);
+  also_shut_ = std::move(also);
 }
 
 void PeerSocket::close() {
   const std::lock_guard lock(mutex_);
+  if (socket_ >= 0 && tls_) tls_->close();
   if (socket_ >= 0) ::close(socket_);
   socket_ = -1;
 }

@@ -5,12 +5,15 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "adapters/dicom/pdu_guard.h"
 #include "core/clock.h"
+#include "core/net/tls_server.h"
 
 namespace gateway::adapters::dicom {
 
@@ -32,6 +35,11 @@ class PeerSocket {
   /// read() fails after this many more bytes: what a command may cost.
   void set_read_allowance(std::uint64_t bytes) { allowance_ = bytes; }
 
+  /// Before anything else: TLS from here on. False: the peer did not get through the handshake;
+  /// `why` says the reason.
+  bool secure(core::net::TlsServer& server, std::string& why);
+  bool is_encrypted() const { return tls_ != nullptr; }
+
   enum class Begin { associate_request, not_dicom, gone };
   /// Reads the whole A-ASSOCIATE-RQ and keeps it for read(), so that parsing it never waits.
   Begin await_associate_request();
@@ -46,17 +54,26 @@ class PeerSocket {
 
   /// Ends every waiting and later call; thread-safe.
   void shut();
+  /// What shut() does besides, under its lock; empty: nothing.
+  void on_shut(std::function<void()> also);
   void close();
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;
   ssize_t read_kept(void* buffer, std::size_t size);
   ssize_t receive(void* buffer, std::size_t size, Deadline deadline);
+  ssize_t receive_plain(void* buffer, std::size_t size, Deadline deadline);
+  ssize_t receive_encrypted(void* buffer, std::size_t size, Deadline deadline);
+  ssize_t send_plain(const void* buffer, std::size_t size, Deadline deadline);
+  ssize_t send_encrypted(const void* buffer, std::size_t size, Deadline deadline);
+  bool wait_after(core::net::TlsLine::What what, Deadline deadline);
   bool wait_for(short events, Deadline deadline);
   ssize_t deliver(void* buffer, ssize_t received);
 
   std::mutex mutex_;  // guards closing against shut()
   int socket_;
+  std::function<void()> also_shut_;
+  std::unique_ptr<core::net::TlsLine> tls_;  // null: plain
   std::string address_;
   core::Milliseconds stall_timeout_;
   core::Milliseconds patience_;

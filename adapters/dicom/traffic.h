@@ -11,13 +11,15 @@ struct Traffic {
   Count associations{0};
   Count associations_open{0};
   Count rejected{0};
+  Count strangers{0};  // of these: callers nobody listed or approved
   Count echoes{0};
   Count stored{0};
   Count repeated{0};
   Count other_copies{0};
   Count refused{0};
   Count queries{0};
-  Count steps{0};  // messages of performed procedure steps recorded
+  Count retrieved{0};  // objects sent by C-GET and C-MOVE
+  Count steps{0};      // messages of performed procedure steps recorded
   Count commitments_asked{0};
   Count commitments_told{0};
   Count bytes{0};                          // of data sets

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "adapters/dicom/identifier_keys.h"
 #include "core/result.h"
 #include "sync/worklist.h"
 
@@ -15,8 +16,10 @@ namespace gateway::adapters::dicom {
 
 class WorklistQuery {
  public:
-  /// Of the identifier as received. Code::invalid when it cannot be read.
-  static core::Result<WorklistQuery> parse(const std::string& bytes, E_TransferSyntax syntax);
+  /// Of the identifier as received; `character_set` is for one that names none. Code::invalid when
+  /// it cannot be read.
+  static core::Result<WorklistQuery> parse(const std::string& bytes, E_TransferSyntax syntax,
+                                           const std::string& character_set = {});
 
   /// What the database can select by; matches() decides.
   sync::WorklistSelection selection() const;
@@ -30,10 +33,9 @@ class WorklistQuery {
   Answer answer(const sync::WorklistStep& step) const;
 
  private:
-  WorklistQuery() = default;
+  explicit WorklistQuery(IdentifierKeys keys) : keys_(std::move(keys)) {}
 
-  std::unique_ptr<DcmDataset> keys_;
-  std::string character_set_;  // as in the query
+  IdentifierKeys keys_;
 };
 
 /// Every attribute of the step that PS3.4 K.6-1 lists as type 1 or 2, empty where unknown; UTF-8.

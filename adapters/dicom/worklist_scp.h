@@ -9,9 +9,10 @@
 namespace gateway::adapters::dicom {
 
 /// Receives, matches and answers one query; a C-CANCEL from the peer ends it with FE00. The
-/// database is left before the first answer is sent. False: the association broke.
+/// database is left before the first answer is sent. `character_set`: the peer's, for a query that
+/// names none. False: the association broke.
 bool serve_worklist(Association& association, T_ASC_PresentationContextID context,
                     const T_DIMSE_C_FindRQ& request, const sync::HoldingsDoor& door,
-                    Traffic& traffic);
+                    const std::string& character_set, Traffic& traffic);
 
 }  // namespace gateway::adapters::dicom

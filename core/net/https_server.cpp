@@ -1,6 +1,5 @@
 #include "core/net/https_server.h"
 
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -23,6 +22,7 @@
 
 #include "core/log.h"
 #include "core/net/served_http.h"
+#include "core/net/tls_server.h"
 #include "core/text.h"
 
 namespace gateway::core::net {
@@ -38,40 +38,6 @@ using Stream = ssl::stream<beast::tcp_stream>;
 
 constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t head_max = 16 * 1024;
-constexpr char ciphers_tls12[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
-
-Error unusable(std::string_view what, const std::string& file) {
-  const unsigned long code = ERR_peek_last_error();
-  ERR_clear_error();
-  const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  return {Code::invalid,
-          cat("the ", what, " ", file,
-              " cannot be used: ", reason == nullptr ? "unknown reason" : reason,
-              "; it must be PEM, the key without a passphrase and of the certificate")};
-}
-
-Status prepare(SSL_CTX* context, const HttpsServerOptions& options) {
-  ERR_clear_error();
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_options(
-      context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-  SSL_CTX_set_cipher_list(context, ciphers_tls12);
-  if (SSL_CTX_use_certificate_chain_file(context, options.certificate_file.c_str()) != 1)
-    return unusable("certificate", options.certificate_file);
-  if (SSL_CTX_use_PrivateKey_file(context, options.key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(context) != 1) {
-    return unusable("key", options.key_file);
-  }
-  if (options.client_ca_file.empty()) return {};
-  if (SSL_CTX_load_verify_file(context, options.client_ca_file.c_str()) != 1)
-    return unusable("CA file for clients", options.client_ca_file);
-  SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(options.client_ca_file.c_str()));
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  // Sessions that are taken up again must be of this server.
-  constexpr unsigned char session_name[] = "clinic-gateway";
-  SSL_CTX_set_session_id_context(context, session_name, sizeof session_name - 1);
-  return {};
-}
 
 std::string text_of(const ASN1_STRING* text) {
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
@@ -154,7 +120,10 @@ class Server final : public HttpsServer {
   }
 
   Status start() {
-    GW_CHECK(prepare(context_.native_handle(), options_));
+    GW_CHECK(
+        prepare_tls_server(context_.native_handle(),
+                           {options_.certificate_file, options_.key_file, options_.client_ca_file},
+                           kForwardSecretSuites));
     GW_CHECK(bind());
     asio::co_spawn(acceptor_.get_executor(), accept_all(), asio::detached);
     for (unsigned i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { loop_.run(); });

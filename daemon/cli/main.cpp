@@ -12,6 +12,7 @@
 #include "daemon/cli/exchange.h"
 #include "daemon/cli/keys_command.h"
 #include "daemon/cli/letters_command.h"
+#include "daemon/cli/peers_command.h"
 #include "daemon/cli/restore.h"
 #include "daemon/cli/reviews_command.h"
 #include "daemon/cli/tables.h"
@@ -213,6 +214,7 @@ int run(int argc, char** argv) {
       ->add_option("number", options.number, "number of the item in the queue; without it: all")
       ->check(CLI::NonNegativeNumber);
   add_letters_commands(app, options, action);
+  add_peers_commands(app, options, action);
   add_reviews_commands(app, options, action);
   add_uplinks_commands(app, options, action);
   add_keys_commands(app, options, action);

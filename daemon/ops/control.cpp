@@ -109,6 +109,9 @@ class Routes {
       co_return co_await actions_.letters(request.method, std::string(path),
                                           std::move(request.body));
     }
+    if (path == "/v1/peers" || path.starts_with("/v1/peers/")) {
+      co_return co_await actions_.peers(request.method, std::string(path), std::move(request.body));
+    }
     const bool get = request.method == "GET";
     const bool post = request.method == "POST";
     const bool reads = path == "/v1/status" || path == "/v1/studies" || path == "/v1/queue" ||

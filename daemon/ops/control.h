@@ -12,6 +12,7 @@
 //   GET  /v1/audit/...              audit_routes.h
 //   *    /v1/reviews, /v1/reviews/N reviews_routes.h
 //   *    /v1/letters, /v1/letters/N letters_routes.h
+//   *    /v1/peers, /v1/peers/...   peers_routes.h
 //
 // Every failure is {"error":{"code","message"}} with core::Code's name. Loop thread only.
 #pragma once
@@ -41,6 +42,7 @@ struct ControlActions {
   std::function<JsonAnswer(std::string target)> audit;
   std::function<JsonAnswer(std::string method, std::string path, std::string body)> reviews;
   std::function<JsonAnswer(std::string method, std::string path, std::string body)> letters;
+  std::function<JsonAnswer(std::string method, std::string path, std::string body)> peers;
 };
 
 /// The answer, or {"error":...} with the status its code stands for.

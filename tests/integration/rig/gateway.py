@@ -143,20 +143,21 @@ class Gateway:
             self.process.stop()
 
     def status(self):
-        return self._ask("status")
+        return self.ask("status")
 
     def queue(self):
         """Rows of the outbox, as `clinic-gateway queue --json` prints them."""
-        return self._ask("queue")["queue"]
+        return self.ask("queue")["queue"]
 
     def reviews(self):
         """What both sides changed, as `clinic-gateway reviews --json` lists it."""
-        return self._ask("reviews")["reviews"]
+        return self.ask("reviews")["reviews"]
 
     def review(self, number):
-        return self._ask("reviews", "show", number)
+        return self.ask("reviews", "show", number)
 
-    def _ask(self, *command):
+    def ask(self, *command):
+        """What `clinic-gateway COMMAND --json` prints."""
         done = subprocess.run(
             [self._tool, "--socket", self._socket, *map(str, command), "--json"],
             capture_output=True,

@@ -1,0 +1,114 @@
+#include "adapters/dicom/held_object.h"
+
+#include <dcmtk/dcmdata/dccodec.h>
+#include <dcmtk/dcmdata/dcistrmb.h>
+#include <dcmtk/dcmdata/dcrledrg.h>
+#include <dcmtk/dcmjpeg/djdecode.h>
+#include <dcmtk/dcmjpls/djdecode.h>
+
+#include <array>
+#include <mutex>
+
+#include "adapters/dicom/character_sets.h"
+#include "adapters/dicom/command_data_set.h"
+#include "core/text.h"
+
+namespace gateway::adapters::dicom {
+namespace {
+
+using core::Code;
+using core::Error;
+
+E_TransferSyntax syntax_of(const std::string& uid) { return DcmXfer(uid.c_str()).getXfer(); }
+
+core::Result<std::string> read_data_set(crypto::SealedReader& reader,
+                                        const sync::ArchiveInstance& instance) {
+  if (instance.data_set_bytes > kDecodedBytesMax)
+    return Error(Code::invalid, core::cat("it is longer than the ", kDecodedBytesMax >> 20,
+                                          " MB that are decoded"));
+  std::string bytes(instance.data_set_bytes, '\0');
+  GW_TRY(const std::size_t got,
+         reader.read(instance.data_set_offset, std::as_writable_bytes(std::span(bytes))));
+  if (got != bytes.size()) return Error(Code::corrupt, "it is shorter than it was");
+  return bytes;
+}
+
+struct Attribute {
+  DcmTagKey tag;
+  std::string sync::ShownPatient::*text;
+};
+const std::array kCorrected = {Attribute{DCM_PatientName, &sync::ShownPatient::name},
+                               Attribute{DCM_PatientID, &sync::ShownPatient::id},
+                               Attribute{DCM_PatientBirthDate, &sync::ShownPatient::birth_date},
+                               Attribute{DCM_PatientSex, &sync::ShownPatient::sex}};
+
+void keep_original(DcmItem& originals, DcmDataset& data_set, const DcmTagKey& tag) {
+  DcmElement* element = nullptr;
+  if (data_set.findAndGetElement(tag, element, OFFalse, OFTrue).good() && element != nullptr)
+    (void)originals.insert(element, OFTrue);
+  else
+    (void)originals.insertEmptyElement(tag);
+}
+
+}  // namespace
+
+void register_codecs() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    DJDecoderRegistration::registerCodecs();
+    DJLSDecoderRegistration::registerCodecs();
+    DcmRLEDecoderRegistration::registerCodecs();
+  });
+}
+
+bool can_decode(const std::string& transfer_syntax, const std::string& wanted) {
+  const DcmXfer to(wanted.c_str());
+  if (to.getXfer() == EXS_Unknown || to.isEncapsulated()) return false;
+  const DcmXfer from(transfer_syntax.c_str());
+  if (!from.isEncapsulated()) return from.getXfer() != EXS_Unknown;
+  return DcmCodecList::canChangeCoding(from.getXfer(), EXS_LittleEndianExplicit);
+}
+
+core::Result<std::unique_ptr<DcmDataset>> decode_object(crypto::SealedReader& reader,
+                                                        const sync::ArchiveInstance& instance,
+                                                        const std::string& transfer_syntax) {
+  GW_TRY(const std::string bytes, read_data_set(reader, instance));
+  GW_TRY(auto data_set, parse_data_set(bytes, syntax_of(instance.transfer_syntax_uid)));
+  // Values must not point into `bytes` any more.
+  if (data_set->loadAllDataIntoMemory().bad())
+    return Error(Code::invalid, "it cannot be read as a whole");
+  if (transfer_syntax == instance.transfer_syntax_uid) return data_set;
+  if (data_set->chooseRepresentation(syntax_of(transfer_syntax), nullptr).bad() ||
+      !data_set->canWriteXfer(syntax_of(transfer_syntax)))
+    return Error(Code::invalid, "its pixel data cannot be decoded here");
+  return data_set;
+}
+
+core::Status correct_identity(DcmDataset& data_set, const sync::ShownPatient& patient,
+                              const std::string& at) {
+  DcmItem* originals = nullptr;
+  constexpr long kAppend = -2;
+  DcmItem* record = nullptr;
+  if (data_set.findOrCreateSequenceItem(DCM_OriginalAttributesSequence, record, kAppend).bad() ||
+      record->findOrCreateSequenceItem(DCM_ModifiedAttributesSequence, originals, 0).bad())
+    return Error(Code::invalid, "its identity cannot be corrected");
+  (void)record->putAndInsertString(DCM_AttributeModificationDateTime, at.c_str());
+  (void)record->putAndInsertString(DCM_ModifyingSystem, "clinic-gateway");
+  (void)record->insertEmptyElement(DCM_SourceOfPreviousValues);
+  (void)record->putAndInsertString(DCM_ReasonForTheAttributeModification, "COERCE");
+  std::string all;
+  for (const Attribute& attribute : kCorrected) {
+    keep_original(*originals, data_set, attribute.tag);
+    all += patient.*attribute.text;
+  }
+  // The corrected text may need letters the object's own character set lacks.
+  if (!is_ascii(all)) {
+    if (data_set.convertToUTF8().bad())
+      return Error(Code::invalid, "its text cannot be written in UTF-8, as the correction needs");
+  }
+  for (const Attribute& attribute : kCorrected)
+    (void)data_set.putAndInsertOFStringArray(attribute.tag, (patient.*attribute.text).c_str());
+  return {};
+}
+
+}  // namespace gateway::adapters::dicom

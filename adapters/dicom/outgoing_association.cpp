@@ -1,0 +1,102 @@
+#include "adapters/dicom/outgoing_association.h"
+
+#include <dcmtk/ofstd/ofstd.h>
+
+#include "adapters/dicom/identity.h"
+#include "adapters/dicom/peer_connection.h"
+#include "core/text.h"
+
+namespace gateway::adapters::dicom {
+
+using core::Code;
+using core::Error;
+
+std::shared_ptr<PeerSocket> Line::take(int socket, const std::string& address) {
+  const std::lock_guard lock(mutex_);
+  peer_ = std::make_shared<PeerSocket>(socket, address,
+                                       std::chrono::seconds(OutgoingAssociation::kAnswerSeconds));
+  if (closed_) peer_->shut();
+  return peer_;
+}
+
+void Line::hang_up() {
+  const std::lock_guard lock(mutex_);
+  peer_.reset();
+}
+
+void Line::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  if (peer_) peer_->shut();
+}
+
+class OutgoingAssociation::Layer final : public DcmTransportLayer {
+ public:
+  explicit Layer(Line& line) : line_(line) {}
+  DcmTransportConnection* createConnection(DcmNativeSocketType socket, OFBool /*secure*/) override {
+    return new PeerConnection(line_.take(socket, address));  // DCMTK owns and deletes it
+  }
+  std::string address;
+
+ private:
+  Line& line_;
+};
+
+OutgoingAssociation::OutgoingAssociation(Line& line)
+    : line_(line), layer_(std::make_unique<Layer>(line)) {}
+
+OutgoingAssociation::~OutgoingAssociation() {
+  if (association_ != nullptr) {
+    (void)ASC_dropAssociation(association_);
+    (void)ASC_destroyAssociation(&association_);
+  }
+  if (network_ != nullptr) (void)ASC_dropNetwork(&network_);
+  line_.hang_up();
+}
+
+core::Result<std::unique_ptr<OutgoingAssociation>> OutgoingAssociation::open(
+    Line& line, const Destination& to, const std::string& calling_title,
+    const std::string& called_title, const std::vector<Proposal>& proposals) {
+  std::unique_ptr<OutgoingAssociation> association(new OutgoingAssociation(line));
+  GW_CHECK(association->request(to, calling_title, called_title, proposals));
+  return association;
+}
+
+core::Status OutgoingAssociation::request(const Destination& to, const std::string& calling_title,
+                                          const std::string& called_title,
+                                          const std::vector<Proposal>& proposals) {
+  layer_->address = to.host;
+  OFCondition cond = ASC_initializeNetwork(NET_REQUESTOR, 0, kAnswerSeconds, &network_);
+  if (cond.good()) cond = ASC_setTransportLayer(network_, layer_.get(), 0);
+  T_ASC_Parameters* parameters = nullptr;
+  if (cond.good()) cond = ASC_createAssociationParameters(&parameters, ASC_MAXIMUMPDUSIZE);
+  if (cond.bad()) return Error(Code::internal, cond.text());
+  OFStandard::strlcpy(parameters->ourImplementationClassUID, kImplementationClassUid,
+                      sizeof parameters->ourImplementationClassUID);
+  OFStandard::strlcpy(parameters->ourImplementationVersionName, kImplementationVersionName,
+                      sizeof parameters->ourImplementationVersionName);
+  (void)ASC_setAPTitles(parameters, calling_title.c_str(), called_title.c_str(), nullptr);
+  const bool is_ipv6 = to.host.find(':') != std::string::npos;
+  (void)ASC_setPresentationAddresses(
+      parameters, "localhost",
+      core::cat(is_ipv6 ? "[" : "", to.host, is_ipv6 ? "]" : "", ":", to.port).c_str());
+  T_ASC_PresentationContextID id = 1;
+  for (const Proposal& proposal : proposals) {
+    std::vector<const char*> syntaxes;
+    for (const std::string& syntax : proposal.transfer_syntaxes) syntaxes.push_back(syntax.c_str());
+    (void)ASC_addPresentationContext(parameters, id, proposal.abstract_syntax.c_str(),
+                                     syntaxes.data(), static_cast<int>(syntaxes.size()),
+                                     proposal.as_provider ? ASC_SC_ROLE_SCP : ASC_SC_ROLE_DEFAULT);
+    id = static_cast<T_ASC_PresentationContextID>(id + 2);
+  }
+  cond = ASC_requestAssociation(network_, parameters, &association_, nullptr, nullptr, DUL_NOBLOCK,
+                                kAnswerSeconds);
+  if (cond.good()) return {};
+  // The association, if there is one, owns them.
+  if (association_ == nullptr) (void)ASC_destroyAssociationParameters(&parameters);
+  return Error(Code::unavailable, core::cat("no association: ", cond.text()));
+}
+
+void OutgoingAssociation::release() { (void)ASC_releaseAssociation(association_); }
+
+}  // namespace gateway::adapters::dicom

@@ -1,0 +1,72 @@
+// An association the gateway opens itself: to report a storage commitment, to send what a C-MOVE
+// asks for. Plain TCP. Internal to adapters/dicom.
+#pragma once
+
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmnet/assoc.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "adapters/dicom/peer_socket.h"
+#include "core/result.h"
+
+namespace gateway::adapters::dicom {
+
+/// The connection of the call in progress; close() ends it and every later one, from any thread.
+class Line {
+ public:
+  std::shared_ptr<PeerSocket> take(int socket, const std::string& address);
+  void hang_up();
+  void close();
+
+ private:
+  std::mutex mutex_;
+  std::shared_ptr<PeerSocket> peer_;
+  bool closed_ = false;
+};
+
+struct Destination {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+/// Used by one thread. Destroying it closes the connection.
+class OutgoingAssociation {
+ public:
+  /// For one answer of the peer, and for each PDU.
+  static constexpr int kAnswerSeconds = 10;
+
+  struct Proposal {
+    std::string abstract_syntax;
+    std::vector<std::string> transfer_syntaxes;
+    bool as_provider = false;
+  };
+
+  /// At most 128 proposals. `line` outlives it. Code::unavailable: no connection, or refused.
+  static core::Result<std::unique_ptr<OutgoingAssociation>> open(
+      Line& line, const Destination& to, const std::string& calling_title,
+      const std::string& called_title, const std::vector<Proposal>& proposals);
+  ~OutgoingAssociation();
+  OutgoingAssociation(const OutgoingAssociation&) = delete;
+  OutgoingAssociation& operator=(const OutgoingAssociation&) = delete;
+
+  T_ASC_Association* handle() { return association_; }
+  void release();
+
+ private:
+  class Layer;
+  explicit OutgoingAssociation(Line& line);
+  core::Status request(const Destination& to, const std::string& calling_title,
+                       const std::string& called_title, const std::vector<Proposal>& proposals);
+
+  Line& line_;
+  std::unique_ptr<Layer> layer_;
+  T_ASC_Network* network_ = nullptr;
+  T_ASC_Association* association_ = nullptr;
+};
+
+}  // namespace gateway::adapters::dicom

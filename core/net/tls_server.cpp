@@ -1,0 +1,201 @@
+#include "core/net/tls_server.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+
+#include "core/text.h"
+
+namespace gateway::core::net {
+namespace {
+
+std::string openssl_reason() {
+  const unsigned long code = ERR_peek_last_error();
+  ERR_clear_error();
+  const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return reason == nullptr ? "unknown reason" : reason;
+}
+
+Error unusable(std::string_view what, const std::string& file) {
+  return {Code::invalid,
+          cat("the ", what, " ", file, " cannot be used: ", openssl_reason(),
+              "; it must be PEM, the key without a passphrase and of the certificate")};
+}
+
+// Without this OpenSSL would ask for a passphrase on the terminal of a daemon.
+int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*unused*/) { return -1; }
+
+// OpenSSL's own socket BIO waits on a socket that blocks, and raises SIGPIPE.
+template <class Move>
+int step_of(BIO* bio, int retry, Move move) {
+  BIO_clear_retry_flags(bio);
+  int socket = -1;
+  (void)BIO_get_fd(bio, &socket);
+  ssize_t moved = -1;
+  do {
+    moved = move(socket);
+  } while (moved < 0 && errno == EINTR);
+  if (moved < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_flags(bio, retry);
+  return static_cast<int>(moved);
+}
+int read_socket(BIO* bio, char* bytes, int size) {
+  return step_of(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY, [&](int socket) {
+    return ::recv(socket, bytes, static_cast<std::size_t>(size), MSG_DONTWAIT);
+  });
+}
+int write_socket(BIO* bio, const char* bytes, int size) {
+  return step_of(bio, BIO_FLAGS_WRITE | BIO_FLAGS_SHOULD_RETRY, [&](int socket) {
+    return ::send(socket, bytes, static_cast<std::size_t>(size), MSG_DONTWAIT | MSG_NOSIGNAL);
+  });
+}
+long control_socket(BIO* bio, int command, long number, void* pointer) {
+  switch (command) {
+    case BIO_C_SET_FD:
+      BIO_set_data(bio, reinterpret_cast<void*>(
+                            static_cast<std::intptr_t>(*static_cast<const int*>(pointer))));
+      BIO_set_init(bio, 1);
+      BIO_set_shutdown(bio, static_cast<int>(number));
+      return 1;
+    case BIO_C_GET_FD:
+      *static_cast<int*>(pointer) =
+          static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
+      return 1;
+    case BIO_CTRL_FLUSH:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+BIO_METHOD* socket_method() {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "unwaiting socket");
+    if (made == nullptr) return made;
+    BIO_meth_set_read(made, read_socket);
+    BIO_meth_set_write(made, write_socket);
+    BIO_meth_set_ctrl(made, control_socket);
+    return made;
+  }();
+  return method;
+}
+
+int length_of(std::size_t bytes) { return static_cast<int>(std::min<std::size_t>(bytes, INT_MAX)); }
+
+class Line final : public TlsLine {
+ public:
+  explicit Line(SSL* connection) : connection_(connection) {}
+  ~Line() override { SSL_free(connection_); }
+
+  Step shake_hands() override {
+    return step([this] { return SSL_accept(connection_); });
+  }
+  Step read(std::span<std::byte> bytes) override {
+    return step([&] { return SSL_read(connection_, bytes.data(), length_of(bytes.size())); });
+  }
+  Step write(std::span<const std::byte> bytes) override {
+    return step([&] { return SSL_write(connection_, bytes.data(), length_of(bytes.size())); });
+  }
+  bool has_pending() const override { return SSL_pending(connection_) > 0; }
+  void close() override {
+    // After a failure OpenSSL must not be asked to say anything more.
+    if (!failed_ && SSL_is_init_finished(connection_) == 1) (void)SSL_shutdown(connection_);
+    ERR_clear_error();
+  }
+  const std::string& reason() const override { return reason_; }
+
+ private:
+  template <class Move>
+  Step step(Move move) {
+    ERR_clear_error();
+    const int moved = move();
+    if (moved > 0) return {What::moved, static_cast<std::size_t>(moved)};
+    switch (SSL_get_error(connection_, moved)) {
+      case SSL_ERROR_WANT_READ:
+        return {What::wants_to_read, 0};
+      case SSL_ERROR_WANT_WRITE:
+        return {What::wants_to_write, 0};
+      case SSL_ERROR_ZERO_RETURN:
+        return {What::closed, 0};
+      default:
+        failed_ = true;
+        reason_ = openssl_reason();
+        return {What::failed, 0};
+    }
+  }
+
+  SSL* connection_;
+  bool failed_ = false;
+  std::string reason_;
+};
+
+class Server final : public TlsServer {
+ public:
+  Server() : context_(SSL_CTX_new(TLS_server_method())) {}
+  ~Server() override { SSL_CTX_free(context_); }
+
+  Status prepare(const TlsServerFiles& files) {
+    if (context_ == nullptr) return Error(Code::internal, "no TLS context");
+    GW_CHECK(prepare_tls_server(context_, files, kProfileSuites));
+    SSL_CTX_set_dh_auto(context_, 1);
+    SSL_CTX_set_mode(context_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                   SSL_MODE_RELEASE_BUFFERS);
+    if (!files.client_ca_file.empty())
+      SSL_CTX_set_verify(context_, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    return {};
+  }
+
+  std::unique_ptr<TlsLine> take(int socket) override {
+    SSL* const connection = SSL_new(context_);
+    BIO* const bio = socket_method() == nullptr ? nullptr : BIO_new(socket_method());
+    if (connection == nullptr || bio == nullptr) {
+      SSL_free(connection);
+      BIO_free(bio);
+      return nullptr;
+    }
+    (void)BIO_set_fd(bio, socket, BIO_NOCLOSE);
+    SSL_set_bio(connection, bio, bio);
+    return std::make_unique<Line>(connection);
+  }
+
+ private:
+  SSL_CTX* context_;
+};
+
+}  // namespace
+
+Status prepare_tls_server(ssl_ctx_st* context, const TlsServerFiles& files, const char* suites) {
+  ERR_clear_error();
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_options(
+      context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_cipher_list(context, suites);
+  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+  if (SSL_CTX_use_certificate_chain_file(context, files.certificate_file.c_str()) != 1)
+    return unusable("certificate", files.certificate_file);
+  if (SSL_CTX_use_PrivateKey_file(context, files.key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(context) != 1) {
+    return unusable("key", files.key_file);
+  }
+  if (files.client_ca_file.empty()) return {};
+  if (SSL_CTX_load_verify_file(context, files.client_ca_file.c_str()) != 1)
+    return unusable("CA file for clients", files.client_ca_file);
+  SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(files.client_ca_file.c_str()));
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  // Sessions that are taken up again must be of this server.
+  constexpr unsigned char session_name[] = "clinic-gateway";
+  SSL_CTX_set_session_id_context(context, session_name, sizeof session_name - 1);
+  return {};
+}
+
+Result<std::unique_ptr<TlsServer>> TlsServer::create(const TlsServerFiles& files) {
+  auto server = std::make_unique<Server>();
+  GW_CHECK(server->prepare(files));
+  return std::unique_ptr<TlsServer>(std::move(server));
+}
+
+}  // namespace gateway::core::net

@@ -1,0 +1,85 @@
+#include "sync/shown_patient.h"
+
+#include <optional>
+
+#include "core/civil_time.h"
+#include "sync/fhir/person_name.h"
+#include "sync/replica.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+using crypto::Connection;
+
+// A chain of merges longer than this is a ring.
+constexpr int kMergesMax = 8;
+
+std::optional<ResourceKey> survivor_of(const Json& patient) {
+  for (const Json& link : patient["link"].items()) {
+    if (link["type"].text() != "replaced-by") continue;
+    auto key = parse_reference(link["other"]["reference"].text());
+    if (key && key->type == "Patient") return key;
+  }
+  return std::nullopt;
+}
+
+bool has_identifier(const Json& patient, std::string_view value) {
+  for (const Json& identifier : patient["identifier"].items()) {
+    if (identifier["use"].text() != "old" && identifier["value"].text() == value) return true;
+  }
+  return false;
+}
+
+void correct(std::string& shown, std::string value, bool& is_corrected) {
+  if (value.empty() || value == shown) return;
+  shown = std::move(value);
+  is_corrected = true;
+}
+
+ShownPatient corrected(ShownPatient sent, const Json& patient, std::string_view own_issuer) {
+  const std::string name = fhir::pn_from_human_names(patient["name"]);
+  if (!fhir::names_agree(sent.name, name)) correct(sent.name, name, sent.is_corrected);
+  if (!has_identifier(patient, sent.id)) {
+    const Json* identifier = shown_identifier(patient, own_issuer);
+    if (identifier != nullptr)
+      correct(sent.id, std::string((*identifier)["value"].text()), sent.is_corrected);
+  }
+  correct(sent.birth_date, core::to_dicom_date(patient["birthDate"].text()), sent.is_corrected);
+  correct(sent.sex, fhir::sex_from_gender(patient["gender"].text()), sent.is_corrected);
+  return sent;
+}
+
+}  // namespace
+
+const Json* shown_identifier(const Json& patient, std::string_view own_issuer) {
+  const Json* chosen = nullptr;
+  int best = -1;
+  for (const Json& identifier : patient["identifier"].items()) {
+    if (identifier["use"].text() == "old" || identifier["value"].text().empty()) continue;
+    int rank = 0;
+    if (identifier["type"]["coding"][0]["code"].text() == "MR") rank = 1;
+    if (!own_issuer.empty() && identifier["system"].text() == own_issuer) rank = 2;
+    if (rank > best) {
+      best = rank;
+      chosen = &identifier;
+    }
+  }
+  return chosen;
+}
+
+core::Result<ShownPatient> shown_patient(Connection& connection, ShownPatient sent,
+                                         const std::string& patient, std::string_view own_issuer) {
+  if (patient.empty()) return sent;
+  ResourceKey key{"Patient", patient};
+  for (int hop = 0; hop < kMergesMax; ++hop) {
+    GW_TRY(const auto held, read_resource(connection, key));
+    if (!held) return sent;
+    const auto survivor = survivor_of(held->body);
+    if (!survivor) return corrected(std::move(sent), held->body, own_issuer);
+    key = *survivor;
+  }
+  return sent;
+}
+
+}  // namespace gateway::sync
