@@ -1,7 +1,7 @@
 #include "daemon/settings.h"
 
 #include "adapters/dicom/dicom_options.h"
-#include "adapters/hl7/hl7_options.h"
+#include "adapters/frame/device_options.h"
 #include "core/text.h"
 #include "daemon/api/access.h"
 #include "sync/options.h"
@@ -80,7 +80,7 @@ std::vector<ConfigKey> all_config_keys() {
   std::vector<ConfigKey> keys;
   for (const auto& room :
        {sync::sync_config_keys(), adapters::dicom::dicom_config_keys(),
-        adapters::hl7::hl7_config_keys(), api_config_keys(), daemon_config_keys()}) {
+        adapters::frame::device_config_keys(), api_config_keys(), daemon_config_keys()}) {
     keys.insert(keys.end(), room.begin(), room.end());
   }
   return keys;

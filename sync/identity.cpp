@@ -1,11 +1,13 @@
 #include "sync/identity.h"
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/fhir/person_name.h"
+#include "sync/fhir/resource_rules.h"
 #include "sync/issuer.h"
 #include "sync/replica.h"
 
@@ -65,6 +67,28 @@ core::Result<StudyIdentity> match_patient(crypto::Connection& connection,
     return StudyIdentity{"disputed", "several patients carry this patient id", "", ""};
   if (patients.empty()) return StudyIdentity{"provisional", "", "", ""};
   return compare_with(connection, facts, patients[0], "");
+}
+
+core::Result<StudyIdentity> match_carrier(crypto::Connection& connection,
+                                          std::span<const PatientId> carriers,
+                                          const PersonFacts& facts) {
+  std::set<std::string> patients;
+  for (const PatientId& carrier : carriers) {
+    for (const char* type : {"Specimen", "ServiceRequest"}) {
+      GW_TRY(const auto found, find_by_identifier(connection, type, carrier.system, carrier.value));
+      for (const std::string& id : found) {
+        GW_TRY(const auto held, read_resource(connection, {type, id}));
+        const auto owner = parse_reference(held ? patient_of(held->body) : std::string());
+        if (owner) patients.insert(owner->id);
+      }
+    }
+  }
+  if (patients.empty())
+    return StudyIdentity{"unassigned", "no patient id was sent, and no order names the specimen",
+                         "", ""};
+  if (patients.size() > 1)
+    return StudyIdentity{"disputed", "orders of several patients name this specimen", "", ""};
+  return compare_with(connection, facts, *patients.begin(), "");
 }
 
 std::string patient_id_system(std::string_view issuer_text, std::string_view default_system) {

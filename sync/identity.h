@@ -40,6 +40,12 @@ struct PersonFacts {
 core::Result<StudyIdentity> match_patient(crypto::Connection& connection,
                                           std::span<const PatientId> ids, const PersonFacts& facts);
 
+/// Whose specimen or order carries one of these identifiers, and whether the facts agree. Nobody
+/// known: unassigned. Several patients: disputed.
+core::Result<StudyIdentity> match_carrier(crypto::Connection& connection,
+                                          std::span<const PatientId> carriers,
+                                          const PersonFacts& facts);
+
 /// The FHIR system of a patient id: the data set's issuer where it names one, else the configured
 /// default.
 std::string patient_id_system(std::string_view issuer_text, std::string_view default_system);

@@ -38,9 +38,11 @@ class Admission {
 
  private:
   core::Result<std::optional<Taken>> find_repeat(const crypto::Digest& digest);
+  core::Status drop_unfinished();
   core::Status note_reused_control_id();
   core::Status decide();
   core::Status settle_patient();
+  core::Result<StudyIdentity> identify(const MessagePatient& told);
   core::Status store_drafts();
   core::Status store(const Draft& draft, const std::string& id);
   core::Result<std::string> id_of(const Draft& draft);
@@ -97,8 +99,35 @@ core::Status Admission::note_reused_control_id() {
       message_.device, taken_.number);
 }
 
+/// What this message completes, and what a broken connection left of it: their bytes are its
+/// beginning.
+core::Status Admission::drop_unfinished() {
+  if (message_.begun == 0) return {};
+  std::vector<std::int64_t> gone;
+  {
+    GW_TRY(auto rows,
+           connection_.query("SELECT number, bytes FROM message JOIN message_raw USING (number)"
+                             " WHERE state = 'dead' AND device = ? AND digest = x''",
+                             message_.device));
+    while (true) {
+      GW_TRY(const bool more, rows.next());
+      if (!more) break;
+      const auto bytes = rows.blob(1);
+      const std::string_view begun(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      if (rows.integer(0) == message_.begun || message_.bytes.starts_with(begun))
+        gone.push_back(rows.integer(0));
+    }
+  }
+  for (const std::int64_t number : gone) {
+    GW_CHECK(connection_.run("DELETE FROM message_raw WHERE number = ?", number));
+    GW_CHECK(connection_.run("DELETE FROM message WHERE number = ?", number));
+  }
+  return {};
+}
+
 core::Result<Taken> Admission::admit(const crypto::Audit& audit) {
   const crypto::Digest digest = crypto::sha256(std::as_bytes(std::span(message_.bytes)));
+  GW_CHECK(drop_unfinished());
   GW_TRY(auto repeat, find_repeat(digest));
   if (repeat) return std::move(*repeat);
   GW_TRY(const auto newest, connection_.integer("SELECT max(number) FROM message"));
@@ -145,6 +174,18 @@ core::Status Admission::decide() {
   return store_drafts();
 }
 
+/// By the ids that were sent; a specimen's order must not say otherwise, and speaks where they are
+/// silent.
+core::Result<StudyIdentity> Admission::identify(const MessagePatient& told) {
+  if (told.carriers.empty()) return match_patient(connection_, told.ids, told.facts);
+  GW_TRY(StudyIdentity carried, match_carrier(connection_, told.carriers, told.facts));
+  if (told.ids.empty()) return carried;
+  GW_TRY(StudyIdentity own, match_patient(connection_, told.ids, told.facts));
+  if (carried.state == "unassigned" || own.state == "disputed") return own;
+  if (carried.state == "linked" && own.patient == carried.patient) return own;
+  return StudyIdentity{"disputed", "the patient id is not that of the specimen's order", "", ""};
+}
+
 core::Status Admission::settle_patient() {
   const MessagePatient& told = message_.patient;
   if (!assigned_.empty()) {
@@ -155,7 +196,7 @@ core::Status Admission::settle_patient() {
     return {};
   }
   if (!told.is_told && !told.is_required) return {};
-  GW_TRY(StudyIdentity identity, match_patient(connection_, told.ids, told.facts));
+  GW_TRY(StudyIdentity identity, identify(told));
   if (identity.state == "unassigned" || identity.state == "disputed") {
     hold(Taken::Outcome::unassigned, std::move(identity.reason));
     return {};
@@ -342,6 +383,46 @@ core::net::Awaitable<core::Result<Taken>> Intake::take(
   GW_CO_CHECK(co_await write_async(database_, std::move(change)));
   if (taken->changed > 0) wake_();
   co_return std::move(*taken);
+}
+
+namespace {
+
+core::Result<std::int64_t> add_part(Connection& connection, std::int64_t number,
+                                    const IncomingMessage& part, std::string_view now) {
+  const auto bytes = std::as_bytes(std::span(part.bytes));
+  if (number != 0) {
+    GW_CHECK(
+        connection.run("UPDATE message_raw SET bytes = CAST(bytes || ? AS BLOB)"
+                       " WHERE number = (SELECT number FROM message WHERE number = ?"
+                       " AND state = 'dead' AND digest = x'')",
+                       bytes, number));
+    if (connection.changes() == 0)
+      return core::Error(core::Code::not_found, "the unfinished message is not held any more");
+    return number;
+  }
+  GW_TRY(const auto newest, connection.integer("SELECT max(number) FROM message"));
+  number = newest.value_or(0) + 1;
+  // Without a digest: it is nobody's repeat.
+  GW_CHECK(connection.run(
+      "INSERT INTO message (number, device, control_id, digest, kind, received_at, event_at, state,"
+      " reason, patient, became, answer) VALUES (?, ?, '', x'', ?, ?, '', 'dead', ?, '', '', '')",
+      number, part.device, part.kind, now, part.dead_because));
+  GW_CHECK(connection.run("INSERT INTO message_raw (number, bytes) VALUES (?, ?)", number, bytes));
+  return number;
+}
+
+}  // namespace
+
+core::net::Awaitable<core::Result<std::int64_t>> Intake::take_part(
+    std::int64_t number, std::shared_ptr<const IncomingMessage> part) {
+  GW_CO_CHECK(has_room_());
+  auto made = std::make_shared<std::int64_t>(0);
+  crypto::Change change = [this, number, part, made](Connection& connection) -> core::Status {
+    GW_TRY(*made, add_part(connection, number, *part, core::to_instant(clock_.wall())));
+    return {};
+  };
+  GW_CO_CHECK(co_await write_async(database_, std::move(change)));
+  co_return *made;
 }
 
 core::Result<Taken> Intake::take_now(const IncomingMessage& message) {

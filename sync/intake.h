@@ -37,6 +37,7 @@ struct MappingGap {
 /// Whose the message is.
 struct MessagePatient {
   std::vector<PatientId> ids;
+  std::vector<PatientId> carriers;  // ids of its specimens and orders, which have a patient
   PersonFacts facts;
   Draft draft;           // the Patient as the message tells of it; registered where nobody is known
   bool is_told = false;  // the message speaks of a patient at all (an order of stock does not)
@@ -52,6 +53,7 @@ struct IncomingMessage {
   std::string event_at;      // instant; empty: not told
   std::string source;        // the peer's address, for the audit
   std::string answer;        // what the device hears once it is in
+  std::int64_t begun = 0;    // the unfinished message (take_part()) that this one completes; or 0
   std::string dead_because;  // not empty: kept for a person, becomes nothing. No patient data.
   MessagePatient patient;
   std::vector<Draft> drafts;  // what is referred to stands before what refers to it
@@ -83,7 +85,13 @@ class Intake {
 
   /// Resumes once it is on stable storage. Code::busy, no_space...: nothing was taken.
   core::net::Awaitable<core::Result<Taken>> take(std::shared_ptr<const IncomingMessage> message);
-  /// The same for a thread that may wait.
+  /// Adds to the unfinished message `number` (0: begins one) what came of it so far, in a protocol
+  /// that answers each piece. It waits as a dead letter until take() brings the whole with `begun`,
+  /// or any message of the device that begins with the same bytes. Answers its number. Code::
+  /// not_found: it is gone, the device must begin anew.
+  core::net::Awaitable<core::Result<std::int64_t>> take_part(
+      std::int64_t number, std::shared_ptr<const IncomingMessage> part);
+  /// The same as take() for a thread that may wait.
   core::Result<Taken> take_now(const IncomingMessage& message);
   /// Takes kept message `number` in again as `message` is mapped now. `patient`: the Patient a
   /// person says it is about, else empty. Code::not_found: no such message waits.

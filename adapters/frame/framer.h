@@ -18,6 +18,11 @@ struct FrameEvent {
     message,   // `bytes` is one message without its frame
     broken,    // `bytes` is the beginning of a message that never ended; another began instead
     oversize,  // `bytes` is the beginning of a message longer than the limit; the rest is skipped
+    // Of protocols that answer each frame (adapters/astm/link.h):
+    reply,   // `bytes` are the framer's own answer, or what it sends: send them
+    opened,  // the device asks whether it may send
+    part,    // `bytes` is a frame's text, a piece of a message
+    closed,  // what was opened is over
   };
   Kind kind = Kind::message;
   std::string bytes;

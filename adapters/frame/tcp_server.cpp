@@ -1,19 +1,16 @@
 #include "adapters/frame/tcp_server.h"
 
-#include <array>
 #include <atomic>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <set>
 #include <thread>
 
+#include "adapters/frame/session.h"
 #include "core/log.h"
 #include "core/text.h"
 
@@ -26,78 +23,8 @@ using boost::system::error_code;
 using core::cat;
 using core::net::Awaitable;
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kTurn{1};
 constexpr std::chrono::milliseconds kAcceptPause{200};  // when the process is out of descriptors
-
-/// One device's connection.
-class Session : public std::enable_shared_from_this<Session> {
- public:
-  Session(tcp::socket socket, std::unique_ptr<Conversation> conversation,
-          const TcpListenerOptions& options)
-      : socket_(std::move(socket)),
-        timer_(socket_.get_executor()),
-        conversation_(std::move(conversation)),
-        options_(options) {}
-
-  Awaitable<void> run() {
-    std::array<char, 16'384> bytes{};
-    Framer& framer = conversation_->framer();
-    while (!closed_) {
-      arm();
-      const auto [error, count] = co_await socket_.async_read_some(asio::buffer(bytes), kAwait);
-      timer_.cancel();
-      std::vector<FrameEvent> events;
-      const core::Monotonic now = std::chrono::steady_clock::now();
-      if (error == asio::error::operation_aborted && !closed_ && framer.due()) {
-        framer.tick(now, events);  // the pause is what the framer waited for
-      } else if (error) {
-        break;
-      } else {
-        framer.feed({bytes.data(), count}, now, events);
-      }
-      for (FrameEvent& event : events) {
-        const std::string answer = co_await conversation_->answer(std::move(event));
-        if (closed_) co_return;
-        if (answer.empty()) continue;
-        const auto [failed, ignored] =
-            co_await asio::async_write(socket_, asio::buffer(answer), kAwait);
-        if (failed) co_return close();
-      }
-    }
-    close();
-  }
-
-  void close() {
-    closed_ = true;
-    timer_.cancel();
-    error_code ignored;
-    socket_.close(ignored);
-  }
-
- private:
-  /// Ends the read when the framer or patience wants it.
-  void arm() {
-    Framer& framer = conversation_->framer();
-    const core::Monotonic now = std::chrono::steady_clock::now();
-    const auto limit = framer.in_message() ? options_.stall_timeout : options_.idle_timeout;
-    const auto due = framer.due();
-    if (!due && limit.count() == 0) return;
-    timer_.expires_at(due ? *due : now + limit);
-    timer_.async_wait([self = shared_from_this(), is_pause = due.has_value()](error_code error) {
-      if (error || self->closed_) return;
-      if (!is_pause) return self->close();
-      error_code ignored;
-      self->socket_.cancel(ignored);
-    });
-  }
-
-  tcp::socket socket_;
-  asio::steady_timer timer_;
-  std::unique_ptr<Conversation> conversation_;
-  const TcpListenerOptions& options_;
-  bool closed_ = false;
-};
 
 class Server final : public TcpServer {
  public:
@@ -167,7 +94,7 @@ class Server final : public TcpServer {
     tcp::acceptor acceptor;
     asio::steady_timer pause;
     std::uint16_t port = 0;
-    std::set<std::shared_ptr<Session>> sessions;
+    std::set<std::shared_ptr<Session<tcp::socket>>> sessions;
   };
 
   core::Status open(const Wanted& wanted) {
@@ -195,11 +122,11 @@ class Server final : public TcpServer {
 
   Awaitable<void> accept(Listener& listener) {
     while (!stopping_) {
-      auto [error, socket] = co_await listener.acceptor.async_accept(kAwait);
+      auto [error, socket] = co_await listener.acceptor.async_accept(kAwaitOutcome);
       if (stopping_ || error == asio::error::operation_aborted) co_return;
       if (error) {
         listener.pause.expires_after(kAcceptPause);
-        co_await listener.pause.async_wait(kAwait);
+        co_await listener.pause.async_wait(kAwaitOutcome);
         continue;
       }
       begin(listener, std::move(socket));
@@ -218,8 +145,9 @@ class Server final : public TcpServer {
     }
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(true), ignored);
-    auto session =
-        std::make_shared<Session>(std::move(socket), listener.wanted.make(peer), options);
+    auto session = std::make_shared<Session<tcp::socket>>(
+        std::move(socket), listener.wanted.make(peer),
+        SilenceLimits{options.idle_timeout, options.stall_timeout});
     listener.sessions.insert(session);
     ++connections_;
     asio::co_spawn(*loop_, session->run(), [this, &listener, session](std::exception_ptr) {
@@ -234,7 +162,7 @@ class Server final : public TcpServer {
     while (!stopping_) {
       ++turns_;
       turn_timer_->expires_after(kTurn);
-      co_await turn_timer_->async_wait(kAwait);
+      co_await turn_timer_->async_wait(kAwaitOutcome);
     }
   }
 

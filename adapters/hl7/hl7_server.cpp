@@ -1,10 +1,10 @@
 #include "adapters/hl7/hl7_server.h"
 
-#include <atomic>
 #include <list>
 #include <mutex>
 
 #include "adapters/frame/crash_point.h"
+#include "adapters/frame/device_traffic.h"
 #include "adapters/frame/tcp_server.h"
 #include "adapters/hl7/acknowledgment.h"
 #include "adapters/hl7/message_reader.h"
@@ -19,40 +19,10 @@ using core::cat;
 using core::Json;
 using frame::FrameEvent;
 
-/// One device's figures since the start; no patient data.
-struct Traffic {
-  std::atomic<std::int64_t> last_seen_ms{0};
-  std::atomic<std::uint64_t> stored{0}, repeated{0}, unassigned{0}, dead{0}, refused{0};
-
-  void count(sync::Taken::Outcome outcome) {
-    switch (outcome) {
-      case sync::Taken::Outcome::stored:
-        ++stored;
-        break;
-      case sync::Taken::Outcome::repeated:
-        ++repeated;
-        break;
-      case sync::Taken::Outcome::unassigned:
-        ++unassigned;
-        break;
-      case sync::Taken::Outcome::dead:
-        ++dead;
-        break;
-    }
-  }
-  Json report() const {
-    return Json::object({{"stored", stored.load()},
-                         {"repeated", repeated.load()},
-                         {"unassigned", unassigned.load()},
-                         {"dead", dead.load()},
-                         {"refused", refused.load()}});
-  }
-};
-
 struct ServedDevice {
   explicit ServedDevice(Hl7Device what) : device(std::move(what)) {}
   Hl7Device device;
-  Traffic traffic;
+  frame::DeviceTraffic traffic;
 };
 
 /// The conversation of one MLLP connection.
@@ -69,9 +39,7 @@ class MllpConversation final : public frame::Conversation {
   frame::Framer& framer() override { return *framer_; }
 
   core::net::Awaitable<std::string> answer(FrameEvent event) override {
-    served_.traffic.last_seen_ms =
-        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.wall().time_since_epoch())
-            .count();
+    served_.traffic.see(clock_.wall());
     const DeviceProfile& profile = served_.device.profile;
     if (event.kind != FrameEvent::Kind::message) {
       const std::string why =
@@ -112,7 +80,7 @@ class MllpConversation final : public frame::Conversation {
   }
 
   std::string refuse(const Read& read, std::string_view why) {
-    ++served_.traffic.refused;
+    served_.traffic.count_refused();
     return acknowledge(read.message ? &read.message->header() : nullptr, Verdict::in_error, why,
                        clock_);
   }
@@ -127,7 +95,7 @@ class MllpConversation final : public frame::Conversation {
 class Server final : public Hl7Server {
  public:
   Server(std::vector<Hl7Device> devices, const sync::HoldingsDoor& door, const core::Clock& clock)
-      : server_(frame::TcpServer::create()) {
+      : clock_(clock), server_(frame::TcpServer::create()) {
     for (Hl7Device& device : devices) {
       ServedDevice& served = served_.emplace_back(std::move(device));
       server_->add(served.device.listener, [&served, &door, &clock](const std::string& peer) {
@@ -139,6 +107,7 @@ class Server final : public Hl7Server {
 
   std::string_view name() const override { return "hl7"; }
   core::Status start() override {
+    for (ServedDevice& served : served_) served.traffic.watch(clock_.wall());
     auto started = server_->start();
     const std::lock_guard lock(mutex_);
     running_ = started.ok();
@@ -155,13 +124,10 @@ class Server final : public Hl7Server {
 
   Json report() const override {
     Json devices = Json::array();
-    std::int64_t last = 0;
+    core::Wall last{};
     for (const ServedDevice& served : served_) {
-      const std::int64_t seen = served.traffic.last_seen_ms;
-      last = std::max(last, seen);
-      devices.add(Json::object({{"name", served.device.profile.name},
-                                {"last_seen", instant_or_null(seen)},
-                                {"counts", served.traffic.report()}}));
+      last = std::max(last, served.traffic.last_seen());
+      devices.add(served.traffic.report(served.device, clock_.wall()));
     }
     const std::lock_guard lock(mutex_);
     return Json::object({{"name", "hl7"},
@@ -169,17 +135,13 @@ class Server final : public Hl7Server {
                                    : reason_.empty() ? "stopped"
                                                      : "failed"},
                          {"reason", reason_},
-                         {"last_seen", instant_or_null(last)},
+                         {"last_seen", frame::instant_or_null(last)},
                          {"connections", static_cast<std::uint64_t>(server_->connections())},
                          {"devices", std::move(devices)}});
   }
 
  private:
-  static Json instant_or_null(std::int64_t milliseconds) {
-    if (milliseconds == 0) return {};
-    return core::to_instant(core::Wall(std::chrono::milliseconds(milliseconds)));
-  }
-
+  const core::Clock& clock_;
   std::list<ServedDevice> served_;
   std::unique_ptr<frame::TcpServer> server_;
   mutable std::mutex mutex_;

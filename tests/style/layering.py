@@ -18,7 +18,7 @@ INSIDE = {
     "core": ["core"],  # core/net stands on core, never the other way
     "core/net": ["core", "core/net"],
     "adapters": ["adapters"],
-    "adapters/frame": ["adapters", "adapters/frame"],
+    "adapters/frame": ["adapters", "adapters/mapping", "adapters/frame"],
     "adapters/mapping": ["adapters", "adapters/mapping"],
     "adapters/profiles": ["adapters", "adapters/mapping", "adapters/profiles"],
 }

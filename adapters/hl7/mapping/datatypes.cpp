@@ -18,8 +18,6 @@ using core::Json;
 
 namespace {
 
-constexpr std::string_view kUcum = "http://unitsofmeasure.org";
-
 Json coding(Mapping& mapping, const Piece& code, const Piece& display, const Piece& system) {
   if (!code.has_value()) return {};
   const std::string name = system.text();
@@ -39,12 +37,6 @@ Json coding_of(std::string_view system, std::string_view code) {
 }
 
 }  // namespace
-
-void set_if(Json& object, std::string_view member, Json value) {
-  if (value.is_null() || (value.is_string() && value.text().empty())) return;
-  if ((value.is_array() || value.is_object()) && value.size() == 0) return;
-  object.set(member, std::move(value));
-}
 
 Json codeable_concept(Mapping& mapping, const Piece& field) {
   if (!field.has_value()) return {};
@@ -243,26 +235,6 @@ Json location_reference(const Piece& field) {
   return Json::object({{"type", "Location"}, {"display", display}});
 }
 
-Json decimal(std::string_view text) {
-  text = core::trim(text);
-  std::string number;
-  if (!text.empty() && (text[0] == '-' || text[0] == '+')) {
-    if (text[0] == '-') number = "-";
-    text.remove_prefix(1);
-  }
-  const auto dot = text.find('.');
-  std::string_view whole = text.substr(0, dot);
-  const std::string_view fraction = dot == std::string_view::npos ? "" : text.substr(dot + 1);
-  const auto digits = [](std::string_view part) {
-    return std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
-  };
-  if (whole.size() + fraction.size() == 0 || !digits(whole) || !digits(fraction)) return {};
-  while (whole.size() > 1 && whole[0] == '0') whole.remove_prefix(1);
-  number += whole.empty() ? "0" : std::string(whole);
-  if (!fraction.empty()) number += cat('.', fraction);
-  return Json(Json::Number{number});
-}
-
 void set_unit(Mapping& mapping, Json& made, const Piece& units) {
   const std::string sent = units.component(1).text();
   if (sent.empty()) return;
@@ -279,15 +251,8 @@ void set_unit(Mapping& mapping, Json& made, const Piece& units) {
 }
 
 Json quantity(Mapping& mapping, std::string_view number, const Piece& units) {
-  const std::string sent(core::trim(number));
-  Json value = decimal(sent);
-  if (value.is_null()) return {};
-  Json made = Json::object();
-  if (value.number_text() != sent) {
-    made.set("extension", Json::array({Json::object({{"url", kSentAs}, {"valueString", sent}})}));
-  }
-  made.set("value", std::move(value));
-  set_unit(mapping, made, units);
+  Json made = mapping::quantity(number);
+  if (!made.is_null()) set_unit(mapping, made, units);
   return made;
 }
 

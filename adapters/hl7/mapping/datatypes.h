@@ -8,12 +8,18 @@
 
 #include "adapters/hl7/mapping/mapping.h"
 #include "adapters/hl7/message.h"
+#include "adapters/mapping/fhir_values.h"
 #include "core/json.h"
 
 namespace gateway::adapters::hl7 {
 
-/// Sets the member unless the value is null, an empty text, array or object.
-void set_if(core::Json& object, std::string_view member, core::Json value);
+using mapping::decimal;
+using mapping::FhirTime;
+using mapping::kAssumedZone;
+using mapping::kSentAs;
+using mapping::kUcum;
+using mapping::set_if;
+using mapping::set_time;
 
 /// CE, CWE, CNE, CF: both codings and the original text. A code of a system nobody knows is counted
 /// and keeps a system of the device's own.
@@ -53,14 +59,8 @@ core::Json organization_reference(const Piece& field);
 /// PL, a Reference to a Location by its parts.
 core::Json location_reference(const Piece& field);
 
-/// A TS, DTM or DT as FHIR text, and what must be said beside it.
-struct FhirTime {
-  std::string text;   // dateTime; empty: not a time
-  core::Json beside;  // {"extension":[...]} for the "_" member, or null
-};
+/// A TS, DTM or DT; a zone it does not name is the device's.
 FhirTime fhir_time(const Mapping& mapping, const Piece& field);
-/// Sets object.member (and object._member).
-void set_time(core::Json& object, std::string_view member, const FhirTime& time);
 /// As an instant in UTC, for ordering; empty when it is no time of day.
 std::string utc_instant(const Mapping& mapping, const Piece& field);
 /// For Draft::seed_at; none where the field tells no moment.
@@ -71,8 +71,6 @@ core::Wall seed_time(const Mapping& mapping, const Piece& field);
 core::Json quantity(Mapping& mapping, std::string_view number, const Piece& units);
 /// The unit alone: unit, and system and code where it is UCUM.
 void set_unit(Mapping& mapping, core::Json& quantity, const Piece& units);
-/// A FHIR decimal (R4 2.24.0.1) as sent, or with leading zeros and signs put right; null: none.
-core::Json decimal(std::string_view text);
 
 std::string base64(std::string_view bytes);
 

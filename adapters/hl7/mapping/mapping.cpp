@@ -116,11 +116,6 @@ std::string event_time(const Mapping& mapping) {
 
 }  // namespace
 
-bool DeviceProfile::verifies(std::string_view test) const {
-  return std::any_of(autoverified.begin(), autoverified.end(),
-                     [&](const std::string& one) { return one == "*" || one == test; });
-}
-
 std::string Mapping::add(sync::Draft draft) {
   out_.drafts.push_back(std::move(draft));
   return sync::draft_reference(out_.drafts.size() - 1);

@@ -11,30 +11,14 @@
 #include <vector>
 
 #include "adapters/hl7/message.h"
+#include "adapters/mapping/device_profile.h"
 #include "core/json.h"
 #include "core/result.h"
 #include "sync/intake.h"
 
 namespace gateway::adapters::hl7 {
 
-/// What a site says of one device; see hl7_options.h for the keys.
-struct DeviceProfile {
-  std::string name;
-  std::string time_zone = "UTC";  // of times without one
-  std::string
-      patient_id_issuer;      // FHIR system of ids that name no issuer; empty: they are nobody's
-  std::string character_set;  // where MSH-18 is silent
-  std::vector<std::string> autoverified;  // OBX-3 codes whose "final" is final; "*": all
-
-  /// A person releases a device's results unless the site declared autoverification for the test.
-  bool verifies(std::string_view test) const;
-};
-
-/// FHIR extensions of ours.
-inline constexpr std::string_view kSentAs =
-    "urn:clinic-gateway:extension:sent-as";  // valueString: the text that was sent
-inline constexpr std::string_view kAssumedZone =
-    "urn:clinic-gateway:extension:assumed-zone";  // valueString: the zone taken for a time without
+using mapping::DeviceProfile;
 
 class Mapping {
  public:

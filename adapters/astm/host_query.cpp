@@ -1,0 +1,167 @@
+#include "adapters/astm/host_query.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/civil_time.h"
+#include "core/text.h"
+#include "sync/replica.h"
+
+namespace gateway::adapters::astm {
+namespace {
+
+using core::cat;
+using core::Json;
+
+constexpr std::size_t kSpecimensMax = 50;
+
+struct Pending {
+  std::string specimen;
+  Json patient;
+  std::vector<std::string> codes;  // the device's
+  bool is_urgent = false;
+};
+
+/// The device's codes for what an order asks; the device's own code among the order's counts too.
+std::vector<std::string> codes_of(const Json& order, const AstmDevice& device) {
+  std::vector<std::string> codes;
+  const std::string own = cat("urn:clinic-gateway:device:", device.options.profile.name);
+  for (const Json& coding : order["code"]["coding"].items()) {
+    const std::string code(coding["code"].text());
+    if (coding["system"].text() == own) codes.push_back(code);
+    if (coding["system"].text() != "http://loinc.org") continue;
+    for (std::string& one : device.profile.codes.local_codes(code)) codes.push_back(std::move(one));
+  }
+  return codes;
+}
+
+/// Orders of the specimen: those that carry its number, and those that refer to a specimen that
+/// does.
+core::Result<std::set<std::string>> orders_of(crypto::Connection& connection,
+                                              const std::string& system,
+                                              const std::string& specimen) {
+  GW_TRY(const auto carried,
+         sync::find_by_identifier(connection, "ServiceRequest", system, specimen));
+  std::set<std::string> orders(carried.begin(), carried.end());
+  GW_TRY(const auto specimens, sync::find_by_identifier(connection, "Specimen", system, specimen));
+  for (const std::string& id : specimens) {
+    GW_TRY(const auto held, sync::read_resource(connection, {"Specimen", id}));
+    if (!held) continue;
+    for (const Json& request : held->body["request"].items()) {
+      const auto order = sync::parse_reference(request["reference"].text());
+      if (order && order->type == "ServiceRequest") orders.insert(order->id);
+    }
+  }
+  return orders;
+}
+
+core::Result<Pending> pending_for(crypto::Connection& connection, const AstmDevice& device,
+                                  const std::string& specimen) {
+  Pending pending;
+  pending.specimen = specimen;
+  GW_TRY(const auto orders,
+         orders_of(connection, device.options.profile.specimen_id_issuer, specimen));
+  std::string patient;
+  for (const std::string& id : orders) {
+    GW_TRY(const auto order, sync::read_resource(connection, {"ServiceRequest", id}));
+    if (!order || order->body["status"].text() != "active") continue;
+    const std::string subject(order->body["subject"]["reference"].text());
+    // Orders of two patients for one tube: a person has to look, the device gets nothing.
+    if (!patient.empty() && subject != patient) return Pending{specimen, {}, {}, false};
+    patient = subject;
+    for (std::string& code : codes_of(order->body, device)) {
+      const bool is_new =
+          std::find(pending.codes.begin(), pending.codes.end(), code) == pending.codes.end();
+      if (is_new) pending.codes.push_back(std::move(code));
+    }
+    const std::string_view priority = order->body["priority"].text();
+    pending.is_urgent = pending.is_urgent || priority == "stat" || priority == "asap";
+  }
+  if (const auto key = sync::parse_reference(patient)) {
+    GW_TRY(const auto held, sync::read_resource(connection, *key));
+    if (held) pending.patient = held->body;
+  }
+  return pending;
+}
+
+std::string now_text(const AstmDevice& device, const core::Clock& clock) {
+  const auto now =
+      core::to_dicom_time(core::to_instant(clock.wall()), device.options.profile.time_zone);
+  return cat(now.date, now.time.substr(0, 6));
+}
+
+std::string patient_record(const Pending& pending, const AstmDevice& device, std::size_t number) {
+  constexpr std::size_t kFirst = 0;
+  std::string id;
+  for (const Json& one : pending.patient["identifier"].items()) {
+    if (one["system"].text() == device.options.profile.patient_id_issuer)
+      id = std::string(one["value"].text());
+  }
+  const Json& name = pending.patient["name"][kFirst];
+  const std::string_view gender = pending.patient["gender"].text();
+  const std::string_view sex = gender == "male" ? "M" : gender == "female" ? "F" : "U";
+  return cat("P|", number, "|", escape_text(id), "|||", escape_text(name["family"].text()), "^",
+             escape_text(name["given"][kFirst].text()), "||",
+             core::to_dicom_date(pending.patient["birthDate"].text()), "|", sex, "\r");
+}
+
+/// Where the device writes its code, there it reads it.
+std::string test_id(const profiles::Profile& profile, std::string_view code) {
+  std::vector<std::size_t> places = profile.code_components;
+  if (places.empty()) places = {4};
+  std::string id;
+  std::size_t component = 1;
+  for (std::size_t i = 0; i < places.size() && !code.empty(); ++i) {
+    const auto end = i + 1 < places.size() ? code.find('^') : std::string_view::npos;
+    for (; component < places[i]; ++component) id += '^';
+    id += escape_text(code.substr(0, end));
+    code = end == std::string_view::npos ? std::string_view() : code.substr(end + 1);
+  }
+  return id;
+}
+
+std::string order_record(const Pending& pending, const AstmDevice& device,
+                         const core::Clock& clock) {
+  std::string tests;
+  for (const std::string& code : pending.codes)
+    tests += cat(tests.empty() ? "" : "\\", test_id(device.profile, code));
+  // O-12 A: tests to be done; O-26 O: an order.
+  return cat("O|1|", escape_text(pending.specimen), "||", tests, "|", pending.is_urgent ? "S" : "R",
+             "|", now_text(device, clock), "|||||A||||||||||||||O\r");
+}
+
+}  // namespace
+
+std::vector<std::string> asked_specimens(const Message& query) {
+  std::vector<std::string> specimens;
+  for (const Record& record : query.records()) {
+    if (record.type != 'Q') continue;
+    const Field ids = record.field(3);
+    for (std::size_t i = 0; i < ids.repeats() && specimens.size() < kSpecimensMax; ++i) {
+      std::string id = ids.repeat(i).component(2).text();
+      if (id.empty()) id = ids.repeat(i).first();
+      const bool is_new = std::find(specimens.begin(), specimens.end(), id) == specimens.end();
+      if (!id.empty() && id != "ALL" && is_new) specimens.push_back(std::move(id));
+    }
+  }
+  return specimens;
+}
+
+core::Result<std::string> answer_query(crypto::Connection& connection, const Message& query,
+                                       const AstmDevice& device, const core::Clock& clock) {
+  const Field asker = query.header().field(5);
+  std::string answer = cat("H|\\^&|||clinic-gateway|||||", escape_text(asker.first()),
+                           "||P|LIS2-A2|", now_text(device, clock), "\r");
+  std::size_t number = 0;
+  const bool names_orders = !device.options.profile.specimen_id_issuer.empty();
+  for (const std::string& specimen : asked_specimens(query)) {
+    if (!names_orders) break;
+    GW_TRY(const Pending pending, pending_for(connection, device, specimen));
+    if (pending.codes.empty()) continue;
+    answer += patient_record(pending, device, ++number);
+    answer += order_record(pending, device, clock);
+  }
+  return cat(answer, number == 0 ? "L|1|I\r" : "L|1|F\r");
+}
+
+}  // namespace gateway::adapters::astm

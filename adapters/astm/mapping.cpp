@@ -1,0 +1,338 @@
+#include "adapters/astm/mapping.h"
+
+#include <algorithm>
+#include <map>
+
+#include "adapters/mapping/fhir_values.h"
+#include "core/civil_time.h"
+#include "core/net/http.h"
+#include "core/text.h"
+#include "sync/fhir/person_name.h"
+
+namespace gateway::adapters::astm {
+namespace {
+
+using core::cat;
+using core::Json;
+using mapping::set_if;
+
+struct ResultGroup {
+  const Record* result = nullptr;
+  std::vector<const Record*> comments;
+};
+struct OrderGroup {
+  const Record* order = nullptr;  // null: results without one
+  std::vector<ResultGroup> results;
+  std::vector<const Record*> unread;  // records no rule of ours reads
+};
+
+std::vector<OrderGroup> order_groups(const Message& message) {
+  std::vector<OrderGroup> groups;
+  bool is_of_result = false;
+  const auto current = [&]() -> OrderGroup& {
+    if (groups.empty()) groups.emplace_back();
+    return groups.back();
+  };
+  for (const Record& record : message.records()) {
+    switch (record.type) {
+      case 'H':
+      case 'P':
+      case 'L':
+        break;
+      case 'O':
+        groups.push_back({&record, {}, {}});
+        is_of_result = false;
+        break;
+      case 'R':
+        current().results.push_back({&record, {}});
+        is_of_result = true;
+        break;
+      case 'C':
+        if (is_of_result) {
+          groups.back().results.back().comments.push_back(&record);
+          break;
+        }
+        [[fallthrough]];
+      default:
+        current().unread.push_back(&record);
+    }
+  }
+  return groups;
+}
+
+/// Header, patient and order, for the profile's rules.
+std::vector<const Record*> context_records(const Message& message, const OrderGroup& group) {
+  std::vector<const Record*> records;
+  for (const Record& record : message.records()) {
+    if (record.type == 'H' || record.type == 'P') records.push_back(&record);
+  }
+  if (group.order != nullptr) records.push_back(group.order);
+  return records;
+}
+
+bool is_control(const Message& message, const OrderGroup& group, const profiles::Profile& profile) {
+  std::vector<const Record*> records = context_records(message, group);
+  for (const ResultGroup& one : group.results) records.push_back(one.result);
+  return std::any_of(profile.qc.begin(), profile.qc.end(),
+                     [&](const auto& test) { return holds(records, test); });
+}
+
+const Record* find_record(const Message& message, char type) {
+  for (const Record& record : message.records()) {
+    if (record.type == type) return &record;
+  }
+  return nullptr;
+}
+
+/// P-6: last, first, middle, suffix, title.
+Json human_name(const Field& field) {
+  Json name = Json::object();
+  set_if(name, "family", field.component(1).text());
+  Json given = Json::array();
+  for (const std::size_t number : {2U, 3U}) {
+    if (std::string part = field.component(number).text(); !part.empty()) given.add(part);
+  }
+  set_if(name, "given", std::move(given));
+  if (std::string suffix = field.component(4).text(); !suffix.empty())
+    name.set("suffix", Json::array({suffix}));
+  if (std::string title = field.component(5).text(); !title.empty())
+    name.set("prefix", Json::array({title}));
+  return name.size() == 0 ? Json() : name;
+}
+
+std::string gender_of(std::string_view sex) {
+  if (sex == "M") return "male";
+  if (sex == "F") return "female";
+  return sex == "O" ? "other" : "";
+}
+
+/// An operator's id is no patient's: seen where the patient's belongs.
+bool is_operator(const Message& message, std::string_view id) {
+  const auto& records = message.records();
+  return std::any_of(records.begin(), records.end(), [&](const Record& record) {
+    return record.type == 'R' && record.field(11).first() == id;
+  });
+}
+
+void map_patient(const Message& message, Mapping& mapping) {
+  sync::MessagePatient& patient = mapping.out().patient;
+  patient.is_required = true;
+  const Record* record = find_record(message, 'P');
+  if (record == nullptr) return;
+  patient.is_told = true;
+  Json& body = patient.draft.body;
+  body = Json::object({{"resourceType", "Patient"}});
+  std::string id = value_by({&message.header(), record}, mapping.profile().patient_id);
+  if (!id.empty() && is_operator(message, id)) {
+    mapping.gap("value", "", "P", "the operator's id stands where the patient's belongs");
+    id.clear();
+  }
+  const std::string& issuer = mapping.site().patient_id_issuer;
+  if (!id.empty() && !issuer.empty()) {
+    patient.ids.push_back({issuer, id});
+    body.set("identifier", Json::array({Json::object({{"system", issuer}, {"value", id}})}));
+  }
+  if (Json name = human_name(record->field(6)); !name.is_null())
+    body.set("name", Json::array({name}));
+  set_if(body, "gender", gender_of(record->field(9).first()));
+  const std::string born =
+      mapping::fhir_time(record->field(8).first(), mapping.site().time_zone).text.substr(0, 10);
+  set_if(body, "birthDate", born);
+  patient.facts.name = sync::fhir::pn_from_human_names(body["name"]);
+  patient.facts.birth_date = core::to_dicom_date(born);
+  patient.facts.sex = sync::fhir::sex_from_gender(body["gender"].text());
+}
+
+/// The analyzer, known by its serial.
+std::string add_device(const Message& message, Mapping& mapping) {
+  std::vector<const Record*> records;
+  for (const Record& record : message.records()) records.push_back(&record);
+  std::string serial = value_by(records, mapping.profile().serial);
+  if (serial.empty()) serial = mapping.site().name;
+  sync::Draft draft;
+  draft.body = Json::object({{"resourceType", "Device"}, {"status", "active"}});
+  draft.body.set(
+      "identifier",
+      Json::array({Json::object({{"system", mapping.own_system("serial")}, {"value", serial}})}));
+  draft.body.set("serialNumber", serial);
+  draft.body.set(
+      "deviceName",
+      Json::array({Json::object({{"name", mapping.profile().device}, {"type", "model-name"}})}));
+  draft.known_as.push_back({mapping.own_system("serial"), serial});
+  draft.seed = cat("device|", serial);
+  return mapping.add(std::move(draft));
+}
+
+std::string add_specimen(Mapping& mapping, const OrderContext& context) {
+  if (context.specimen_id.empty()) return {};
+  const std::string& issuer = mapping.site().specimen_id_issuer;
+  sync::Draft draft;
+  draft.body = Json::object({{"resourceType", "Specimen"}});
+  const std::string system = issuer.empty() ? mapping.own_system("specimen") : issuer;
+  draft.body.set("identifier",
+                 Json::array({Json::object({{"system", system}, {"value", context.specimen_id}})}));
+  if (const std::string kind = context.order->field(16).component(1).text(); !kind.empty())
+    draft.body.set("type", Json::object({{"text", kind}}));
+  draft.body.set("subject", Json::object({{"reference", sync::kPatientReference}}));
+  const auto at = mapping::fhir_time(context.order->field(8).first(), mapping.site().time_zone);
+  if (!at.text.empty()) {
+    Json collection = Json::object();
+    mapping::set_time(collection, "collectedDateTime", at);
+    draft.body.set("collection", std::move(collection));
+  }
+  draft.known_as.push_back({system, context.specimen_id});
+  draft.seed = cat("specimen|", context.specimen_id);
+  return mapping.add(std::move(draft));
+}
+
+/// What is known of all of them: not more than of the least certain.
+std::string report_status(const sync::IncomingMessage& out, std::size_t first) {
+  bool is_corrected = false;
+  bool is_all_cancelled = true;
+  for (std::size_t i = first; i < out.drafts.size(); ++i) {
+    const std::string_view status = out.drafts[i].body["status"].text();
+    if (status == "preliminary") return "preliminary";
+    if (status == "registered") return "partial";
+    is_corrected = is_corrected || status == "corrected";
+    is_all_cancelled = is_all_cancelled && status == "cancelled";
+  }
+  if (is_all_cancelled) return "cancelled";
+  return is_corrected ? "corrected" : "final";
+}
+
+/// What makes the group's results the same again; without specimen and time only the very message
+/// does.
+std::string group_seed(const Message& message, const OrderGroup& group,
+                       const OrderContext& context) {
+  const Record& header = message.header();
+  std::string seed =
+      cat(header.field(5).raw(), "|", header.field(6).raw(), "|", context.specimen_id);
+  // The device's own number tells apart what has no other; it matches nothing.
+  const std::string_view own = group.order == nullptr ? "" : group.order->field(4).raw();
+  if (context.specimen_id.empty()) seed += cat("|", own);
+  const bool is_timed = std::any_of(group.results.begin(), group.results.end(),
+                                    [](const auto& one) { return !time_of(*one.result).empty(); });
+  if (is_timed || !context.specimen_id.empty()) return seed;
+  return cat(seed, "|", header.field(3).raw(), "|", header.field(14).raw());
+}
+
+/// One report per order; without one there is nothing to report on.
+void add_report(Mapping& mapping, const OrderContext& context, Json results, sync::Draft draft) {
+  if (context.order == nullptr || results.size() == 0) return;
+  draft.kind = sync::DraftKind::result;
+  Json& body = draft.body;
+  set_if(body, "basedOn", order_references(mapping, context));
+  const Field tests = context.order->field(5);
+  const std::string test = tests.first();
+  const bool is_one = tests.repeats() == 1 && !test.empty();
+  body.set("code", Json::object({{"text", is_one ? test : mapping.profile().device}}));
+  body.set("subject", Json::object({{"reference", sync::kPatientReference}}));
+  mapping::set_time(body, "effectiveDateTime",
+                    mapping::fhir_time(context.at, mapping.site().time_zone));
+  if (!context.specimen.empty())
+    body.set("specimen", Json::array({Json::object({{"reference", context.specimen}})}));
+  body.set("result", std::move(results));
+  draft.seed = cat("report|", context.seed, "|", test, "|", context.at);
+  draft.seed_at = mapping::seed_time(context.at, mapping.site().time_zone);
+  mapping.add(std::move(draft));
+}
+
+void map_group(Mapping& mapping, const Message& message, const OrderGroup& group,
+               const std::string& device) {
+  OrderContext context;
+  context.records = context_records(message, group);
+  context.order = group.order;
+  context.device = device;
+  if (group.order != nullptr)
+    context.specimen_id = value_by(context.records, mapping.profile().specimen_id);
+  context.seed = group_seed(message, group, context);
+  context.specimen = add_specimen(mapping, context);
+  const std::string& issuer = mapping.site().specimen_id_issuer;
+  if (!context.specimen_id.empty() && !issuer.empty())
+    mapping.out().patient.carriers.push_back({issuer, context.specimen_id});
+  for (const Record* record : group.unread)
+    mapping.gap("segment", "", std::string(1, record->type));
+
+  const std::size_t first = mapping.out().drafts.size();
+  Json results = Json::array();
+  std::map<std::string, std::size_t> seen;  // replicates of a test
+  sync::Draft report;
+  for (const ResultGroup& one : group.results) {
+    const std::string at = time_of(*one.result);
+    if (!at.empty()) context.at = at;
+    const std::string key =
+        cat(local_code(mapping.profile(), one.result->field(3)), "|", context.at);
+    results.add(Json::object({{"reference", add_observation(mapping, context, *one.result,
+                                                            one.comments, seen[key]++)}}));
+    report.is_released = report.is_released && is_released(mapping, *one.result);
+  }
+  report.body = Json::object({{"resourceType", "DiagnosticReport"}});
+  report.body.set("status", report_status(mapping.out(), first));
+  add_report(mapping, context, std::move(results), std::move(report));
+}
+
+}  // namespace
+
+std::string Mapping::add(sync::Draft draft) {
+  out_.drafts.push_back(std::move(draft));
+  return sync::draft_reference(out_.drafts.size() - 1);
+}
+
+void Mapping::gap(std::string_view what, std::string_view system, std::string_view code,
+                  std::string_view label) {
+  sync::MappingGap gap{std::string(what), std::string(system), std::string(code),
+                       std::string(label)};
+  if (std::find(out_.gaps.begin(), out_.gaps.end(), gap) == out_.gaps.end())
+    out_.gaps.push_back(std::move(gap));
+}
+
+std::string Mapping::own_system(std::string_view kind) const {
+  return cat("urn:clinic-gateway:device:", core::net::url_encode(site().name),
+             kind.empty() ? "" : ":", kind);
+}
+
+core::Json order_references(const Mapping& mapping, const OrderContext& context) {
+  const std::string& issuer = mapping.site().specimen_id_issuer;
+  if (issuer.empty() || context.specimen_id.empty()) return {};
+  return Json::array({Json::object(
+      {{"type", "ServiceRequest"},
+       {"identifier", Json::object({{"system", issuer}, {"value", context.specimen_id}})}})});
+}
+
+Kind kind_of(const Message& message, const profiles::Profile& profile) {
+  if (find_record(message, 'Q') != nullptr) return Kind::query;
+  const std::vector<OrderGroup> groups = order_groups(message);
+  if (groups.empty()) return Kind::other;
+  const bool is_all_control = std::all_of(groups.begin(), groups.end(), [&](const auto& group) {
+    return is_control(message, group, profile);
+  });
+  return is_all_control ? Kind::control : Kind::results;
+}
+
+std::string_view to_string(Kind kind) {
+  switch (kind) {
+    case Kind::results:
+      return "ASTM results";
+    case Kind::control:
+      return "ASTM control";
+    case Kind::query:
+      return "ASTM query";
+    case Kind::other:
+      return "ASTM";
+  }
+  return "";
+}
+
+void map_results(const Message& message, const AstmDevice& device, sync::IncomingMessage& out) {
+  Mapping mapping(device, out);
+  out.event_at = mapping::utc_instant(message.header().field(14).first(), mapping.site().time_zone);
+  map_patient(message, mapping);
+  const std::string reference = add_device(message, mapping);
+  for (const OrderGroup& group : order_groups(message)) {
+    if (!is_control(message, group, mapping.profile()))
+      map_group(mapping, message, group, reference);
+  }
+  if (!out.dead_because.empty()) out.drafts.clear();
+}
+
+}  // namespace gateway::adapters::astm

@@ -1,0 +1,257 @@
+// R and its C records to Observation.
+#include <algorithm>
+#include <array>
+
+#include "adapters/astm/mapping.h"
+#include "adapters/mapping/fhir_values.h"
+#include "adapters/mapping/ucum.h"
+#include "core/text.h"
+
+namespace gateway::adapters::astm {
+namespace {
+
+using core::cat;
+using core::Json;
+using mapping::set_if;
+
+struct Named {
+  std::string_view sent;
+  std::string_view code;
+};
+// LIS02-A2 9.9, R-9.
+constexpr std::array<Named, 13> kStatus{{{"C", "corrected"},
+                                         {"P", "preliminary"},
+                                         {"F", "final"},
+                                         {"R", "final"},  // sent before
+                                         {"V", "final"},  // verified by an operator
+                                         {"X", "cancelled"},
+                                         {"I", "registered"},
+                                         {"S", "preliminary"},
+                                         {"M", "final"},
+                                         {"N", "final"},
+                                         {"Q", "final"},  // answers a query
+                                         {"U", "final"},
+                                         {"W", "preliminary"}}};  // of doubtful validity
+// LIS02-A2 9.7, R-7, as v3 ObservationInterpretation.
+constexpr std::array<Named, 13> kFlags{{{"L", "L"},
+                                        {"H", "H"},
+                                        {"LL", "LL"},
+                                        {"HH", "HH"},
+                                        {"<", "<"},
+                                        {">", ">"},
+                                        {"N", "N"},
+                                        {"A", "A"},
+                                        {"AA", "AA"},
+                                        {"U", "U"},
+                                        {"D", "D"},
+                                        {"B", "B"},
+                                        {"W", "W"}}};
+
+template <std::size_t Size>
+std::string_view code_of(const std::array<Named, Size>& table, std::string_view sent) {
+  const auto found =
+      std::find_if(table.begin(), table.end(), [&](const Named& one) { return one.sent == sent; });
+  return found == table.end() ? std::string_view() : found->code;
+}
+
+Json coding(std::string_view system, std::string_view code) {
+  return Json::object({{"system", system}, {"code", code}});
+}
+
+/// LOINC where the map names it, the device's own code in any case.
+Json code_of_test(Mapping& mapping, std::string_view code, const profiles::CodeRow* row) {
+  Json codings = Json::array();
+  if (row != nullptr && !row->loinc.empty()) codings.add(coding("http://loinc.org", row->loinc));
+  codings.add(coding(mapping.own_system(""), code));
+  const std::string text =
+      row == nullptr || row->display.empty() ? std::string(code) : row->display;
+  return Json::object({{"coding", std::move(codings)}, {"text", text}});
+}
+
+void set_unit(Mapping& mapping, std::string_view unit, const profiles::CodeRow* row,
+              Json& quantity) {
+  if (unit.empty()) return;
+  quantity.set("unit", unit);
+  const std::string code =
+      row != nullptr && !row->ucum.empty() ? row->ucum : mapping::ucum_code(unit);
+  if (code.empty()) return mapping.gap("unit", "", unit);
+  quantity.set("system", mapping::kUcum);
+  quantity.set("code", code);
+}
+
+void set_absent(Json& body, std::string_view code, std::string_view sent) {
+  Json reason = Json::object();
+  reason.set(
+      "coding",
+      Json::array({coding("http://terminology.hl7.org/CodeSystem/data-absent-reason", code)}));
+  set_if(reason, "text", sent);
+  body.set("dataAbsentReason", std::move(reason));
+}
+
+/// A number with its comparator, as the device writes them.
+Json quantity_of(const profiles::Profile& profile, std::string_view sent) {
+  std::string_view comparator;
+  std::string_view number = sent;
+  for (const std::string_view sign : {"<=", ">=", "<", ">"}) {
+    if (!number.starts_with(sign)) continue;
+    comparator = sign;
+    number = core::trim(number.substr(sign.size()));
+    break;
+  }
+  std::string text(number);
+  const bool has_comma = profile.decimal_separator == ',';
+  if (has_comma) std::replace(text.begin(), text.end(), ',', '.');
+  Json value = mapping::quantity(text);
+  if (value.is_null()) return {};
+  if (has_comma && text != number) {
+    value.set("extension", Json::array({Json::object({{"url", mapping::kSentAs},
+                                                      {"valueString", std::string(number)}})}));
+  }
+  set_if(value, "comparator", comparator);
+  return value;
+}
+
+void set_value(Mapping& mapping, const Record& result, const profiles::CodeRow* row, Json& body) {
+  const Field field = result.field(4);
+  const std::string sent = field.first();
+  const std::string_view status = body["status"].text();
+  if (sent.empty()) {
+    return set_absent(body, status == "cancelled" ? "not-performed" : "unknown", "");
+  }
+  if (mapping.profile().is_run_failure(sent)) return set_absent(body, "error", sent);
+  Json value = field.repeats() == 1 ? quantity_of(mapping.profile(), sent) : Json();
+  if (!value.is_null()) {
+    set_unit(mapping, result.field(5).first(), row, value);
+    body.set("valueQuantity", std::move(value));
+    return;
+  }
+  // A unit promised a number.
+  if (!result.field(5).first().empty()) mapping.gap("value", "", "no number");
+  std::string text;
+  for (std::size_t i = 0; i < field.repeats(); ++i)
+    text += cat(i == 0 ? "" : "\n", field.repeat(i).first());
+  body.set("valueString", text);
+}
+
+void set_interpretation(Mapping& mapping, const std::vector<const Record*>& records, Json& body) {
+  const std::string flag = value_at(records, mapping.profile().interpretation);
+  if (flag.empty()) return;
+  const std::string_view code = code_of(kFlags, flag);
+  Json made = Json::object();
+  if (!code.empty()) {
+    made.set("coding",
+             Json::array({coding(
+                 "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", code)}));
+  }
+  made.set("text", flag);
+  body.set("interpretation", Json::array({made}));
+}
+
+void set_notes(const std::vector<const Record*>& comments, Json& body) {
+  Json notes = Json::array();
+  for (const Record* comment : comments) {
+    const Field field = comment->field(4);
+    std::string text;
+    for (std::size_t number = 1; number <= field.components(); ++number) {
+      const std::string part = field.component(number).text();
+      if (!part.empty()) text += cat(text.empty() ? "" : " ", part);
+    }
+    if (!text.empty()) notes.add(Json::object({{"text", text}}));
+  }
+  set_if(body, "note", std::move(notes));
+}
+
+std::string status_of(Mapping& mapping, const OrderContext& context, const Record& result) {
+  const std::string sent = result.field(9).first();
+  const std::string_view known = code_of(kStatus, sent);
+  if (!known.empty()) return std::string(known);
+  // A profile that finds the flag here knows that it is no status.
+  const bool is_flag = mapping.profile().interpretation.field == 9;
+  if (!sent.empty() && !is_flag) mapping.gap("code", "LIS02 R-9", sent);
+  const std::string report = context.order == nullptr ? "" : context.order->field(26).first();
+  return report == "F" && sent.empty() ? "final" : "preliminary";
+}
+
+void set_performer(const Mapping& mapping, const Record& result, Json& body) {
+  const std::string name = result.field(11).first();
+  if (name.empty()) return;
+  body.set("performer",
+           Json::array({Json::object(
+               {{"type", "Practitioner"},
+                {"identifier",
+                 Json::object({{"system", mapping.own_system("operator")}, {"value", name}})},
+                {"display", name}})}));
+}
+
+}  // namespace
+
+/// A part of a test that gives no time was measured with the one before it.
+std::string time_of(const Record& result) {
+  const std::string completed = result.field(13).first();
+  return completed.empty() ? result.field(12).first() : completed;
+}
+
+std::string local_code(const profiles::Profile& profile, const Field& test_id) {
+  std::string code;
+  for (const std::size_t number : profile.code_components)
+    code += cat(code.empty() && number == profile.code_components[0] ? "" : "^",
+                test_id.component(number).text());
+  while (code.ends_with('^')) code.pop_back();
+  return code.empty() ? test_id.first() : code;
+}
+
+bool is_released(const Mapping& mapping, const Record& result) {
+  return mapping.site().verifies(local_code(mapping.profile(), result.field(3)));
+}
+
+std::string add_observation(Mapping& mapping, const OrderContext& context, const Record& result,
+                            const std::vector<const Record*>& comments, std::size_t occurrence) {
+  const std::string code = local_code(mapping.profile(), result.field(3));
+  const std::string unit = result.field(5).first();
+  const profiles::CodeMap::Found found = mapping.profile().codes.find(code, unit);
+  if (found.is_impossible_pair && mapping.out().dead_because.empty()) {
+    mapping.out().dead_because =
+        cat("test ", code, " came in ", unit,
+            ", which no row of the profile's codes.csv has; add it, then retry");
+  }
+  if (found.row == nullptr) mapping.gap("code", "", code, unit);
+
+  sync::Draft draft;
+  draft.kind = sync::DraftKind::result;
+  Json& body = draft.body;
+  body = Json::object({{"resourceType", "Observation"}});
+  body.set("extension",
+           Json::array({Json::object(
+               {{"url", kProfileExtension},
+                {"valueString", cat(mapping.profile().id, ' ', mapping.profile().revision)}})}));
+  body.set("status", status_of(mapping, context, result));
+  body.set("category",
+           Json::array({Json::object(
+               {{"coding",
+                 Json::array({coding("http://terminology.hl7.org/CodeSystem/observation-category",
+                                     "laboratory")})}})}));
+  body.set("code", code.empty() ? Json::object({{"text", "R-3 not sent"}})
+                                : code_of_test(mapping, code, found.row));
+  body.set("subject", Json::object({{"reference", sync::kPatientReference}}));
+  const std::string& at = context.at;
+  mapping::set_time(body, "effectiveDateTime", mapping::fhir_time(at, mapping.site().time_zone));
+  set_performer(mapping, result, body);
+  set_value(mapping, result, found.row, body);
+  std::vector<const Record*> records = context.records;
+  records.push_back(&result);
+  set_interpretation(mapping, records, body);
+  set_notes(comments, body);
+  set_if(body, "basedOn", order_references(mapping, context));
+  if (!context.specimen.empty())
+    body.set("specimen", Json::object({{"reference", context.specimen}}));
+  body.set("device", Json::object({{"reference", context.device}}));
+  if (const std::string range = result.field(6).first(); !range.empty())
+    body.set("referenceRange", Json::array({Json::object({{"text", range}})}));
+
+  draft.is_released = is_released(mapping, result);
+  draft.seed = cat(context.seed, "|", code, "|", at, "|", occurrence);
+  draft.seed_at = mapping::seed_time(at, mapping.site().time_zone);
+  return mapping.add(std::move(draft));
+}
+
+}  // namespace gateway::adapters::astm

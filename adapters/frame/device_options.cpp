@@ -1,0 +1,169 @@
+#include "adapters/frame/device_options.h"
+
+#include "adapters/mapping/character_set.h"
+#include "core/civil_time.h"
+#include "core/text.h"
+
+namespace gateway::adapters::frame {
+
+using core::cat;
+using core::ConfigKey;
+using core::KeyType;
+
+std::vector<ConfigKey> device_config_keys() {
+  return {
+      {.path = "device.*.protocol",
+       .meaning = "what the device speaks",
+       .required = true,
+       .choices = {"hl7", "astm"}},
+      {.path = "device.*.bind",
+       .meaning = "address on which the device reaches the gateway",
+       .default_text = "\"0.0.0.0\""},
+      {.path = "device.*.port",
+       .type = KeyType::integer,
+       .meaning = "TCP port for the device; with host: its own",
+       .minimum = 1,
+       .maximum = 65535},
+      {.path = "device.*.host",
+       .meaning = "astm: a device that waits to be called, at its port; default: the device calls"},
+      {.path = "device.*.serial_port",
+       .meaning = "astm: the serial line's device file, instead of a TCP port"},
+      {.path = "device.*.baud",
+       .type = KeyType::integer,
+       .meaning = "speed of the serial line",
+       .default_text = "9600",
+       .minimum = 300,
+       .maximum = 921'600},
+      {.path = "device.*.line",
+       .meaning = "data bits, parity and stop bits of the serial line",
+       .default_text = "\"8N1\"",
+       .choices = {"8N1", "8E1", "8O1", "7E1", "7O1", "8N2"}},
+      {.path = "device.*.profile",
+       .meaning = "astm: the model's profile; see clinic-gateway devices profiles"},
+      {.path = "device.*.silent_after_s",
+       .type = KeyType::integer,
+       .meaning = "seconds without a word after which health says so; 0: never",
+       .default_text = "0",
+       .minimum = 0,
+       .maximum = 31'536'000},
+      {.path = "device.*.specimen_id_issuer",
+       .meaning =
+           "FHIR system of the specimen ids the device sends, by which their orders are found; "
+           "default: they name no order"},
+      {.path = "device.*.timezone",
+       .meaning = "IANA time zone of times the device sends without one; default: the site's"},
+      {.path = "device.*.patient_id_issuer",
+       .meaning = "FHIR system of patient ids the device sends without an issuer; default: "
+                  "dicom.patient_id_issuer. Without either such ids belong to nobody"},
+      {.path = "device.*.character_set",
+       .meaning = "character set where MSH-18 is silent, by its HL7 or IANA name; default: UTF-8 "
+                  "where the bytes are that, else Windows-1252"},
+      {.path = "device.*.autoverified",
+       .type = KeyType::text_list,
+       .meaning = "test codes (OBX-3) whose final results need no release by a person; \"*\": all"},
+      {.path = "device.*.max_connections",
+       .type = KeyType::integer,
+       .meaning = "connections served at the same time",
+       .default_text = "8",
+       .minimum = 1,
+       .maximum = 256},
+      {.path = "device.*.idle_timeout_s",
+       .type = KeyType::integer,
+       .meaning = "seconds after which a silent connection is closed; 0: never",
+       .default_text = "0",
+       .minimum = 0,
+       .maximum = 604'800},
+      {.path = "device.*.message_max_mb",
+       .type = KeyType::integer,
+       .meaning = "size of the largest message taken, in MB",
+       .default_text = "16",
+       .minimum = 1,
+       .maximum = 64},
+      {.path = "profiles.shipped_dir",
+       .meaning = "device profiles of the package",
+       .default_text = "\"/usr/share/clinic-gateway/profiles\""},
+      {.path = "profiles.site_dir",
+       .meaning =
+           "the site's own device profiles; one of the same id takes the place of a shipped one",
+       .default_text = "\"/etc/clinic-gateway/profiles\""},
+  };
+}
+
+namespace {
+
+core::Error mistake(const core::Config& config, const std::string& key, std::string_view what) {
+  return {core::Code::invalid, cat(config.where(key), ": ", key, ": ", what)};
+}
+
+core::Result<std::uint16_t> read_port(const core::Config& config, const std::string& key) {
+  if (!config.has(key)) return mistake(config, key, "is not there; write the device's TCP port");
+  return static_cast<std::uint16_t>(config.integer(key));
+}
+
+core::Status read_site(const core::Config& config, const std::string& name,
+                       mapping::DeviceProfile& profile) {
+  const auto key = [&](std::string_view last) { return cat("device.", name, ".", last); };
+  profile.name = name;
+  profile.time_zone =
+      config.has(key("timezone")) ? config.text(key("timezone")) : config.text("site.timezone");
+  if (!core::is_time_zone(profile.time_zone))
+    return mistake(config, key("timezone"), "no such time zone; write one like Europe/Madrid");
+  profile.patient_id_issuer = config.has(key("patient_id_issuer"))
+                                  ? config.text(key("patient_id_issuer"))
+                                  : config.text("dicom.patient_id_issuer");
+  profile.specimen_id_issuer = config.text(key("specimen_id_issuer"));
+  profile.character_set = config.text(key("character_set"));
+  if (!profile.character_set.empty() && !mapping::is_character_set(profile.character_set))
+    return mistake(config, key("character_set"), "unknown; write UTF-8, 8859/1 or 8859/15");
+  profile.autoverified = config.texts(key("autoverified"));
+  return {};
+}
+
+core::Status read_transport(const core::Config& config, const std::string& name,
+                            DeviceOptions& device) {
+  const auto key = [&](std::string_view last) { return cat("device.", name, ".", last); };
+  device.listener.name = name;
+  if (config.has(key("serial_port"))) {
+    device.line = LineOptions{.name = name, .serial_port = config.text(key("serial_port"))};
+    device.line->baud = static_cast<unsigned>(config.integer(key("baud")));
+    device.line->format = config.text(key("line"));
+    return {};
+  }
+  GW_TRY(const std::uint16_t port, read_port(config, key("port")));
+  if (config.has(key("host"))) {
+    device.line = LineOptions{.name = name, .host = config.text(key("host")), .port = port};
+    return {};
+  }
+  device.listener.bind = config.text(key("bind"));
+  device.listener.port = port;
+  device.listener.connections_max =
+      static_cast<std::size_t>(config.integer(key("max_connections")));
+  device.listener.idle_timeout = core::Milliseconds(config.integer(key("idle_timeout_s")) * 1000);
+  return {};
+}
+
+core::Result<DeviceOptions> read_device(const core::Config& config, const std::string& name) {
+  const auto key = [&](std::string_view last) { return cat("device.", name, ".", last); };
+  DeviceOptions device;
+  GW_CHECK(read_site(config, name, device.profile));
+  GW_CHECK(read_transport(config, name, device));
+  device.model = config.text(key("profile"));
+  device.silent_after = core::Milliseconds(config.integer(key("silent_after_s")) * 1000);
+  device.message_bytes_max = static_cast<std::size_t>(config.integer(key("message_max_mb"))) << 20;
+  return device;
+}
+
+}  // namespace
+
+core::Result<std::vector<DeviceOptions>> read_devices(const core::Config& config,
+                                                      std::string_view protocol) {
+  std::vector<DeviceOptions> devices;
+  for (const std::string& name : config.names("device")) {
+    if (config.text(cat("device.", name, ".protocol")) != protocol) continue;
+    GW_TRY(DeviceOptions device, read_device(config, name));
+    devices.push_back(std::move(device));
+  }
+  return devices;
+}
+
+}  // namespace gateway::adapters::frame

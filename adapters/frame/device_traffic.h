@@ -1,0 +1,37 @@
+// One device's figures since the start; no patient data. From any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "adapters/frame/device_options.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "sync/intake.h"
+
+namespace gateway::adapters::frame {
+
+class DeviceTraffic {
+ public:
+  /// `since`: silence is counted from here until the device speaks.
+  void watch(core::Wall since);
+  void see(core::Wall now);
+  void count(sync::Taken::Outcome outcome);
+  void count_refused() { ++refused_; }
+  /// A quality control: it is kept and becomes nothing.
+  void count_control() { ++controls_; }
+
+  core::Wall last_seen() const;
+  /// {"name","profile","last_seen","silent","counts":{...}}; `silent` by the device's
+  /// silent_after.
+  core::Json report(const DeviceOptions& device, core::Wall now) const;
+
+ private:
+  std::atomic<std::int64_t> watched_ms_{0}, last_seen_ms_{0};
+  std::atomic<std::uint64_t> stored_{0}, repeated_{0}, unassigned_{0}, dead_{0}, refused_{0},
+      controls_{0};
+};
+
+core::Json instant_or_null(core::Wall time);
+
+}  // namespace gateway::adapters::frame

@@ -1,0 +1,83 @@
+// What one model of device sends and how it is understood, as data: a folder with profile.toml,
+// codes.csv, fixtures/ and expected/. Shipped ones come with the package, a site's own of the same
+// id take their place.
+//
+// A place is where a value stands: "O-3" (record O, field 3 counted as the standard does, the
+// record's type being field 1), "O-4.3" (its third component). A rule is a place, alone or with a
+// condition: "O-4.3 when O-4.4=B"; a test is "O-12=Q", or "O-3=QC..." for
+// any text that begins so.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "adapters/profiles/code_map.h"
+#include "core/files.h"
+#include "core/result.h"
+
+namespace gateway::adapters::profiles {
+
+struct Place {
+  char record = 0;
+  std::size_t field = 0;      // from 1
+  std::size_t component = 0;  // from 1; 0: the whole field
+};
+
+struct FieldTest {
+  Place place;
+  std::string pattern;  // what ends in ... begins so; case matters
+};
+
+struct FieldRule {
+  Place place;
+  std::vector<FieldTest> when;  // empty: always; at most one
+};
+
+/// How the two check characters of a frame are made.
+enum class Checksum {
+  standard,      // from the frame number through ETB or ETX (LIS01-A2 6.3.3.3)
+  without_end,   // the same without ETB or ETX
+  with_start,    // the same with STX
+  not_verified,  // the device sends something else; a damaged frame passes unseen
+};
+
+struct Profile {
+  std::string id;
+  std::string revision;  // "3+8c1f20aa": its own number and the first bytes of its files' SHA-256
+  std::string device;    // "Roche cobas c111"
+  std::string protocol;  // "astm"
+  Checksum checksum = Checksum::standard;
+  std::size_t frame_bytes_max = 240;         // text of a frame we send
+  std::vector<std::size_t> code_components;  // of the test id, joined by '^'
+  std::vector<FieldRule> specimen_id;  // the first that has a value; none: the device's own number
+  std::vector<FieldRule> patient_id;   // the same
+  std::vector<FieldTest> qc;           // any of these: a control, no patient
+  std::vector<std::string> run_failures;  // values that say "no result", patterns too
+  std::vector<FieldRule> serial;          // of the device
+  Place interpretation;                   // abnormal flags
+  char decimal_separator = '.';
+  CodeMap codes;
+
+  bool is_run_failure(std::string_view value) const;
+};
+
+/// `pattern` is the whole text, or its beginning followed by "...".
+bool matches_pattern(std::string_view text, std::string_view pattern);
+
+/// Where profiles lie; absolute paths.
+struct Shelf {
+  std::string shipped;
+  std::string site;  // the same id here wins
+};
+
+/// Ids of both folders, sorted. A folder that is not there holds none.
+core::Result<std::vector<std::string>> profile_ids(core::Files& files, const Shelf& shelf);
+/// The folder of that profile; Code::not_found names where was looked.
+core::Result<std::string> profile_folder(core::Files& files, const Shelf& shelf,
+                                         const std::string& id);
+/// Code::invalid names file, line and key.
+core::Result<Profile> load_profile(core::Files& files, const std::string& folder);
+
+}  // namespace gateway::adapters::profiles
