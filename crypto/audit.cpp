@@ -150,6 +150,23 @@ core::Status Audit::move_to_newest_root(Connection& connection) const {
   return put_era(connection, {newest, last.sequence + 1, ""});
 }
 
+core::Result<std::vector<AuditActor>> Audit::actors(Connection& connection, std::string_view prefix,
+                                                    std::size_t actors_max) {
+  std::vector<AuditActor> found;
+  std::string after(prefix);
+  while (found.size() < actors_max) {
+    // From one actor to the next by the index: years of rows are not read.
+    GW_TRY(
+        const auto actor,
+        connection.text("SELECT actor FROM audit WHERE actor > ? ORDER BY actor LIMIT 1", after));
+    if (!actor || !actor->starts_with(prefix)) break;
+    GW_TRY(const auto last, connection.text("SELECT max(at) FROM audit WHERE actor = ?", *actor));
+    found.push_back({*actor, last.value_or("")});
+    after = *actor;
+  }
+  return found;
+}
+
 core::Result<AuditHead> Audit::head(Connection& connection) {
   AuditHead head;
   GW_TRY(Rows rows, connection.query("SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1"));

@@ -59,6 +59,12 @@ struct AuditRow {
   std::string actor, action, resource, patient, source, outcome;
 };
 
+/// Somebody who is in the trail.
+struct AuditActor {
+  std::string name;
+  std::string last_at;  // FHIR instant
+};
+
 /// The newest row.
 struct AuditHead {
   std::int64_t sequence = 0;
@@ -88,6 +94,10 @@ class Audit {
   /// Up to `rows_max` rows after `after`, in order of their times, then of their numbers.
   static core::Result<std::vector<AuditRow>> read(Connection& connection, const AuditFilter& filter,
                                                   const AuditPlace& after, std::size_t rows_max);
+  /// Whose names begin with `prefix`, at most `actors_max`, each with the time of its newest row.
+  static core::Result<std::vector<AuditActor>> actors(Connection& connection,
+                                                      std::string_view prefix,
+                                                      std::size_t actors_max);
   static core::Result<AuditHead> head(Connection& connection);
 
  private:

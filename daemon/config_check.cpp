@@ -13,6 +13,7 @@
 #include "core/net/url.h"
 #include "core/text.h"
 #include "daemon/api/access.h"
+#include "daemon/api/console/console_server.h"
 #include "daemon/settings.h"
 
 namespace gateway::daemon {
@@ -47,6 +48,8 @@ class Checker {
     check_mqtt();
     check_dicom();
     for (const ApiMistake& found : check_api(config_)) mistake(found.key, found.what);
+    for (const console::ConsoleMistake& found : console::check_console(config_))
+      mistake(found.key, found.what);
     check_devices();
     return std::move(mistakes_);
   }

@@ -15,12 +15,15 @@
 #include "core/ids.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "daemon/api/console/console_server.h"
 #include "daemon/api/fhir/fhir_server.h"
 #include "daemon/blocking.h"
 #include "daemon/component.h"
 #include "daemon/opening.h"
+#include "daemon/ops/accounts_routes.h"
 #include "daemon/ops/audit_checkpoints.h"
 #include "daemon/ops/audit_routes.h"
+#include "daemon/ops/certificates.h"
 #include "daemon/ops/control.h"
 #include "daemon/ops/doctor.h"
 #include "daemon/ops/health.h"
@@ -32,6 +35,7 @@
 #include "daemon/ops/service_notify.h"
 #include "daemon/ops/vitals.h"
 #include "daemon/ops/watchdog.h"
+#include "daemon/ops/work_reports.h"
 #include "daemon/sync_component.h"
 #include "daemon/version.h"
 #include "daemon/writer_pulse.h"
@@ -102,6 +106,9 @@ class GatewayImpl final : public Gateway {
             [this] { on_change(); }),
         api_component_(
             loop_, "api", kPortRetry, [this] { return start_api(); }, [this] { on_change(); }),
+        console_component_(
+            loop_, "console", kPortRetry, [this] { return start_console(); },
+            [this] { on_change(); }),
         restart_(std::move(restart)),
         uplinks_(loop_, config_, clock, [this] { restart_unattended(); }),
         maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
@@ -125,6 +132,7 @@ class GatewayImpl final : public Gateway {
     if (!settings_.is_hub || config_.has("dicom.port")) dicom_component_.start();
     if (!config_.names("device").empty()) hl7_component_.start();
     if (config_.has("api.port")) api_component_.start();
+    if (config_.has("console.port")) console_component_.start();
     if (health_) mqtt_component_.start();
     opening_.start();
     announced_ = true;
@@ -142,9 +150,10 @@ class GatewayImpl final : public Gateway {
     checkpoints_.stop();
     control_.reset();
     for (Component* component : {&control_component_, &mqtt_component_, &dicom_component_,
-                                 &hl7_component_, &api_component_}) {
+                                 &hl7_component_, &api_component_, &console_component_}) {
       component->stop();
     }
+    console_.reset();
     api_.reset();
     opening_.stop();
     if (dicom_) dicom_->stop();
@@ -179,11 +188,18 @@ class GatewayImpl final : public Gateway {
     return {};
   }
 
+  core::Status start_console() {
+    GW_TRY(console_, console::ConsoleServer::start(config_, settings_.site_name, loop_, door_,
+                                                   clock_, control_asks(control_actions())));
+    return {};
+  }
+
   core::Status start_mqtt() { return health_->start(); }
 
   core::Status start_control() {
     auto server = core::net::UnixHttpServer::listen(
-        loop_, settings_.control_socket, maintenance_.routes(control_routes(control_actions())));
+        loop_, settings_.control_socket,
+        maintenance_.routes(control_routes(control_asks(control_actions()))));
     if (!server.ok()) {
       control_conflict_ = server.error().code() == Code::exists;
       return std::move(server).error().with_context("control.socket");
@@ -319,7 +335,7 @@ class GatewayImpl final : public Gateway {
     for (const std::string& text : uplinks_.upkeep_problems()) found.push_back({"storage", text});
     if (!maintenance_.problem().empty()) found.push_back({"restore", maintenance_.problem()});
     for (const Component* component : {&control_component_, &dicom_component_, &hl7_component_,
-                                       &mqtt_component_, &api_component_}) {
+                                       &mqtt_component_, &api_component_, &console_component_}) {
       if (!component->problem().empty()) {
         found.push_back({component->name(), component->problem()});
       }
@@ -399,7 +415,9 @@ class GatewayImpl final : public Gateway {
     actions.queue = [this](std::int64_t limit) {
       return report_answer(sync::queue_report, "queue", limit);
     };
-    actions.retry = [this](std::int64_t number) { return retry_answer(number); };
+    actions.retry = [this](std::int64_t number, Caller caller) {
+      return retry_answer(number, std::move(caller));
+    };
     actions.keys = [this](std::string method, std::string path, std::string body) {
       return keys_api_.answer(std::move(method), std::move(path), std::move(body));
     };
@@ -410,21 +428,46 @@ class GatewayImpl final : public Gateway {
     };
     actions.rebuild_index = [this] { return rebuild_answer(); };
     actions.audit = [this](std::string target) { return audit_answer(std::move(target)); };
-    actions.reviews = [this](std::string method, std::string path, std::string body) {
-      return reviews_answer(std::move(method), std::move(path), std::move(body));
+    actions.reviews = [this](std::string method, std::string path, std::string body,
+                             Caller caller) {
+      return reviews_answer(std::move(method), std::move(path), std::move(body), std::move(caller));
     };
-    actions.letters = [this](std::string method, std::string path, std::string body) {
-      return letters_answer(std::move(method), std::move(path), std::move(body));
+    actions.letters = [this](std::string method, std::string path, std::string body,
+                             Caller caller) {
+      return letters_answer(std::move(method), std::move(path), std::move(body), std::move(caller));
     };
     actions.peers = [this](std::string method, std::string path, std::string body) {
       return peers_answer(std::move(method), std::move(path), std::move(body));
     };
+    actions.accounts = [this](std::string method, std::string path, std::string body,
+                              Caller caller) {
+      return accounts_answer(std::move(method), std::move(path), std::move(body),
+                             std::move(caller));
+    };
+    actions.worklist = [this](std::int64_t limit) {
+      return with_holdings([&clock = clock_, limit](sync::Holdings& holdings) {
+        return answer_worklist(holdings, clock, limit);
+      });
+    };
+    actions.last_seen = [this] { return with_holdings(answer_last_seen); };
+    actions.certificates = [this] { return certificates_answer(); };
     return actions;
   }
 
   Awaitable<core::Result<Json>> status_answer() {
     const Vitals now = co_await vitals();
     co_return status_document(now);
+  }
+
+  /// `work(holdings)` on the lane; LOCKED is said without it.
+  template <class Work>
+  Awaitable<core::Result<Json>> with_holdings(Work work) {
+    auto holdings = door_.get();
+    if (!holdings) co_return locked_error(opening_.report());
+    auto ask = [holdings = std::move(holdings), work = std::move(work)]() -> core::Result<Json> {
+      return work(*holdings);
+    };
+    co_return co_await lane_.run(std::move(ask));
   }
 
   using Report = core::Result<Json> (*)(crypto::Connection&, std::int64_t);
@@ -452,13 +495,13 @@ class GatewayImpl final : public Gateway {
   }
 
   Awaitable<core::Result<Json>> reviews_answer(std::string method, std::string path,
-                                               std::string body) {
+                                               std::string body, Caller caller) {
     auto holdings = door_.get();
     if (!holdings) co_return locked_error(opening_.report());
     const bool decides = method == "POST";
     auto ask = [holdings = std::move(holdings), &clock = clock_, method = std::move(method),
-                path = std::move(path), body = std::move(body)] {
-      return answer_reviews(*holdings, clock, method, path, body);
+                path = std::move(path), body = std::move(body), actor = std::move(caller.actor)] {
+      return answer_reviews(*holdings, clock, method, path, body, actor);
     };
     core::Result<Json> answer = co_await lane_.run(std::move(ask));
     if (decides && answer.ok()) uplinks_.wake();
@@ -466,7 +509,7 @@ class GatewayImpl final : public Gateway {
   }
 
   Awaitable<core::Result<Json>> letters_answer(std::string method, std::string path,
-                                               std::string body) {
+                                               std::string body, Caller caller) {
     auto holdings = door_.get();
     if (!holdings) co_return locked_error(opening_.report());
     auto devices = adapters::hl7::hl7_devices(config_);
@@ -474,8 +517,9 @@ class GatewayImpl final : public Gateway {
     std::vector<adapters::hl7::DeviceProfile> profiles;
     for (auto& device : *devices) profiles.push_back(std::move(device.profile));
     auto ask = [holdings = std::move(holdings), &clock = clock_, profiles = std::move(profiles),
-                method = std::move(method), path = std::move(path), body = std::move(body)] {
-      return answer_letters(*holdings, clock, profiles, method, path, body);
+                method = std::move(method), path = std::move(path), body = std::move(body),
+                caller = std::move(caller)] {
+      return answer_letters(*holdings, clock, profiles, method, path, body, caller);
     };
     co_return co_await lane_.run(std::move(ask));
   }
@@ -493,24 +537,38 @@ class GatewayImpl final : public Gateway {
     co_return co_await lane_.run(std::move(ask));
   }
 
-  Awaitable<core::Result<Json>> retry_answer(std::int64_t number) {
+  Awaitable<core::Result<Json>> accounts_answer(std::string method, std::string path,
+                                                std::string body, Caller caller) {
     auto holdings = door_.get();
     if (!holdings) co_return locked_error(opening_.report());
-    auto put_back = [holdings = std::move(holdings), number]() -> core::Result<std::int64_t> {
-      std::int64_t count = 0;
-      GW_CHECK(holdings->database().write([&](crypto::Connection& connection) -> core::Status {
-        GW_TRY(count, sync::retry_parked(connection, number));
-        return {};
-      }));
-      return count;
+    auto ask = [holdings = std::move(holdings), &clock = clock_, method, path,
+                body = std::move(body), caller = std::move(caller)]() mutable {
+      auto answer = answer_accounts(*holdings, clock, method, path, body, caller);
+      ::explicit_bzero(body.data(), body.size());
+      return answer;
     };
-    core::Result<std::int64_t> retried = co_await lane_.run(std::move(put_back));
-    if (!retried.ok()) co_return std::move(retried).error();
-    if (number != 0 && *retried == 0) {
-      co_return Error(Code::not_found, cat("there is no parked item ", number));
-    }
-    uplinks_.wake();
-    co_return Json::object({{"retried", *retried}});
+    // A lane of its own: Argon2id must not hold up health and status.
+    auto lane = std::make_shared<BlockingLane>();
+    core::Result<Json> answer = co_await lane->run(std::move(ask));
+    if (answer.ok() && console_) console_->end_sessions((*answer)["removed"].text());
+    co_return answer;
+  }
+
+  Awaitable<core::Result<Json>> certificates_answer() {
+    auto ask = [files = certificate_files(config_), now = clock_.wall()] {
+      return certificates_report(files, now);
+    };
+    const Json rows = co_await lane_.run(std::move(ask));
+    co_return Json::object({{"certificates", rows}});
+  }
+
+  Awaitable<core::Result<Json>> retry_answer(std::int64_t number, Caller caller) {
+    auto work = [&clock = clock_, number, caller = std::move(caller)](sync::Holdings& holdings) {
+      return answer_retry(holdings, clock, number, caller);
+    };
+    core::Result<Json> answer = co_await with_holdings(std::move(work));
+    if (answer.ok()) uplinks_.wake();
+    co_return answer;
   }
 
   Awaitable<core::Result<Json>> storage_answer() {
@@ -581,6 +639,7 @@ class GatewayImpl final : public Gateway {
   Component mqtt_component_;
   Component control_component_;
   Component api_component_;
+  Component console_component_;
   const std::function<void()> restart_;
   SyncComponent uplinks_;
   Maintenance maintenance_;
@@ -591,6 +650,7 @@ class GatewayImpl final : public Gateway {
   std::unique_ptr<adapters::hl7::Hl7Server> hl7_;
   std::unique_ptr<core::net::UnixHttpServer> control_;
   std::unique_ptr<fhir::FhirServer> api_;
+  std::unique_ptr<console::ConsoleServer> console_;
   std::unique_ptr<Watchdog> watchdog_;
 };
 

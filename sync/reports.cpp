@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "sync/damage.h"
 #include "sync/performed_step.h"
+#include "sync/worklist.h"
 
 namespace gateway::sync {
 namespace {
@@ -61,8 +62,11 @@ core::Result<Json> health_report(Connection& connection, const std::string& now_
                                 {"last_success", rows.is_null(4) ? Json() : Json(rows.text(4))}}));
   }
   GW_TRY(const auto held_back, connection.integer("SELECT count(*) FROM inbox"));
+  GW_TRY(const auto letters,
+         connection.integer("SELECT count(*) FROM message WHERE state <> 'stored'"));
   return Json::object({{"waiting", waiting},
                        {"parked", parked},
+                       {"letters", letters.value_or(0)},
                        {"inbox_waiting", held_back.value_or(0)},
                        {"oldest_age_s", age_s(oldest, now_instant)},
                        {"by_uplink", std::move(by_uplink)}});
@@ -129,6 +133,29 @@ core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {
                            {"pinned", rows.integer(15) != 0},
                            {"performed", std::move(told)}}));
   }
+}
+
+core::Result<Json> worklist_report(Connection& connection, const std::string& date_from,
+                                   std::int64_t limit) {
+  Json list = Json::array();
+  const auto take = [&](const WorklistStep& step) {
+    list.add(Json::object({{"patient_name", step.patient_name},
+                           {"patient_id", step.patient_id},
+                           {"birth_date", step.birth_date},
+                           {"start_date", step.start_date},
+                           {"start_time", step.start_time},
+                           {"modality", step.modality},
+                           {"station", step.station_ae_title},
+                           {"description", step.procedure_description},
+                           {"accession", step.accession_number},
+                           {"priority", step.priority},
+                           {"status", step.status}}));
+    return static_cast<std::int64_t>(list.size()) < limit;
+  };
+  WorklistSelection selection;
+  selection.date_from = date_from;
+  GW_CHECK(find_worklist(connection, selection, take));
+  return list;
 }
 
 core::Result<Json> storage_report(Connection& connection, std::int64_t limit) {

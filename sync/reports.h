@@ -12,7 +12,7 @@
 
 namespace gateway::sync {
 
-/// {"waiting","parked","oldest_age_s" (null when
+/// {"waiting","parked","letters" (messages that wait for a person),"oldest_age_s" (null when
 /// empty),"by_uplink":[{"uplink","waiting","parked","oldest_age_s","last_success"}]}
 core::Result<core::Json> health_report(crypto::Connection& connection,
                                        const std::string& now_instant);
@@ -25,6 +25,11 @@ core::Result<core::Json> queue_report(crypto::Connection& connection, std::int64
 /// "performed": null, or what the modality's performed steps list:
 /// {"running","listed","held","complete"}}]
 core::Result<core::Json> studies_report(crypto::Connection& connection, std::int64_t limit);
+/// Steps modalities are offered from the day `date_from` (DA) on, in scheduled order:
+/// [{"patient_name","patient_id","birth_date","start_date","start_time","modality","station",
+/// "description","accession","priority","status"}]
+core::Result<core::Json> worklist_report(crypto::Connection& connection,
+                                         const std::string& date_from, std::int64_t limit);
 /// Images that a person should look into, at most `limit` of each:
 /// {"damaged": damage_report(),
 /// "unconfirmed":[{"sop_instance_uid","study_uid","uplink","proof":"differs|missing","at"}]}

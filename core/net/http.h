@@ -55,10 +55,21 @@ struct HttpRequest {
   BodySink* sink = nullptr;
 };
 
+/// HttpsServer: a body that is made while it is sent, piece by piece, e.g. server-sent events.
+class BodyStream {
+ public:
+  virtual ~BodyStream() = default;
+  /// The next piece; empty: the end. Awaited on the connection's executor, never twice at once.
+  /// When the server ends it is dropped wherever it waits.
+  virtual Awaitable<std::string> next() = 0;
+};
+
 struct HttpResponse {
   int status = 0;
   Headers headers;
   std::string body;
+  /// HttpsServer: sent in chunks instead of the body; the connection closes after it.
+  std::shared_ptr<BodyStream> stream = {};
 
   /// First header of that name, case-insensitive; empty when absent.
   std::string_view header(std::string_view name) const;

@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <condition_variable>
@@ -236,6 +237,10 @@ class Server final : public HttpsServer {
     request.headers = headers_of(message);
     request.body = std::move(message.body());
     HttpResponse answer = co_await call_handler(std::move(request), peer);
+    if (answer.stream && !head_only) {
+      co_await write_stream(stream, std::move(answer));
+      co_return false;
+    }
     if (head_only) answer.body.clear();
     co_return co_await write_answer(stream, std::move(answer), keep_alive);
   }
@@ -269,6 +274,39 @@ class Server final : public HttpsServer {
     beast::get_lowest_layer(stream).expires_after(options_.step_timeout);
     const auto [error, count] = co_await http::async_write(stream, message, awaited);
     co_return !error && keep_alive;
+  }
+
+  Awaitable<void> write_stream(Stream& stream, HttpResponse answer) {
+    http::response<http::empty_body> head(static_cast<http::status>(answer.status), http11);
+    for (const auto& [name, value] : answer.headers) head.insert(name, value);
+    head.chunked(true);
+    head.keep_alive(false);
+    http::response_serializer<http::empty_body> serializer(head);
+    beast::get_lowest_layer(stream).expires_after(options_.step_timeout);
+    const auto [refused, head_bytes] =
+        co_await http::async_write_header(stream, serializer, awaited);
+    if (refused) co_return;
+    while (true) {
+      const std::string piece = co_await next_piece(*answer.stream);
+      beast::get_lowest_layer(stream).expires_after(options_.step_timeout);
+      if (piece.empty()) break;
+      const auto [error, count] =
+          co_await asio::async_write(stream, http::make_chunk(asio::buffer(piece)), awaited);
+      if (error) co_return;
+      beast::get_lowest_layer(stream).expires_never();
+    }
+    const auto [error, count] =
+        co_await asio::async_write(stream, http::make_chunk_last(), awaited);
+    (void)error;  // the connection closes either way
+  }
+
+  static Awaitable<std::string> next_piece(BodyStream& body) {
+    try {
+      co_return co_await body.next();
+    } catch (const std::exception& defect) {
+      log_error("core", cat("https: a stream threw: ", defect.what()));
+    }
+    co_return std::string();
   }
 
   const HttpsServerOptions options_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/text.h"
+#include "daemon/cli/accounts_command.h"
 #include "daemon/cli/audit.h"
 #include "daemon/cli/backup.h"
 #include "daemon/cli/client.h"
@@ -213,6 +214,7 @@ int run(int argc, char** argv) {
   command("retry", "send refused items again", [&] { return retry(options); })
       ->add_option("number", options.number, "number of the item in the queue; without it: all")
       ->check(CLI::NonNegativeNumber);
+  add_accounts_commands(app, options, action);
   add_letters_commands(app, options, action);
   add_peers_commands(app, options, action);
   add_reviews_commands(app, options, action);

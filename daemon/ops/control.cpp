@@ -92,7 +92,7 @@ class Routes {
  public:
   explicit Routes(ControlActions actions) : actions_(std::move(actions)) {}
 
-  Awaitable<core::Result<Json>> answer(HttpRequest& request) const {
+  Awaitable<core::Result<Json>> answer(HttpRequest request, Caller caller) const {
     const std::string_view target = request.target;
     const auto mark = target.find('?');
     const std::string_view path = target.substr(0, mark);
@@ -101,13 +101,13 @@ class Routes {
     if (path == "/v1/keys" || path.starts_with("/v1/keys/")) {
       co_return co_await actions_.keys(request.method, std::string(path), std::move(request.body));
     }
-    if (path == "/v1/reviews" || path.starts_with("/v1/reviews/")) {
-      co_return co_await actions_.reviews(request.method, std::string(path),
-                                          std::move(request.body));
-    }
-    if (path == "/v1/letters" || path.starts_with("/v1/letters/")) {
-      co_return co_await actions_.letters(request.method, std::string(path),
-                                          std::move(request.body));
+    for (const auto& [place, work] :
+         {std::pair{"/v1/reviews", &actions_.reviews}, std::pair{"/v1/letters", &actions_.letters},
+          std::pair{"/v1/accounts", &actions_.accounts}}) {
+      if (path == place || path.starts_with(cat(place, '/'))) {
+        co_return co_await (*work)(request.method, std::string(path), std::move(request.body),
+                                   std::move(caller));
+      }
     }
     if (path == "/v1/peers" || path.starts_with("/v1/peers/")) {
       co_return co_await actions_.peers(request.method, std::string(path), std::move(request.body));
@@ -115,7 +115,8 @@ class Routes {
     const bool get = request.method == "GET";
     const bool post = request.method == "POST";
     const bool reads = path == "/v1/status" || path == "/v1/studies" || path == "/v1/queue" ||
-                       path == "/v1/doctor" || path == "/v1/storage";
+                       path == "/v1/doctor" || path == "/v1/storage" || path == "/v1/worklist" ||
+                       path == "/v1/certificates" || path == "/v1/last-seen";
     if (path.starts_with("/v1/audit/") && get) co_return co_await actions_.audit(request.target);
     const bool acts = path == "/v1/retry" || path == "/v1/pin" || path == "/v1/rebuild-index";
     if (!reads && !acts) co_return Error(Code::not_found, "there is no such route");
@@ -124,6 +125,8 @@ class Routes {
     }
     if (path == "/v1/status") co_return co_await actions_.status();
     if (path == "/v1/doctor") co_return co_await actions_.doctor();
+    if (path == "/v1/last-seen") co_return co_await actions_.last_seen();
+    if (path == "/v1/certificates") co_return co_await actions_.certificates();
     if (path == "/v1/storage") co_return co_await actions_.storage();
     if (path == "/v1/rebuild-index") co_return co_await actions_.rebuild_index();
     if (path == "/v1/pin") {
@@ -132,9 +135,10 @@ class Routes {
     }
     if (path == "/v1/retry") {
       GW_CO_TRY(const std::int64_t number, number_of(request.body));
-      co_return co_await actions_.retry(number);
+      co_return co_await actions_.retry(number, std::move(caller));
     }
     GW_CO_TRY(const std::int64_t limit, limit_of(query));
+    if (path == "/v1/worklist") co_return co_await actions_.worklist(limit);
     if (path == "/v1/studies") co_return co_await actions_.studies(limit);
     co_return co_await actions_.queue(limit);
   }
@@ -153,14 +157,25 @@ HttpResponse respond(const core::Result<Json>& answer) {
                                                        {"message", error.message()}})}}));
 }
 
-core::net::HttpHandler control_routes(ControlActions actions) {
+ControlAsk control_asks(ControlActions actions) {
   auto routes = std::make_shared<const Routes>(std::move(actions));
-  return [routes](HttpRequest request) -> Awaitable<HttpResponse> {
+  return [routes](HttpRequest request, Caller caller) -> Awaitable<core::Result<Json>> {
     // The coroutine outlives the call: what it needs is in its own frame.
-    return [](std::shared_ptr<const Routes> held, HttpRequest asked) -> Awaitable<HttpResponse> {
-      const core::Result<Json> answer = co_await held->answer(asked);
+    return [](std::shared_ptr<const Routes> held, HttpRequest asked,
+              Caller who) -> Awaitable<core::Result<Json>> {
+      co_return co_await held->answer(std::move(asked), std::move(who));
+    }(routes, std::move(request), std::move(caller));
+  };
+}
+
+core::net::HttpHandler control_routes(ControlAsk ask) {
+  return [ask = std::move(ask)](HttpRequest request) -> Awaitable<HttpResponse> {
+    return [](ControlAsk held, HttpRequest asked) -> Awaitable<HttpResponse> {
+      // Named: g++ 12 destroys an aggregate made within a co_await expression twice.
+      Caller caller;
+      const core::Result<Json> answer = co_await held(std::move(asked), std::move(caller));
       co_return respond(answer);
-    }(routes, std::move(request));
+    }(ask, std::move(request));
   };
 }
 

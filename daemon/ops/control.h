@@ -13,6 +13,10 @@
 //   *    /v1/reviews, /v1/reviews/N reviews_routes.h
 //   *    /v1/letters, /v1/letters/N letters_routes.h
 //   *    /v1/peers, /v1/peers/...   peers_routes.h
+//   GET  /v1/worklist?limit=N       what modalities are offered today and later, with patients
+//   GET  /v1/last-seen              {"devices":[{"name":"ae:CT1","last_seen"}]}, from the audit
+//   trail GET  /v1/certificates           own certificates and authorities, with the days left
+//   *    /v1/accounts, /v1/accounts/NAME accounts_routes.h
 //
 // Every failure is {"error":{"code","message"}} with core::Code's name. Loop thread only.
 #pragma once
@@ -27,27 +31,44 @@
 
 namespace gateway::daemon {
 
+/// Who asks, for the audit trail: over the socket the operator on the box, over the console an
+/// account.
+struct Caller {
+  std::string actor = "operator";
+  std::string source = "local";
+};
+
 /// What the routes ask of the gateway.
 struct ControlActions {
   using JsonAnswer = core::net::Awaitable<core::Result<core::Json>>;
   std::function<JsonAnswer()> status;
   std::function<JsonAnswer(std::int64_t limit)> studies;
   std::function<JsonAnswer(std::int64_t limit)> queue;
-  std::function<JsonAnswer(std::int64_t number)> retry;
+  std::function<JsonAnswer(std::int64_t number, Caller caller)> retry;
   std::function<JsonAnswer()> doctor;
   std::function<JsonAnswer(std::string method, std::string path, std::string body)> keys;
   std::function<JsonAnswer()> storage;
   std::function<JsonAnswer(std::string study_uid, bool pinned)> pin;
   std::function<JsonAnswer()> rebuild_index;
   std::function<JsonAnswer(std::string target)> audit;
-  std::function<JsonAnswer(std::string method, std::string path, std::string body)> reviews;
-  std::function<JsonAnswer(std::string method, std::string path, std::string body)> letters;
+  using Work = std::function<JsonAnswer(std::string method, std::string path, std::string body,
+                                        Caller caller)>;
+  Work reviews;
+  Work letters;
+  Work accounts;
   std::function<JsonAnswer(std::string method, std::string path, std::string body)> peers;
+  std::function<JsonAnswer(std::int64_t limit)> worklist;
+  std::function<JsonAnswer()> last_seen;
+  std::function<JsonAnswer()> certificates;
 };
 
 /// The answer, or {"error":...} with the status its code stands for.
 core::net::HttpResponse respond(const core::Result<core::Json>& answer);
 
-core::net::HttpHandler control_routes(ControlActions actions);
+/// One request of whoever was let in. Whether the caller may ask it is the face's affair.
+using ControlAsk = std::function<ControlActions::JsonAnswer(core::net::HttpRequest, Caller)>;
+ControlAsk control_asks(ControlActions actions);
+
+core::net::HttpHandler control_routes(ControlAsk ask);
 
 }  // namespace gateway::daemon

@@ -46,7 +46,7 @@ core::Result<Json> show_letter(sync::Holdings& holdings, std::int64_t number) {
 core::Result<Json> answer_letters(sync::Holdings& holdings, const core::Clock& clock,
                                   const std::vector<adapters::hl7::DeviceProfile>& devices,
                                   std::string_view method, std::string_view path,
-                                  const std::string& body) {
+                                  const std::string& body, const Caller& caller) {
   if (path == kLetterRoutes) {
     if (method != "GET") return Error(Code::refused, "this route takes GET");
     return list_letters(holdings);
@@ -58,6 +58,15 @@ core::Result<Json> answer_letters(sync::Holdings& holdings, const core::Clock& c
     return Error(Code::not_found, "there is no such message");
   if (method != "POST") return show_letter(holdings, number);
   GW_TRY(const Json wish, Json::parse(body.empty() ? "{}" : body, 4));
+  GW_CHECK(holdings.database().write([&](crypto::Connection& connection) {
+    return holdings.audit().append(connection, {.at = clock.wall(),
+                                                .actor = caller.actor,
+                                                .action = "retry",
+                                                .resource = core::cat("message/", number),
+                                                .patient = "",
+                                                .source = caller.source,
+                                                .outcome = "begun"});
+  }));
   GW_TRY(const sync::Taken taken,
          adapters::hl7::retry_message(holdings, number, devices,
                                       std::string(wish["patient"].text()), clock));

@@ -1,10 +1,12 @@
 // What the control socket answers about messages that wait for a person (sync/intake.h):
 //
-//   GET  /v1/letters     {"letters":[...],"gaps":[...]}: oldest first, at most 200; what no map
-//   covers GET  /v1/letters/N   one with its text as it came POST /v1/letters/N   {"patient":"ID"},
-//   or {}: worked on again -> {"state","reason"}
+//   GET  /v1/letters     {"letters":[...],"gaps":[...]}: oldest first, at most 200, and what no map
+//                        covers
+//   GET  /v1/letters/N   one with its text as it came
+//   POST /v1/letters/N   {"patient":"ID"} or {}: worked on again -> {"state","reason"}; who asked
+//                        for it is in the audit trail before it is done
 //
-// For the operator on the box, with patients. Blocking: called off the loop.
+// With patients. Blocking: called off the loop.
 #pragma once
 
 #include <string>
@@ -15,6 +17,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/result.h"
+#include "daemon/ops/control.h"
 #include "sync/holdings.h"
 
 namespace gateway::daemon {
@@ -24,6 +27,6 @@ inline constexpr std::string_view kLetterRoutes = "/v1/letters";
 core::Result<core::Json> answer_letters(sync::Holdings& holdings, const core::Clock& clock,
                                         const std::vector<adapters::hl7::DeviceProfile>& devices,
                                         std::string_view method, std::string_view path,
-                                        const std::string& body);
+                                        const std::string& body, const Caller& caller);
 
 }  // namespace gateway::daemon

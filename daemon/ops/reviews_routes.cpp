@@ -33,20 +33,37 @@ std::optional<Choice> choice_named(std::string_view name) {
   return std::nullopt;
 }
 
-core::Status decide(sync::Holdings& holdings, const core::Clock& clock, std::int64_t number,
-                    const std::string& body) {
-  GW_TRY(const Json json, Json::parse(body, 4));
-  const auto choice = choice_named(json["take"].text());
-  if (!choice) {
-    return Error(Code::invalid,
-                 R"(the body must be {"take":"ours","theirs" or "merged","groups":[...]})");
-  }
+struct Decision {
   std::map<std::string, Choice> choices;
+  Choice otherwise = Choice::theirs;  // of every asked group, where no choice is named
+};
+
+core::Result<Decision> decision_in(const std::string& body) {
+  const Error wrong(Code::invalid,
+                    R"(the body must be {"take":"ours","theirs" or "merged","groups":[...]})"
+                    R"( or {"choices":{"GROUP":"ours",...}})");
+  GW_TRY(const Json json, Json::parse(body, 4));
+  Decision decision;
+  for (const auto& [group, side] : json["choices"].members()) {
+    const auto choice = choice_named(side.text());
+    if (!choice) return wrong;
+    decision.choices.emplace(group, *choice);
+  }
+  if (!decision.choices.empty()) return decision;
+  const auto choice = choice_named(json["take"].text());
+  if (!choice) return wrong;
+  decision.otherwise = *choice;
   for (const Json& group : json["groups"].items())
-    choices.emplace(std::string(group.text()), *choice);
+    decision.choices.emplace(std::string(group.text()), *choice);
+  return decision;
+}
+
+core::Status decide(sync::Holdings& holdings, const core::Clock& clock, std::int64_t number,
+                    const std::string& body, const std::string& actor) {
+  GW_TRY(const Decision decision, decision_in(body));
   return holdings.database().write([&](crypto::Connection& connection) {
-    return sync::decide_review(connection, holdings.audit(), number, choices, *choice,
-                               {"operator", clock.wall()});
+    return sync::decide_review(connection, holdings.audit(), number, decision.choices,
+                               decision.otherwise, {actor, clock.wall()});
   });
 }
 
@@ -54,7 +71,7 @@ core::Status decide(sync::Holdings& holdings, const core::Clock& clock, std::int
 
 core::Result<Json> answer_reviews(sync::Holdings& holdings, const core::Clock& clock,
                                   std::string_view method, std::string_view path,
-                                  const std::string& body) {
+                                  const std::string& body, const std::string& actor) {
   if (path == kReviewRoutes) {
     if (method != "GET") return Error(Code::refused, "this route takes GET");
     auto reviews = holdings.database().read_value<Json>([](crypto::Connection& connection) {
@@ -66,7 +83,7 @@ core::Result<Json> answer_reviews(sync::Holdings& holdings, const core::Clock& c
     return document;
   }
   GW_TRY(const std::int64_t number, number_in(path));
-  if (method == "POST") GW_CHECK(decide(holdings, clock, number, body));
+  if (method == "POST") GW_CHECK(decide(holdings, clock, number, body, actor));
   return holdings.database().read_value<Json>(
       [number](crypto::Connection& connection) { return sync::review_report(connection, number); });
 }

@@ -3,9 +3,10 @@
 //   GET  /v1/reviews        {"reviews":[...]}: open ones first, oldest first, at most 200
 //   GET  /v1/reviews/N      one with every decided group and the versions side by side
 //   POST /v1/reviews/N      {"take":"ours|theirs|merged","groups":["identity"]} -> the review as it
-//                           is then; without groups every asked one
+//                           is then; without groups every asked one. Or, all at once, a side for
+//                           each: {"choices":{"identity":"theirs","contact":"ours"}}
 //
-// For the operator on the box, with patients. Blocking: called off the loop.
+// With patients. `actor` decides, for the audit trail. Blocking: called off the loop.
 #pragma once
 
 #include <string>
@@ -22,6 +23,6 @@ inline constexpr std::string_view kReviewRoutes = "/v1/reviews";
 
 core::Result<core::Json> answer_reviews(sync::Holdings& holdings, const core::Clock& clock,
                                         std::string_view method, std::string_view path,
-                                        const std::string& body);
+                                        const std::string& body, const std::string& actor);
 
 }  // namespace gateway::daemon

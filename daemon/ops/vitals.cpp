@@ -94,6 +94,8 @@ Json state_of(const Vitals& vitals) { return std::string(to_string(vitals.openin
 }  // namespace
 
 Json status_document(const Vitals& vitals) {
+  Json queue = queue_counts(vitals);
+  if (queue.is_object()) queue.set("letters", vitals.queue["letters"]);
   Json uplinks = Json::array();
   for (const Json& uplink : vitals.uplinks.items()) {
     Json entry = uplink_entry(vitals, uplink);
@@ -111,7 +113,7 @@ Json status_document(const Vitals& vitals) {
                        {"since", core::to_instant(vitals.opening.since)},
                        {"set_up", vitals.opening.set_up},
                        {"key_protection", or_null(vitals.opening.key_protection)},
-                       {"queue", queue_counts(vitals)},
+                       {"queue", std::move(queue)},
                        {"reviews", vitals.reviews},
                        {"uplinks", std::move(uplinks)},
                        {"dicom", vitals.dicom},

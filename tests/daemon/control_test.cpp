@@ -49,12 +49,15 @@ class ControlTest : public testing::Test {
       return done("studies " + std::to_string(limit));
     };
     actions.queue = [this](std::int64_t limit) { return done("queue " + std::to_string(limit)); };
-    actions.retry = [this](std::int64_t number) { return done("retry " + std::to_string(number)); };
+    actions.retry = [this](std::int64_t number, const Caller& caller) {
+      return done("retry " + std::to_string(number) + " by " + caller.actor);
+    };
     actions.keys = [this](std::string method, std::string path, std::string body) {
       return done(method + " " + path + " " + body);
     };
     actions.storage = [this] { return done("storage"); };
-    actions.reviews = [this](std::string method, std::string path, std::string body) {
+    actions.reviews = [this](std::string method, std::string path, std::string body,
+                             const Caller&) {
       return done("reviews " + method + " " + path + " " + body);
     };
     actions.rebuild_index = [this] { return done("rebuild-index"); };
@@ -74,7 +77,7 @@ class ControlTest : public testing::Test {
   }
 
   std::string asked_;
-  core::net::HttpHandler handler_ = control_routes(actions());
+  core::net::HttpHandler handler_ = control_routes(control_asks(actions()));
 };
 
 TEST_F(ControlTest, RoutesReachTheirActions) {
@@ -89,7 +92,7 @@ TEST_F(ControlTest, RoutesReachTheirActions) {
   send("GET", "/v1/queue?limit=7");
   EXPECT_EQ(asked_, "queue 7");
   send("POST", "/v1/retry", R"({"number":12})");
-  EXPECT_EQ(asked_, "retry 12");
+  EXPECT_EQ(asked_, "retry 12 by operator");
   send("POST", "/v1/reviews/7", R"({"take":"ours"})");
   EXPECT_EQ(asked_, R"(reviews POST /v1/reviews/7 {"take":"ours"})");
   send("GET", "/v1/storage");

@@ -1,0 +1,85 @@
+import {element, table} from './element.js';
+import {ago, moment, t, tOr} from './text.js';
+import {get, may, post} from './server.js';
+
+function subject(row) {
+  if (row.kind === 'instance') return t('kind_instance', {number: row.subject});
+  const type = row.subject.split('/')[0];
+  return `${tOr(`type_${type}`, type)} ${row.subject.slice(type.length + 1)}`;
+}
+
+/** A button that does its work once and says what came of it. */
+function act(key, text, work, page, first = false) {
+  const button = element('button', {type: 'button', class: first ? 'first' : null, 'data-key': key, onclick: async () => {
+    button.disabled = true;
+    try {
+      page.say(await work());
+      page.redraw();
+    } catch (refused) {
+      page.say(t('failed', {why: refused.message}));
+      button.after(element('p', {class: 'notice bad', role: 'alert'}, t('failed', {why: refused.message})));
+      button.disabled = false;
+    }
+  }}, text);
+  return button;
+}
+
+const retry = async (number) => t('sent_again', {count: (await post('retry', {number})).retried});
+
+function parkedRow(row, page) {
+  return element('li', {class: 'sheet item'},
+    element('div', {class: 'grow'},
+      element('h3', {}, subject(row)),
+      element('p', {}, element('span', {class: 'quiet'}, `${t('reason')}: `), element('span', {lang: 'en'}, row.reason || t('unknown'))),
+      element('p', {class: 'quiet small'}, t('parked_detail', {name: row.uplink, count: row.attempts, when: ago(row.queued_at)}))),
+    may('operator') && act(`retry-${row.number}`, t('send_again'), () => retry(row.number), page));
+}
+
+function letterRow(letter, page) {
+  const shown = element('div');
+  const open = async () => {
+    const whole = await get(`letters/${letter.number}`);
+    const patient = element('input', {id: `patient-${letter.number}`, autocomplete: 'off'});
+    const again = async () => {
+      const answer = await post(`letters/${letter.number}`, patient.value.trim() ? {patient: patient.value.trim()} : {});
+      return `${t(`letter_${answer.state}`)} ${answer.reason}`;
+    };
+    shown.replaceChildren(
+      element('pre', {tabindex: 0}, whole.text.replaceAll('\r', '\n')),
+      element('form', {class: 'actions', onsubmit: (event) => event.preventDefault()},
+        element('div', {class: 'field'}, element('label', {for: patient.id}, t('letter_patient')), patient),
+        act(`letter-${letter.number}`, t('work_again'), again, page, true)));
+    shown.querySelector('pre').focus();
+  };
+  return element('li', {class: 'sheet'},
+    element('div', {class: 'item'},
+      element('div', {class: 'grow'},
+        element('h3', {}, `${letter.device} · ${letter.kind}`),
+        element('p', {}, element('span', {class: `tag ${letter.state === 'dead' ? 'bad' : 'attention'}`}, t(`letter_${letter.state}`)), ' ', element('span', {lang: 'en'}, letter.reason)),
+        element('p', {class: 'quiet small'}, moment(letter.received_at))),
+      may('operator') && element('button', {type: 'button', 'data-key': `open-${letter.number}`, onclick: open}, t('show'))),
+    shown);
+}
+
+function section(title, note, list) {
+  return [element('h2', {}, title), note && element('p', {class: 'quiet'}, note), element('ul', {}, list)];
+}
+
+export const queue = {
+  title: 'nav_queue',
+  load: async (rest, byPage) => ({rows: (await get('queue?limit=200', byPage)).queue, letters: (await get('letters', byPage)).letters}),
+  show: ({rows, letters}, page) => {
+    const parked = rows.filter((row) => row.state === 'parked');
+    const waiting = rows.filter((row) => row.state !== 'parked');
+    return [
+      element('h1', {tabindex: -1}, t('nav_queue')),
+      rows.length + letters.length === 0 && element('p', {class: 'quiet'}, t('queue_empty')),
+      parked.length > 0 && section(t('parked_title', {count: parked.length}), t('parked_note'), parked.map((row) => parkedRow(row, page))),
+      parked.length > 1 && may('operator') && element('div', {class: 'actions'}, act('retry-all', t('send_all_again'), () => retry(0), page, true)),
+      letters.length > 0 && section(t('letters_title', {count: letters.length}), t('letters_note'), letters.map((letter) => letterRow(letter, page))),
+      waiting.length > 0 && [element('h2', {}, t('waiting_title', {count: waiting.length})),
+        table(t('waiting_title', {count: waiting.length}), [t('what'), t('to'), t('since'), t('attempts')],
+          waiting.map((row) => [subject(row), row.uplink, ago(row.queued_at), String(row.attempts)]))],
+    ].flat().filter(Boolean);
+  },
+};

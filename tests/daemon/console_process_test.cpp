@@ -1,0 +1,203 @@
+// The console of the daemon as it ships, over real TLS: who gets in, and what a session may do.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/text.h"
+#include "daemon_process.h"
+#include "fhir_client.h"
+#include "tests/fakes/certificates.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::cat;
+using core::Json;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr char kPassword[] = "four words of hers";
+
+class Console : public testing::Test {
+ protected:
+  Console()
+      : ca_(certificates_, "clinic-ca"),
+        server_(ca_.issue({"gateway", {"localhost"}, {"127.0.0.1"}})) {
+    daemon_.configure(cat("[console]\nbind = \"127.0.0.1\"\nport = ", port_,
+                          "\ncertificate_file = \"", server_.certificate, "\"\nkey_file = \"",
+                          server_.key, "\"\n"));
+  }
+  void start() {
+    daemon_.start();
+    ASSERT_TRUE(daemon_.reaches("ready")) << daemon_.log();
+    ASSERT_TRUE(answers()) << daemon_.log();
+  }
+  bool answers() {
+    return holds_within(20, [&] { return send("GET", "/console/api/session").status == 200; });
+  }
+  void add(const std::string& name, const std::string& role) {
+    const Finished added = daemon_.ask({"accounts", "add", name, "--role", role}, kPassword);
+    ASSERT_EQ(added.exit_code, 0) << added.err;
+  }
+  FhirAnswered send(const std::string& method, const std::string& target,
+                    core::net::Headers headers = {}, const std::string& body = "") {
+    core::net::HttpClientOptions options;
+    options.url = cat("https://127.0.0.1:", port_);
+    options.ca_file = ca_.file();
+    FhirTestClient client(options);
+    return client.send(method, target, body, std::move(headers));
+  }
+  static core::net::Headers json() { return {{"Content-Type", "application/json"}}; }
+
+  struct SignedIn {
+    int status = 0;
+    std::string cookie;
+    std::string csrf;
+    FhirAnswered answer;
+  };
+  SignedIn sign_in(const std::string& name, const std::string& password = kPassword) {
+    SignedIn in;
+    in.answer = send("POST", "/console/api/sign-in", json(),
+                     Json::object({{"name", name}, {"password", password}}).dump());
+    in.status = in.answer.status;
+    const std::string set(in.answer.http.header("Set-Cookie"));
+    in.cookie = set.substr(0, set.find(';'));
+    in.csrf = in.answer.body["csrf"].text();
+    return in;
+  }
+  FhirAnswered get(const SignedIn& in, const std::string& what) {
+    return send("GET", cat("/console/api/", what), {{"Cookie", in.cookie}});
+  }
+  FhirAnswered post(const SignedIn& in, const std::string& what, const std::string& csrf,
+                    const std::string& body) {
+    core::net::Headers headers = json();
+    headers.emplace_back("Cookie", in.cookie);
+    if (!csrf.empty()) headers.emplace_back("X-CSRF-Token", csrf);
+    return send("POST", cat("/console/api/", what), std::move(headers), body);
+  }
+
+  fakes::TestFolder certificates_;
+  fakes::TestCa ca_;
+  fakes::CertificateFiles server_;
+  std::uint16_t port_ = free_port();
+  DaemonProcess daemon_;
+};
+
+TEST_F(Console, ServesItsPagesUnderAStrictPolicy) {
+  start();
+  const FhirAnswered page = send("GET", "/console/");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_THAT(page.http.body, HasSubstr("app.js"));
+  const std::string policy(page.http.header("Content-Security-Policy"));
+  EXPECT_THAT(policy, HasSubstr("default-src 'none'"));
+  EXPECT_THAT(policy, Not(HasSubstr("unsafe")));
+  EXPECT_EQ(page.http.header("X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(send("GET", "/console/app.js").status, 200);
+  EXPECT_EQ(send("GET", "/").http.header("Location"), "/console/");
+  for (const char* bad :
+       {"/console/../daemon", "/console/nothing.js", "/v1/status", "/fhir/Patient"})
+    EXPECT_EQ(send("GET", bad).status, 404) << bad;
+}
+
+TEST_F(Console, LetsInWhoHasAnAccountAndOnlyToWhatTheirRoleMay) {
+  start();
+  EXPECT_EQ(send("GET", "/console/api/studies").status, 401);
+  add("vera", "viewer");
+  add("olga", "operator");
+  add("ada", "admin");
+  EXPECT_EQ(sign_in("vera", "not her password").status, 401);
+
+  const SignedIn viewer = sign_in("vera");
+  ASSERT_EQ(viewer.status, 200) << viewer.answer.http.body;
+  const std::string set(viewer.answer.http.header("Set-Cookie"));
+  for (const char* flag : {"__Host-", "Secure", "HttpOnly", "SameSite=Strict", "Path=/"})
+    EXPECT_THAT(set, HasSubstr(flag));
+  EXPECT_EQ(get(viewer, "overview").body["headline"].text(), "stand_alone");
+  EXPECT_EQ(get(viewer, "studies").body["studies"].size(), 0U);
+  EXPECT_EQ(get(viewer, "keys").status, 403);
+  EXPECT_EQ(get(viewer, "audit").status, 403);
+  EXPECT_EQ(post(viewer, "retry", viewer.csrf, R"({"number":0})").status, 403);
+
+  const SignedIn operates = sign_in("olga");
+  EXPECT_EQ(get(operates, "keys").status, 403);
+  EXPECT_EQ(post(operates, "retry", operates.csrf, R"({"number":0})").status, 200);
+
+  const SignedIn admin = sign_in("ada");
+  EXPECT_EQ(get(admin, "keys").status, 200);
+  EXPECT_EQ(get(admin, "certificates").body["certificates"].size(), 1U);
+  const std::string trail = get(admin, "audit").http.body;
+  for (const char* who : {"user:vera", "user:olga", "user:ada", "console/studies", "queue/0"})
+    EXPECT_THAT(trail, HasSubstr(who));
+  EXPECT_EQ(get(admin, "keys/unlock").status, 404);
+  EXPECT_EQ(daemon_.ask({"audit", "verify"}).exit_code, 0);
+}
+
+TEST_F(Console, TakesNoChangeThatAnotherSiteCouldBringAbout) {
+  start();
+  add("olga", "operator");
+  const SignedIn in = sign_in("olga");
+  const std::string body = R"({"number":0})";
+  EXPECT_EQ(post(in, "retry", "", body).status, 403);
+  EXPECT_EQ(post(in, "retry", std::string(64, '0'), body).status, 403);
+  EXPECT_EQ(
+      send("POST", "/console/api/retry",
+           {{"Cookie", in.cookie}, {"X-CSRF-Token", in.csrf}, {"Content-Type", "text/plain"}}, body)
+          .status,
+      415);
+  core::net::Headers foreign = json();
+  foreign.emplace_back("Cookie", in.cookie);
+  foreign.emplace_back("X-CSRF-Token", in.csrf);
+  foreign.emplace_back("Sec-Fetch-Site", "cross-site");
+  EXPECT_EQ(send("POST", "/console/api/retry", foreign, body).status, 403);
+  EXPECT_EQ(post(in, "retry", in.csrf, body).status, 200);
+}
+
+TEST_F(Console, LocksANameOutAfterFiveFailures) {
+  start();
+  add("vera", "viewer");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(sign_in("vera", "a wrong password").status, 401);
+  const SignedIn locked = sign_in("vera");
+  EXPECT_EQ(locked.status, 429);
+  EXPECT_THAT(std::string(locked.answer.http.header("Retry-After")), Not(testing::IsEmpty()));
+  EXPECT_THAT(daemon_.log(), Not(HasSubstr("a wrong password")));
+}
+
+TEST_F(Console, EndsASessionWithItsAccountAndWhenSignedOut) {
+  start();
+  add("vera", "viewer");
+  const SignedIn one = sign_in("vera");
+  const SignedIn other = sign_in("vera");
+  EXPECT_EQ(post(one, "sign-out", one.csrf, "{}").status, 200);
+  EXPECT_EQ(get(one, "studies").status, 401);
+  EXPECT_EQ(get(other, "studies").status, 200);
+  ASSERT_EQ(daemon_.ask({"accounts", "remove", "vera"}).exit_code, 0);
+  EXPECT_EQ(get(other, "studies").status, 401);
+  EXPECT_EQ(sign_in("vera").status, 401);
+  EXPECT_THAT(daemon_.ask({"accounts"}).out, Not(HasSubstr("vera")));
+}
+
+TEST_F(Console, SaysThatTheGatewayIsLocked) {
+  start();
+  add("vera", "viewer");
+  ASSERT_EQ(daemon_.stop(), 0);
+  daemon_.write_passphrase("not the passphrase");
+  daemon_.start();
+  ASSERT_TRUE(daemon_.reaches("locked")) << daemon_.log();
+  ASSERT_TRUE(answers());
+  EXPECT_EQ(send("GET", "/console/api/session").body["state"].text(), "locked");
+  EXPECT_EQ(send("GET", "/console/").status, 200);
+  EXPECT_EQ(sign_in("vera").status, 503);
+}
+
+TEST_F(Console, StopsAtOnceWhilePagesFollowIt) {
+  start();
+  add("vera", "viewer");
+  const SignedIn in = sign_in("vera");
+  const BackgroundProcess page({"curl", "--silent", "--no-buffer", "--cacert", ca_.file(),
+                                "--cookie", in.cookie,
+                                cat("https://127.0.0.1:", port_, "/console/api/events")});
+  ASSERT_TRUE(holds_within(10, [&] { return get(in, "overview").status == 200; }));
+  EXPECT_EQ(daemon_.stop(), 0);
+}
+
+}  // namespace
+}  // namespace gateway::daemon

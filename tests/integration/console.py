@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""console.py --build-dir DIR: the console in headless Chromium, on a clinic's gateway with a real hospital behind it.
+
+Every page at desktop and phone width, light and dark: axe-core finds nothing, nothing is wider than the screen, nothing comes from
+elsewhere, no script complains. By keyboard, in three languages, live, and a conflict and a refused item dealt with. Screenshots go to
+DIR/console-screenshots. Prints a line per step; exits 1 with the reason on the first that is not as it must be.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+from rig.console_scene import PASSWORD, PEOPLE, Scene
+
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+VIEWS = {
+    "desktop": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+    "desktop-dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
+    "phone-dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
+}
+PAGES = {
+    "overview": "#/overview",
+    "studies": "#/studies",
+    "dead-letter": "#/queue",
+    "conflicts": "#/reviews",
+    "conflict": "#/reviews/1",
+    "worklist": "#/worklist",
+    "devices": "#/devices",
+    "audit": "#/audit",
+    "keys": "#/keys",
+}
+ASSETS = Path(__file__).resolve().parents[2] / "daemon" / "console"
+
+
+def must(condition, what):
+    if not condition:
+        raise SystemExit(f"FAILED: {what}")
+    print(f"ok: {what}", flush=True)
+
+
+class Visitor:
+    """A browser window, and all it complained about."""
+
+    last = None
+
+    def __init__(self, browser, url, **view):
+        Visitor.last = self
+        self._context = browser.new_context(ignore_https_errors=True, locale=view.pop("locale", "en-GB"), **view)
+        self._url, self.complaints = url, []
+        self.page = self._context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.page.on("console", lambda said: said.type == "error" and self.complaints.append(said.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._look_at)
+
+    def _look_at(self, request):
+        if not request.url.startswith(self._url.rsplit("/console/", 1)[0]):
+            self.complaints.append(f"asked elsewhere: {request.url}")
+
+    def sign_in(self, name):
+        self.page.goto(self._url)
+        self.page.fill("#name", name)
+        self.page.fill("#password", PASSWORD)
+        self.page.press("#password", "Enter")
+        self.page.wait_for_selector("nav")
+
+    def show(self, place):
+        self.page.goto(self._url + place)
+        self.page.wait_for_selector("nav a[aria-current]")
+        self.page.wait_for_function("document.querySelector('main h1')")
+        self.page.wait_for_load_state("load")
+
+    def violations(self):
+        found = Axe().run(self.page, options=AXE).response["violations"]
+        return [f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:300]}" for one in found for node in one["nodes"]]
+
+    def is_wider_than_screen(self):
+        return self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+
+    def close(self):
+        self._context.close()
+
+
+def check_words():
+    tables = {name: json.loads((ASSETS / f"{name}.json").read_text()) for name in ("en", "es", "fr")}
+    must(all(table.keys() == tables["en"].keys() for table in tables.values()), "the languages have the same words")
+
+
+def check_sign_in(browser, scene, shots):
+    visitor = Visitor(browser, scene.console_url, **VIEWS["desktop"])
+    visitor.page.goto(scene.console_url)
+    visitor.page.wait_for_selector("#name")
+    must(not (found := visitor.violations()), f"sign-in: axe-core finds nothing {found}")
+    visitor.page.screenshot(path=shots / "sign-in-desktop.png")
+    visitor.page.focus("#name")
+    for text in ("olga", "not the password"):
+        visitor.page.keyboard.type(text)
+        visitor.page.keyboard.press("Tab")
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_selector("[role=alert]:not([hidden])")
+    must("wrong" in visitor.page.inner_text("[role=alert]"), "a wrong password is refused, by keyboard")
+    visitor.close()
+
+
+def check_calm(browser, scene, shots):
+    visitor = Visitor(browser, scene.console_url, **VIEWS["desktop"])
+    visitor.sign_in("vera")
+    visitor.page.wait_for_selector(".headline.good")
+    must("Everything has arrived" in visitor.page.inner_text("h1"), "all is delivered, and one sentence says so")
+    visitor.page.screenshot(path=shots / "overview-calm-desktop.png")
+    visitor.page.keyboard.press("Tab")
+    visitor.page.keyboard.press("Tab")
+    must(visitor.page.locator("nav a", has_text="Audit").count() == 0, "a viewer is not offered the audit trail")
+    scene.pacs.stop()
+    scene.send_study(1, "CT abdomen", 2, seed=9)
+    visitor.page.wait_for_selector(".headline.attention")
+    must("No link" in visitor.page.inner_text("h1"), "a link that breaks shows without a reload")
+    visitor.page.screenshot(path=shots / "overview-link-down-desktop.png")
+    must(not visitor.complaints, f"no script and no policy complains {visitor.complaints}")
+    visitor.close()
+
+
+def check_pages(browser, scene, shots):
+    for view, options in VIEWS.items():
+        visitor = Visitor(browser, scene.console_url, **options)
+        visitor.sign_in("ada")
+        for name, place in PAGES.items():
+            visitor.show(place)
+            visitor.page.wait_for_timeout(0)
+            must(not (found := visitor.violations()), f"{name} ({view}): axe-core finds nothing {found}")
+            must(not visitor.is_wider_than_screen(), f"{name} ({view}): no wider than the screen")
+            visitor.page.screenshot(path=shots / f"{name}-{view}.png", full_page=True)
+        must(not visitor.complaints, f"{view}: no script and no policy complains {visitor.complaints}")
+        visitor.close()
+
+
+def check_keyboard(browser, scene):
+    visitor = Visitor(browser, scene.console_url, **VIEWS["desktop"])
+    visitor.sign_in("olga")
+    visitor.page.evaluate("document.activeElement.blur()")
+    visitor.page.keyboard.press("Tab")
+    must("Skip" in visitor.page.evaluate("document.activeElement.textContent"), "the first stop skips to the content")
+    visitor.page.focus("[data-key=nav-studies]")
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_function("document.activeElement.tagName === 'H1' && document.activeElement.textContent === 'Studies'")
+    must(PEOPLE[0].id in visitor.page.inner_text("main"), "a page opened by keyboard has the focus, and shows its studies")
+    visitor.close()
+
+
+def check_languages(browser, scene, shots):
+    for locale, sentence in (("es-ES", "Alguien tiene que decidir algo."), ("fr-FR", "Quelqu’un doit prendre une décision.")):
+        visitor = Visitor(browser, scene.console_url, locale=locale, **VIEWS["phone"])
+        visitor.sign_in("vera")
+        visitor.page.wait_for_selector(".headline")
+        must(visitor.page.inner_text("h1") == sentence, f"{locale}: the browser's language is spoken")
+        must(not visitor.is_wider_than_screen(), f"{locale}: no wider than a phone")
+        visitor.page.screenshot(path=shots / f"overview-phone-{locale[:2]}.png", full_page=True)
+        visitor.page.select_option("header select", "en")
+        visitor.page.wait_for_function("document.documentElement.lang === 'en'")
+        must("decide" in visitor.page.inner_text("h1"), f"{locale}: and can be switched")
+        visitor.close()
+
+
+def check_work(browser, scene):
+    visitor = Visitor(browser, scene.console_url, **VIEWS["desktop"])
+    visitor.sign_in("olga")
+    visitor.show("#/queue")
+    before = visitor.page.locator("[data-key^=retry-]").count()
+    must(before >= 2, "refused items are listed with a way to send them again")
+    visitor.page.locator("[data-key^=retry-]").first.click()
+    visitor.page.wait_for_function("n => document.querySelectorAll('[data-key^=retry-]').length < n", arg=before)
+    must('"user:olga"' in scene.clinic.command("audit", "export"), "sending again is in the audit trail under her name")
+    visitor.show("#/reviews/1")
+    must("2001-11-15" in visitor.page.inner_text("main") and "2001-11-06" in visitor.page.inner_text("main"), "both sides are shown")
+    for group in visitor.page.locator("fieldset.sides").all():
+        group.locator("input[value=ours]").check()
+    visitor.page.click("button[type=submit]")
+    visitor.page.wait_for_function("location.hash === '#/reviews'")
+    review = json.loads(scene.clinic.command("reviews", "show", 1))
+    must((review["state"], review["decided_by"]) == ("decided", "user:olga"), "a conflict is decided by her")
+    must(not visitor.complaints, f"no script and no policy complains {visitor.complaints}")
+    visitor.close()
+
+
+def check_all(browser, scene, shots):
+    check_sign_in(browser, scene, shots)
+    check_calm(browser, scene, shots)
+    scene.make_trouble()
+    check_pages(browser, scene, shots)
+    check_keyboard(browser, scene)
+    check_languages(browser, scene, shots)
+    check_work(browser, scene)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build-dir", type=Path, required=True)
+    build = parser.parse_args().build_dir.resolve()
+    shots = build / "console-screenshots"
+    shutil.rmtree(shots, ignore_errors=True)
+    shots.mkdir()
+    check_words()
+    with tempfile.TemporaryDirectory(prefix="gateway-console-") as folder, sync_playwright() as playwright:
+        with Scene(build, Path(folder)) as scene:
+            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+            try:
+                check_all(browser, scene, shots)
+            except BaseException:
+                Visitor.last.page.screenshot(path=shots / "failure.png")
+                print(f"the last page complained: {Visitor.last.complaints}")
+                raise
+            browser.close()
+    print("console: all as it must be")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
