@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "sync/patient_trail.h"
 #include "sync/shredding.h"
 #include "sync/wado.h"
 
@@ -56,8 +57,8 @@ core::Status compare(const Wanted& wanted, const FetchedInstance& fetched) {
 }
 
 core::Status put_in_place(Holdings& holdings, const core::Clock& clock,
-                          const DamagedObject& damaged, const crypto::SealedObject& fresh,
-                          const FetchedInstance& fetched) {
+                          const DamagedObject& damaged, const std::string& study_uid,
+                          const crypto::SealedObject& fresh, const FetchedInstance& fetched) {
   return holdings.database().write([&](Connection& connection) -> core::Status {
     GW_CHECK(
         connection.run("UPDATE dicom_instance SET object_id = ?, size = ?,"
@@ -69,11 +70,12 @@ core::Status put_in_place(Holdings& holdings, const core::Clock& clock,
     const bool replaced = connection.changes() > 0;
     GW_CHECK(doom_object(connection, replaced ? damaged.object_id : fresh.id));
     GW_CHECK(connection.run("DELETE FROM object_damage WHERE instance = ?", damaged.row));
+    GW_TRY(const TrailedStudy study, trail_study(connection, study_uid));
     return holdings.audit().append(connection, {.at = clock.wall(),
                                                 .actor = "scrub",
                                                 .action = "restore",
-                                                .resource = core::cat("instance/", damaged.row),
-                                                .patient = "",
+                                                .resource = study.resource,
+                                                .patient = study.patient,
                                                 .source = "local",
                                                 .outcome = "damaged, fetched again"});
   });
@@ -89,7 +91,7 @@ Awaitable<core::Status> fetch_from(std::shared_ptr<Holdings> holdings, PacsClien
   if (!fetched.ok()) co_return fetched.error();
   GW_CO_CHECK(compare(wanted, *fetched));
   GW_CO_TRY(const crypto::SealedObject fresh, writer->finish());
-  GW_CO_CHECK(put_in_place(*holdings, clock, damaged, fresh, *fetched));
+  GW_CO_CHECK(put_in_place(*holdings, clock, damaged, wanted.name.study_uid, fresh, *fetched));
   if (const auto settled = holdings->objects().settle(fresh.id); !settled.ok())
     core::log_warn("scrub", settled.error().message());
   co_return core::Status();

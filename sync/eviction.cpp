@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "sync/data_set_digest.h"
+#include "sync/patient_trail.h"
 #include "sync/shredding.h"
 
 namespace gateway::sync {
@@ -117,14 +118,12 @@ core::Status note_evicted_study(Connection& connection, const crypto::Audit& aud
       connection.run("UPDATE dicom_study SET evicted_at = ?1 WHERE study_uid = ?2 AND NOT EXISTS"
                      " (SELECT 1 FROM dicom_instance WHERE study_uid = ?2 AND state <> 'evicted')",
                      core::to_instant(now), study_uid));
-  GW_TRY(
-      const auto id,
-      connection.text("SELECT imaging_study_id FROM dicom_study WHERE study_uid = ?", study_uid));
+  GW_TRY(const TrailedStudy study, trail_study(connection, study_uid));
   return audit.append(connection, {.at = now,
                                    .actor = "retention",
                                    .action = "evict",
-                                   .resource = core::cat("ImagingStudy/", id.value_or("")),
-                                   .patient = "",
+                                   .resource = study.resource,
+                                   .patient = study.patient,
                                    .source = "local",
                                    .outcome = core::cat(instances, " instances evicted")});
 }

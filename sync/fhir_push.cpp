@@ -33,12 +33,13 @@ RowOutcome not_served(const OutboxRow& row, const FhirAnswer& answer) {
   return outcome;
 }
 
-/// Of something that went out: 401, 403, 407, 429 and 503 say that nothing was done with it; a
-/// gateway's error or a page that hides the answer say nothing of the kind.
+/// Of something that went out: a redirect, 401, 403, 404, 405, 407, 429 and 503 say that nothing
+/// was done with it; a gateway's error or a page that hides the answer say nothing of the kind.
 RowOutcome write_not_served(const OutboxRow& row, const FhirAnswer& answer) {
-  constexpr std::array kNothingDone = {401, 403, 407, 429, 503};
+  constexpr std::array kNothingDone = {401, 403, 404, 405, 407, 429, 503};
   RowOutcome outcome = not_served(row, answer);
-  if (std::ranges::find(kNothingDone, answer.status) == kNothingDone.end())
+  if (answer.status / 100 != 3 &&
+      std::ranges::find(kNothingDone, answer.status) == kNothingDone.end())
     outcome.result = Delivery::lost;
   return outcome;
 }

@@ -15,6 +15,7 @@
 #include "sync/async_write.h"
 #include "sync/engine.h"
 #include "sync/outbox.h"
+#include "sync/patient_trail.h"
 
 namespace gateway::sync {
 namespace {
@@ -219,9 +220,10 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
                                          " is parked; see clinic-gateway queue"));
       }
     }
-    const std::string now = core::to_instant(self->clock_.wall());
-    crypto::Change note = [wanted, now](crypto::Connection& connection) {
-      return record_verdicts(connection, wanted.uplink, wanted.verdicts, now);
+    crypto::Change note = [wanted, now = self->clock_.wall(), holdings = self->holdings_](
+                              crypto::Connection& connection) -> core::Status {
+      GW_CHECK(trail_sent(connection, holdings->audit(), wanted.uplink, wanted.verdicts, now));
+      return record_verdicts(connection, wanted.uplink, wanted.verdicts, core::to_instant(now));
     };
     const core::Status status = co_await write_async(self->holdings_->database(), std::move(note));
     if (status.ok()) {

@@ -44,7 +44,7 @@ struct ActionRow {
   Role client;
   Role server;
 };
-constexpr std::array<ActionRow, 9> kActions = {{
+constexpr std::array<ActionRow, 8> kActions = {{
     {"create", "C", "create", "Create", kSource, kDestination},
     {"store", "C", "create", "Create", kSource, kDestination},
     {"read", "R", "read", "Read", kDestination, kSource},
@@ -53,7 +53,6 @@ constexpr std::array<ActionRow, 9> kActions = {{
     {"send", "R", "read", "Read", kDestination, kSource},
     {"delete", "D", "delete", "Delete", kApplication, kCustodian},
     {"evict", "D", "delete", "Delete", kApplication, kCustodian},
-    {"shred", "D", "delete", "Delete", kApplication, kCustodian},
 }};
 
 const ActionRow* find_action(std::string_view name) {

@@ -304,7 +304,7 @@ TEST_F(UplinksTest, EachKindOfAnswerHasItsOwnConsequence) {
        "check url"},
       {"404 Not Found", "", "", Delivery::unreached, "check url"},
       {"405 Method Not Allowed", "", "", Delivery::unreached, "check url"},
-      {"408 Request Timeout", "", "", Delivery::unreached, "408"},
+      {"408 Request Timeout", "", "", Delivery::lost, "408"},
       {"405 Method Not Allowed", "Content-Type: application/fhir+json\r\n",
        R"({"resourceType":"OperationOutcome","issue":[{"diagnostics":"no client ids"}]})",
        Delivery::refused, "no client ids"},
