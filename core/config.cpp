@@ -6,6 +6,7 @@
 #include <cassert>
 #include <filesystem>
 #include <set>
+#include <system_error>
 #include <variant>
 
 #include "core/files.h"
@@ -15,6 +16,8 @@ namespace gateway::core {
 namespace {
 
 constexpr std::size_t kConfigBytesMax = 1u << 20;
+constexpr int kDotsMax = 16;          // outside quotes, in a line
+constexpr std::size_t kNameMax = 64;  // of a part that the site chooses
 constexpr std::size_t kSecretBytesMax = 64u << 10;
 
 struct TomlMistake {
@@ -29,6 +32,39 @@ std::variant<toml::table, TomlMistake> parse_toml(std::string_view text) {
   } catch (const toml::parse_error& error) {
     return TomlMistake{std::string(error.description()), error.source().begin.line};
   }
+}
+
+/// The first line with more dots outside quotes than keys have; 0: none. Each dot of a key is a
+/// table in a table, and the library walks those by one call within another.
+unsigned line_of_many_dots(std::string_view text) {
+  unsigned line = 1;
+  int dots = 0;
+  char quote = 0;
+  bool is_comment = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '\n') {
+      ++line;
+      dots = 0;
+      quote = 0;
+      is_comment = false;
+    } else if (quote != 0) {
+      if (c == '\\' && quote == '"') ++at;
+      if (c == quote) quote = 0;
+    } else if (!is_comment) {
+      if (c == '"' || c == '\'') quote = c;
+      is_comment = c == '#';
+      if (c == '.' && ++dots > kDotsMax) return line;
+    }
+  }
+  return 0;
+}
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= kNameMax &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return c > ' ' && c != '.' && c != '"' && c != '\\' && c != 0x7f;
+         });
 }
 
 std::vector<std::string> split_path(std::string_view path) {
@@ -86,20 +122,28 @@ class ConfigReader {
   explicit ConfigReader(Config& config) : config_(config) {}
 
   void read_text(std::string_view text, const std::string& name) {
+    if (const unsigned line = line_of_many_dots(text); line != 0) {
+      unreadable(cat(name, ":", line), cat("has more than ", kDotsMax, " dots; no key has"));
+      return;
+    }
     const auto parsed = parse_toml(text);
     if (const auto* broken = std::get_if<TomlMistake>(&parsed)) {
-      mistake(cat(name, ":", broken->line), "", broken->what);
+      unreadable(cat(name, ":", broken->line), broken->what);
       return;
     }
     read_table(std::get<toml::table>(parsed), "", name);
   }
 
-  void mistake(const std::string& where, std::string_view key, const std::string& what) {
-    if (!mistakes_.empty()) mistakes_ += '\n';
-    mistakes_ += key.empty() ? cat(where, ": ", what) : cat(where, ": ", key, ": ", what);
+  void unreadable(std::string where, std::string what) {
+    mistakes_.push_back({ConfigMistake::Kind::unreadable, std::move(where), "", std::move(what)});
   }
 
   void check_required() {
+    // What cannot be read may well set it.
+    const auto is_unreadable = [](const ConfigMistake& mistake) {
+      return mistake.kind == ConfigMistake::Kind::unreadable;
+    };
+    if (std::any_of(mistakes_.begin(), mistakes_.end(), is_unreadable)) return;
     for (const ConfigKey& key : config_.keys_) {
       if (!key.required) continue;
       const std::size_t star = key.path.find(".*.");
@@ -113,26 +157,35 @@ class ConfigReader {
     }
   }
 
-  Result<Config> finish(Config config) {
-    if (!mistakes_.empty()) return Error(Code::invalid, mistakes_);
-    return config;
-  }
+  std::vector<ConfigMistake> take_mistakes() { return std::move(mistakes_); }
 
  private:
   void require(const std::string& path, const ConfigKey& key) {
-    if (!config_.has(path)) {
-      mistake(config_.file_, path, cat("is missing; set it (", key.meaning, ")"));
-    }
+    if (config_.has(path) || config_.is_faulty(path)) return;
+    mistakes_.push_back({ConfigMistake::Kind::wrong_value, config_.where(path), path,
+                         cat("is missing; set it (", key.meaning, ")")});
+  }
+
+  void wrong_value(const std::string& where, const std::string& path, std::string what) {
+    config_.faulty_.insert(path);
+    mistakes_.push_back({ConfigMistake::Kind::wrong_value, where, path, std::move(what)});
   }
 
   void read_table(const toml::table& table, const std::string& prefix, const std::string& name) {
     for (const auto& [key, node] : table) {
       const std::string path =
           prefix.empty() ? std::string(key.str()) : cat(prefix, ".", key.str());
-      if (const auto* inner = node.as_table()) {
+      const std::string where = cat(name, ":", key.source().begin.line);
+      if (!is_name(key.str())) {
+        mistakes_.push_back(
+            {ConfigMistake::Kind::unknown_key, where,
+             cat(prefix, prefix.empty() ? "" : ".", "\"", key.str(), "\""),
+             cat("is no name; use 1 to ", kNameMax, " characters without space, dot and quotes")});
+      } else if (const auto* inner = node.as_table()) {
+        config_.tables_.try_emplace(path, where);
         read_table(*inner, path, name);
       } else {
-        read_value(path, node, cat(name, ":", key.source().begin.line));
+        read_value(path, node, where);
       }
     }
   }
@@ -140,18 +193,20 @@ class ConfigReader {
   void read_value(const std::string& path, const toml::node& node, const std::string& where) {
     const ConfigKey* key = config_.find_key(path);
     if (!key) {
-      mistake(where, path, cat("is not a known key", nearest(path)));
+      mistakes_.push_back({ConfigMistake::Kind::unknown_key, where, path,
+                           cat("is not a known key", nearest(path))});
       return;
     }
     Config::Value value;
     value.where = where;
     if (!convert(*key, node, value)) {
-      mistake(where, path, cat("must be ", type_name(key->type), " (", key->meaning, ")"));
+      wrong_value(where, path, cat("must be ", type_name(key->type), " (", key->meaning, ")"));
       return;
     }
     if (key->type == KeyType::integer &&
         (value.integer < key->minimum || value.integer > key->maximum)) {
-      mistake(where, path, cat(value.integer, " is outside ", key->minimum, " to ", key->maximum));
+      wrong_value(where, path,
+                  cat(value.integer, " is outside ", key->minimum, " to ", key->maximum));
       return;
     }
     if (!key->choices.empty() && key->type == KeyType::text &&
@@ -159,9 +214,10 @@ class ConfigReader {
       std::string choices;
       for (const std::string& choice : key->choices)
         choices += cat(choices.empty() ? "" : ", ", choice);
-      mistake(where, path, cat("\"", value.texts[0], "\" is not one of: ", choices));
+      wrong_value(where, path, cat("\"", value.texts[0], "\" is not one of: ", choices));
       return;
     }
+    config_.faulty_.erase(path);  // an earlier file's
     config_.values_[path] = std::move(value);
   }
 
@@ -214,7 +270,7 @@ class ConfigReader {
   }
 
   Config& config_;
-  std::string mistakes_;
+  std::vector<ConfigMistake> mistakes_;
 };
 
 namespace {
@@ -222,44 +278,92 @@ namespace {
 // Defaults are written as TOML so that the manual and the code read the same text.
 std::string default_line(const ConfigKey& key) { return cat("value = ", key.default_text); }
 
+/// The text of a file somebody may have put there in place of another.
+Result<std::string> read_config_file(const std::string& file) {
+  std::error_code failure;
+  const auto facts = std::filesystem::status(file, failure);
+  if (facts.type() == std::filesystem::file_type::not_found) {
+    return Error(Code::not_found,
+                 "is not there; write it (clinic-gateway.toml(5)), or name another "
+                 "by --config");
+  }
+  if (!failure && facts.type() != std::filesystem::file_type::regular)
+    return Error(Code::invalid, "is not a file; put a file there or take it away");
+  auto text = read_whole_file(system_files(), file, kConfigBytesMax);
+  if (text.ok()) return text;
+  return Error(text.error().code(),
+               cat(text.error().message(), "; let user clinic-gateway read it"));
+}
+
+Result<Config> all_or_error(Config::Reading reading) {
+  if (reading.mistakes.empty()) return std::move(reading.config);
+  std::string lines;
+  for (const ConfigMistake& mistake : reading.mistakes)
+    lines += cat(lines.empty() ? "" : "\n", mistake.line());
+  return Error(Code::invalid, lines);
+}
+
 }  // namespace
+
+std::string ConfigMistake::line() const {
+  return key.empty() ? cat(where, ": ", what) : cat(where, ": ", key, ": ", what);
+}
 
 Result<Config> Config::parse(std::string_view text, const std::string& name,
                              const std::vector<ConfigKey>& keys) {
-  Config config;
-  config.file_ = name;
-  config.keys_ = keys;
-  ConfigReader reader(config);
+  Reading reading;
+  reading.config.file_ = name;
+  reading.config.keys_ = keys;
+  ConfigReader reader(reading.config);
   reader.read_text(text, name);
   reader.check_required();
-  return reader.finish(config);
+  reading.mistakes = reader.take_mistakes();
+  return all_or_error(std::move(reading));
 }
 
-Result<Config> Config::load(const std::string& path, const std::vector<ConfigKey>& keys) {
-  Config config;
-  config.file_ = path;
-  config.keys_ = keys;
-  ConfigReader reader(config);
+Config::Reading Config::read(const std::string& path, const std::vector<ConfigKey>& keys) {
+  Reading reading;
+  reading.config.file_ = path;
+  reading.config.keys_ = keys;
+  ConfigReader reader(reading.config);
 
   std::vector<std::string> paths{path};
   const std::string folder = (std::filesystem::path(path).parent_path() / "conf.d").string();
   if (system_files().exists(folder).ok() && *system_files().exists(folder)) {
-    GW_TRY(auto names, system_files().list(folder));
-    std::sort(names.begin(), names.end());
-    for (const std::string& name : names) {
-      if (name.ends_with(".toml")) paths.push_back(cat(folder, "/", name));
+    auto names = system_files().list(folder);
+    if (!names.ok()) {
+      reader.unreadable(folder, cat(names.error().message(), "; let user clinic-gateway read it"));
+    } else {
+      std::sort(names->begin(), names->end());
+      for (const std::string& name : *names) {
+        if (name.ends_with(".toml")) paths.push_back(cat(folder, "/", name));
+      }
     }
   }
   for (const std::string& file : paths) {
-    auto text = read_whole_file(system_files(), file, kConfigBytesMax);
+    auto text = read_config_file(file);
     if (text.ok()) {
       reader.read_text(*text, file);
     } else {
-      reader.mistake(file, "", text.error().message());
+      reader.unreadable(file, text.error().message());
     }
   }
   reader.check_required();
-  return reader.finish(config);
+  reading.mistakes = reader.take_mistakes();
+  return reading;
+}
+
+Result<Config> Config::load(const std::string& path, const std::vector<ConfigKey>& keys) {
+  return all_or_error(read(path, keys));
+}
+
+void Config::drop(std::string_view path) {
+  const auto is_gone = [below = cat(path, "."), path](std::string_view key) {
+    return key == path || key.starts_with(below);
+  };
+  std::erase_if(values_, [&](const auto& entry) { return is_gone(entry.first); });
+  std::erase_if(tables_, [&](const auto& entry) { return is_gone(entry.first); });
+  std::erase_if(faulty_, is_gone);
 }
 
 const ConfigKey* Config::find_key(std::string_view path) const {
@@ -319,12 +423,19 @@ std::vector<std::string> Config::names(std::string_view table) const {
     if (const auto dot = below.find('.'); dot != std::string::npos)
       names.insert(below.substr(0, dot));
   }
+  // One that sets nothing yet is there all the same.
+  for (const auto& [path, where] : tables_) {
+    if (!path.starts_with(beginning)) continue;
+    const std::string below = path.substr(beginning.size());
+    if (below.find('.') == std::string::npos) names.insert(below);
+  }
   return {names.begin(), names.end()};
 }
 
 std::string Config::where(std::string_view path) const {
-  const auto found = values_.find(path);
-  return found == values_.end() ? file_ : found->second.where;
+  if (const auto found = values_.find(path); found != values_.end()) return found->second.where;
+  const auto table = tables_.find(path.substr(0, std::min(path.rfind('.'), path.size())));
+  return table == tables_.end() ? file_ : table->second;
 }
 
 Result<std::string> read_secret_file(const std::string& path) {

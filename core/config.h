@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +31,26 @@ struct ConfigKey {
   std::vector<std::string> choices = {};  // texts only; empty: any
 };
 
+/// What is wrong with what was written, and what to do.
+struct ConfigMistake {
+  enum class Kind {
+    unreadable,   // a file, or what it says from its mistake on: nobody knows what it would set
+    unknown_key,  // the others mean what they say
+    wrong_value   // also one that is missing
+  };
+  Kind kind = Kind::wrong_value;
+  std::string where;  // FILE or FILE:LINE
+  std::string key;    // empty where it is the file
+  std::string what;
+
+  std::string line() const;
+};
+
 class Config {
  public:
+  struct Reading;
+  /// Reads all there is to read; what is wrong is left out of the values.
+  static Reading read(const std::string& path, const std::vector<ConfigKey>& keys);
   /// Reads and checks. All mistakes are gathered into one Error, a line each: "FILE:LINE: KEY: what
   /// is wrong; what to do".
   static Result<Config> load(const std::string& path, const std::vector<ConfigKey>& keys);
@@ -45,6 +64,10 @@ class Config {
   bool boolean(std::string_view path) const;
   std::vector<std::string> texts(std::string_view path) const;
   bool has(std::string_view path) const;
+  /// It was set, to a value that is wrong.
+  bool is_faulty(std::string_view path) const { return faulty_.contains(path); }
+  /// Takes out everything at and below `path`, as if it had not been written.
+  void drop(std::string_view path);
   /// The names in use below a table, which may be dotted: names("uplink") -> {"his", "pacs"},
   /// sorted.
   std::vector<std::string> names(std::string_view table) const;
@@ -65,6 +88,13 @@ class Config {
   std::string file_;
   std::vector<ConfigKey> keys_;
   std::map<std::string, Value, std::less<>> values_;
+  std::map<std::string, std::string, std::less<>> tables_;  // where each table begins
+  std::set<std::string, std::less<>> faulty_;
+};
+
+struct Config::Reading {
+  Config config;
+  std::vector<ConfigMistake> mistakes;
 };
 
 /// A secret kept in a file of its own (0600): its text without the trailing newline. The error

@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -46,6 +47,9 @@ class Checker {
     check_site();
     check_folders();
     check_mqtt();
+    check_uplinks();
+    check_worklist();
+    check_retention();
     check_dicom();
     for (const ApiMistake& found : check_api(config_)) mistake(found.key, found.what);
     for (const console::ConsoleMistake& found : console::check_console(config_))
@@ -83,6 +87,7 @@ class Checker {
   void check_text(const std::string& path) {
     const std::string component = last_component(path);
     if (component.ends_with("_file")) check_file(path, component);
+    if (component == "bind") check_address(path);
     if (component == "url" || component.ends_with("_url")) check_url(path);
   }
 
@@ -97,6 +102,15 @@ class Checker {
     } else if (is_secret(component) && (facts.st_mode & S_IRWXO) != 0) {
       mistake(key, cat(file, " is open to every user; chmod o-rwx ", file), false);
     }
+  }
+
+  void check_address(const std::string& key) {
+    const std::string address = config_.text(key);
+    in6_addr parsed{};
+    if (::inet_pton(AF_INET, address.c_str(), &parsed) == 1 ||
+        ::inet_pton(AF_INET6, address.c_str(), &parsed) == 1)
+      return;
+    mistake(key, cat("\"", address, "\" is no IP address; set one, or 0.0.0.0 for all"));
   }
 
   void check_url(const std::string& key) {
@@ -148,7 +162,59 @@ class Checker {
     }
   }
 
+  /// A type, and what is asked of it (R4 3.1.1): what comes is put behind the uplink's url.
+  static bool is_search(const std::string& text) {
+    const auto question = text.find('?');
+    const std::string type = text.substr(0, question);
+    const bool is_type = !type.empty() && type.front() >= 'A' && type.front() <= 'Z' &&
+                         std::all_of(type.begin(), type.end(), [](unsigned char c) {
+                           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+                         });
+    return is_type && std::all_of(text.begin(), text.end(),
+                                  [](unsigned char c) { return c > ' ' && c < 0x7f && c != '#'; });
+  }
+
+  void check_uplinks() {
+    for (const std::string& name : config_.names("uplink")) {
+      const auto key = [&](std::string_view last) { return cat("uplink.", name, ".", last); };
+      check_pair(key("certificate_file"), key("key_file"));
+      check_pair(key("key_file"), key("certificate_file"));
+      check_pair(key("password_file"), key("username"));
+      if (!config_.has(key("pull"))) continue;
+      for (const std::string& search : config_.texts(key("pull"))) {
+        if (is_search(search)) continue;
+        mistake(key("pull"), cat("\"", search,
+                                 "\" is no search; write a resource type, such as Patient, or "
+                                 "TYPE?NAME=VALUE"));
+      }
+    }
+  }
+
+  /// With a number of eight digits it has to fit DICOM's SH (PS3.5 6.2).
+  void check_worklist() {
+    constexpr std::size_t kPrefixMax = 8;
+    const std::string prefix = config_.text("worklist.accession_prefix");
+    const bool is_plain = std::all_of(prefix.begin(), prefix.end(), [](unsigned char c) {
+      return c > ' ' && c < 0x7f && c != '\\';
+    });
+    if (prefix.size() <= kPrefixMax && is_plain) return;
+    mistake("worklist.accession_prefix",
+            cat("\"", prefix, "\" cannot begin an accession number; use up to ", kPrefixMax,
+                " letters and digits"));
+  }
+
+  void check_retention() {
+    if (!config_.has("retention.free_below_mb")) return;
+    const std::int64_t below = config_.integer("retention.free_below_mb");
+    const std::int64_t reserve = config_.integer("storage.reserve_mb");
+    if (below == 0 || below >= reserve) return;
+    mistake("retention.free_below_mb",
+            cat(below, " is below storage.reserve_mb (", reserve,
+                "), at which nothing is taken in any more: room would be made too late; set more"));
+  }
+
   void check_mqtt() {
+    if (config_.is_faulty("mqtt.host")) return;
     if (!config_.has("mqtt.host")) {
       for (const core::ConfigKey& key : keys_) {
         if (key.path.starts_with("mqtt.") && config_.has(key.path)) {
@@ -169,6 +235,7 @@ class Checker {
       mistake("mqtt.plain", "true is for a broker on this machine only; use TLS");
     }
     check_pair("mqtt.certificate_file", "mqtt.key_file");
+    check_pair("mqtt.key_file", "mqtt.certificate_file");
     check_pair("mqtt.password_file", "mqtt.username");
     const std::string prefix = config_.text("mqtt.topic_prefix");
     if (prefix.empty() || prefix.find_first_of("+#") != prefix.npos || prefix.starts_with('/') ||
@@ -200,8 +267,8 @@ class Checker {
     mistakes_.push_back({where, std::string(kKey), std::move(what), true});
   }
 
-  void check_pair(const char* with, const char* needed) {
-    if (config_.has(with) && !config_.has(needed)) {
+  void check_pair(const std::string& with, const std::string& needed) {
+    if (config_.has(with) && !config_.has(needed) && !config_.is_faulty(needed)) {
       mistake(with, cat("needs ", needed, "; set it too"));
     }
   }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/log.h"
 #include "core/text.h"
@@ -41,9 +43,16 @@ void prepare_process() {
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 
-int report_config_error(const core::Error& error) {
-  std::fprintf(stderr, "%s\n", error.message().c_str());
-  return kExitConfig;
+std::vector<std::string> lines_of(const std::vector<core::ConfigMistake>& mistakes) {
+  std::vector<std::string> lines;
+  for (const core::ConfigMistake& mistake : mistakes) lines.push_back(mistake.line());
+  return lines;
+}
+
+bool is_unreadable(const std::vector<core::ConfigMistake>& mistakes) {
+  return std::any_of(mistakes.begin(), mistakes.end(), [](const core::ConfigMistake& mistake) {
+    return mistake.kind == core::ConfigMistake::Kind::unreadable;
+  });
 }
 
 /// What the role needs of the configuration.
@@ -56,11 +65,15 @@ bool is_fit_for(const core::Config& config, bool is_hub, const std::string& file
 
 int check(const std::string& file, bool is_hub) {
   const auto keys = all_config_keys();
-  const auto config = core::Config::load(file, keys);
-  if (!config.ok()) return report_config_error(config.error());
-  const auto mistakes = check_config(*config, keys);
-  for (const Mistake& mistake : mistakes) std::fprintf(stderr, "%s\n", mistake.line().c_str());
-  if (!mistakes.empty() || !is_fit_for(*config, is_hub, file)) return kExitConfig;
+  const auto reading = core::Config::read(file, keys);
+  std::vector<std::string> lines = lines_of(reading.mistakes);
+  // What could not be read would show as missing everywhere.
+  if (!is_unreadable(reading.mistakes)) {
+    for (const Mistake& mistake : check_config(reading.config, keys))
+      lines.push_back(mistake.line());
+  }
+  for (const std::string& line : lines) std::fprintf(stderr, "%s\n", line.c_str());
+  if (!lines.empty() || !is_fit_for(reading.config, is_hub, file)) return kExitConfig;
   std::printf("%s: ok\n", file.c_str());
   return kExitOk;
 }
@@ -68,7 +81,10 @@ int check(const std::string& file, bool is_hub) {
 int serve(const std::string& file, bool is_hub) {
   const auto keys = all_config_keys();
   auto config = core::Config::load(file, keys);
-  if (!config.ok()) return report_config_error(config.error());
+  if (!config.ok()) {
+    std::fprintf(stderr, "%s\n", config.error().message().c_str());
+    return kExitConfig;
+  }
   bool fatal = false;
   for (const Mistake& mistake : check_config(*config, keys)) {
     fatal = fatal || mistake.fatal;

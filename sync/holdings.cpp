@@ -9,6 +9,7 @@
 #include "sync/rebuild.h"
 #include "sync/recovery.h"
 #include "sync/search_index.h"
+#include "sync/uplink_filling.h"
 
 namespace gateway::sync {
 namespace {
@@ -115,6 +116,14 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   GW_CHECK(sweep(*held->database_, *held->objects_));
   if (restored)
     GW_CHECK(resync_restored(recovery, *held->audit_, *held->database_, *held->objects_));
+  // A full disk must not keep the gateway closed; the next start goes on with it.
+  if (auto filled =
+          fill_new_uplinks(*held->database_, held->options_.ingest, core::to_instant(clock.wall()));
+      !filled.ok()) {
+    core::log_error("sync",
+                    core::cat("what was taken in before is not yet queued for a new uplink: ",
+                              filled.error().message()));
+  }
   return held;
 }
 

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "sync/data_set_digest.h"
 #include "sync/identity.h"
+#include "sync/instance_row.h"
 #include "sync/outbox.h"
 #include "sync/replica.h"
 
@@ -310,33 +311,17 @@ bool Ingest::is_repeat(Attempt& attempt) {
 core::Status Ingest::queue(Connection& connection, Attempt& attempt, std::int64_t row,
                            const std::map<std::string, std::int64_t>& needs_of,
                            const std::string& now) {
-  std::vector<std::int64_t> numbers;  // of what may have been sent before
-  for (const std::string& uplink : options_.image_uplinks) {
-    GW_TRY(const std::int64_t number, queue_row(connection, uplink, "instance", std::to_string(row),
-                                                attempt.instance.object.size, std::nullopt, now));
-    if (attempt.is_adopted()) numbers.push_back(number);
-    if (!attempt.hold.empty()) {
-      GW_CHECK(connection.run("UPDATE outbox SET state = 'parked', reason = ? WHERE number = ?",
-                              attempt.hold, number));
-    }
-    // Which of two objects under one UID the hospital should have is for a person to say.
-    if (!attempt.others.empty()) {
-      GW_CHECK(connection.run("UPDATE outbox SET state = 'parked', reason = ? WHERE number = ?",
-                              "another object with the same SOP Instance UID but other bytes was "
-                              "received before; both are kept,"
-                              " only the first was sent",
-                              number));
-    }
-  }
+  const QueuedInstance queued{row, attempt.instance.object.size, !attempt.others.empty(),
+                              attempt.is_adopted(), attempt.hold};
+  for (const std::string& uplink : options_.image_uplinks)
+    GW_CHECK(queue_instance(connection, uplink, queued, now));
   for (const std::string& uplink : options_.fhir_uplinks) {
     const auto need = needs_of.find(uplink);
     const auto needs = need == needs_of.end() ? std::nullopt : std::optional(need->second);
     GW_TRY(const std::int64_t number,
            queue_row(connection, uplink, "resource", attempt.study_subject, 0, needs, now));
-    if (attempt.is_adopted()) numbers.push_back(number);
-  }
-  for (const std::int64_t number : numbers) {
-    GW_CHECK(connection.run("UPDATE outbox SET perhaps_sent = 1 WHERE number = ?", number));
+    if (attempt.is_adopted())
+      GW_CHECK(connection.run("UPDATE outbox SET perhaps_sent = 1 WHERE number = ?", number));
   }
   return {};
 }

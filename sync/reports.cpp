@@ -94,20 +94,26 @@ core::Result<Json> queue_report(Connection& connection, std::int64_t limit) {
 }
 
 core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {
-  // Delivered: every uplink an instance was queued for has confirmed it.
+  // Delivered: an uplink has confirmed the instance, and none that it was queued for is left. A
+  // PACS that gave other bytes back, or nothing, confirms nothing.
   GW_TRY(auto rows,
          connection.query(
-             "SELECT s.study_uid, s.patient_name, s.patient_id, s.accession_number, s.study_date, "
+             "WITH queued AS MATERIALIZED (SELECT CAST(subject AS INTEGER) AS instance,"
+             " max(state <> 'parked') AS waiting, max(state = 'parked') AS parked"
+             " FROM outbox WHERE kind = 'instance' GROUP BY 1)"
+             " SELECT s.study_uid, s.patient_name, s.patient_id, s.accession_number, s.study_date, "
              "s.description, s.identity,"
              " s.identity_reason,"
              " (SELECT group_concat(DISTINCT modality) FROM dicom_series e WHERE e.study_uid = "
              "s.study_uid),"
              " (SELECT count(*) FROM dicom_series e WHERE e.study_uid = s.study_uid),"
-             " count(i.row), sum(o.number IS NULL), sum(o.state IN ('waiting', 'sending')), "
-             "sum(o.state = 'parked'), sum(i.state = 'evicted'), s.pinned"
+             " count(*), sum(q.instance IS NULL AND EXISTS (SELECT 1 FROM dicom_delivery d"
+             " WHERE d.instance = i.row AND d.proof NOT IN ('differs', 'missing'))),"
+             " coalesce(sum(q.waiting), 0), coalesce(sum(q.parked), 0),"
+             " sum(i.state = 'evicted'), s.pinned"
              " FROM (SELECT * FROM dicom_study ORDER BY received_at DESC LIMIT ?) s"
              " JOIN dicom_instance i ON i.study_uid = s.study_uid"
-             " LEFT JOIN outbox o ON o.kind = 'instance' AND o.subject = CAST(i.row AS TEXT)"
+             " LEFT JOIN queued q ON q.instance = i.row"
              " GROUP BY s.study_uid ORDER BY s.received_at DESC",
              limit));
   Json list = Json::array();

@@ -1,6 +1,9 @@
 #include "daemon/ops/vitals.h"
 
 #include <algorithm>
+#include <vector>
+
+#include "core/text.h"
 
 namespace gateway::daemon {
 namespace {
@@ -49,11 +52,35 @@ Json numbers_only(const Json& object) {
   return out;
 }
 
+/// What waits for an uplink that was renamed or taken out of the configuration.
+std::vector<Problem> left_behind(const Vitals& vitals) {
+  std::vector<Problem> problems;
+  if (!vitals.uplinks.is_array()) return problems;
+  for (const Json& row : vitals.queue["by_uplink"].items()) {
+    const auto configured = vitals.uplinks.items();
+    const bool is_configured = std::any_of(
+        configured.begin(), configured.end(),
+        [&row](const Json& uplink) { return uplink["name"].text() == row["uplink"].text(); });
+    const std::int64_t items =
+        row["waiting"].integer().value_or(0) + row["parked"].integer().value_or(0);
+    if (is_configured || items == 0) continue;
+    problems.push_back(
+        {"uplinks",
+         core::cat(items, " items are queued for \"", row["uplink"].text(),
+                   "\", which is not configured: put [uplink.", row["uplink"].text(),
+                   "] back to have them sent there; uplinks that are configured have all that is "
+                   "held queued for themselves")});
+  }
+  return problems;
+}
+
 Json problems_of(const Vitals& vitals) {
   Json problems = Json::array();
-  for (const Problem& problem : vitals.problems) {
+  const auto add = [&problems](const Problem& problem) {
     problems.add(Json::object({{"component", problem.component}, {"problem", problem.text}}));
-  }
+  };
+  for (const Problem& problem : vitals.problems) add(problem);
+  for (const Problem& problem : left_behind(vitals)) add(problem);
   return problems;
 }
 

@@ -1,9 +1,12 @@
 #include "core/config.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
+
+#include "core/text.h"
 
 namespace gateway::core {
 namespace {
@@ -61,7 +64,7 @@ kind = "fhir"
 TEST(Config, EveryMistakeIsNamedWithFileLineAndKey) {
   EXPECT_EQ(mistakes("[site]\nnmae = \"x\"\n"),
             "gateway.toml:2: site.nmae: is not a known key; did you mean site.name?\n"
-            "gateway.toml: site.name: is missing; set it (the site's name)");
+            "gateway.toml:1: site.name: is missing; set it (the site's name)");
 }
 
 TEST(Config, AValueOutOfRangeOrOfAnotherTypeIsAMistake) {
@@ -75,8 +78,69 @@ TEST(Config, AValueOutOfRangeOrOfAnotherTypeIsAMistake) {
 
 TEST(Config, ARequiredKeyIsWantedWhereItsTableExists) {
   EXPECT_EQ(mistakes("site.name = \"x\"\n[uplink.a]\nkind = \"fhir\"\n"),
-            "gateway.toml: uplink.a.url: is missing; set it (base URL)");
+            "gateway.toml:2: uplink.a.url: is missing; set it (base URL)");
   EXPECT_EQ(mistakes("site.name = \"x\"\n"), "");
+}
+
+TEST(Config, ATableThatSetsNothingIsThereAllTheSame) {
+  EXPECT_EQ(mistakes("site.name = \"x\"\n[uplink.a]\n"),
+            "gateway.toml:2: uplink.a.url: is missing; set it (base URL)");
+}
+
+TEST(Config, ANameIsNotEmptyAndHasNoDot) {
+  EXPECT_EQ(mistakes("site.name = \"x\"\n[uplink.\"\"]\nurl = \"u\"\n")
+                .find("gateway.toml:2: uplink.\"\""),
+            0u);
+  EXPECT_EQ(mistakes("site.name = \"x\"\n[uplink.\"a.b\"]\nurl = \"u\"\n").find("gateway.toml:2"),
+            0u);
+}
+
+TEST(Config, WhatCannotBeReadHidesNothingAndInventsNothing) {
+  EXPECT_EQ(mistakes("[site\nname = \"x\"\n").find("is missing"), std::string::npos);
+  // A value that is wrong is not missing.
+  EXPECT_EQ(mistakes("[site]\nname = 7\n"),
+            "gateway.toml:2: site.name: must be a text in quotes (the site's name)");
+}
+
+TEST(Config, AKeyOfFiftyThousandPartsIsAMistake) {
+  std::string deep = "a";
+  for (int i = 0; i < 50'000; ++i) deep += ".a";
+  for (const std::string& text :
+       {cat("[", deep, "]\n"), cat(deep, " = 1\n"), cat("a = {", deep, " = 1}\n")}) {
+    EXPECT_EQ(mistakes(text.c_str()), "gateway.toml:1: has more than 16 dots; no key has");
+  }
+  // Dots in texts and remarks are no keys.
+  EXPECT_EQ(mistakes("site.name = \"a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s\" # . . . . . . . . . . "
+                     ". . . . . . . .\n"),
+            "");
+}
+
+TEST(Config, WhatIsNoFileIsSaidToBeNone) {
+  std::string folder = (std::filesystem::temp_directory_path() / "gateway-config-XXXXXX").string();
+  ASSERT_TRUE(::mkdtemp(folder.data()));
+  const auto said = [&] {
+    const auto config = Config::load(folder + "/gateway.toml", keys());
+    return config.ok() ? std::string() : config.error().message();
+  };
+  EXPECT_EQ(said(), folder +
+                        "/gateway.toml: is not there; write it (clinic-gateway.toml(5)), or name "
+                        "another by --config");
+  std::ofstream(folder + "/gateway.toml") << "site.name = \"a\"\n";
+  std::filesystem::create_directories(folder + "/conf.d/a.toml");
+  ASSERT_EQ(::mkfifo((folder + "/conf.d/b.toml").c_str(), 0600), 0);
+  const std::string lines = said();
+  EXPECT_NE(lines.find("a.toml: is not a file; put a file there or take it away"), lines.npos);
+  EXPECT_NE(lines.find("b.toml: is not a file"), lines.npos);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Config, WhatIsDroppedWasNeverThere) {
+  auto config =
+      Config::parse("site.name = \"x\"\n[uplink.a]\nurl = \"u\"\n[uplink.ab]\nurl = \"v\"\n",
+                    "gateway.toml", keys());
+  ASSERT_TRUE(config.ok()) << config.error().message();
+  config->drop("uplink.a");
+  EXPECT_EQ(config->names("uplink"), std::vector<std::string>{"ab"});
 }
 
 TEST(Config, BrokenTomlNamesTheLine) {

@@ -92,6 +92,52 @@ TEST(ConfigCheck, MqttKeysWithoutAHostAreAMistake) {
               HasSubstr("mqtt.port: is set but mqtt.host is not"));
 }
 
+std::string with(const std::string& more) { return "[site]\nname = \"a\"\n" + more; }
+
+TEST(ConfigCheck, ACertificateNeedsItsKeyAndTheOtherWayRound) {
+  const std::string uplink =
+      with("[uplink.his]\nkind = \"fhir\"\nurl = \"https://his.example/fhir\"\n");
+  EXPECT_THAT(mistakes_in(uplink + "certificate_file = \"/dev/null\"\n"),
+              HasSubstr("uplink.his.certificate_file: needs uplink.his.key_file; set it too"));
+  EXPECT_THAT(mistakes_in(uplink + "key_file = \"/dev/null\"\n"),
+              HasSubstr("uplink.his.key_file: needs uplink.his.certificate_file; set it too"));
+  EXPECT_THAT(mistakes_in(with("[mqtt]\nhost = \"b.example\"\nkey_file = \"/dev/null\"\n")),
+              HasSubstr("mqtt.key_file: needs mqtt.certificate_file"));
+}
+
+TEST(ConfigCheck, APullIsASearch) {
+  const std::string uplink =
+      with("[uplink.his]\nkind = \"fhir\"\nurl = \"https://his.example/fhir\"\npull = ");
+  EXPECT_EQ(mistakes_in(uplink + "[\"Patient\", \"ServiceRequest?category=imaging\"]\n"), "");
+  for (const char* search : {"../x y", "", "patient", "Patient/1", "Patient?a b", "Patient#x"}) {
+    EXPECT_THAT(
+        mistakes_in(uplink + "[\"" + search + "\"]\n"),
+        HasSubstr("gateway.toml:6: uplink.his.pull: \"" + std::string(search) + "\" is no search"));
+  }
+}
+
+TEST(ConfigCheck, AnAccessionPrefixLeavesRoomForItsNumber) {
+  EXPECT_EQ(mistakes_in(with("[worklist]\naccession_prefix = \"NORTH-12\"\n")), "");
+  for (const char* prefix : {"NORTH-123", "A\\\\B", "A B"}) {
+    EXPECT_THAT(
+        mistakes_in(with("[worklist]\naccession_prefix = \"" + std::string(prefix) + "\"\n")),
+        HasSubstr("worklist.accession_prefix"));
+  }
+}
+
+TEST(ConfigCheck, RetentionBeginsAboveTheReserve) {
+  const std::string text = with("[storage]\nreserve_mb = 1024\n[retention]\nfree_below_mb = ");
+  EXPECT_THAT(mistakes_in(text + "512\n"), HasSubstr("gateway.toml:6: retention.free_below_mb"));
+  EXPECT_EQ(mistakes_in(text + "2048\n"), "");
+  EXPECT_EQ(mistakes_in(text + "0\n"), "");
+}
+
+TEST(ConfigCheck, AnAddressToListenOnIsAnAddress) {
+  EXPECT_THAT(mistakes_in(with("[dicom]\nbind = \"nohost\"\n")),
+              HasSubstr("gateway.toml:4: dicom.bind: \"nohost\" is no IP address"));
+  EXPECT_EQ(mistakes_in(with("[dicom]\nbind = \"::1\"\n")), "");
+}
+
 TEST(ConfigCheck, AHostIsNoUrl) {
   EXPECT_THAT(mistakes_in("[site]\nname = \"a\"\n[mqtt]\nhost = \"mqtts://broker.example\"\n"),
               HasSubstr("is no host name or address"));

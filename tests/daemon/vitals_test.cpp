@@ -50,6 +50,19 @@ Vitals ready_vitals() {
   return vitals;
 }
 
+TEST(Vitals, SaysWhatIsQueuedForAnUplinkThatIsNotConfigured) {
+  Vitals vitals = ready_vitals();
+  vitals.problems.clear();
+  EXPECT_EQ(status_document(vitals)["problems"].size(), 0u);
+  vitals.queue = *Json::parse(
+      R"({"waiting":4,"parked":1,"by_uplink":[{"uplink":"his","waiting":1,"parked":0},)"
+      R"({"uplink":"former","waiting":0,"parked":0},{"uplink":"renamed","waiting":3,"parked":1}]})");
+  const Json problems = health_document(vitals, 1)["problems"];
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_NE(problems[std::size_t{0}]["problem"].text().find("4 items are queued for \"renamed\""),
+            std::string_view::npos);
+}
+
 TEST(Vitals, HealthFitsItsSchemaInEveryState) {
   const Json rules = schema("health.schema.json");
   Vitals vitals = ready_vitals();

@@ -117,7 +117,7 @@ class RecordsTest : public ::testing::Test {
   HoldingsOptions options() const {
     HoldingsOptions options;
     options.state_folder = folder_;
-    options.ingest = {kIssuer, {"pacs"}, {"his"}, "Europe/Madrid"};
+    options.ingest = {kIssuer, image_uplinks_, fhir_uplinks_, "Europe/Madrid"};
     options.worklist.patient_id_issuer = kIssuer;
     options.worklist.time_zone = "Europe/Madrid";
     options.worklist.accession_prefix = "GW";
@@ -253,6 +253,8 @@ class RecordsTest : public ::testing::Test {
   std::string folder_;
   std::string backup_folder_;
   std::uint64_t reserve_bytes_ = 0;
+  std::vector<std::string> image_uplinks_{"pacs"};
+  std::vector<std::string> fhir_uplinks_{"his"};
   std::shared_ptr<Holdings> held_;
 };
 
