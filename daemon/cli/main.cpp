@@ -9,6 +9,7 @@
 #include "daemon/cli/audit.h"
 #include "daemon/cli/backup.h"
 #include "daemon/cli/client.h"
+#include "daemon/cli/devices_command.h"
 #include "daemon/cli/exchange.h"
 #include "daemon/cli/keys_command.h"
 #include "daemon/cli/letters_command.h"
@@ -211,6 +212,7 @@ int run(int argc, char** argv) {
   command("retry", "send refused items again", [&] { return retry(options); })
       ->add_option("number", options.number, "number of the item in the queue; without it: all")
       ->check(CLI::NonNegativeNumber);
+  add_devices_commands(app, options, action);
   add_letters_commands(app, options, action);
   add_reviews_commands(app, options, action);
   add_keys_commands(app, options, action);

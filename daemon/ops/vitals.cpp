@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/text.h"
+
 namespace gateway::daemon {
 namespace {
 
@@ -93,6 +95,20 @@ Json state_of(const Vitals& vitals) { return std::string(to_string(vitals.openin
 
 }  // namespace
 
+std::vector<Problem> device_problems(const Json& report) {
+  std::vector<Problem> found;
+  for (const Json& device : report["devices"].items()) {
+    const std::string name = core::cat("device ", device["name"].text());
+    const std::string_view line = device["problem"].text();
+    if (!line.empty()) found.push_back({name, std::string(line)});
+    if (!device["silent"].boolean()) continue;
+    const std::string_view seen = device["last_seen"].text();
+    found.push_back({name, core::cat("has said nothing since ", seen.empty() ? "the start" : seen,
+                                     "; look whether it is on and its cable in place")});
+  }
+  return found;
+}
+
 Json status_document(const Vitals& vitals) {
   Json uplinks = Json::array();
   for (const Json& uplink : vitals.uplinks.items()) {
@@ -115,6 +131,7 @@ Json status_document(const Vitals& vitals) {
                        {"uplinks", std::move(uplinks)},
                        {"dicom", vitals.dicom},
                        {"hl7", vitals.hl7},
+                       {"astm", vitals.astm},
                        {"mqtt", Json::object({{"configured", vitals.mqtt.configured},
                                               {"connected", vitals.mqtt.connected},
                                               {"connects", vitals.mqtt.connects},
