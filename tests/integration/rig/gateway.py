@@ -156,6 +156,13 @@ class Gateway:
     def review(self, number):
         return self._ask("reviews", "show", number)
 
+    def letters(self):
+        """Messages of devices that wait for a person, as `clinic-gateway letters --json` lists them."""
+        return self._ask("letters")["letters"]
+
+    def assign_letter(self, number, patient):
+        return self._ask("letters", "retry", number, "--patient", patient)
+
     def _ask(self, *command):
         done = subprocess.run(
             [self._tool, "--socket", self._socket, *map(str, command), "--json"],
