@@ -9,6 +9,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "adapters/astm/astm_options.h"
 #include "adapters/dicom/dicom_options.h"
 #include "adapters/hl7/hl7_options.h"
 #include "core/net/url.h"
@@ -246,13 +247,21 @@ class Checker {
 
   /// The same of devices: "PLACE: KEY: what".
   void check_devices() {
-    const auto devices = adapters::hl7::hl7_devices(config_);
+    check_device(adapters::hl7::hl7_devices(config_), true);
+    const auto astm = adapters::frame::read_devices(config_, "astm");
+    check_device(astm, true);
+    // A profile that is not there may come back.
+    if (astm.ok()) check_device(adapters::astm::astm_devices(config_, core::system_files()), false);
+  }
+
+  template <class Devices>
+  void check_device(const core::Result<Devices>& devices, bool fatal) {
     if (devices.ok()) return;
     const std::string& text = devices.error().message();
     const auto key = text.find(": ") + 2;
     const auto what = text.find(": ", key) + 2;
     mistakes_.push_back(
-        {text.substr(0, key - 2), text.substr(key, what - key - 2), text.substr(what), true});
+        {text.substr(0, key - 2), text.substr(key, what - key - 2), text.substr(what), fatal});
   }
 
   /// What only the adapter knows to be wrong; it names place and key itself.

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/astm/astm_server.h"
 #include "adapters/dicom/dicom_options.h"
 #include "adapters/dicom/dicom_server.h"
 #include "adapters/dicom/facts_reader.h"
@@ -19,6 +20,7 @@
 #include "daemon/api/fhir/fhir_server.h"
 #include "daemon/blocking.h"
 #include "daemon/component.h"
+#include "daemon/device_decoders.h"
 #include "daemon/opening.h"
 #include "daemon/ops/accounts_routes.h"
 #include "daemon/ops/audit_checkpoints.h"
@@ -99,6 +101,8 @@ class GatewayImpl final : public Gateway {
             loop_, "dicom", kPortRetry, [this] { return start_dicom(); }, [this] { on_change(); }),
         hl7_component_(
             loop_, "hl7", kPortRetry, [this] { return start_hl7(); }, [this] { on_change(); }),
+        astm_component_(
+            loop_, "astm", kPortRetry, [this] { return start_astm(); }, [this] { on_change(); }),
         mqtt_component_(
             loop_, "mqtt", kFileRetry, [this] { return start_mqtt(); }, [this] { on_change(); }),
         control_component_(
@@ -130,7 +134,8 @@ class GatewayImpl final : public Gateway {
     if (control_conflict_) return Error(Code::exists, control_component_.problem());
     // A hub without modalities of its own has no use for the port.
     if (!settings_.is_hub || config_.has("dicom.port")) dicom_component_.start();
-    if (!config_.names("device").empty()) hl7_component_.start();
+    if (has_device(config_, "hl7")) hl7_component_.start();
+    if (has_device(config_, "astm")) astm_component_.start();
     if (config_.has("api.port")) api_component_.start();
     if (config_.has("console.port")) console_component_.start();
     if (health_) mqtt_component_.start();
@@ -149,8 +154,9 @@ class GatewayImpl final : public Gateway {
     health_timer_.cancel();
     checkpoints_.stop();
     control_.reset();
-    for (Component* component : {&control_component_, &mqtt_component_, &dicom_component_,
-                                 &hl7_component_, &api_component_, &console_component_}) {
+    for (Component* component :
+         {&control_component_, &mqtt_component_, &dicom_component_, &hl7_component_,
+          &astm_component_, &api_component_, &console_component_}) {
       component->stop();
     }
     console_.reset();
@@ -158,6 +164,7 @@ class GatewayImpl final : public Gateway {
     opening_.stop();
     if (dicom_) dicom_->stop();
     if (hl7_) hl7_->stop();
+    if (astm_) astm_->stop();
     uplinks_.stop();
     maintenance_.stop();
     door_.close();
@@ -178,6 +185,12 @@ class GatewayImpl final : public Gateway {
     GW_TRY(auto devices, adapters::hl7::hl7_devices(config_));
     if (!hl7_) hl7_ = adapters::hl7::Hl7Server::create(std::move(devices), door_, clock_);
     return hl7_->start();
+  }
+
+  core::Status start_astm() {
+    GW_TRY(auto devices, adapters::astm::astm_devices(config_, core::system_files()));
+    if (!astm_) astm_ = adapters::astm::AstmServer::create(std::move(devices), door_, clock_);
+    return astm_->start();
   }
 
   core::Status start_api() {
@@ -224,6 +237,10 @@ class GatewayImpl final : public Gateway {
         {"hl7",
          [this]() -> std::optional<std::uint64_t> {
            return hl7_component_.running() ? hl7_->turns() : std::nullopt;
+         }},
+        {"astm",
+         [this]() -> std::optional<std::uint64_t> {
+           return astm_component_.running() ? astm_->turns() : std::nullopt;
          }},
         {"mqtt", [this]() -> std::optional<std::uint64_t> {
            if (!mqtt_component_.running()) return std::nullopt;
@@ -334,11 +351,18 @@ class GatewayImpl final : public Gateway {
     }
     for (const std::string& text : uplinks_.upkeep_problems()) found.push_back({"storage", text});
     if (!maintenance_.problem().empty()) found.push_back({"restore", maintenance_.problem()});
-    for (const Component* component : {&control_component_, &dicom_component_, &hl7_component_,
-                                       &mqtt_component_, &api_component_, &console_component_}) {
+    for (const Component* component :
+         {&control_component_, &dicom_component_, &hl7_component_, &astm_component_,
+          &mqtt_component_, &api_component_, &console_component_}) {
       if (!component->problem().empty()) {
         found.push_back({component->name(), component->problem()});
       }
+    }
+    for (const adapters::Adapter* adapter : {static_cast<const adapters::Adapter*>(hl7_.get()),
+                                             static_cast<const adapters::Adapter*>(astm_.get())}) {
+      if (adapter == nullptr) continue;
+      for (Problem& problem : device_problems(adapter->report()))
+        found.push_back(std::move(problem));
     }
     return found;
   }
@@ -354,6 +378,7 @@ class GatewayImpl final : public Gateway {
     vitals.uplinks = uplinks_.report();
     if (dicom_) vitals.dicom = dicom_->report();
     if (hl7_) vitals.hl7 = hl7_->report();
+    if (astm_) vitals.astm = astm_->report();
     vitals.mqtt.configured = settings_.mqtt.has_value();
     if (health_) {
       const core::net::MqttState state = health_->state();
@@ -512,14 +537,10 @@ class GatewayImpl final : public Gateway {
                                                std::string body, Caller caller) {
     auto holdings = door_.get();
     if (!holdings) co_return locked_error(opening_.report());
-    auto devices = adapters::hl7::hl7_devices(config_);
-    if (!devices.ok()) co_return std::move(devices).error();
-    std::vector<adapters::hl7::DeviceProfile> profiles;
-    for (auto& device : *devices) profiles.push_back(std::move(device.profile));
-    auto ask = [holdings = std::move(holdings), &clock = clock_, profiles = std::move(profiles),
-                method = std::move(method), path = std::move(path), body = std::move(body),
-                caller = std::move(caller)] {
-      return answer_letters(*holdings, clock, profiles, method, path, body, caller);
+    auto ask = [holdings = std::move(holdings), &clock = clock_,
+                decoders = device_decoders(config_, clock_), method = std::move(method),
+                path = std::move(path), body = std::move(body), caller = std::move(caller)] {
+      return answer_letters(*holdings, clock, decoders, method, path, body, caller);
     };
     co_return co_await lane_.run(std::move(ask));
   }
@@ -636,6 +657,7 @@ class GatewayImpl final : public Gateway {
   KeysApi keys_api_;
   Component dicom_component_;
   Component hl7_component_;
+  Component astm_component_;
   Component mqtt_component_;
   Component control_component_;
   Component api_component_;
@@ -648,6 +670,7 @@ class GatewayImpl final : public Gateway {
   std::unique_ptr<HealthPublisher> health_;
   std::unique_ptr<adapters::dicom::DicomServer> dicom_;
   std::unique_ptr<adapters::hl7::Hl7Server> hl7_;
+  std::unique_ptr<adapters::astm::AstmServer> astm_;
   std::unique_ptr<core::net::UnixHttpServer> control_;
   std::unique_ptr<fhir::FhirServer> api_;
   std::unique_ptr<console::ConsoleServer> console_;

@@ -78,7 +78,10 @@ core::Result<StudyIdentity> match_carrier(crypto::Connection& connection,
       GW_TRY(const auto found, find_by_identifier(connection, type, carrier.system, carrier.value));
       for (const std::string& id : found) {
         GW_TRY(const auto held, read_resource(connection, {type, id}));
-        const auto owner = parse_reference(held ? patient_of(held->body) : std::string());
+        // A specimen that answers no order is one a device told of: its number may come again.
+        const bool is_ordered = held && (type == std::string_view("ServiceRequest") ||
+                                         held->body["request"].size() > 0);
+        const auto owner = parse_reference(is_ordered ? patient_of(held->body) : std::string());
         if (owner) patients.insert(owner->id);
       }
     }

@@ -40,8 +40,8 @@ struct PersonFacts {
 core::Result<StudyIdentity> match_patient(crypto::Connection& connection,
                                           std::span<const PatientId> ids, const PersonFacts& facts);
 
-/// Whose specimen or order carries one of these identifiers, and whether the facts agree. Nobody
-/// known: unassigned. Several patients: disputed.
+/// Whose order, or ordered specimen, carries one of these identifiers, and whether the facts agree.
+/// Nobody known: unassigned. Several patients: disputed.
 core::Result<StudyIdentity> match_carrier(crypto::Connection& connection,
                                           std::span<const PatientId> carriers,
                                           const PersonFacts& facts);

@@ -29,17 +29,19 @@ class AstmConversation final : public frame::Conversation {
   frame::Framer& framer() override { return *link_; }
 
   Awaitable<std::string> answer(FrameEvent event) override {
-    served_.traffic.see(clock_.wall());
     switch (event.kind) {
       case FrameEvent::Kind::reply:
         co_return std::move(event.bytes);
       case FrameEvent::Kind::opened:
+        served_.traffic.see(clock_.wall());
         forget();
+        is_refused_ = false;
         if (door_.get()) co_return std::string(1, kAck);
         link_->refuse();
         served_.traffic.count_refused();
         co_return std::string(1, kNak);
       case FrameEvent::Kind::part:
+        served_.traffic.see(clock_.wall());
         co_return co_await take_part(std::move(event.bytes));
       default:
         // What is not whole stays with the letters until the device sends it again.
@@ -55,6 +57,9 @@ class AstmConversation final : public frame::Conversation {
   }
 
   Awaitable<std::string> take_part(std::string part) {
+    // What came in the same breath as a part that was refused: its message has a hole.
+    if (is_refused_ && !part.starts_with('H')) co_return std::string(1, kNak);
+    is_refused_ = false;
     const auto holdings = door_.get();
     core::Status done =
         holdings ? core::Status() : core::Error(core::Code::locked, "the gateway is locked");
@@ -66,6 +71,7 @@ class AstmConversation final : public frame::Conversation {
     if (done.ok()) co_return std::string(1, kAck);
     core::log_warn("astm", cat("device ", name(), ": ", done.error().message()));
     link_->refuse();
+    is_refused_ = true;
     served_.traffic.count_refused();
     forget();
     co_return std::string(1, kNak);
@@ -77,6 +83,7 @@ class AstmConversation final : public frame::Conversation {
     const std::size_t end = whole_messages(text_);
     if (end > 0) {
       std::string rest = text_.substr(end);
+      if (core::trim(rest).empty()) rest.clear();
       for (std::string& one : split_messages(std::string_view(text_).substr(0, end)))
         GW_CO_CHECK(co_await take_message(holdings, std::move(one)));
       begun_ = 0;
@@ -127,7 +134,8 @@ class AstmConversation final : public frame::Conversation {
   const core::Clock& clock_;
   const std::string peer_;
   std::unique_ptr<Link> link_;
-  std::string text_;        // of the transmission, what no message has taken yet
+  std::string text_;  // of the transmission, what no message has taken yet
+  bool is_refused_ = false;
   std::int64_t begun_ = 0;  // under which number its beginning is kept
 };
 

@@ -19,8 +19,15 @@ std::shared_ptr<sync::IncomingMessage> begin_message(std::string bytes, const As
 
 }  // namespace
 
-std::string readable_text(std::string_view bytes, const AstmDevice& device) {
-  return mapping::decode_text(bytes, "", device.options.profile.character_set).utf8;
+Decoder decoder_of(const AstmDevice& device) {
+  return {.decode =
+              [device](std::string bytes) {
+                return read_message(std::move(bytes), device, "cli").incoming;
+              },
+          .text =
+              [device](std::string_view bytes) {
+                return mapping::decode_text(bytes, "", device.options.profile.character_set).utf8;
+              }};
 }
 
 std::shared_ptr<sync::IncomingMessage> unfinished_message(std::string bytes,

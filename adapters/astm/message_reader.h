@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "adapters/astm/mapping.h"
+#include "adapters/decoder.h"
 #include "sync/intake.h"
 
 namespace gateway::adapters::astm {
@@ -23,7 +24,7 @@ Read read_message(std::string bytes, const AstmDevice& device, const std::string
 std::shared_ptr<sync::IncomingMessage> unfinished_message(std::string bytes,
                                                           const AstmDevice& device,
                                                           const std::string& peer);
-/// The text of a kept message for people.
-std::string readable_text(std::string_view bytes, const AstmDevice& device);
+/// For messages of the device that were kept.
+Decoder decoder_of(const AstmDevice& device);
 
 }  // namespace gateway::adapters::astm

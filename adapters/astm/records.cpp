@@ -3,44 +3,25 @@
 #include <algorithm>
 #include <cctype>
 
+#include "adapters/mapping/delimited_text.h"
 #include "core/text.h"
 
 namespace gateway::adapters::astm {
 namespace {
 
 using core::cat;
+using mapping::cut;
+using mapping::next_line;
+using mapping::without_blanks_before;
 
 constexpr std::size_t kRecordsMax = 20'000;
 constexpr std::size_t kFieldsMax = 400'000;
 constexpr std::size_t kRepeatsMax = 1'000;
 
-/// The next line, cut off `rest` with its end.
-std::string_view next_line(std::string_view& rest) {
-  const auto end = rest.find_first_of("\r\n");
-  const std::string_view line = rest.substr(0, end);
-  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-  return line;
-}
-
-std::string_view without_blanks_before(std::string_view line) {
-  const auto begin = line.find_first_not_of(" \t\v\f");
-  return begin == std::string_view::npos ? std::string_view() : line.substr(begin);
-}
-
 char type_of(std::string_view line) {
   line = without_blanks_before(line);
   if (line.empty()) return 0;
   return static_cast<char>(std::toupper(static_cast<unsigned char>(line[0])));
-}
-
-std::vector<std::string_view> cut(std::string_view text, char delimiter) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    const auto end = text.find(delimiter);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
 }
 
 core::Result<Delimiters> read_delimiters(std::string_view header) {
@@ -91,13 +72,7 @@ std::string unescape(std::string_view raw, const Delimiters& delimiters) {
 }  // namespace
 
 Field Field::part(char delimiter, std::size_t index) const {
-  std::string_view rest = raw_;
-  for (; index > 0; --index) {
-    const auto end = rest.find(delimiter);
-    if (end == std::string_view::npos) return {};
-    rest.remove_prefix(end + 1);
-  }
-  return {rest.substr(0, rest.find(delimiter)), delimiters_};
+  return {mapping::piece(raw_, delimiter, index), delimiters_};
 }
 
 std::string Field::text() const {
@@ -106,8 +81,7 @@ std::string Field::text() const {
 }
 
 std::size_t Field::repeats() const {
-  if (raw_.empty() || delimiters_ == nullptr) return 0;
-  return 1 + static_cast<std::size_t>(std::count(raw_.begin(), raw_.end(), delimiters_->repeat));
+  return delimiters_ == nullptr ? 0 : mapping::pieces(raw_, delimiters_->repeat);
 }
 
 Field Field::repeat(std::size_t index) const {
@@ -120,9 +94,7 @@ Field Field::component(std::size_t number) const {
 }
 
 std::size_t Field::components() const {
-  const std::string_view one = repeat(0).raw();
-  if (one.empty()) return 0;
-  return 1 + static_cast<std::size_t>(std::count(one.begin(), one.end(), delimiters_->component));
+  return delimiters_ == nullptr ? 0 : mapping::pieces(repeat(0).raw(), delimiters_->component);
 }
 
 std::string Field::first() const {

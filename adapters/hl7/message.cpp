@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <cctype>
 
+#include "adapters/mapping/delimited_text.h"
 #include "core/text.h"
 
 namespace gateway::adapters::hl7 {
 namespace {
+
+using mapping::cut;
+using mapping::next_line;
+using mapping::without_blanks_before;
 
 // A message of the limit's 16 MiB made of nothing but line ends must not cost gigabytes.
 constexpr std::size_t kSegmentsMax = 100'000;
@@ -21,23 +26,6 @@ bool begins_segment(std::string_view line, char separator) {
   if (line.size() < 3 || !(line[0] >= 'A' && line[0] <= 'Z')) return false;
   if (!is_name_character(line[1]) || !is_name_character(line[2])) return false;
   return line.size() == 3 || line[3] == separator;
-}
-
-std::string_view without_blanks_before(std::string_view line) {
-  while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
-  return line;
-}
-
-/// Cuts the next line off `rest`; any of CR, LF, CRLF ends it.
-std::string_view next_line(std::string_view& rest) {
-  const auto end = rest.find_first_of("\r\n");
-  const std::string_view line = rest.substr(0, end);
-  if (end == std::string_view::npos) {
-    rest = {};
-  } else {
-    rest.remove_prefix(end + (rest.substr(end, 2) == "\r\n" ? 2 : 1));
-  }
-  return line;
 }
 
 /// The bytes of \Xhh...\ as UTF-8: as they are where they are that, else each as Latin-1.
@@ -99,16 +87,6 @@ std::string unescape(std::string_view raw, const Delimiters& delimiters) {
   return out;
 }
 
-std::vector<std::string_view> cut(std::string_view text, char delimiter) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    const auto end = text.find(delimiter);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
-
 /// MSH, FHS and BHS count their delimiter as field 1 and never cut field 2.
 Segment cut_header(std::string_view line, const Delimiters& delimiters) {
   Segment segment{line.substr(0, 3), {}, &delimiters};
@@ -136,13 +114,7 @@ core::Result<Delimiters> read_delimiters(std::string_view header) {
 }  // namespace
 
 Piece Piece::part(char delimiter, std::size_t index) const {
-  std::string_view rest = raw_;
-  for (; index > 0; --index) {
-    const auto end = rest.find(delimiter);
-    if (end == std::string_view::npos) return {};
-    rest.remove_prefix(end + 1);
-  }
-  return {rest.substr(0, rest.find(delimiter)), delimiters_};
+  return {mapping::piece(raw_, delimiter, index), delimiters_};
 }
 
 std::string Piece::text() const {
@@ -151,9 +123,7 @@ std::string Piece::text() const {
 }
 
 std::size_t Piece::repetitions() const {
-  if (raw_.empty() || delimiters_ == nullptr) return 0;
-  return 1 +
-         static_cast<std::size_t>(std::count(raw_.begin(), raw_.end(), delimiters_->repetition));
+  return delimiters_ == nullptr ? 0 : mapping::pieces(raw_, delimiters_->repetition);
 }
 
 Piece Piece::repetition(std::size_t index) const {
@@ -171,10 +141,7 @@ Piece Piece::subcomponent(std::size_t number) const {
 }
 
 std::size_t Piece::components() const {
-  const std::string_view first = repetition(0).raw();
-  if (first.empty()) return 0;
-  return 1 +
-         static_cast<std::size_t>(std::count(first.begin(), first.end(), delimiters_->component));
+  return delimiters_ == nullptr ? 0 : mapping::pieces(repetition(0).raw(), delimiters_->component);
 }
 
 core::Result<std::shared_ptr<const Message>> Message::parse(std::string text) {

@@ -1,7 +1,5 @@
 #include "adapters/hl7/message_reader.h"
 
-#include <algorithm>
-
 #include "adapters/hl7/acknowledgment.h"
 #include "adapters/hl7/character_set.h"
 #include "core/text.h"
@@ -65,23 +63,15 @@ Read read_message(std::string bytes, const DeviceProfile& device, const std::str
   return read;
 }
 
-core::Result<sync::Taken> retry_message(sync::Holdings& holdings, std::int64_t number,
-                                        const std::vector<DeviceProfile>& devices,
-                                        const std::string& patient, const core::Clock& clock) {
-  GW_TRY(sync::KeptMessage kept,
-         holdings.database().read_value<sync::KeptMessage>([&](crypto::Connection& connection) {
-           return sync::read_kept_message(connection, number);
-         }));
-  const auto device = std::find_if(devices.begin(), devices.end(), [&](const DeviceProfile& one) {
-    return one.name == kept.device;
-  });
-  if (device == devices.end()) {
-    return core::Error(core::Code::not_found,
-                       cat("message ", number, " came from device ", kept.device,
-                           ", which is not in the configuration any more"));
-  }
-  const Read read = read_message(std::move(kept.bytes), *device, "cli", clock);
-  return holdings.intake().take_again(number, *read.incoming, patient);
+Decoder decoder_of(const DeviceProfile& device, const core::Clock& clock) {
+  return {.decode =
+              [device, &clock](std::string bytes) {
+                return read_message(std::move(bytes), device, "cli", clock).incoming;
+              },
+          .text =
+              [device](std::string_view bytes) {
+                return decode_text(bytes, device.character_set).utf8;
+              }};
 }
 
 }  // namespace gateway::adapters::hl7

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "adapters/decoder.h"
 #include "adapters/hl7/mapping/mapping.h"
 #include "core/clock.h"
 #include "core/result.h"
-#include "sync/holdings.h"
 #include "sync/intake.h"
 
 namespace gateway::adapters::hl7 {
@@ -28,10 +28,7 @@ Read read_message(std::string bytes, const DeviceProfile& device, const std::str
 Read broken_message(std::string bytes, const DeviceProfile& device, const std::string& peer,
                     const std::string& reason, const core::Clock& clock);
 
-/// Works on a kept message again, with the maps and settings of now; `patient`: the Patient a
-/// person says it is about, else empty.
-core::Result<sync::Taken> retry_message(sync::Holdings& holdings, std::int64_t number,
-                                        const std::vector<DeviceProfile>& devices,
-                                        const std::string& patient, const core::Clock& clock);
+/// For messages of the device that were kept; `clock` outlives it.
+Decoder decoder_of(const DeviceProfile& device, const core::Clock& clock);
 
 }  // namespace gateway::adapters::hl7

@@ -2,8 +2,7 @@
 
 #include <charconv>
 
-#include "adapters/hl7/character_set.h"
-#include "adapters/hl7/message_reader.h"
+#include "adapters/mapping/character_set.h"
 #include "core/text.h"
 
 namespace gateway::daemon {
@@ -27,26 +26,31 @@ core::Result<Json> list_letters(sync::Holdings& holdings) {
       });
 }
 
-core::Result<Json> show_letter(sync::Holdings& holdings, std::int64_t number) {
+core::Result<Json> show_letter(sync::Holdings& holdings, const adapters::Decoders& decoders,
+                               std::int64_t number) {
   GW_TRY(const sync::KeptMessage kept,
          holdings.database().read_value<sync::KeptMessage>([&](crypto::Connection& connection) {
            return sync::read_kept_message(connection, number);
          }));
+  const auto decoder = decoders.find(kept.device);
+  std::string text = decoder == decoders.end()
+                         ? adapters::mapping::decode_text(kept.bytes, "", "").utf8
+                         : decoder->second.text(kept.bytes);
   return Json::object({{"number", kept.number},
                        {"device", kept.device},
                        {"kind", kept.kind},
                        {"state", kept.state},
                        {"reason", kept.reason},
                        {"received_at", kept.received_at},
-                       {"text", adapters::hl7::decode_text(kept.bytes, "").utf8}});
+                       {"text", std::move(text)}});
 }
 
 }  // namespace
 
 core::Result<Json> answer_letters(sync::Holdings& holdings, const core::Clock& clock,
-                                  const std::vector<adapters::hl7::DeviceProfile>& devices,
-                                  std::string_view method, std::string_view path,
-                                  const std::string& body, const Caller& caller) {
+                                  const adapters::Decoders& decoders, std::string_view method,
+                                  std::string_view path, const std::string& body,
+                                  const Caller& caller) {
   if (path == kLetterRoutes) {
     if (method != "GET") return Error(Code::refused, "this route takes GET");
     return list_letters(holdings);
@@ -56,7 +60,7 @@ core::Result<Json> answer_letters(sync::Holdings& holdings, const core::Clock& c
   const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (wrong != std::errc() || end != text.data() + text.size())
     return Error(Code::not_found, "there is no such message");
-  if (method != "POST") return show_letter(holdings, number);
+  if (method != "POST") return show_letter(holdings, decoders, number);
   GW_TRY(const Json wish, Json::parse(body.empty() ? "{}" : body, 4));
   GW_CHECK(holdings.database().write([&](crypto::Connection& connection) {
     return holdings.audit().append(connection, {.at = clock.wall(),
@@ -68,8 +72,7 @@ core::Result<Json> answer_letters(sync::Holdings& holdings, const core::Clock& c
                                                 .outcome = "begun"});
   }));
   GW_TRY(const sync::Taken taken,
-         adapters::hl7::retry_message(holdings, number, devices,
-                                      std::string(wish["patient"].text()), clock));
+         adapters::retry_message(holdings, number, decoders, std::string(wish["patient"].text())));
   return Json::object(
       {{"number", number}, {"state", to_string(taken.outcome)}, {"reason", taken.reason}});
 }

@@ -11,9 +11,8 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "adapters/hl7/hl7_options.h"
+#include "adapters/decoder.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/result.h"
@@ -25,8 +24,8 @@ namespace gateway::daemon {
 inline constexpr std::string_view kLetterRoutes = "/v1/letters";
 
 core::Result<core::Json> answer_letters(sync::Holdings& holdings, const core::Clock& clock,
-                                        const std::vector<adapters::hl7::DeviceProfile>& devices,
-                                        std::string_view method, std::string_view path,
-                                        const std::string& body, const Caller& caller);
+                                        const adapters::Decoders& decoders, std::string_view method,
+                                        std::string_view path, const std::string& body,
+                                        const Caller& caller);
 
 }  // namespace gateway::daemon

@@ -5,6 +5,8 @@
 
 #include "core/text.h"
 
+#include "core/text.h"
+
 namespace gateway::daemon {
 namespace {
 
@@ -120,6 +122,20 @@ Json state_of(const Vitals& vitals) { return std::string(to_string(vitals.openin
 
 }  // namespace
 
+std::vector<Problem> device_problems(const Json& report) {
+  std::vector<Problem> found;
+  for (const Json& device : report["devices"].items()) {
+    const std::string name = core::cat("device ", device["name"].text());
+    const std::string_view line = device["problem"].text();
+    if (!line.empty()) found.push_back({name, std::string(line)});
+    if (!device["silent"].boolean()) continue;
+    const std::string_view seen = device["last_seen"].text();
+    found.push_back({name, core::cat("has said nothing since ", seen.empty() ? "the start" : seen,
+                                     "; look whether it is on and its cable in place")});
+  }
+  return found;
+}
+
 Json status_document(const Vitals& vitals) {
   Json queue = queue_counts(vitals);
   if (queue.is_object()) queue.set("letters", vitals.queue["letters"]);
@@ -145,6 +161,7 @@ Json status_document(const Vitals& vitals) {
                        {"uplinks", std::move(uplinks)},
                        {"dicom", vitals.dicom},
                        {"hl7", vitals.hl7},
+                       {"astm", vitals.astm},
                        {"mqtt", Json::object({{"configured", vitals.mqtt.configured},
                                               {"connected", vitals.mqtt.connected},
                                               {"connects", vitals.mqtt.connects},

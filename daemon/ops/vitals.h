@@ -33,6 +33,7 @@ struct Vitals {
   core::Json uplinks;  // sync::SyncService::report(); null while not ready
   core::Json dicom;    // the adapter's report
   core::Json hl7;      // the adapter's report; null where no device is configured
+  core::Json astm;     // the same of ASTM devices
   core::Json storage;  // sync::Upkeep::report(); null while not ready
   struct {
     bool configured = false;
@@ -46,6 +47,9 @@ struct Vitals {
   } disk;
   std::vector<Problem> problems;
 };
+
+/// Devices of an adapter's report that say nothing although they should, or are not there.
+std::vector<Problem> device_problems(const core::Json& report);
 
 core::Json status_document(const Vitals& vitals);
 /// `seq` counts the health messages of this boot_id.

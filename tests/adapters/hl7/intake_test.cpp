@@ -172,11 +172,12 @@ TEST_F(Hl7Test, AnAssignedMessageBecomesThatPatientsResults) {
   std::string message = oru("1", "5.0");
   message.replace(message.find("P1^^^^MR"), 8, "");
   const sync::Taken held = take(message);
-  auto retried = retry_message(*held_, held.number, {device_}, "p1", core::system_clock());
+  const Decoders decoders{{"lab", decoder_of(device_, core::system_clock())}};
+  auto retried = retry_message(*held_, held.number, decoders, "p1");
   ASSERT_TRUE(retried.ok()) << retried.error().message();
   EXPECT_EQ(retried->outcome, Outcome::stored);
   EXPECT_EQ(resource("Observation")["subject"]["reference"].text(), "Patient/p1");
-  EXPECT_FALSE(retry_message(*held_, held.number, {device_}, "p1", core::system_clock()).ok());
+  EXPECT_FALSE(retry_message(*held_, held.number, decoders, "p1").ok());
 }
 
 TEST_F(Hl7Test, AnOrderOfTheHisIsWhatTheResultIsBasedOn) {

@@ -156,6 +156,13 @@ class Gateway:
     def review(self, number):
         return self.ask("reviews", "show", number)
 
+    def letters(self):
+        """Messages of devices that wait for a person, as `clinic-gateway letters --json` lists them."""
+        return self.ask("letters")["letters"]
+
+    def assign_letter(self, number, patient):
+        return self.ask("letters", "retry", number, "--patient", patient)
+
     def ask(self, *command):
         """What `clinic-gateway COMMAND --json` prints."""
         done = subprocess.run(

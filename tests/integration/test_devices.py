@@ -1,0 +1,172 @@
+"""test_devices.py BUILD_DIR PROFILES_DIR SAMPLES_DIR: analyzers and an HL7 sender of other hands (the hl7 package; rig/analyzer.py) through the real
+daemon to HAPI, whose $validate must find no error in anything that came of what they sent: the profiles' fixtures, and the samples of other projects
+(hl7v2/, astm/) where they are there.
+"""
+
+import collections
+import os
+import re
+import socket
+import sys
+import tempfile
+import tty
+import unittest
+from pathlib import Path
+
+import hl7
+import requests
+from hl7.client import MLLPClient
+from rig import hapi, pki
+from rig.analyzer import Analyzer, Line, captured_frames, frames
+from rig.fhir import Fhir
+from rig.gateway import Gateway, Uplinks
+from rig.process import accepts_connections, free_ports
+from rig.wait import wait_until
+
+_TYPES = "Appointment Device DiagnosticReport DocumentReference Encounter Immunization Observation Patient ServiceRequest Specimen Task".split()
+_PATIENCE_S = 300
+_TUBES = "urn:oid:2.25.7"
+_CAPTURES = {
+    "abbott_afinion2.txt": "abbott-afinion-2",
+    "cobas_c111.txt": "roche-cobas-c111",
+    "dca_vantage.txt": "siemens-dca-vantage",
+    "genexpert.txt": "cepheid-genexpert",
+    "mini_vidas_mock.txt": "biomerieux-mini-vidas",
+    "sysmex_xp100.txt": "sysmex-xp-xn",
+}
+_DEVICE = """
+[device.{name}]
+protocol = "astm"
+profile = "{name}"
+patient_id_issuer = "urn:oid:2.25.99"
+specimen_id_issuer = "{tubes}"
+"""
+_HL7_DEVICE = """
+[device.lab]
+protocol = "hl7"
+bind = "127.0.0.1"
+port = {port}
+patient_id_issuer = "urn:oid:2.25.99"
+[profiles]
+shipped_dir = "{profiles}"
+site_dir = "/nonexistent"
+"""
+
+
+class Devices(unittest.TestCase):
+    build_dir = profiles = samples = None
+
+    @classmethod
+    def setUpClass(cls):
+        folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="gateway-devices-")))
+        certificates = pki.make(folder / "pki")
+        models = sorted(path.parent.name for path in cls.profiles.glob("*/profile.toml"))
+        his_port, cls.hl7_port, pacs, mqtt, *ports = free_ports(4 + len(models))
+        his = hapi.Hapi(folder, his_port, certificates, hapi.build())
+        cls.addClassCleanup(his.stop)
+        cls.ports = dict(zip(models, ports))
+        cls.ours, theirs = os.openpty()
+        tty.setraw(theirs)
+        cls.serial_model = models[0]
+        config = _HL7_DEVICE.format(port=cls.hl7_port, profiles=cls.profiles)
+        for name in models:
+            where = f'serial_port = "{os.ttyname(theirs)}"\n' if name == cls.serial_model else f'bind = "127.0.0.1"\nport = {cls.ports[name]}\n'
+            config += _DEVICE.format(name=name, tubes=_TUBES) + where
+        cls.gateway = Gateway(cls.build_dir, folder / "gateway", Uplinks(pacs, his_port, mqtt, certificates.ca), more_config=config)
+        cls.addClassCleanup(cls.gateway.stop)
+        his.wait_ready(900)
+        cls.his = Fhir(his.url, certificates.ca)
+        cls.addClassCleanup(cls.his.close)
+        cls.gateway.start()
+        for port in [cls.hl7_port, *(cls.ports[name] for name in models if name != cls.serial_model)]:
+            cls.gateway.process.wait_ready(lambda port=port: accepts_connections(port), f"listens on {port}", 60)
+
+    def analyzer(self, model):
+        if model == self.serial_model:
+            return Analyzer(Line(self.ours))
+        line = socket.create_connection(("127.0.0.1", self.ports[model]), timeout=20)
+        self.addCleanup(line.close)
+        return Analyzer(line)
+
+    def send_hl7(self, path):
+        """What MSA-1 of the answer says."""
+        text = path.read_bytes().decode("utf-8", "replace").replace("\r\n", "\r").replace("\n", "\r")
+        message = hl7.parse(text.strip("\r\ufeff") + "\r")
+        header = message.segment("MSH")
+        # Original mode: some samples ask for no answer at all, which leaves a sender that waits for one waiting.
+        for field in (15, 16):
+            if len(header) > field:
+                header[field] = hl7.Field("~", [""])
+        with MLLPClient("127.0.0.1", self.hl7_port) as device:
+            device.socket.settimeout(60)
+            answer = device.send_message(message)
+        return str(hl7.parse(answer.strip(b"\x0b\x1c\r").decode()).segment("MSA")[1])
+
+    def send_all(self):
+        for path in sorted((self.samples / "hl7v2").glob("*.hl7")):
+            with self.subTest(path.name):
+                self.assertIn(self.send_hl7(path), ("AA", "CA"))
+        for name, model in _CAPTURES.items():
+            if (self.samples / "astm" / name).exists():
+                self.analyzer(model).send(captured_frames((self.samples / "astm" / name).read_bytes()))
+        for path in sorted(self.profiles.glob("*/fixtures/*.astm")):
+            analyzer = self.analyzer(path.parent.parent.name)
+            records = [line for line in path.read_bytes().splitlines() if line]
+            analyzer.send(frames(records))
+            if any(record.startswith(b"Q") for record in records):
+                self.assertEqual(analyzer.receive()[-1], "L|1|I")
+
+    def assign_all(self):
+        """What nobody is known for is given to a patient, as a person would."""
+        patient = self.his.search("Patient?_count=1")[0]["id"]
+        for letter in self.gateway.letters():
+            self.assertEqual(letter["state"], "unassigned", letter["reason"])
+            self.gateway.assign_letter(letter["number"], patient)
+
+    def errors_of(self, resource):
+        kind = resource["resourceType"]
+        outcome = self.his.request("POST", f"{kind}/$validate", resource).json()
+        return [
+            f"{kind} {'/'.join(issue.get('expression', issue.get('location', [])))}: {issue.get('diagnostics')}"
+            for issue in outcome["issue"]
+            if issue["severity"] in ("error", "fatal")
+        ]
+
+    def warm_validator(self):
+        """HAPI reads the definitions of R4 with the first question, which takes longer than it answers."""
+
+        def answers():
+            try:
+                return self.his.request("POST", "Patient/$validate", {"resourceType": "Patient"}).ok
+            except requests.Timeout:
+                return False
+
+        wait_until(answers, "HAPI validates", _PATIENCE_S)
+
+    def test_what_comes_of_everything_is_valid(self):
+        self.send_all()
+        wait_until(lambda: not self.gateway.queue(), "all has reached the hospital", _PATIENCE_S)
+        self.assign_all()
+        wait_until(lambda: not self.gateway.queue(), "the rest has reached the hospital", _PATIENCE_S)
+        self.warm_validator()
+        resources = [resource for kind in _TYPES for resource in self.his.search(f"{kind}?_count=200")]
+        self.assertGreater(len(resources), 50)
+        # The same shape has the same mistakes: a panel's hundred results need no hundred questions.
+        shapes = {shape_of(resource): resource for resource in resources}
+        found = collections.Counter(error for resource in shapes.values() for error in self.errors_of(resource))
+        self.assertFalse(found, "\n".join(f"{count} x {error}" for error, count in found.most_common()))
+        print(f"{len(resources)} resources, {len(shapes)} shapes valid")
+
+
+def shape_of(value):
+    """A value's members and the forms of its texts, without ids, digits and references."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{shape_of(item)}" for key, item in sorted(value.items()) if key not in ("id", "meta")) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(sorted({shape_of(item) for item in value})) + "]"
+    return re.sub(r"[0-9a-f-]{36}", "#", re.sub(r"\d", "9", str(value)))
+
+
+if __name__ == "__main__":
+    Devices.build_dir, Devices.profiles, Devices.samples = (Path(argument).resolve() for argument in sys.argv[1:4])
+    unittest.main(argv=sys.argv[:1])
