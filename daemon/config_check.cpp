@@ -31,8 +31,9 @@ std::string beside(std::string_view path, std::string_view sibling) {
 }
 
 bool is_secret(const std::string& component) {
-  return component == "key_file" || component == "password_file" ||
-         component == "passphrase_file" || component == "token_file";
+  return component == "key_file" || component == "client_key_file" ||
+         component == "password_file" || component == "passphrase_file" ||
+         component == "token_file";
 }
 
 class Checker {

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <filesystem>
 
+#include "core/net/url.h"
 #include "core/text.h"
+#include "sync/backend_services.h"
 #include "sync/fhir_uplink.h"
 #include "sync/prepared_uplink.h"
 #include "sync/stow_uplink.h"
@@ -44,20 +46,63 @@ core::Result<core::net::HttpClientOptions> client_options(const core::Config& co
   return options;
 }
 
-core::Result<std::shared_ptr<core::net::HttpClient>> make_client(boost::asio::any_io_executor loop,
-                                                                 const core::Config& config,
-                                                                 const std::string& name) {
-  GW_TRY(auto options, client_options(config, name));
-  auto client = core::net::HttpClient::create(loop, std::move(options));
+using ClientResult = core::Result<std::shared_ptr<core::net::HttpClient>>;
+
+ClientResult connect(boost::asio::any_io_executor loop, const core::Config& config,
+                     const std::string& key, core::net::HttpClientOptions options) {
+  auto client = core::net::HttpClient::create(std::move(loop), std::move(options));
   if (client.ok()) return client;
-  const std::string key = core::cat("uplink.", name, ".url");
-  return std::move(client).error().with_context(core::cat(config.where(key), ": uplink.", name));
+  return std::move(client).error().with_context(core::cat(config.where(key), ": ", key));
+}
+
+/// `server` behind the tokens that uplink.NAME.token_url gives.
+ClientResult behind_tokens(boost::asio::any_io_executor loop, const core::Config& config,
+                           const core::Clock& clock, const std::string& name,
+                           std::shared_ptr<core::net::HttpClient> server) {
+  const auto key = [&](std::string_view last) { return core::cat("uplink.", name, ".", last); };
+  const auto text = [&](std::string_view last) { return config.text(key(last)); };
+  for (const char* needed : {"client_id", "client_key_file", "client_key_id"}) {
+    if (!text(needed).empty()) continue;
+    return core::Error(core::Code::invalid,
+                       core::cat(config.where(key("token_url")), ": ", key("token_url"),
+                                 " is set but ", key(needed), " is not; set it"));
+  }
+  const auto at_key_file = [&](core::Error error) {
+    return std::move(error).with_context(
+        core::cat(config.where(key("client_key_file")), ": ", key("client_key_file")));
+  };
+  auto pem = core::read_secret_file(text("client_key_file"));
+  if (!pem.ok()) return at_key_file(std::move(pem).error());
+  auto signer = crypto::JoseKey::read(*pem);
+  if (!signer.ok()) return at_key_file(std::move(signer).error());
+  GW_TRY(auto options, client_options(config, name));
+  GW_TRY(const auto url, core::net::parse_url(text("token_url")));
+  options.url = core::cat(url.tls ? "https://" : "http://", url.peer());
+  options.username.clear();
+  GW_TRY(auto token_server, connect(loop, config, key("token_url"), std::move(options)));
+  return with_backend_services(
+      loop, std::move(server), std::move(token_server),
+      {text("token_url"), text("client_id"), text("client_key_id"), text("scope")},
+      std::move(*signer), clock);
+}
+
+ClientResult make_client(boost::asio::any_io_executor loop, const core::Config& config,
+                         const core::Clock& clock, const std::string& name) {
+  GW_TRY(auto options, client_options(config, name));
+  const bool takes_tokens = !config.text(core::cat("uplink.", name, ".token_url")).empty();
+  if (takes_tokens) options.username.clear();  // one Authorization at a time
+  GW_TRY(auto server,
+         connect(loop, config, core::cat("uplink.", name, ".url"), std::move(options)));
+  if (!takes_tokens) return server;
+  return behind_tokens(loop, config, clock, name, std::move(server));
 }
 
 UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdings> holdings,
                        const core::Config& config, const core::Clock& clock,
                        const std::string& name) {
-  const auto client = [loop, &config, name] { return make_client(loop, config, name); };
+  const auto client = [loop, &config, &clock, name] {
+    return make_client(loop, config, clock, name);
+  };
   const std::string kind = config.text(core::cat("uplink.", name, ".kind"));
   if (kind == "stow") {
     auto build = [=]() -> core::Result<std::unique_ptr<Uplink>> {
@@ -92,6 +137,16 @@ std::vector<ConfigKey> sync_config_keys() {
   add({.path = "uplink.*.key_file", .meaning = "PEM file of its key"});
   add({.path = "uplink.*.username", .meaning = "user name for Basic authentication"});
   add({.path = "uplink.*.password_file", .meaning = "file that holds the password"});
+  add({.path = "uplink.*.token_url",
+       .meaning =
+           "SMART Backend Services: where access tokens are given, https://HOST[:PORT]/PATH"});
+  add({.path = "uplink.*.client_id", .meaning = "what we are registered as at the token server"});
+  add({.path = "uplink.*.client_key_file",
+       .meaning = "PEM file of the private key registered there: P-384 (ES384) or RSA (RS384)"});
+  add({.path = "uplink.*.client_key_id", .meaning = "the key's kid there"});
+  add({.path = "uplink.*.scope",
+       .meaning = "what the token is to allow",
+       .default_text = R"("system/*.cruds")"});
   add({.path = "uplink.*.idle_timeout_s",
        .type = KeyType::integer,
        .meaning = "seconds without a byte after which a connection is given up",
@@ -207,7 +262,7 @@ UpkeepOptions upkeep_options(const core::Config& config) {
   options.commitment = config.text("dicom.commitment") == "stored" ? CommitmentRule::stored
                                                                    : CommitmentRule::second_copy;
   options.connect = [&config](boost::asio::any_io_executor loop, const std::string& uplink) {
-    return make_client(std::move(loop), config, uplink);
+    return make_client(std::move(loop), config, core::system_clock(), uplink);
   };
   return options;
 }
