@@ -220,9 +220,11 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
                                          " is parked; see clinic-gateway queue"));
       }
     }
-    crypto::Change note = [wanted, now = self->clock_.wall(), holdings = self->holdings_](
+    // Not the holdings themselves: the writer would end them, and with them itself, when it drops
+    // this.
+    crypto::Change note = [wanted, now = self->clock_.wall(), &audit = self->holdings_->audit()](
                               crypto::Connection& connection) -> core::Status {
-      GW_CHECK(trail_sent(connection, holdings->audit(), wanted.uplink, wanted.verdicts, now));
+      GW_CHECK(trail_sent(connection, audit, wanted.uplink, wanted.verdicts, now));
       return record_verdicts(connection, wanted.uplink, wanted.verdicts, core::to_instant(now));
     };
     const core::Status status = co_await write_async(self->holdings_->database(), std::move(note));

@@ -5,8 +5,6 @@
 
 #include "core/text.h"
 
-#include "core/text.h"
-
 namespace gateway::daemon {
 namespace {
 
