@@ -23,6 +23,12 @@ using core::Code;
 using core::Error;
 using core::Json;
 
+// Whatever the caller's umask: the daemon runs as another user. None of it is a secret.
+constexpr fs::perms kReadable =
+    fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read | fs::perms::others_read;
+constexpr fs::perms kReadableFolder =
+    kReadable | fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec;
+
 struct Asked {
   std::string config = daemon::kConfigFile;
   std::string name;
@@ -171,6 +177,7 @@ core::Status pin_profile(const Shelf& shelf, const std::string& folder, const st
   if (folder == own) return {};
   std::error_code error;
   fs::create_directories(shelf.site, error);
+  if (!error) fs::permissions(shelf.site, kReadableFolder, error);
   if (!error) fs::copy(folder, own, fs::copy_options::recursive, error);
   if (error) return Error(Code::io, cat(own, ": ", error.message(), "; run this with sudo"));
   return {};
@@ -194,6 +201,7 @@ core::Result<Json> add_device(const Asked& asked) {
     stream << device_table(asked);
     if (!stream.flush())
       return Error(Code::io, cat(file, ": it cannot be written; run this with sudo"));
+    fs::permissions(file, kReadable, ignored);
   }
   auto config = core::Config::load(asked.config, daemon::all_config_keys());
   auto devices =

@@ -10,6 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "adapters/astm/link.h"
@@ -233,6 +234,10 @@ TEST(DevicesCommand, TestsShippedProfilesAndAddsAndRemovesADevice) {
   EXPECT_THAT(tested.out, HasSubstr("sysmex-xp-xn/blood-count"));
   const Finished added = devices({"add", "sysmex", "--profile", "sysmex-xp-xn", "--port", "5000"});
   EXPECT_EQ(added.exit_code, 0) << added.err;
+  // The daemon, another user, can read it.
+  EXPECT_EQ(std::filesystem::status(folder.path() + "/conf.d/device-sysmex.toml").permissions() &
+                std::filesystem::perms::others_read,
+            std::filesystem::perms::others_read);
   EXPECT_EQ(devices({"add", "sysmex", "--profile", "sysmex-xp-xn", "--port", "5000"}).exit_code, 1);
   EXPECT_THAT(devices({"profiles"}).out, HasSubstr(folder.path() + "/profiles/sysmex-xp-xn"));
   {
