@@ -356,8 +356,7 @@ std::string describe(const RestoreReport& report) {
   }
   if (report.unknown_objects > 0) {
     text += core::cat("; ", report.unknown_objects,
-                      " objects received after it are on the disk without a record: run "
-                      "clinic-gateway repair rebuild-index");
+                      " objects on the disk could not be read and are named in the log");
   }
   if (!report.aside.empty()) text += core::cat("; the damaged database is kept as ", report.aside);
   return text + "; when it is dealt with: clinic-gateway restore --dismiss";

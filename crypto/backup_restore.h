@@ -26,7 +26,7 @@ struct RestoreReport {
   std::string reason;   // why; of a database that was set aside
   std::string aside;    // where the damaged database lies
   std::uint64_t objects = 0;
-  std::uint64_t unknown_objects = 0;         // on the disk, in no row: received after the backup
+  std::uint64_t unknown_objects = 0;         // on the disk, in no row, and not to be read
   std::vector<std::string> missing_objects;  // in a row, not here; at most 100 named
   std::uint64_t missing_count = 0;
   bool resync = true;

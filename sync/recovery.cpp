@@ -193,7 +193,8 @@ core::Status give_up_database(const RecoveryInputs& inputs, const std::string& r
 
 core::Status each_object(crypto::Connection& connection,
                          const std::function<core::Status(std::string_view id)>& visit) {
-  GW_TRY(auto rows, connection.query("SELECT object_id FROM dicom_instance"));
+  GW_TRY(auto rows, connection.query("SELECT object_id FROM dicom_instance"
+                                     " WHERE state <> 'evicted'"));
   while (true) {
     GW_TRY(const bool row, rows.next());
     if (!row) return {};
