@@ -30,6 +30,7 @@
 #include "daemon/ops/peers_routes.h"
 #include "daemon/ops/reviews_routes.h"
 #include "daemon/ops/service_notify.h"
+#include "daemon/ops/studies_api.h"
 #include "daemon/ops/vitals.h"
 #include "daemon/ops/watchdog.h"
 #include "daemon/sync_component.h"
@@ -104,6 +105,7 @@ class GatewayImpl final : public Gateway {
             loop_, "api", kPortRetry, [this] { return start_api(); }, [this] { on_change(); }),
         restart_(std::move(restart)),
         uplinks_(loop_, config_, clock, [this] { restart_unattended(); }),
+        studies_(door_, clock, [this] { uplinks_.wake(); }),
         maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
         checkpoints_(loop_, door_, lane_, seconds(settings_.audit_checkpoint_every_s),
                      [this](const Json& checkpoint) {
@@ -151,6 +153,7 @@ class GatewayImpl final : public Gateway {
     if (hl7_) hl7_->stop();
     uplinks_.stop();
     maintenance_.stop();
+    studies_.stop();
     door_.close();
     lane_.stop();
     keys_api_.stop();
@@ -183,7 +186,8 @@ class GatewayImpl final : public Gateway {
 
   core::Status start_control() {
     auto server = core::net::UnixHttpServer::listen(
-        loop_, settings_.control_socket, maintenance_.routes(control_routes(control_actions())));
+        loop_, settings_.control_socket,
+        maintenance_.routes(studies_.routes(control_routes(control_actions()))));
     if (!server.ok()) {
       control_conflict_ = server.error().code() == Code::exists;
       return std::move(server).error().with_context("control.socket");
@@ -583,6 +587,7 @@ class GatewayImpl final : public Gateway {
   Component api_component_;
   const std::function<void()> restart_;
   SyncComponent uplinks_;
+  StudiesApi studies_;
   Maintenance maintenance_;
   AuditCheckpoints checkpoints_;
   WriterPulse writer_pulse_;

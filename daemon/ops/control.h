@@ -13,6 +13,7 @@
 //   *    /v1/reviews, /v1/reviews/N reviews_routes.h
 //   *    /v1/letters, /v1/letters/N letters_routes.h
 //   *    /v1/peers, /v1/peers/...   peers_routes.h
+//   *    /v1/study/..., /v1/media/...  studies_api.h
 //
 // Every failure is {"error":{"code","message"}} with core::Code's name. Loop thread only.
 #pragma once
