@@ -33,7 +33,8 @@ struct RecoveryInputs {
 };
 
 /// As crypto::open_database(), but for damage, which is repaired from the backup. Code::corrupt
-/// when there is no backup to restore; the message says what is left to do.
+/// when there is no backup to restore, Code::not_found or Code::io when it cannot be read now; the
+/// message says what is left to do.
 core::Result<std::unique_ptr<crypto::Database>> open_or_restore_database(
     const RecoveryInputs& inputs, std::span<const crypto::Migration> migrations);
 
