@@ -35,6 +35,7 @@
 #include "daemon/ops/peers_routes.h"
 #include "daemon/ops/reviews_routes.h"
 #include "daemon/ops/service_notify.h"
+#include "daemon/ops/studies_api.h"
 #include "daemon/ops/vitals.h"
 #include "daemon/ops/watchdog.h"
 #include "daemon/ops/work_reports.h"
@@ -115,6 +116,7 @@ class GatewayImpl final : public Gateway {
             [this] { on_change(); }),
         restart_(std::move(restart)),
         uplinks_(loop_, config_, clock, [this] { restart_unattended(); }),
+        studies_(door_, clock, [this] { uplinks_.wake(); }),
         maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
         checkpoints_(loop_, door_, lane_, seconds(settings_.audit_checkpoint_every_s),
                      [this](const Json& checkpoint) {
@@ -167,6 +169,7 @@ class GatewayImpl final : public Gateway {
     if (astm_) astm_->stop();
     uplinks_.stop();
     maintenance_.stop();
+    studies_.stop();
     door_.close();
     lane_.stop();
     keys_api_.stop();
@@ -212,7 +215,7 @@ class GatewayImpl final : public Gateway {
   core::Status start_control() {
     auto server = core::net::UnixHttpServer::listen(
         loop_, settings_.control_socket,
-        maintenance_.routes(control_routes(control_asks(control_actions()))));
+        maintenance_.routes(studies_.routes(control_routes(control_asks(control_actions())))));
     if (!server.ok()) {
       control_conflict_ = server.error().code() == Code::exists;
       return std::move(server).error().with_context("control.socket");
@@ -664,6 +667,7 @@ class GatewayImpl final : public Gateway {
   Component console_component_;
   const std::function<void()> restart_;
   SyncComponent uplinks_;
+  StudiesApi studies_;
   Maintenance maintenance_;
   AuditCheckpoints checkpoints_;
   WriterPulse writer_pulse_;

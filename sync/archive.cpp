@@ -43,16 +43,9 @@ std::string multi_valued(std::string_view joined) {
   return values;
 }
 
-/// A study's row, and the id of the Patient it is linked to.
-struct StudyRow {
-  ArchiveStudy study;
-  std::string patient;
-};
-
-StudyRow study_of(const Rows& rows) {
+ArchiveStudy study_of(const Rows& rows) {
   const auto text = [&](int column) { return std::string(rows.text(column)); };
-  StudyRow row;
-  ArchiveStudy& study = row.study;
+  ArchiveStudy study;
   study.study_uid = text(0);
   study.accession_number = text(1);
   study.study_id = text(2);
@@ -61,13 +54,13 @@ StudyRow study_of(const Rows& rows) {
   study.description = text(5);
   study.referring_physician = text(6);
   study.patient = {text(7), text(8), text(9), text(10)};
-  row.patient = text(11);
+  study.linked_patient = text(11);
   study.modalities = multi_valued(rows.text(12));
   study.sop_classes = multi_valued(rows.text(13));
   study.series = rows.integer(14);
   study.instances = rows.integer(15);
   study.held = rows.integer(16);
-  return row;
+  return study;
 }
 
 ArchiveInstance instance_of(const Rows& rows) {
@@ -86,6 +79,15 @@ ArchiveInstance instance_of(const Rows& rows) {
   instance.data_set_bytes = static_cast<std::uint64_t>(rows.integer(10)) - instance.data_set_offset;
   instance.is_held = rows.text(11) == "held";
   return instance;
+}
+
+core::Result<std::vector<ArchiveInstance>> instances_of(Rows& rows) {
+  std::vector<ArchiveInstance> list;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return list;
+    list.push_back(instance_of(rows));
+  }
 }
 
 /// Rows of one statement into the list, of studies that are not held back. Code::invalid beyond
@@ -136,7 +138,7 @@ core::Result<std::vector<ArchiveStudy>> archive_studies(Connection& connection,
                                                         std::string_view own_issuer) {
   const bool by_uid = !selection.study_uid.empty();
   const bool by_accession = !by_uid && !selection.accession_number.empty();
-  std::vector<StudyRow> found;
+  std::vector<ArchiveStudy> studies;
   {
     GW_TRY(auto rows, connection.query(core::cat(kStudyColumns, by_uid         ? kByUid
                                                                 : by_accession ? kByAccession
@@ -148,14 +150,12 @@ core::Result<std::vector<ArchiveStudy>> archive_studies(Connection& connection,
     while (true) {
       GW_TRY(const bool more, rows.next());
       if (!more) break;
-      found.push_back(study_of(rows));
+      studies.push_back(study_of(rows));
     }
   }
-  std::vector<ArchiveStudy> studies;
-  for (StudyRow& row : found) {
-    GW_TRY(row.study.patient,
-           shown_patient(connection, std::move(row.study.patient), row.patient, own_issuer));
-    studies.push_back(std::move(row.study));
+  for (ArchiveStudy& study : studies) {
+    GW_TRY(study.patient,
+           shown_patient(connection, std::move(study.patient), study.linked_patient, own_issuer));
   }
   return studies;
 }
@@ -191,12 +191,17 @@ core::Result<std::vector<ArchiveInstance>> archive_instances(Connection& connect
                                     " WHERE i.study_uid = ? AND i.series_uid = ? AND i.copy = 0"
                                     " AND i.row > ? ORDER BY i.row LIMIT ?"),
                           study_uid, series_uid, after, limit));
-  std::vector<ArchiveInstance> list;
-  while (true) {
-    GW_TRY(const bool more, rows.next());
-    if (!more) return list;
-    list.push_back(instance_of(rows));
-  }
+  return instances_of(rows);
+}
+
+core::Result<std::vector<ArchiveInstance>> archive_study_instances(Connection& connection,
+                                                                   const std::string& study_uid,
+                                                                   std::int64_t after, int limit) {
+  GW_TRY(auto rows, connection.query(core::cat(kInstanceColumns,
+                                               " WHERE i.study_uid = ? AND i.copy = 0"
+                                               " AND i.row > ? ORDER BY i.row LIMIT ?"),
+                                     study_uid, after, limit));
+  return instances_of(rows);
 }
 
 core::Result<std::vector<WishedInstance>> wished_instances(Connection& connection,

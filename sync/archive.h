@@ -24,8 +24,9 @@ struct ArchiveStudy {
   std::string description;
   std::string referring_physician;
   ShownPatient patient;
-  std::string modalities;   // with \ in between
-  std::string sop_classes;  // the same
+  std::string linked_patient;  // id of the Patient; empty: nobody yet
+  std::string modalities;      // with \ in between
+  std::string sop_classes;     // the same
   std::int64_t series = 0;
   std::int64_t instances = 0;
   std::int64_t held = 0;  // of these; the others' bytes went by retention, or are damaged
@@ -76,6 +77,11 @@ core::Result<std::vector<ArchiveInstance>> archive_instances(crypto::Connection&
                                                              const std::string& study_uid,
                                                              const std::string& series_uid,
                                                              std::int64_t after, int limit);
+
+/// The same of a whole study.
+core::Result<std::vector<ArchiveInstance>> archive_study_instances(crypto::Connection& connection,
+                                                                   const std::string& study_uid,
+                                                                   std::int64_t after, int limit);
 
 /// One class of objects and how they are encoded.
 struct ArchiveSyntax {

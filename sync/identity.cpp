@@ -140,6 +140,17 @@ core::Result<StudyIdentity> decide_identity(crypto::Connection& connection,
   return match_patient(connection, {&id, 1}, person_of(facts));
 }
 
+core::Result<StudyIdentity> identity_named_by_person(crypto::Connection& connection,
+                                                     const InstanceFacts& facts,
+                                                     const std::string& patient) {
+  GW_TRY(const auto held, read_resource(connection, {"Patient", patient}));
+  if (!held) return core::Error(core::Code::not_found, "there is no Patient of that id here");
+  const std::string what = disagreement(person_of(facts), held->body);
+  if (!what.empty())
+    return core::Error(core::Code::invalid, core::cat(what, " differ from the Patient's"));
+  return StudyIdentity{"linked", "", patient, ""};
+}
+
 Json provisional_patient(const std::string& id, const InstanceFacts& facts,
                          std::string_view default_system) {
   Json patient = Json::object({{"resourceType", "Patient"}, {"id", id}});

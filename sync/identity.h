@@ -56,6 +56,12 @@ core::Result<StudyIdentity> decide_identity(crypto::Connection& connection,
                                             const InstanceFacts& facts,
                                             std::string_view default_system);
 
+/// Of images whose patient a person named: linked to that one. Code::invalid when name, birth date
+/// or sex disagree, Code::not_found when there is no such Patient.
+core::Result<StudyIdentity> identity_named_by_person(crypto::Connection& connection,
+                                                     const InstanceFacts& facts,
+                                                     const std::string& patient);
+
 /// The Patient to register for an id nobody knows yet.
 core::Json provisional_patient(const std::string& id, const InstanceFacts& facts,
                                std::string_view default_system);

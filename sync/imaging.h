@@ -51,6 +51,9 @@ struct ReceivedInstance {
   std::string calling_ae_title;
   std::string called_ae_title;
   std::string peer_address;
+  /// Of an import from media: the id of the Patient a person said it is of. Its own ids are another
+  /// site's and say nothing here. Empty: received from a device.
+  std::string imported_for = {};
 };
 
 enum class StoreOutcome {

@@ -13,6 +13,7 @@
 #include "sync/instance_row.h"
 #include "sync/outbox.h"
 #include "sync/replica.h"
+#include "sync/shown_patient.h"
 
 namespace gateway::sync {
 namespace {
@@ -98,9 +99,12 @@ core::Result<std::map<std::string, std::int64_t>> register_patient(Connection& c
 
 core::Result<Study> begin_study(Connection& connection, const InstanceFacts& facts,
                                 const IngestOptions& options, const core::Clock& clock,
-                                const std::string& now, bool is_adopted) {
+                                const std::string& now, bool is_adopted,
+                                const std::string& imported_for) {
   Study study{imaging_study_id_of(facts.study_instance_uid), {}, {}};
-  GW_TRY(StudyIdentity identity, decide_identity(connection, facts, options.patient_id_issuer));
+  GW_TRY(StudyIdentity identity, imported_for.empty()
+                                     ? decide_identity(connection, facts, options.patient_id_issuer)
+                                     : identity_named_by_person(connection, facts, imported_for));
   GW_TRY(const std::string hold, hold_of_study(connection, facts.study_instance_uid));
   if (!hold.empty()) identity = {"disputed", hold, "", identity.service_request};
   if (identity.state == "provisional" && is_adopted) {
@@ -129,7 +133,8 @@ core::Result<Study> begin_study(Connection& connection, const InstanceFacts& fac
 /// the study in dispute.
 core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFacts& facts,
                                         const IngestOptions& options, const core::Clock& clock,
-                                        const std::string& now, bool is_adopted) {
+                                        const std::string& now, bool is_adopted,
+                                        const std::string& imported_for) {
   std::string imaging_study_id;
   std::string patient;
   bool other_patient = false;
@@ -148,7 +153,10 @@ core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFa
     }
   }
   if (imaging_study_id.empty())
-    return begin_study(connection, facts, options, clock, now, is_adopted);
+    return begin_study(connection, facts, options, clock, now, is_adopted, imported_for);
+  if (!imported_for.empty() && patient != imported_for) {
+    return core::Error(core::Code::invalid, "the study is held already, and not as this Patient's");
+  }
   if (other_patient) {
     GW_CHECK(connection.run(
         "UPDATE dicom_study SET identity = 'disputed', patient = '',"
@@ -184,6 +192,19 @@ core::Result<std::int64_t> insert_instance(Connection& connection, const Receive
       instance.object.id, instance.object.size, instance.data_set_offset, instance.calling_ae_title,
       now));
   return connection.last_row();
+}
+
+/// The PACS would file it under what stands in it.
+core::Result<std::string> hold_of_import(Connection& connection, const ReceivedInstance& instance,
+                                         const std::string& own_issuer) {
+  const InstanceFacts& facts = instance.facts;
+  GW_TRY(
+      const ShownPatient shown,
+      shown_patient(connection, {facts.patient_name, facts.patient_id, facts.birth_date, facts.sex},
+                    instance.imported_for, own_issuer));
+  return std::string(shown.is_corrected ? "imported from media under another id than the patient's "
+                                          "here; clinic-gateway retry sends it as it is"
+                                        : "");
 }
 
 }  // namespace
@@ -339,13 +360,16 @@ core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
     return core::Error(core::Code::exists, "a copy is held that was not compared yet");
   const bool is_other_copy = !attempt.others.empty();
   GW_TRY(const Study study, find_or_begin_study(connection, instance.facts, options_, clock_, now,
-                                                attempt.is_adopted()));
+                                                attempt.is_adopted(), instance.imported_for));
   GW_CHECK(insert_series(connection, instance.facts));
   GW_TRY(const std::int64_t row,
          insert_instance(connection, instance, std::ssize(attempt.others), now));
 
   attempt.study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
   GW_TRY(attempt.hold, hold_of_study(connection, instance.facts.study_instance_uid));
+  if (!instance.imported_for.empty() && attempt.hold.empty()) {
+    GW_TRY(attempt.hold, hold_of_import(connection, instance, options_.patient_id_issuer));
+  }
   GW_CHECK(queue(connection, attempt, row, study.needs, now));
   return audit_.append(
       connection, {.at = clock_.wall(),

@@ -84,6 +84,15 @@ core::Result<std::unique_ptr<DcmDataset>> decode_object(crypto::SealedReader& re
   return data_set;
 }
 
+std::string dicom_now(const core::Clock& clock) {
+  constexpr std::size_t kToTheSecond = 19;
+  std::string digits;
+  for (const char c : core::to_instant(clock.wall()).substr(0, kToTheSecond)) {
+    if (c >= '0' && c <= '9') digits += c;
+  }
+  return digits + "+0000";
+}
+
 core::Status correct_identity(DcmDataset& data_set, const sync::ShownPatient& patient,
                               const std::string& at) {
   DcmItem* originals = nullptr;

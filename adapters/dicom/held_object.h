@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "core/clock.h"
 #include "core/result.h"
 #include "crypto/objects.h"
 #include "sync/archive.h"
@@ -28,6 +29,9 @@ bool can_decode(const std::string& transfer_syntax, const std::string& wanted);
 core::Result<std::unique_ptr<DcmDataset>> decode_object(crypto::SealedReader& reader,
                                                         const sync::ArchiveInstance& instance,
                                                         const std::string& transfer_syntax);
+
+/// The moment as DT, in UTC.
+std::string dicom_now(const core::Clock& clock);
 
 /// Puts the patient as shown into the data set, with what was there in an Original Attributes
 /// Sequence (PS3.3 C.12.1.1.9). `at`: DICOM DT.

@@ -126,30 +126,26 @@ void each_proposed(T_ASC_Parameters& parameters, Visit visit) {
 
 }  // namespace
 
-namespace {
-
-Service archive_service_of(const std::string& uid) {
-  if (uid == UID_FINDPatientRootQueryRetrieveInformationModel ||
-      uid == UID_FINDStudyRootQueryRetrieveInformationModel)
-    return Service::archive_query;
-  for (const char* model : {UID_GETPatientRootQueryRetrieveInformationModel,
-                            UID_GETStudyRootQueryRetrieveInformationModel,
-                            UID_MOVEPatientRootQueryRetrieveInformationModel,
-                            UID_MOVEStudyRootQueryRetrieveInformationModel}) {
-    if (uid == model) return Service::retrieval;
-  }
-  return Service::none;
+std::span<const OfferedClass> offered_classes() {
+  static constexpr std::array kOffered = {
+      OfferedClass{UID_VerificationSOPClass, Service::verification},
+      OfferedClass{UID_FINDModalityWorklistInformationModel, Service::worklist},
+      OfferedClass{UID_ModalityPerformedProcedureStepSOPClass, Service::performed_step},
+      OfferedClass{UID_StorageCommitmentPushModelSOPClass, Service::commitment},
+      OfferedClass{UID_FINDPatientRootQueryRetrieveInformationModel, Service::archive_query},
+      OfferedClass{UID_FINDStudyRootQueryRetrieveInformationModel, Service::archive_query},
+      OfferedClass{UID_GETPatientRootQueryRetrieveInformationModel, Service::retrieval},
+      OfferedClass{UID_GETStudyRootQueryRetrieveInformationModel, Service::retrieval},
+      OfferedClass{UID_MOVEPatientRootQueryRetrieveInformationModel, Service::retrieval},
+      OfferedClass{UID_MOVEStudyRootQueryRetrieveInformationModel, Service::retrieval}};
+  return kOffered;
 }
 
-}  // namespace
-
 Service service_of(std::string_view abstract_syntax) {
+  for (const OfferedClass& offered : offered_classes()) {
+    if (abstract_syntax == offered.uid) return offered.service;
+  }
   const std::string uid(abstract_syntax);
-  if (uid == UID_VerificationSOPClass) return Service::verification;
-  if (uid == UID_FINDModalityWorklistInformationModel) return Service::worklist;
-  if (uid == UID_ModalityPerformedProcedureStepSOPClass) return Service::performed_step;
-  if (uid == UID_StorageCommitmentPushModelSOPClass) return Service::commitment;
-  if (const Service service = archive_service_of(uid); service != Service::none) return service;
   if (dcmIsaStorageSOPClassUID(uid.c_str(), ESSC_All)) return Service::storage;
   if (dcmFindNameOfUID(uid.c_str()) != nullptr) return Service::none;
   return is_unknown_storage(uid) ? Service::storage : Service::none;

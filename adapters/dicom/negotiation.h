@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,13 @@ enum class Service {
   retrieval,      // C-GET, C-MOVE
   storage,
 };
+
+/// The SOP classes that are not storage; docs/dicom-conformance.md lists them.
+struct OfferedClass {
+  const char* uid;
+  Service service;
+};
+std::span<const OfferedClass> offered_classes();
 
 Service service_of(std::string_view abstract_syntax);
 

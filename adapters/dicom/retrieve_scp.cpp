@@ -8,6 +8,7 @@
 #include "adapters/dicom/archive_identifier.h"
 #include "adapters/dicom/command_data_set.h"
 #include "adapters/dicom/find_answers.h"
+#include "adapters/dicom/held_object.h"
 #include "adapters/dicom/identifier_keys.h"
 #include "adapters/dicom/object_sender.h"
 #include "adapters/dicom/outgoing_association.h"
@@ -239,7 +240,7 @@ class Retrieval {
       note_failure(wished, found.error().message());
       return true;
     }
-    switch (sender.send(holdings_->objects(), *found, now())) {
+    switch (sender.send(holdings_->objects(), *found, dicom_now(door_.clock))) {
       case ObjectSender::Outcome::stored:
         ++counts_.completed;
         ++door_.traffic.retrieved;
@@ -272,16 +273,6 @@ class Retrieval {
   std::uint16_t final_status() const {
     if (counts_.failed == 0 && counts_.warned == 0) return kSuccess;
     return counts_.completed + counts_.warned == 0 ? kSubOperationsFailed : kSomeFailed;
-  }
-
-  // DT in UTC.
-  std::string now() const {
-    const std::string instant = core::to_instant(door_.clock.wall());
-    std::string digits;
-    for (const char c : instant.substr(0, 19)) {
-      if (c >= '0' && c <= '9') digits += c;
-    }
-    return digits + "+0000";
   }
 
   Association& association_;

@@ -17,6 +17,7 @@
 #include "daemon/cli/peers_command.h"
 #include "daemon/cli/restore.h"
 #include "daemon/cli/reviews_command.h"
+#include "daemon/cli/studies_command.h"
 #include "daemon/cli/tables.h"
 #include "daemon/cli/terminal.h"
 #include "daemon/cli/uplinks_command.h"
@@ -190,10 +191,18 @@ int run(int argc, char** argv) {
   };
   command("status", "state, queue, uplinks, disk and what is wrong",
           [&] { return show(options, "/v1/status", format_status); });
-  CLI::App* studies = command("studies", "the newest studies and how far they got", [&] {
-    if (pinning) return pin(options, *pinning);
-    return show(options, cat("/v1/studies?limit=", options.limit), format_studies);
+  CLI::App* studies = app.add_subcommand("studies", "the newest studies and how far they got");
+  studies->fallthrough();
+  studies->callback([&] {
+    // A subcommand's own action stands.
+    if (action) return;
+    action = [&] {
+      if (pinning) return pin(options, *pinning);
+      return show(options, cat("/v1/studies?limit=", options.limit), format_studies);
+    };
   });
+  studies->add_subcommand("list", "the same")->fallthrough();
+  add_studies_commands(*studies, options, action);
   limited(studies);
   const auto pins = [&](const char* name, const char* what, bool pinned) {
     CLI::App* sub = studies->add_subcommand(name, what);

@@ -21,7 +21,7 @@ from pynetdicom.sop_class import (
     Verification,
 )
 from rig import datasets, pki, senders
-from rig.gateway import AET, Gateway, Uplinks
+from rig.gateway import AET, CommandFailed, Gateway, Uplinks
 from rig.process import free_ports
 
 _PATIENT = datasets.Patient("Quintanavilla", "Esmeraldina", "ARCPATIENT0001", "19620214", "F")
@@ -180,6 +180,44 @@ class Archive(unittest.TestCase):
         self.assertEqual(got, {uid: content for uid, content in self.sent.items() if uid != refused})
         [(status, _)] = association.send_c_move(self.wish(StudyInstanceUID=self.study), "ELSEWHERE", model)
         self.assertEqual(status.Status, 0xA801)
+
+    def test_studies_go_out_to_a_folder_and_come_in_again(self):
+        patient = self.gateway.ask("studies", "show", self.study)["patient"]
+        self.assertTrue(patient)
+        medium = self.folder / "medium"
+        done = self.gateway.ask("studies", "export", self.study, "--to", medium)
+        self.assertEqual((done["files"], done["unlisted"], done["missing"]), (_SLICES, 0, 0))
+        files = sorted((medium / "DICOM").rglob("IM*"))
+        self.assertEqual({str(dcmread(path).SOPInstanceUID): data_set_bytes(path) for path in files}, self.sent)
+        directory = dcmread(medium / "DICOMDIR")
+        images = [record for record in directory.DirectoryRecordSequence if record.DirectoryRecordType == "IMAGE"]
+        self.assertEqual({record.ReferencedSOPInstanceUIDInFile for record in images}, set(self.sent))
+        again = self.gateway.ask("studies", "import", medium, "--patient", patient)
+        self.assertEqual((again["stored"], again["repeated"], again["refused"]), (0, _SLICES, []))
+
+        # The same person, known to another hospital under another id.
+        there = datasets.Patient(_PATIENT.family, _PATIENT.given, "ELSEWHERE77", _PATIENT.birth_date, _PATIENT.sex)
+        study = generate_uid()
+        datasets.write_ct_series(self.folder / "cd", there, "FAR1", study, slices=2)
+        stranger = datasets.Patient("Somebodyelse", "Bartholomea", "ELSEWHERE78", "19551111", "F")
+        datasets.write_ct_series(self.folder / "cd" / "other", stranger, "FAR2", generate_uid(), slices=1)
+        (self.folder / "cd" / "README.TXT").write_text("no image")
+        try:
+            self.gateway.ask("studies", "import", self.folder / "cd", "--patient", patient)
+            self.fail("what is another person's was taken in")
+        except CommandFailed:
+            pass
+        shown = self.gateway.ask("studies", "show", study)
+        self.assertEqual((len(shown["instances"]), shown["patient_id"], shown["patient"]), (2, _PATIENT.id, patient))
+        held = [row for row in self.gateway.queue() if "imported from media" in row["reason"]]
+        self.assertEqual(len(held), 2)
+        known = {study["patient_id"] for study in self.gateway.ask("studies")["studies"]}
+        self.assertNotIn("ELSEWHERE78", known)
+
+        self.assertEqual(self.gateway.ask("studies", "send", self.study, "--uplink", "pacs")["queued"], _SLICES)
+        with self.assertRaises(CommandFailed):
+            self.gateway.ask("studies", "delete", self.study)  # no PACS has it
+        self.assertEqual(len(self.gateway.ask("studies", "show", self.study)["instances"]), _SLICES)
 
     def test_a_stranger_is_let_in_once_a_person_approves(self):
         self.assertTrue(self.associate(Verification, title="STRANGER").is_rejected)

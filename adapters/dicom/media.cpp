@@ -1,0 +1,183 @@
+#include "adapters/dicom/media.h"
+
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmdata/dcddirif.h>
+#include <dcmtk/dcmdata/dcostrmb.h>
+#include <dcmtk/dcmdata/dctk.h>
+#include <dcmtk/oflog/oflog.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "adapters/dicom/held_object.h"
+#include "adapters/dicom/part10_header.h"
+#include "adapters/dicom/refusal.h"
+#include "adapters/dicom/sealing_sink.h"
+#include "core/text.h"
+#include "sync/archive.h"
+#include "sync/part10.h"
+
+namespace gateway::adapters::dicom {
+namespace {
+
+using core::Code;
+using core::Error;
+
+constexpr char kSource[] = "IMPORT";  // in place of a calling AE title
+
+class Import final : public MediaImport {
+ public:
+  Import(std::shared_ptr<sync::Holdings> holdings, std::string patient)
+      : holdings_(std::move(holdings)), patient_(std::move(patient)) {}
+
+  core::Status append(std::span<const std::byte> bytes) override {
+    if (sink_) return pour(bytes);
+    begin_.insert(begin_.end(), bytes.begin(), bytes.end());
+    GW_TRY(head_, sync::read_part10_head(begin_));
+    if (!head_) return {};
+    GW_CHECK(open());
+    const std::vector<std::byte> begin = std::exchange(begin_, {});
+    return pour(std::span(begin).subspan(static_cast<std::size_t>(head_->data_set_offset)));
+  }
+
+  core::Result<sync::StoreOutcome> finish() override {
+    if (!sink_) return Error(Code::invalid, "it is no DICOM file");
+    if (sink_->failure()) return *sink_->failure();
+    sync::ReceivedInstance instance;
+    instance.facts = sink_->facts();
+    if (const auto refusal =
+            check_identity(instance.facts, head_->sop_class_uid, head_->sop_instance_uid))
+      return Error(Code::invalid, refusal->comment);
+    instance.data_set_offset = sink_->data_set_offset();
+    instance.calling_ae_title = kSource;
+    instance.peer_address = "local";
+    instance.imported_for = patient_;
+    return holdings_->ingest().store(std::move(instance), sink_->writer());
+  }
+
+ private:
+  core::Status open() {
+    if (head_->sop_class_uid == UID_MediaStorageDirectoryStorage)
+      return Error(Code::invalid, "it is a DICOMDIR");
+    GW_TRY(auto writer, holdings_->ingest().begin_object());
+    sink_.emplace(std::move(writer), head_->transfer_syntax_uid);
+    sink_->write_header(part10_header(head_->sop_class_uid, head_->sop_instance_uid,
+                                      head_->transfer_syntax_uid, kSource));
+    return {};
+  }
+
+  core::Status pour(std::span<const std::byte> bytes) {
+    sink_->write(bytes.data(), static_cast<offile_off_t>(bytes.size()));
+    if (sink_->failure()) return *sink_->failure();
+    return {};
+  }
+
+  const std::shared_ptr<sync::Holdings> holdings_;
+  const std::string patient_;
+  std::vector<std::byte> begin_;  // until the head is whole
+  std::optional<sync::Part10Head> head_;
+  std::optional<SealingSink> sink_;
+};
+
+class AsHeld final : public MediaExport {
+ public:
+  explicit AsHeld(std::unique_ptr<crypto::SealedReader> reader) : reader_(std::move(reader)) {}
+  core::Result<std::string> read(std::uint64_t offset, std::size_t most) override {
+    const std::uint64_t left = reader_->size() - std::min(offset, reader_->size());
+    std::string bytes(static_cast<std::size_t>(std::min<std::uint64_t>(most, left)), '\0');
+    if (bytes.empty()) return bytes;
+    GW_TRY(const std::size_t got, reader_->read(offset, std::as_writable_bytes(std::span(bytes))));
+    bytes.resize(got);
+    return bytes;
+  }
+
+ private:
+  std::unique_ptr<crypto::SealedReader> reader_;
+};
+
+class Corrected final : public MediaExport {
+ public:
+  explicit Corrected(std::string bytes) : bytes_(std::move(bytes)) {}
+  core::Result<std::string> read(std::uint64_t offset, std::size_t most) override {
+    if (offset >= bytes_.size()) return std::string();
+    return bytes_.substr(static_cast<std::size_t>(offset), most);
+  }
+
+ private:
+  const std::string bytes_;
+};
+
+core::Result<std::string> encode(DcmDataset& data_set, const sync::ArchiveInstance& instance) {
+  const E_TransferSyntax syntax = DcmXfer(instance.transfer_syntax_uid.c_str()).getXfer();
+  std::string bytes;
+  for (const std::byte octet : part10_header(instance.sop_class_uid, instance.sop_instance_uid,
+                                             instance.transfer_syntax_uid, "CLINICGW"))
+    bytes += static_cast<char>(octet);
+  std::vector<char> buffer(1u << 20);
+  DcmOutputBufferStream stream(buffer.data(), static_cast<offile_off_t>(buffer.size()));
+  data_set.transferInit();
+  OFCondition cond = EC_StreamNotifyClient;
+  while (cond == EC_StreamNotifyClient) {
+    cond = data_set.write(stream, syntax, EET_UndefinedLength, nullptr);
+    void* written = nullptr;
+    offile_off_t size = 0;
+    stream.flushBuffer(written, size);
+    bytes.append(static_cast<const char*>(written), static_cast<std::size_t>(size));
+  }
+  data_set.transferEnd();
+  if (cond.bad()) return Error(Code::invalid, "it cannot be written anew");
+  return bytes;
+}
+
+}  // namespace
+
+std::unique_ptr<MediaImport> MediaImport::begin(std::shared_ptr<sync::Holdings> holdings,
+                                                std::string patient) {
+  return std::make_unique<Import>(std::move(holdings), std::move(patient));
+}
+
+core::Result<std::unique_ptr<MediaExport>> MediaExport::open(sync::Holdings& holdings,
+                                                             const core::Clock& clock,
+                                                             std::int64_t row) {
+  GW_TRY(const auto found, holdings.database().read_value<sync::RetrievedInstance>(
+                               [&](crypto::Connection& connection) {
+                                 return sync::retrieved_instance(
+                                     connection, row, holdings.options().ingest.patient_id_issuer);
+                               }));
+  if (!found.instance.is_held)
+    return Error(Code::not_found, "the bytes of the instance are not here any more");
+  GW_TRY(auto reader, holdings.objects().open_object(found.instance.object_id));
+  if (!found.patient.is_corrected)
+    return std::unique_ptr<MediaExport>(std::make_unique<AsHeld>(std::move(reader)));
+  GW_TRY(const auto data_set,
+         decode_object(*reader, found.instance, found.instance.transfer_syntax_uid));
+  GW_CHECK(correct_identity(*data_set, found.patient, dicom_now(clock)));
+  GW_TRY(std::string bytes, encode(*data_set, found.instance));
+  return std::unique_ptr<MediaExport>(std::make_unique<Corrected>(std::move(bytes)));
+}
+
+core::Result<DicomDirReport> write_dicomdir(const std::string& folder,
+                                            const std::vector<std::string>& files) {
+  OFLog::configure(OFLogger::OFF_LOG_LEVEL);  // it may name patients
+  DicomDirInterface directory;
+  directory.disableTransferSyntaxCheck();
+  directory.disableConsistencyCheck();
+  directory.disableResolutionCheck();
+  directory.enableInventMode();
+  OFCondition cond = directory.createNewDicomDir(
+      DicomDirInterface::AP_GeneralPurpose, OFFilename((folder + "/DICOMDIR").c_str()), "CLINICGW");
+  if (cond.bad()) return Error(Code::io, core::cat("the DICOMDIR cannot be made: ", cond.text()));
+  DicomDirReport report;
+  for (const std::string& file : files) {
+    if (directory.addDicomFile(OFFilename(file.c_str()), OFFilename(folder.c_str())).good())
+      ++report.listed;
+    else
+      report.unlisted.push_back(file);
+  }
+  cond = directory.writeDicomDir();
+  if (cond.bad())
+    return Error(Code::io, core::cat("the DICOMDIR cannot be written: ", cond.text()));
+  return report;
+}
+
+}  // namespace gateway::adapters::dicom

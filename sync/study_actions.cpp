@@ -1,0 +1,159 @@
+#include "sync/study_actions.h"
+
+#include <algorithm>
+#include <span>
+
+#include "core/text.h"
+#include "sync/archive.h"
+#include "sync/eviction.h"
+#include "sync/outbox.h"
+#include "sync/shredding.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Code;
+using core::Error;
+using core::Json;
+using crypto::Connection;
+
+constexpr int kPage = 500;
+constexpr std::size_t kEvictedAtOnce = 32;  // the writer is held that long
+
+Error no_study() {
+  return {Code::not_found, "no study of that UID is held here; see clinic-gateway --json studies"};
+}
+
+core::Result<ArchiveStudy> find_study(Connection& connection, const std::string& study_uid,
+                                      std::string_view own_issuer) {
+  GW_TRY(auto found, archive_studies(connection, {study_uid, ""}, "", 1, own_issuer));
+  if (study_uid.empty() || found.empty()) return no_study();
+  return std::move(found.front());
+}
+
+Json instance_document(const ArchiveInstance& instance) {
+  return Json::object({{"row", instance.row},
+                       {"sop_instance_uid", instance.sop_instance_uid},
+                       {"series_uid", instance.series_uid},
+                       {"sop_class_uid", instance.sop_class_uid},
+                       {"transfer_syntax_uid", instance.transfer_syntax_uid},
+                       {"number", instance.instance_number},
+                       {"bytes", static_cast<std::int64_t>(instance.data_set_bytes)},
+                       {"held", instance.is_held}});
+}
+
+struct HeldRow {
+  std::int64_t row = 0;
+  std::uint64_t bytes = 0;
+};
+
+core::Result<std::vector<HeldRow>> held_rows(Connection& connection, const std::string& study_uid) {
+  GW_TRY(auto rows, connection.query("SELECT row, size FROM dicom_instance WHERE study_uid = ?"
+                                     " AND copy = 0 AND state = 'held' ORDER BY row",
+                                     study_uid));
+  std::vector<HeldRow> list;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return list;
+    list.push_back({rows.integer(0), static_cast<std::uint64_t>(rows.integer(1))});
+  }
+}
+
+core::Status note(Connection& connection, Holdings& holdings, const core::Clock& clock,
+                  std::string action, const std::string& study_uid, std::int64_t count) {
+  GW_TRY(
+      const auto id,
+      connection.text("SELECT imaging_study_id FROM dicom_study WHERE study_uid = ?", study_uid));
+  return holdings.audit().append(connection,
+                                 {.at = clock.wall(),
+                                  .actor = "operator",
+                                  .action = std::move(action),
+                                  .resource = core::cat("ImagingStudy/", id.value_or("")),
+                                  .patient = "",
+                                  .source = "local",
+                                  .outcome = core::cat(count, " instances")});
+}
+
+}  // namespace
+
+core::Result<Json> study_page(Holdings& holdings, const std::string& study_uid,
+                              std::int64_t after) {
+  return holdings.database().read_value<Json>([&](Connection& connection) -> core::Result<Json> {
+    const std::string& issuer = holdings.options().ingest.patient_id_issuer;
+    GW_TRY(const ArchiveStudy study, find_study(connection, study_uid, issuer));
+    GW_TRY(const auto page, archive_study_instances(connection, study_uid, after, kPage));
+    Json instances = Json::array();
+    for (const ArchiveInstance& instance : page) instances.add(instance_document(instance));
+    Json document = Json::object({{"study_uid", study.study_uid},
+                                  {"patient_name", study.patient.name},
+                                  {"patient_id", study.patient.id},
+                                  {"patient", study.linked_patient},
+                                  {"date", study.study_date},
+                                  {"description", study.description}});
+    document.set("instances", instances);
+    return document;
+  });
+}
+
+core::Result<std::int64_t> send_study(Holdings& holdings, const core::Clock& clock,
+                                      const std::string& study_uid, const std::string& uplink) {
+  std::vector<std::string> uplinks = holdings.options().ingest.image_uplinks;
+  if (!uplink.empty()) {
+    if (std::ranges::find(uplinks, uplink) == uplinks.end())
+      return Error(Code::not_found, core::cat("no uplink of images is called \"", uplink, "\""));
+    uplinks = {uplink};
+  }
+  std::int64_t count = 0;
+  const auto queue = [&](Connection& connection) -> core::Status {
+    GW_TRY(const ArchiveStudy study,
+           find_study(connection, study_uid, holdings.options().ingest.patient_id_issuer));
+    GW_TRY(const auto rows, held_rows(connection, study.study_uid));
+    const std::string now = core::to_instant(clock.wall());
+    for (const HeldRow& held : rows) {
+      for (const std::string& to : uplinks) {
+        GW_TRY(const auto waiting,
+               connection.integer("SELECT 1 FROM outbox WHERE uplink = ? AND kind = 'instance'"
+                                  " AND subject = ?",
+                                  to, std::to_string(held.row)));
+        if (!waiting) {
+          GW_CHECK(queue_row(connection, to, "instance", std::to_string(held.row), held.bytes,
+                             std::nullopt, now));
+        }
+        ++count;
+      }
+    }
+    return note(connection, holdings, clock, "send", study_uid, count);
+  };
+  GW_CHECK(holdings.database().write(queue));
+  return count;
+}
+
+core::Result<Json> delete_study(Holdings& holdings, const core::Clock& clock,
+                                const std::string& study_uid) {
+  std::vector<std::int64_t> rows;
+  const auto list = [&](Connection& connection) -> core::Status {
+    GW_TRY(const ArchiveStudy study,
+           find_study(connection, study_uid, holdings.options().ingest.patient_id_issuer));
+    GW_TRY(const auto held, held_rows(connection, study.study_uid));
+    for (const HeldRow& one : held) rows.push_back(one.row);
+    return {};
+  };
+  GW_CHECK(holdings.database().read(list));
+  std::uint64_t evicted = 0;
+  for (std::size_t at = 0; at < rows.size(); at += kEvictedAtOnce) {
+    const auto begin = rows.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto end =
+        begin + static_cast<std::ptrdiff_t>(std::min(kEvictedAtOnce, rows.size() - at));
+    GW_TRY(const Evicted gone, evict(holdings, clock, {begin, end}));
+    evicted += gone.instances;
+  }
+  GW_CHECK(shred_doomed(holdings.database(), holdings.objects(), clock, [] { return false; }));
+  GW_CHECK(holdings.database().write([&](Connection& connection) {
+    return note(connection, holdings, clock, "delete", study_uid,
+                static_cast<std::int64_t>(evicted));
+  }));
+  return Json::object({{"evicted", static_cast<std::int64_t>(evicted)},
+                       {"kept", static_cast<std::int64_t>(rows.size() - evicted)}});
+}
+
+}  // namespace gateway::sync
