@@ -64,6 +64,8 @@ bind = "127.0.0.1"
 port = {console_port}
 certificate_file = "{server.cert}"
 key_file = "{server.key}"
+[metrics]
+token_sha256 = "{metrics_hash}"
 [uplink.his]
 kind = "fhir"
 url = "https://127.0.0.1:{hub_port}/fhir"
