@@ -109,8 +109,8 @@ core::Status check_bare(core::Files& files, const std::string& folder) {
   GW_TRY(const bool unfinished, files.exists(marker_path(folder)));
   GW_TRY(const auto names, files.list(folder));
   for (const std::string& name : names) {
-    if (name == "keyring.json" ||
-        (!unfinished && (name == "objects" || name == "epochs" || name.ends_with(".db")))) {
+    if (!unfinished && (name == "keyring.json" || name == "objects" || name == "epochs" ||
+                        name.ends_with(".db"))) {
       return core::Error(core::Code::exists,
                          core::cat(folder, " holds a gateway already (", name,
                                    "); restore onto an empty box, or move that folder away first"));
@@ -250,7 +250,8 @@ core::Status restore_keys(core::Files& files, const std::string& run_folder,
 core::Result<RestoreReport> restore_gateway(core::Files& files, const std::string& backup_folder,
                                             const std::string& state_folder,
                                             const KeyringOpener& open_keyring,
-                                            const std::string& now) {
+                                            const std::string& now,
+                                            const std::function<core::Status()>& hand_over) {
   GW_CHECK(check_bare(files, state_folder));
   GW_TRY(const std::string run, current_backup_run(files, backup_folder));
   const std::string run_folder = core::cat(backup_folder, '/', run_path(run));
@@ -268,6 +269,7 @@ core::Result<RestoreReport> restore_gateway(core::Files& files, const std::strin
   // Before the keyring: with it the box is a gateway again, and must not send what was sent.
   GW_CHECK(write_restore_report(files, state_folder, report));
   GW_CHECK(restore_keys(files, run_folder, state_folder));
+  GW_CHECK(hand_over());
   GW_CHECK(files.remove(marker_path(state_folder)));
   GW_CHECK(files.sync_folder(state_folder));
   return report;
@@ -356,8 +358,7 @@ std::string describe(const RestoreReport& report) {
   }
   if (report.unknown_objects > 0) {
     text += core::cat("; ", report.unknown_objects,
-                      " objects received after it are on the disk without a record: run "
-                      "clinic-gateway repair rebuild-index");
+                      " objects on the disk could not be read and are named in the log");
   }
   if (!report.aside.empty()) text += core::cat("; the damaged database is kept as ", report.aside);
   return text + "; when it is dealt with: clinic-gateway restore --dismiss";

@@ -26,7 +26,7 @@ struct RestoreReport {
   std::string reason;   // why; of a database that was set aside
   std::string aside;    // where the damaged database lies
   std::uint64_t objects = 0;
-  std::uint64_t unknown_objects = 0;         // on the disk, in no row: received after the backup
+  std::uint64_t unknown_objects = 0;         // on the disk, in no row, and not to be read
   std::vector<std::string> missing_objects;  // in a row, not here; at most 100 named
   std::uint64_t missing_count = 0;
   bool resync = true;
@@ -45,12 +45,13 @@ using KeyringOpener =
     std::function<core::Result<std::unique_ptr<Keyring>>(const std::string& folder)>;
 
 /// The whole gateway onto a bare box. Code::exists when the state folder holds anything but an
-/// earlier attempt's remains; keyring.json comes last, so that a kill leaves no gateway but one
-/// that can be restored again.
+/// earlier attempt's remains; keyring.json comes last, then `hand_over`, which may give the files
+/// to whom they belong; a kill leaves no gateway but one that can be restored again.
 core::Result<RestoreReport> restore_gateway(core::Files& files, const std::string& backup_folder,
                                             const std::string& state_folder,
                                             const KeyringOpener& open_keyring,
-                                            const std::string& now);
+                                            const std::string& now,
+                                            const std::function<core::Status()>& hand_over);
 
 /// There is a backup of this gateway in the folder, and its manifest opens.
 core::Status check_backup(core::Files& files, const std::string& backup_folder,

@@ -1,6 +1,7 @@
 #include "crypto/backup_source.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "core/ids.h"
@@ -52,7 +53,9 @@ core::Result<std::unique_ptr<BackupSource>> BackupSource::begin(BackupInputs inp
   std::unique_ptr<BackupSource> source(new BackupSource(std::move(inputs)));
   GW_CHECK(source->prepare_spool());
   GW_CHECK(source->copy_database());
-  // After the database: whatever it names and has not been deleted since is found.
+  // After the database: whatever it names and has not been deleted since is found. No epoch may go
+  // between its objects' headers and its key.
+  const std::lock_guard no_epoch_retires(source->inputs_.keyring.retiring());
   GW_CHECK(source->collect_headers());
   GW_CHECK(source->write_manifest());
   GW_CHECK(source->read_key_files());

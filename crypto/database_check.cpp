@@ -1,5 +1,7 @@
 #include "crypto/database_check.h"
 
+#include <sqlcipher/sqlite3.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -37,15 +39,44 @@ core::Status collect_even_if_corrupt(SqliteConnection& connection, std::string_v
   return {};
 }
 
-core::Result<Findings> look_once(core::Files& files, const std::string& path, const Secret& key) {
+constexpr int kStepsBetween =
+    64;  // pages while trees are walked, less than one while rows are read
+
+/// Hears from SQLite while it works.
+struct Progress {
+  sqlite3* handle;
+  const CheckPace& pace;
+  std::uint64_t page_bytes;
+  std::uint64_t told = 0;
+  bool stopped = false;
+
+  static int step(void* self) { return static_cast<Progress*>(self)->go_on() ? 0 : 1; }
+  bool go_on() {
+    int misses = 0;
+    int unused = 0;
+    sqlite3_db_status(handle, SQLITE_DBSTATUS_CACHE_MISS, &misses, &unused, 0);
+    const std::uint64_t read = static_cast<std::uint64_t>(misses) * page_bytes;
+    stopped = !pace(read - told);
+    told = read;
+    return !stopped;
+  }
+};
+
+core::Result<Findings> look_once(core::Files& files, const std::string& path, const Secret& key,
+                                 const CheckPace& pace) {
   GW_TRY(auto connection, SqliteConnection::open(files, path, key, SqliteConnection::Role::reader));
   Findings findings;
   // An open snapshot keeps later checkpoints from writing over what is being read.
   GW_CHECK(connection->run("BEGIN"));
   GW_CHECK(collect_even_if_corrupt(*connection, "SELECT count(*) FROM sqlite_schema", findings));
   findings.clear();
-  GW_CHECK(collect_even_if_corrupt(*connection, "PRAGMA cipher_integrity_check", findings));
-  GW_CHECK(collect_even_if_corrupt(*connection, "PRAGMA quick_check", findings));
+  GW_TRY(const auto page_bytes, connection->integer("PRAGMA page_size"));
+  Progress progress{connection->handle(), pace, static_cast<std::uint64_t>(page_bytes.value_or(0))};
+  sqlite3_progress_handler(connection->handle(), kStepsBetween, &Progress::step, &progress);
+  auto looked = collect_even_if_corrupt(*connection, "PRAGMA quick_check", findings);
+  sqlite3_progress_handler(connection->handle(), 0, nullptr, nullptr);
+  if (progress.stopped) return core::Error(core::Code::cancelled, "the check was stopped");
+  GW_CHECK(std::move(looked));
   connection->roll_back();
   return findings;
 }
@@ -53,10 +84,10 @@ core::Result<Findings> look_once(core::Files& files, const std::string& path, co
 }  // namespace
 
 core::Result<Findings> check_database(core::Files& files, const std::string& path,
-                                      const Secret& key) {
-  GW_TRY(Findings findings, look_once(files, path, key));
+                                      const Secret& key, const CheckPace& pace) {
+  GW_TRY(Findings findings, look_once(files, path, key, pace));
   if (findings.empty()) return findings;
-  GW_TRY(const Findings again, look_once(files, path, key));
+  GW_TRY(const Findings again, look_once(files, path, key, pace));
   std::erase_if(findings, [&](const std::string& finding) {
     return std::find(again.begin(), again.end(), finding) == again.end();
   });

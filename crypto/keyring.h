@@ -105,11 +105,11 @@ class Keyring {
   /// Destroys the key of an epoch before the current one: overwritten, synced, removed. What is
   /// still wrapped under it is lost for good.
   virtual core::Status retire_epoch(std::uint32_t epoch) = 0;
-  /// Held while epochs are retired: retention and an operator may want it at the same time.
-  std::mutex& retiring() { return retiring_; }
+  /// Held while epochs are retired, and by whoever needs headers and epoch keys to stay together.
+  std::mutex& retiring() const { return retiring_; }
 
  private:
-  std::mutex retiring_;
+  mutable std::mutex retiring_;
 };
 
 }  // namespace gateway::crypto

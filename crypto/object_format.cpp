@@ -66,8 +66,8 @@ core::Result<ObjectHeader> read_header(std::span<const std::byte, kObjectHeaderB
     return damaged("its header is not one of ours, or was shredded");
   }
   if (get_little_endian(bytes.subspan<kAtVersion, 2>()) != kVersion) {
-    return core::Error(core::Code::invalid,
-                       "a newer clinic-gateway sealed this object; install that version");
+    // A newer release's database would not have opened: next to ours it is a damaged byte.
+    return damaged("its format version is not this release's");
   }
   ObjectHeader header;
   header.chunk_bytes =

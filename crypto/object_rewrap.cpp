@@ -119,6 +119,9 @@ core::Result<ObjectHeaderBytes> ObjectRewrap::wrap_again(const ObjectHeader& hea
                                                          const ObjectHeaderBytes& before,
                                                          std::uint32_t epoch) {
   auto old_key = keyring_.epoch_key(header.epoch);
+  if (!old_key.ok() && old_key.error().code() == core::Code::not_found) {
+    return core::Error(core::Code::corrupt, "no epoch has the number in its header");
+  }
   if (!old_key.ok()) {
     // Destroying other epochs must not go on as if this one's objects were gone.
     return core::Error(core::Code::io,

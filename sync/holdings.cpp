@@ -20,13 +20,12 @@ std::vector<crypto::Migration> all_migrations() {
   return all;
 }
 
-/// `restored`: the database does not know what was acknowledged after its backup.
-core::Status sweep(crypto::Database& database, crypto::ObjectStore& objects, bool restored) {
+core::Status sweep(crypto::Database& database, crypto::ObjectStore& objects) {
   GW_TRY(const crypto::SweepReport swept, objects.sweep([&](const std::string& id) {
     return database.read_value<bool>([&](crypto::Connection& connection) -> core::Result<bool> {
       GW_TRY(const auto row,
              connection.integer("SELECT 1 FROM dicom_instance WHERE object_id = ?", id));
-      return row.has_value() || (restored && objects.open_object(id).ok());
+      return row.has_value();
     });
   }));
   if (swept.settled + swept.removed > 0) {
@@ -109,17 +108,21 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
       [&files, folder, reserve = held->options_.reserve_bytes] {
         return has_room(files, folder, reserve);
       });
-  if (is_to_be_rebuilt) GW_CHECK(rebuild_index(*held, files, clock));
-  GW_CHECK(sweep(*held->database_, *held->objects_, restored));
+  // Images received after the backup are no left-overs: their senders may have deleted them.
+  if (is_to_be_rebuilt || restored)
+    GW_CHECK(rebuild_index(*held, clock, is_to_be_rebuilt ? "operator" : "gateway"));
+  GW_CHECK(forget_rebuild(files, folder));
+  GW_CHECK(sweep(*held->database_, *held->objects_));
   if (restored)
     GW_CHECK(resync_restored(recovery, *held->audit_, *held->database_, *held->objects_));
   return held;
 }
 
-core::Result<std::vector<std::string>> Holdings::check_database() const {
+core::Result<std::vector<std::string>> Holdings::check_database(
+    const crypto::CheckPace& pace) const {
   GW_TRY(const auto state, crypto::read_database_key_state(files_, options_.state_folder));
   GW_TRY(const crypto::Secret key, crypto::database_key(*keyring_, state.generation, state.root));
-  return crypto::check_database(files_, crypto::database_path(options_.state_folder), key);
+  return crypto::check_database(files_, crypto::database_path(options_.state_folder), key, pace);
 }
 
 core::Status Holdings::begin_witness(core::Files& files, const core::Clock& clock) {

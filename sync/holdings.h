@@ -13,6 +13,7 @@
 #include "crypto/audit.h"
 #include "crypto/audit_checkpoint.h"
 #include "crypto/database.h"
+#include "crypto/database_check.h"
 #include "crypto/keyring.h"
 #include "crypto/objects.h"
 #include "sync/ingest.h"
@@ -35,7 +36,7 @@ struct HoldingsOptions {
   core::Milliseconds study_quiet{5'000};
   IngestOptions ingest;
   WorklistOptions worklist;
-  ReadFacts read_facts;  // for rebuilding the index only
+  ReadFacts read_facts;  // for rebuilding the index, also after a restore
 };
 
 /// Database, objects and the doors to them, opened in order and closed in reverse. Members are
@@ -66,8 +67,8 @@ class Holdings {
   Intake& intake() { return *intake_; }
   Settling& settling() { return settling_; }
   const HoldingsOptions& options() const { return options_; }
-  /// crypto::check_database() of this database. Takes its time.
-  core::Result<std::vector<std::string>> check_database() const;
+  /// crypto::check_database() of this database. Takes its time; any thread.
+  core::Result<std::vector<std::string>> check_database(const crypto::CheckPace& pace) const;
 
  private:
   core::Status begin_witness(core::Files& files, const core::Clock& clock);

@@ -11,6 +11,7 @@
 #include "sync/holdings.h"
 #include "sync/part10.h"
 #include "sync/shredding.h"
+#include "sync/worklist.h"
 
 namespace gateway::sync {
 namespace {
@@ -116,7 +117,13 @@ core::Result<bool> is_rebuild_wanted(core::Files& files, const std::string& stat
   return files.exists(mark_path(state_folder));
 }
 
-core::Status rebuild_index(Holdings& holdings, core::Files& files, const core::Clock& clock) {
+core::Status forget_rebuild(core::Files& files, const std::string& state_folder) {
+  const auto removed = files.remove(mark_path(state_folder));
+  if (!removed.ok() && removed.error().code() != core::Code::not_found) return removed;
+  return files.sync_folder(state_folder);
+}
+
+core::Status rebuild_index(Holdings& holdings, const core::Clock& clock, const std::string& actor) {
   GW_TRY(const auto ids, holdings.objects().list_all());
   core::log_info("repair", core::cat("rebuilding the index from ", ids.size(), " sealed objects"));
   Counts counts;
@@ -126,22 +133,23 @@ core::Status rebuild_index(Holdings& holdings, core::Files& files, const core::C
     if (++done % kSaidEvery == 0)
       core::log_info("repair", core::cat(done, " of ", ids.size(), " objects read"));
   }
-  GW_CHECK(holdings.database().write([&](Connection& connection) {
+  const auto record = [&](Connection& connection) -> core::Status {
+    GW_CHECK(skip_given_numbers(connection, clock.wall()));
     return holdings.audit().append(
         connection,
         {.at = clock.wall(),
-         .actor = "operator",
+         .actor = actor,
          .action = "rebuild-index",
          .resource = "gateway",
          .patient = "",
          .source = "local",
          .outcome = core::cat(counts.adopted, " instances, ", counts.unreadable, " unreadable")});
-  }));
+  };
+  GW_CHECK(holdings.database().write(record));
   core::log_info("repair", core::cat("the index is rebuilt: ", counts.adopted,
                                      " instances taken back, ", counts.repeated, " repeats, ",
                                      counts.unreadable, " objects could not be read"));
-  GW_CHECK(files.remove(mark_path(holdings.options().state_folder)));
-  return files.sync_folder(holdings.options().state_folder);
+  return {};
 }
 
 }  // namespace gateway::sync

@@ -1,7 +1,7 @@
-// With the database gone, keyring and object files alone give every image back: each object is a
-// DICOM file whose head says what it is. The rows are made anew from there; what was delivered is
-// not known any more, so everything is queued as perhaps sent: the uplinks look before they send.
-// What is lost: docs/formats.md, "Rebuilding the index".
+// With the database gone, or an older one restored, keyring and object files alone give every image
+// back: each object is a DICOM file whose head says what it is. The rows are made anew from there;
+// what was delivered is not known any more, so everything is queued as perhaps sent: the uplinks
+// look before they send. What is lost: docs/formats.md, "Rebuilding the index".
 //
 // Asked for by a mark in the state folder, which stays until the work is done: a crash leaves it to
 // be done again, and what is there already is recognised.
@@ -21,9 +21,12 @@ class Holdings;
 core::Status want_rebuild(core::Files& files, const std::string& state_folder);
 core::Result<bool> is_rebuild_wanted(core::Files& files, const std::string& state_folder);
 
-/// Before the sweep, and before anything is taken in. Takes the mark away at the end. An object
-/// that cannot be read is named in the log; it stays where it is, unless it lies in `incoming/`,
-/// where it counts as unfinished.
-core::Status rebuild_index(Holdings& holdings, core::Files& files, const core::Clock& clock);
+/// Takes back every object no row knows, and lets the numbers given to orders begin where none was
+/// given before. Before the sweep, and before anything is taken in. An object that cannot be read
+/// is named in the log; it stays where it is, unless it lies in `incoming/`, where it counts as
+/// unfinished. `actor`: who wants it, for the audit.
+core::Status rebuild_index(Holdings& holdings, const core::Clock& clock, const std::string& actor);
+/// Takes the mark away; none is no error.
+core::Status forget_rebuild(core::Files& files, const std::string& state_folder);
 
 }  // namespace gateway::sync

@@ -34,9 +34,10 @@ core::Result<bool> is_restore_unfinished(const RecoveryInputs& inputs) {
   return !there;
 }
 
-core::Error without_backup(const std::string& reason, const std::string& why_not) {
-  return {Code::corrupt,
-          cat("the database is damaged (", reason, ") and cannot be restored: ", why_not,
+/// With the code of `why_not`: a medium that is not there yet may come.
+core::Error without_backup(const std::string& reason, const core::Error& why_not) {
+  return {why_not.code(),
+          cat("the database is damaged (", reason, ") and cannot be restored: ", why_not.message(),
               "; the objects are intact without it: run clinic-gateway repair rebuild-index, or "
               "restore a backup onto an empty box")};
 }
@@ -109,10 +110,10 @@ core::Result<std::unique_ptr<crypto::Database>> open_or_restore_database(
     }
     core::log_error("sync", cat("the database is damaged: ", reason));
     if (inputs.backup_folder.empty()) {
-      return without_backup(reason, "no backup folder is configured (backup.dir)");
+      return without_backup(reason, {Code::corrupt, "no backup folder is configured (backup.dir)"});
     }
     const auto backup = crypto::check_backup(inputs.files, inputs.backup_folder, inputs.keyring);
-    if (!backup.ok()) return without_backup(reason, backup.error().message());
+    if (!backup.ok()) return without_backup(reason, backup.error());
     GW_CHECK(set_aside(inputs, reason));
   }
   GW_CHECK(restore_from_backup(inputs));
@@ -193,7 +194,8 @@ core::Status give_up_database(const RecoveryInputs& inputs, const std::string& r
 
 core::Status each_object(crypto::Connection& connection,
                          const std::function<core::Status(std::string_view id)>& visit) {
-  GW_TRY(auto rows, connection.query("SELECT object_id FROM dicom_instance"));
+  GW_TRY(auto rows, connection.query("SELECT object_id FROM dicom_instance"
+                                     " WHERE state <> 'evicted'"));
   while (true) {
     GW_TRY(const bool row, rows.next());
     if (!row) return {};

@@ -33,15 +33,16 @@ struct RecoveryInputs {
 };
 
 /// As crypto::open_database(), but for damage, which is repaired from the backup. Code::corrupt
-/// when there is no backup to restore; the message says what is left to do.
+/// when there is no backup to restore, Code::not_found or Code::io when it cannot be read now; the
+/// message says what is left to do.
 core::Result<std::unique_ptr<crypto::Database>> open_or_restore_database(
     const RecoveryInputs& inputs, std::span<const crypto::Migration> migrations);
 
 /// The database was restored and not brought level yet: the sweep must not take what it does not
 /// know for garbage.
 core::Result<bool> is_resync_due(core::Files& files, const std::string& state_folder);
-/// Marks the queues, counts what did not come back, writes audit row and report. Again after a
-/// kill.
+/// Marks the queues, counts what did not come back, writes audit row and report. After the index
+/// was rebuilt (sync/rebuild.h), which takes back what came after the backup. Again after a kill.
 core::Status resync_restored(const RecoveryInputs& inputs, const crypto::Audit& audit,
                              crypto::Database& database, crypto::ObjectStore& objects);
 
@@ -53,7 +54,7 @@ core::Status mark_database_damaged(core::Files& files, const std::string& state_
 /// restoring it again would only lose what came since). Else an error that says what to do.
 core::Status give_up_database(const RecoveryInputs& inputs, const std::string& reason);
 
-/// Every object the database knows, by id.
+/// Every object that should be on the disk by what the database knows, by id.
 core::Status each_object(crypto::Connection& connection,
                          const std::function<core::Status(std::string_view id)>& visit);
 

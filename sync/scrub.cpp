@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <future>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "core/civil_time.h"
@@ -171,7 +173,9 @@ Awaitable<core::Status> Scrub::read_objects() {
 }
 
 Awaitable<core::Status> Scrub::read_object(const Held& object) {
-  const core::Status read = co_await read_chunks(object);
+  core::Status read = co_await read_chunks(object);
+  // A drive may give on the second try what it refused on the first.
+  if (!read.ok() && read.error().code() == core::Code::io) read = co_await read_chunks(object);
   if (read.ok()) co_return core::Status();
   if (!is_damage(read.error().code())) co_return read.error();
   // Evicted or replaced while it was read: nothing is wrong.
@@ -210,14 +214,37 @@ Awaitable<core::Status> Scrub::read_chunks(const Held& object) {
   co_return core::Status();
 }
 
+std::chrono::microseconds Scrub::price_of(std::uint64_t bytes) const {
+  return std::chrono::microseconds(bytes * 1'000'000 / setting_.bytes_per_s);
+}
+
 /// Waits so long that on average no more than the allowed bytes are read.
 Awaitable<void> Scrub::pay(std::uint64_t bytes) {
   const auto now = setting_.clock.monotonic();
-  const auto price = std::chrono::microseconds(bytes * 1'000'000 / setting_.bytes_per_s);
-  paid_until_ = std::max(paid_until_, now) + price;
+  paid_until_ = std::max(paid_until_, now) + price_of(bytes);
   if (paid_until_ - now < kPauseMin) co_return;
   pause_.expires_at(paid_until_);
   co_await pause_.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+/// The rest of the upkeep goes on meanwhile.
+Awaitable<core::Result<std::vector<std::string>>> Scrub::look_at_database() {
+  core::Monotonic paid_until = setting_.clock.monotonic();
+  const auto pace = [&](std::uint64_t bytes) {
+    const auto now = setting_.clock.monotonic();
+    paid_until = std::max(paid_until, now) + price_of(bytes);
+    // In pieces, so that a stop does not wait.
+    while (!setting_.stopping() && paid_until - setting_.clock.monotonic() >= kPauseMin)
+      std::this_thread::sleep_for(kPauseMin);
+    return !setting_.stopping();
+  };
+  auto looking =
+      std::async(std::launch::async, [&] { return setting_.holdings->check_database(pace); });
+  while (looking.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    pause_.expires_after(kPauseMin);
+    co_await pause_.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  co_return looking.get();
 }
 
 Awaitable<core::Status> Scrub::check_database() {
@@ -230,7 +257,10 @@ Awaitable<core::Status> Scrub::check_database() {
     co_await pause_.async_wait(asio::as_tuple(asio::use_awaitable));
   }
   if (setting_.stopping()) co_return core::Status();
-  GW_CO_TRY(const auto findings, holdings.check_database());
+  const auto looked = co_await look_at_database();
+  if (!looked.ok() && looked.error().code() == core::Code::cancelled) co_return core::Status();
+  if (!looked.ok()) co_return looked.error();
+  const auto& findings = *looked;
   progress_.database_damage.clear();
   for (const std::string& finding : findings) {
     core::log_error("scrub", core::cat("the database is damaged: ", finding));

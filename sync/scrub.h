@@ -34,15 +34,16 @@ struct ScrubProgress {
 struct ScrubSetting {
   std::shared_ptr<Holdings> holdings;
   const core::Clock& clock;
-  std::uint64_t bytes_per_s = 0;      // of objects; 0: no scrub
+  std::uint64_t bytes_per_s = 0;      // of objects and of the database; 0: no scrub
   core::Milliseconds round_every{0};  // from the start of one to the start of the next
   PacsClients& pacs;
-  std::function<bool()> stopping;
+  std::function<bool()> stopping;  // any thread
   /// Hears of a damaged database: what was found, in SQLite's words.
   std::function<void(const std::string& what)> database_damaged;
 };
 
-/// Blocks its loop for disk and database, step by step; for the upkeep thread.
+/// Blocks its loop for disk and database, step by step; for the upkeep thread. The look at the
+/// database runs on a thread of its own, which ends before run() does.
 class Scrub {
  public:
   static constexpr std::int64_t kSavedEvery = 64;
@@ -68,6 +69,8 @@ class Scrub {
   core::net::Awaitable<core::Status> read_object(const Held& object);
   core::net::Awaitable<core::Status> read_chunks(const Held& object);
   core::net::Awaitable<core::Status> check_database();
+  core::net::Awaitable<core::Result<std::vector<std::string>>> look_at_database();
+  std::chrono::microseconds price_of(std::uint64_t bytes) const;
   core::net::Awaitable<void> pay(std::uint64_t bytes);
   core::Status save();
   core::Status count_damage();

@@ -160,8 +160,9 @@ class UpkeepThread final : public Upkeep {
       core::Status done = co_await retention_round(setting, walk, report);
       if (done.ok()) done = shred_all(self);
       if (done.ok()) done = retire_if_due(self);
-      if (done.ok()) done = self->expire_messages();
-      self->note(done);
+      // One that fails must not keep the other from its work.
+      const core::Status expired = self->expire_messages();
+      self->note(done.ok() ? expired : done);
       self->show_retention(report);
       if (report.evicted > evicted) {
         core::log_info("retention", core::cat(report.evicted - evicted, " instances evicted"));

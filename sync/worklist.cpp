@@ -347,4 +347,13 @@ core::Status find_worklist(Connection& connection, const WorklistSelection& sele
   }
 }
 
+core::Status skip_given_numbers(Connection& connection, core::Wall now) {
+  using namespace std::chrono;
+  const auto minutes = duration_cast<std::chrono::minutes>(now - sys_days(2000y / 1 / 1)).count();
+  return connection.run(
+      "INSERT INTO counter (name, value) VALUES ('worklist_step', max(0, ?1))"
+      " ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)",
+      static_cast<std::int64_t>(minutes));
+}
+
 }  // namespace gateway::sync

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/json.h"
 #include "core/result.h"
 #include "crypto/database.h"
@@ -70,5 +71,10 @@ core::Status refresh_worklist(crypto::Connection& connection, const std::string&
 core::Status refresh_worklist_of_patient(crypto::Connection& connection,
                                          const std::string& patient_id,
                                          const WorklistOptions& options);
+
+/// After a database was lost or an older one put back: step ids and accession numbers go on where
+/// none was given before. Fewer than one a minute are given, so the minutes since 2000 are beyond
+/// them; needs a clock that is not years behind.
+core::Status skip_given_numbers(crypto::Connection& connection, core::Wall now);
 
 }  // namespace gateway::sync

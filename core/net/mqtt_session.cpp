@@ -264,7 +264,7 @@ void LoopSession::say_goodbye(MqttClient& client) {
 void LoopSession::wait_before_next() {
   const bool stable = stood_since_ && clock_.monotonic() - *stood_since_ >= stable_after;
   if (stable) backoff_ = options_.backoff_min;
-  const Monotonic until = clock_.monotonic() + jittered(backoff_ / 2, backoff_);
+  const Monotonic until = clock_.monotonic() + jittered(backoff_ / 30, backoff_);
   backoff_ = std::min(backoff_ * 2, options_.backoff_max);
   while (!stopping_ && clock_.monotonic() < until) {
     note_turn();

@@ -29,8 +29,10 @@ struct MqttOptions {
   bool plain = false;  // only for a loopback broker: no TLS
   std::string will_topic;
   std::string will_payload;  // retained, QoS 1
-  Milliseconds backoff_min{1'000};
-  Milliseconds backoff_max{60'000};
+  // A new attempt comes at any moment of the back-off: a thousand gateways that lost their broker
+  // together come back one by one.
+  Milliseconds backoff_min{30'000};
+  Milliseconds backoff_max{45'000};
 };
 
 struct MqttState {

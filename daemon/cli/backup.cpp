@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "crypto/backup_folder.h"
 #include "daemon/cli/client.h"
+#include "daemon/cli/ownership.h"
 #include "daemon/cli/tables.h"
 
 namespace gateway::cli {
@@ -95,6 +96,8 @@ core::Result<Json> back_up(const std::string& socket, const std::string& folder)
   auto ended = end(socket, feed.run,
                    outcome.ok() ? "success" : std::string(core::to_string(outcome.error().code())));
   if (!outcome.ok()) return outcome.error();
+  // The gateway restores a damaged database from there by itself.
+  GW_CHECK(give_tree_like(target, socket));
   // The folder is whole; that the gateway could not note it is worth a failure all the same.
   GW_CHECK(std::move(ended));
   return Json::object({{"run", feed.run},

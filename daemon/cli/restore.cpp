@@ -1,11 +1,6 @@
 #include "daemon/cli/restore.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <filesystem>
-#include <system_error>
 
 #include "core/clock.h"
 #include "core/config.h"
@@ -13,6 +8,7 @@
 #include "core/text.h"
 #include "crypto/backup_restore.h"
 #include "crypto/recovery_code.h"
+#include "daemon/cli/ownership.h"
 #include "daemon/settings.h"
 #include "daemon/state_lock.h"
 
@@ -21,26 +17,6 @@ namespace {
 
 using core::cat;
 using core::Json;
-
-/// What root wrote must belong to the service, which owns the folder.
-core::Status give_to_owner(const std::string& folder) {
-  if (::geteuid() != 0) return {};
-  struct stat owner {};
-  if (::stat(folder.c_str(), &owner) != 0) {
-    return core::Error(core::Code::io,
-                       cat("stat ", folder, ": ", std::generic_category().message(errno)));
-  }
-  std::error_code walked;
-  for (std::filesystem::recursive_directory_iterator entry(folder, walked), end;
-       !walked && entry != end; entry.increment(walked)) {
-    if (::lchown(entry->path().c_str(), owner.st_uid, owner.st_gid) != 0) {
-      return core::Error(core::Code::io, cat("chown ", entry->path().string(), ": ",
-                                             std::generic_category().message(errno)));
-    }
-  }
-  if (!walked) return {};
-  return core::Error(core::Code::io, cat("list ", folder, ": ", walked.message()));
-}
 
 }  // namespace
 
@@ -66,8 +42,8 @@ core::Result<Json> restore(const std::string& backup_folder, const std::string& 
                                  core::system_clock());
   };
   auto report = crypto::restore_gateway(core::system_files(), from, state_folder, open_keyring,
-                                        core::to_instant(core::system_clock().wall()));
-  GW_CHECK(give_to_owner(state_folder));
+                                        core::to_instant(core::system_clock().wall()),
+                                        [&] { return give_tree_like(state_folder, state_folder); });
   if (!report.ok()) return std::move(report).error();
   Json missing = Json::array();
   for (const std::string& id : report->missing_objects) missing.add(id);

@@ -6,6 +6,7 @@
 
 #include "core/files.h"
 #include "core/text.h"
+#include "crypto/backup_folder.h"
 #include "crypto/keyring.h"
 #include "daemon/ops/probes.h"
 #include "daemon/passphrase_source.h"
@@ -67,6 +68,15 @@ Finding examine_state_folder(const Settings& settings) {
                cat("chmod 0700 ", folder));
   }
   return good("state folder", cat(folder, ", closed to other users"));
+}
+
+/// What a damaged database is restored from.
+Finding examine_backup(const std::string& folder) {
+  const auto run = crypto::current_backup_run(core::system_files(), folder);
+  if (run.ok()) return good("backup", cat(folder, " holds one"));
+  return bad(Verdict::warn, "backup", run.error().message(),
+             cat("run sudo clinic-gateway backup --to ", folder,
+                 ", with the medium mounted so that the service's user may read it"));
 }
 
 /// What is left when the everyday way in is gone.
@@ -171,6 +181,8 @@ std::vector<Finding> examine_machine(const std::string& config_path, DaemonSeen 
   findings.push_back(examine_keys(settings, daemon));
   const auto set_up = crypto::Keyring::exists(core::system_files(), settings.state_folder);
   if (set_up.ok() && *set_up) findings.push_back(examine_slots(settings));
+  if (const std::string backup = config->text("backup.dir"); !backup.empty())
+    findings.push_back(examine_backup(backup));
   findings.push_back(port_finding(*config, daemon));
   for (PeerCheck& check : probe_peers(*config, settings)) {
     if (check.problem.empty()) {

@@ -160,7 +160,8 @@ KeyringOpener fixed_opener() {
 
 core::Result<RestoreReport> restore(core::Files& files, const std::string& from,
                                     const std::string& to) {
-  return restore_gateway(files, from, to, fixed_opener(), "2026-04-01T00:00:00.000Z");
+  return restore_gateway(files, from, to, fixed_opener(), "2026-04-01T00:00:00.000Z",
+                         [] { return core::Status(); });
 }
 
 class BackupTest : public testing::Test {

@@ -516,20 +516,30 @@ TEST_F(DatabaseTest, TurnsAreTakenAmongManyWriters) {
 }
 
 TEST_F(DatabaseTest, TheCheckFindsADamagedPageWhileTheDatabaseIsInUse) {
+  std::uint64_t read = 0;
+  const CheckPace at_once = [&](std::uint64_t bytes) {
+    read += bytes;
+    return true;
+  };
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(database_->write(add_note(std::string(3'000, 'x'))).ok());
   }
   ASSERT_TRUE(*database_->truncate_wal());
-  const auto sound = check_database(core::system_files(), path_, fixed_key());
+  const auto sound = check_database(core::system_files(), path_, fixed_key(), at_once);
   ASSERT_TRUE(sound.ok()) << sound.error().message();
   EXPECT_TRUE(sound->empty()) << sound->front();
+  EXPECT_GT(read, 200'000U) << "each page is read";
+  const auto stopped =
+      check_database(core::system_files(), path_, fixed_key(), [](std::uint64_t) { return false; });
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.error().code(), core::Code::cancelled);
 
   {
     std::fstream file(path_, std::ios::binary | std::ios::in | std::ios::out);
     file.seekp(50 * 4096 + 1000);
     file.put('?');
   }
-  const auto damaged = check_database(core::system_files(), path_, fixed_key());
+  const auto damaged = check_database(core::system_files(), path_, fixed_key(), at_once);
   ASSERT_TRUE(damaged.ok()) << damaged.error().message();
   ASSERT_FALSE(damaged->empty());
   EXPECT_NE(damaged->front().find("51"), std::string::npos) << damaged->front();

@@ -120,15 +120,18 @@ TEST(EpochRotation, ObjectsLostBeforeDoNotStopIt) {
   ASSERT_TRUE(life.files.make_folder("/state").ok());
   life.start();
   life.fill();
-  const std::string victim = life.held.begin()->first;
-  const std::string path = "/state/objects/" + victim.substr(34) + "/" + victim;
-  std::string bytes = life.files.content(path);
-  bytes[50] = static_cast<char>(bytes[50] ^ 1);
-  life.files.set_content(path, bytes);
-  life.held.erase(victim);
+  // A bit of its version, of its epoch's number, of its wrapped key.
+  for (const std::size_t at : {8U, 17U, 50U}) {
+    const std::string victim = life.held.begin()->first;
+    const std::string path = "/state/objects/" + victim.substr(34) + "/" + victim;
+    std::string bytes = life.files.content(path);
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    life.files.set_content(path, bytes);
+    life.held.erase(victim);
+  }
   auto rotation = rotate_epochs(life.files, "/state", *life.keys, *life.store, kPatience);
   ASSERT_TRUE(rotation.ok()) << rotation.error().message();
-  EXPECT_EQ(rotation->objects.unreadable, 1u);
+  EXPECT_EQ(rotation->objects.unreadable, 3u);
   expect_all(*life.store, life.held);
 }
 

@@ -245,7 +245,8 @@ TEST(RootRotation, ABackupMadeUnderTheOldRootRestoresAWholeBoxOnly) {
   const KeyringOpener open = [&](const std::string& folder) {
     return Keyring::open(box.files(), folder, copy_of(rings().code()), rings().clock());
   };
-  const auto restored = restore_gateway(box.files(), "/medium", "/bare", open, "");
+  const auto restored =
+      restore_gateway(box.files(), "/medium", "/bare", open, "", [] { return core::Status(); });
   ASSERT_TRUE(restored.ok()) << restored.error().message();
   auto ring = open("/bare");
   ASSERT_TRUE(ring.ok()) << ring.error().message();

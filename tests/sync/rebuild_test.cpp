@@ -4,60 +4,17 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/sync/part10_file.h"
 #include "tests/sync/records_fixture.h"
 
 namespace gateway::sync {
 namespace {
 
-/// These tests' data sets are text: study, instance and pixels between bars.
-core::Result<InstanceFacts> read_test_facts(
-    const std::string& transfer_syntax_uid,
-    const std::function<core::Result<std::span<const std::byte>>()>& next) {
-  GW_TRY(const auto bytes, next());
-  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const auto first = text.find('|');
-  const auto second = text.find('|', first + 1);
-  InstanceFacts facts;
-  facts.transfer_syntax_uid = transfer_syntax_uid;
-  facts.study_instance_uid = text.substr(0, first);
-  facts.series_instance_uid = facts.study_instance_uid + ".1";
-  facts.sop_instance_uid = text.substr(first + 1, second - first - 1);
-  facts.patient_id = "P1";
-  facts.patient_name = "Roe^Jane";
-  return facts;
-}
-
 class RebuildTest : public RecordsTest {
  protected:
-  core::Status reopen() {
-    held_.reset();
-    HoldingsOptions options;
-    options.state_folder = folder_;
-    options.ingest = {kIssuer, {"pacs"}, {"his"}};
-    options.worklist.time_zone = "Europe/Madrid";
-    options.read_facts = read_test_facts;
-    auto held = Holdings::open(core::system_files(), std::make_unique<BorrowedKeyring>(*keyring_),
-                               core::system_clock(), options);
-    if (!held.ok()) return held.error();
-    held_ = *held;
-    return {};
-  }
   void lose_database() {
     held_.reset();
     for (const char* name : {"gateway.db", "gateway.db-wal", "gateway.db-shm"})
       std::filesystem::remove(folder_ + "/" + name);
-  }
-  void take_in(const std::string& study, const std::string& uid, const std::string& pixels) {
-    const std::string head = part10_head(uid, "CT_ROOM1");
-    const std::string file = core::cat(head, study, '|', uid, '|', pixels);
-    auto writer = held_->ingest().begin_object();
-    ASSERT_TRUE(writer.ok());
-    ASSERT_TRUE((*writer)->append(std::as_bytes(std::span(file.data(), file.size()))).ok());
-    ASSERT_TRUE(
-        held_->ingest()
-            .store({facts(study, uid), {}, head.size(), "CT_ROOM1", "GW", "127.0.0.1"}, **writer)
-            .ok());
   }
   std::string rows() {
     return text(

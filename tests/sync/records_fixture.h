@@ -17,6 +17,7 @@
 #include "sync/replica.h"
 #include "sync/reports.h"
 #include "sync/worklist.h"
+#include "tests/sync/part10_file.h"
 
 namespace gateway::sync {
 
@@ -69,6 +70,24 @@ inline std::string make_folder() {
   return ::mkdtemp(pattern.data()) ? pattern : std::string();
 }
 
+/// What take_in() stores is text: study, instance and pixels between bars.
+inline core::Result<InstanceFacts> read_test_facts(
+    const std::string& transfer_syntax_uid,
+    const std::function<core::Result<std::span<const std::byte>>()>& next) {
+  GW_TRY(const auto bytes, next());
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const auto first = text.find('|');
+  const auto second = text.find('|', first + 1);
+  InstanceFacts facts;
+  facts.transfer_syntax_uid = transfer_syntax_uid;
+  facts.study_instance_uid = text.substr(0, first);
+  facts.series_instance_uid = facts.study_instance_uid + ".1";
+  facts.sop_instance_uid = text.substr(first + 1, second - first - 1);
+  facts.patient_id = "P1";
+  facts.patient_name = "Roe^Jane";
+  return facts;
+}
+
 class RecordsTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -95,10 +114,7 @@ class RecordsTest : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  void open() {
-    held_.reset();
-    auto& files = core::system_files();
-    const auto& clock = core::system_clock();
+  HoldingsOptions options() const {
     HoldingsOptions options;
     options.state_folder = folder_;
     options.ingest = {kIssuer, {"pacs"}, {"his"}, "Europe/Madrid"};
@@ -107,9 +123,20 @@ class RecordsTest : public ::testing::Test {
     options.worklist.accession_prefix = "GW";
     options.backup_folder = backup_folder_;
     options.reserve_bytes = reserve_bytes_;
-    auto held = Holdings::open(files, std::make_unique<BorrowedKeyring>(*keyring_), clock, options);
-    ASSERT_TRUE(held.ok()) << held.error().message();
+    options.read_facts = read_test_facts;
+    return options;
+  }
+  core::Status reopen(core::Files& files = core::system_files()) {
+    held_.reset();
+    auto held = Holdings::open(files, std::make_unique<BorrowedKeyring>(*keyring_),
+                               core::system_clock(), options());
+    if (!held.ok()) return held.error();
     held_ = *held;
+    return {};
+  }
+  void open() {
+    const auto opened = reopen();
+    ASSERT_TRUE(opened.ok()) << opened.error().message();
   }
 
   static InstanceFacts facts(const std::string& study, const std::string& instance) {
@@ -128,6 +155,19 @@ class RecordsTest : public ::testing::Test {
     f.study_time = "091500";
     f.instance_number = "1";
     return f;
+  }
+
+  /// An image as it lies on the disk: with its File Meta Information, for rebuilding the index.
+  void take_in(const std::string& study, const std::string& uid, const std::string& pixels) {
+    const std::string head = part10_head(uid, "CT_ROOM1");
+    const std::string file = core::cat(head, study, '|', uid, '|', pixels);
+    auto writer = held_->ingest().begin_object();
+    ASSERT_TRUE(writer.ok());
+    ASSERT_TRUE((*writer)->append(std::as_bytes(std::span(file.data(), file.size()))).ok());
+    ASSERT_TRUE(
+        held_->ingest()
+            .store({facts(study, uid), {}, head.size(), "CT_ROOM1", "GW", "127.0.0.1"}, **writer)
+            .ok());
   }
 
   StoreOutcome store(const InstanceFacts& f, std::string_view bytes) {

@@ -30,9 +30,11 @@ class Broker:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        self._start(pki.server)
+        self.start(pki.server)
 
-    def _start(self, server):
+    def start(self, server=None):
+        """With this certificate (a `pki.Server`), or the one it was made with."""
+        server = server or self._pki.server
         config = self._folder / "mosquitto.conf"
         # As root Mosquitto would change to its own user, who can't read our keys.
         config.write_text(
@@ -52,7 +54,7 @@ class Broker:
     def restart_with(self, server):
         """Come back with another certificate (a `pki.Server`); returns once it listens."""
         self.stop()
-        self._start(server)
+        self.start(server)
         self.wait_ready()
 
     def stop(self):
