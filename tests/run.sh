@@ -1,8 +1,8 @@
 #!/bin/bash
 # The tests, from a clean checkout with nothing pre-built, on Debian 12 and 13.
 #
-#   tests/run.sh [all]          unit, devices, style, at-rest, sim and integration tests: what must be green on every change
-#   tests/run.sh unit           the rooms' own tests (also: devices, style, at-rest, sim, integration)
+#   tests/run.sh [all]          unit, devices, style, at-rest, sim, integration and ops tests: what must be green on every change
+#   tests/run.sh unit           the rooms' own tests (also: devices, style, at-rest, sim, integration, ops)
 #   tests/run.sh release        what takes longer: both sanitizer builds, clang-tidy over all sources, power cuts and failing
 #                               disks at every point there is, the package with lintian, and its life in booted Debian 12
 #                               and 13 trees (needs root)
@@ -48,10 +48,11 @@ case ${1:-all} in
   unit) run_tests build unit ;;
   style) run_tests test style ;;
   integration) run_tests test integration ;;
+  ops) run_tests test ops ;;
   at-rest) run_tests test at-rest ;;
   devices) run_tests test devices ;;
   sim) run_tests build sim ;;
-  all) run_tests test 'unit|devices|style|at-rest|sim|integration' ;;
+  all) run_tests test 'unit|devices|style|at-rest|sim|integration|ops' ;;
   release)
     mkdir -p build
     part "install dependencies" packaging/install-deps.sh release

@@ -193,7 +193,7 @@ def check_work(browser, scene):
 
 
 def check_metrics(scene, folder):
-    port, ca = scene.ports["console_port"], scene.pki.ca
+    port, ca = scene.console_port, scene.pki.ca
     metrics = Metrics(port, ca)
     samples = metrics.samples()
     must(samples[("clinic_gateway_state", (("state", "ready"),))] == 1, "metrics are OpenMetrics, and the gateway is ready")
