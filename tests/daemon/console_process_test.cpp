@@ -206,7 +206,7 @@ TEST_F(Console, StopsAtOnceWhilePagesFollowIt) {
   start();
   add("vera", "viewer");
   const SignedIn in = sign_in("vera");
-  const std::string heard = certificates_.path() + "/heard";
+  const std::string heard = daemon_.folder() + "/heard";
   const BackgroundProcess page(
       {"python3", "-c", kFollow, cat(port_), ca_.file(), in.cookie, heard});
   ASSERT_TRUE(holds_within(20, [&] { return std::filesystem::exists(heard); }));
