@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "daemon/api/access.h"
 #include "daemon/api/console/console_server.h"
+#include "daemon/api/metrics_face.h"
 #include "sync/options.h"
 
 namespace gateway::daemon {
@@ -79,9 +80,10 @@ std::vector<ConfigKey> daemon_config_keys() {
 
 std::vector<ConfigKey> all_config_keys() {
   std::vector<ConfigKey> keys;
-  for (const auto& room : {sync::sync_config_keys(), adapters::dicom::dicom_config_keys(),
-                           adapters::frame::device_config_keys(), api_config_keys(),
-                           console::console_config_keys(), daemon_config_keys()}) {
+  for (const auto& room :
+       {sync::sync_config_keys(), adapters::dicom::dicom_config_keys(),
+        adapters::frame::device_config_keys(), api_config_keys(), console::console_config_keys(),
+        metrics_config_keys(), daemon_config_keys()}) {
     keys.insert(keys.end(), room.begin(), room.end());
   }
   return keys;

@@ -36,6 +36,7 @@ test_packages=(
   orthanc orthanc-dicomweb stunnel4 mosquitto mosquitto-clients
   "$jdk" maven python3-venv socat iproute2 procps curl
   tang swtpm swtpm-tools tpm2-tools "$tcti"
+  chromium fonts-dejavu-core prometheus
 )
 release_packages=(debootstrap systemd-container lintian)
 
@@ -110,7 +111,7 @@ forbid_service_starts() {
   chmod 755 "$policy"
 }
 peers_to_disable=()
-for peer in orthanc mosquitto; do
+for peer in orthanc mosquitto prometheus; do
   [[ " ${missing[*]} " == *" $peer "* ]] && peers_to_disable+=("$peer.service")
 done
 [[ " ${missing[*]} " != *" tang "* ]] || peers_to_disable+=(tangd.socket)

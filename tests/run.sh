@@ -1,8 +1,8 @@
 #!/bin/bash
 # The tests, from a clean checkout with nothing pre-built, on Debian 12 and 13.
 #
-#   tests/run.sh [all]          unit, devices, style, at-rest, sim and integration tests: what must be green on every change
-#   tests/run.sh unit           the rooms' own tests (also: devices, style, at-rest, sim, integration; dicom: those of both kinds
+#   tests/run.sh [all]          unit, devices, style, at-rest, sim, integration and ops tests: what must be green on every change
+#   tests/run.sh unit           the rooms' own tests (also: devices, style, at-rest, sim, integration, ops; dicom: those of all kinds
 #                               that speak DICOM)
 #   tests/run.sh release        what takes longer: both sanitizer builds, clang-tidy over all sources, power cuts and failing
 #                               disks at every point there is, the package with lintian, and its life in booted Debian 12
@@ -49,11 +49,12 @@ case ${1:-all} in
   unit) run_tests build unit ;;
   style) run_tests test style ;;
   integration) run_tests test integration ;;
+  ops) run_tests test ops ;;
   at-rest) run_tests test at-rest ;;
   devices) run_tests test devices ;;
   sim) run_tests build sim ;;
   dicom) run_tests test dicom ;;
-  all) run_tests test 'unit|devices|style|at-rest|sim|integration' ;;
+  all) run_tests test 'unit|devices|style|at-rest|sim|integration|ops' ;;
   release)
     mkdir -p build
     part "install dependencies" packaging/install-deps.sh release

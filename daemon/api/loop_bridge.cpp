@@ -34,6 +34,10 @@ struct LoopBridge::Waiting {
   asio::any_io_executor executor;            // guarded by mutex; empty once there is an answer
   std::weak_ptr<asio::steady_timer> alarm;
 
+  bool is_finished() {
+    const std::lock_guard lock(mutex);
+    return answer.has_value();
+  }
   void finish(core::Result<Json> result) {
     const std::lock_guard lock(mutex);
     if (answer) return;
@@ -86,6 +90,8 @@ Awaitable<core::Result<Json>> LoopBridge::run(Work work) {
   GW_CO_CHECK(waiters->enter(waiting));
   auto task = [](Work asked, std::shared_ptr<Waiting> by,
                  std::shared_ptr<Waiters> all) -> Awaitable<void> {
+    // Closed before its turn came: what the work uses may be gone.
+    if (by->is_finished()) co_return;
     core::Result<Json> result = co_await asked();
     all->leave(by);
     by->finish(std::move(result));

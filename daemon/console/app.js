@@ -74,7 +74,7 @@ async function draw(byPage = false) {
   const turn = ++state.turn;
   if (!session.signed_in) {
     document.title = `${t('sign_in')} – ${session.site ?? ''}`;
-    return put(showSignIn(enter), false);
+    return put(showSignIn(arrive), false);
   }
   const {name, rest} = place();
   const page = PAGES[name];
@@ -107,6 +107,11 @@ async function enter() {
     if (!state.lost) { state.lost = true; if (!isBusy()) draw(true); }
   });
   await draw();
+}
+
+/** Somebody has just signed in: on with the page they came for. */
+async function arrive() {
+  await enter();
   document.querySelector('h1')?.focus();
 }
 

@@ -20,7 +20,7 @@ async function search(byPage) {
   return {events: events.reverse(), more: next !== null};
 }
 
-const entities = (event) => (event.entity ?? []).map((one) => one.what.reference ?? one.what.display).join(', ');
+const entities = (event) => [...new Set((event.entity ?? []).map((one) => one.what.reference ?? one.what.display))].join(', ');
 const row = (event) => [moment(event.recorded), event.agent[0].who.display, event.subtype[0].code, entities(event), event.agent[0].network?.address ?? '–',
   element('span', {class: `tag ${event.outcome === '0' ? 'plain' : 'bad'}`}, event.outcomeDesc ?? '–')];
 

@@ -29,9 +29,8 @@ export const devices = {
       list.length === 0 ? element('p', {class: 'quiet'}, t('no_devices'))
         : table(t('nav_devices'), [t('name'), t('kind'), t('last_seen'), t('when')], list.map(row)),
       element('h2', {}, t('listening')),
-      table(t('listening'), [t('protocol'), t('state'), t('last_seen')], listening.map(([name, one]) => [
-        name, element('span', {class: `tag ${one.state === 'running' ? 'good' : 'bad'}`}, t(one.state === 'running' ? 'running' : 'not_running')),
-        one.last_seen ? ago(one.last_seen) : t('never')])),
+      table(t('listening'), [t('protocol'), t('state')], listening.map(([name, one]) => [
+        name, element('span', {class: `tag ${one.state === 'running' ? 'good' : 'bad'}`}, t(one.state === 'running' ? 'running' : 'not_running'))])),
     ];
   },
 };

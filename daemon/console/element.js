@@ -12,9 +12,9 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** A table that scrolls by itself on a narrow screen. `rows`: arrays of cells. */
+/** A table; on a narrow screen a sheet for each row, whose cells carry their headings. `rows`: arrays of cells. */
 export function table(caption, headings, rows) {
-  const body = rows.map((cells) => element('tr', {}, cells.map((cell) => element('td', {}, cell ?? '–'))));
+  const body = rows.map((cells) => element('tr', {}, cells.map((cell, i) => element('td', {'data-label': headings[i]}, element('div', {}, cell || '–')))));
   return element('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption},
     element('table', {},
       element('caption', {class: 'away'}, caption),

@@ -31,7 +31,7 @@ function parkedRow(row, page) {
     element('div', {class: 'grow'},
       element('h3', {}, subject(row)),
       element('p', {}, element('span', {class: 'quiet'}, `${t('reason')}: `), element('span', {lang: 'en'}, row.reason || t('unknown'))),
-      element('p', {class: 'quiet small'}, t('parked_detail', {name: row.uplink, count: row.attempts, when: ago(row.queued_at)}))),
+      element('p', {class: 'quiet small'}, t(row.attempts ? 'parked_detail' : 'parked_unsent', {name: row.uplink, count: row.attempts, when: ago(row.queued_at)}))),
     may('operator') && act(`retry-${row.number}`, t('send_again'), () => retry(row.number), page));
 }
 
@@ -61,6 +61,19 @@ function letterRow(letter, page) {
     shown);
 }
 
+/** Images in a line per destination: nobody reads five hundred of them. */
+function grouped(waiting) {
+  const lines = new Map();
+  for (const row of waiting) {
+    const key = row.kind === 'instance' ? `images ${row.uplink}` : String(row.number);
+    const line = lines.get(key) ?? {row, count: 0};
+    line.count += 1;
+    lines.set(key, line);
+  }
+  return [...lines.values()].map(({row, count}) => [
+    row.kind === 'instance' ? t('images', {count}) : subject(row), row.uplink, ago(row.queued_at)]);
+}
+
 function section(title, note, list) {
   return [element('h2', {}, title), note && element('p', {class: 'quiet'}, note), element('ul', {}, list)];
 }
@@ -78,8 +91,7 @@ export const queue = {
       parked.length > 1 && may('operator') && element('div', {class: 'actions'}, act('retry-all', t('send_all_again'), () => retry(0), page, true)),
       letters.length > 0 && section(t('letters_title', {count: letters.length}), t('letters_note'), letters.map((letter) => letterRow(letter, page))),
       waiting.length > 0 && [element('h2', {}, t('waiting_title', {count: waiting.length})),
-        table(t('waiting_title', {count: waiting.length}), [t('what'), t('to'), t('since'), t('attempts')],
-          waiting.map((row) => [subject(row), row.uplink, ago(row.queued_at), String(row.attempts)]))],
+        table(t('waiting_title', {count: waiting.length}), [t('what'), t('to'), t('oldest_one')], grouped(waiting))],
     ].flat().filter(Boolean);
   },
 };

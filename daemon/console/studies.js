@@ -14,7 +14,7 @@ function study(one) {
   const facts = [one.modalities, dicomTime(one.date), one.accession && t('accession', {number: one.accession})].filter(Boolean);
   return element('li', {class: 'sheet item'},
     element('div', {class: 'grow'},
-      element('h2', {}, personName(one.patient_name), ' ', one.patient_id && element('span', {class: 'quiet small'}, one.patient_id)),
+      element('h2', {}, personName(one.patient_name), ' ', one.patient_id && element('span', {class: 'quiet small whole'}, one.patient_id)),
       element('p', {}, one.description || t('no_description')),
       element('p', {class: 'quiet small'}, facts.join(' · ')),
       identity && element('p', {class: 'small'}, element('span', {class: `tag ${identity}`}, t(`identity_${one.identity}`)), ' ', element('span', {lang: 'en', class: 'quiet'}, one.identity_reason))),

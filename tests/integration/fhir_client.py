@@ -6,9 +6,7 @@ Prints one line per step; exits 1 with the reason on the first that is not as it
 """
 
 import argparse
-import hashlib
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,76 +15,17 @@ import requests
 from fhirpy import SyncFHIRClient
 from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
 from rig import pki
-from rig.process import Process, free_ports
+from rig.box import TOKEN, UPLINK, Box
 from rig.wait import wait_until
 
-TOKEN = "a token of the rig, long enough"
 
-_BOX = """\
-[site]
-name = "{name}"
-[storage]
-state_dir = "{folder}/state"
-reserve_mb = 64
-[keys]
-passphrase_file = "{folder}/passphrase"
-[control]
-socket = "{folder}/control.sock"
-[dicom]
-bind = "127.0.0.1"
-port = {dicom_port}
-[api]
-bind = "127.0.0.1"
-port = {api_port}
-certificate_file = "{server.cert}"
-key_file = "{server.key}"
-client_ca_file = "{ca}"
-[api_client.app]
-scopes = ["system/*.cruds"]
-token_sha256 = "{token_hash}"
-[api_client.post]
-scopes = ["system/*.cruds"]
-certificate_name = "health-post"
-"""
+class ServedBox(Box):
+    """A gateway and its clients."""
 
-_UPLINK = """\
-[uplink.hub]
-kind = "fhir"
-url = "https://127.0.0.1:{port}/fhir"
-ca_file = "{ca}"
-certificate_file = "{client.cert}"
-key_file = "{client.key}"
-poll_s = 1
-pull = ["Patient", "Observation"]
-"""
-
-
-class Box:
-    """One gateway with its API, from start to stop."""
-
-    def __init__(self, build, folder, certificates, role, upstream=None):
-        folder.mkdir(mode=0o700)
-        self.port, dicom_port = free_ports(2)
+    def __init__(self, build, folder, certificates, role, more="", **values):
+        super().__init__(build, folder, certificates, role, more, **values)
         self._ca = certificates.ca
-        config = _BOX.format(
-            name=folder.name,
-            folder=folder,
-            dicom_port=dicom_port,
-            api_port=self.port,
-            server=certificates.server,
-            ca=certificates.ca,
-            token_hash=hashlib.sha256(TOKEN.encode()).hexdigest(),
-        )
-        if upstream:
-            config += _UPLINK.format(port=upstream.port, ca=certificates.ca, client=certificates.client)
-        (folder / "gateway.toml").write_text(config)
-        (folder / "passphrase").touch(mode=0o600)
-        (folder / "passphrase").write_text("a long passphrase of the rig\n")
-        daemon = build / "daemon" / "clinic-gatewayd"
-        self._folder, self._tool = folder, build / "daemon" / "clinic-gateway"
-        self.process = Process(
-            "clinic-gatewayd", [daemon, "--config", folder / "gateway.toml", "--role", role], log=folder / "log"
-        )
+        self.start()
         wait_until(self._answers, f"{folder.name} serves its API", 60)
 
     def _answers(self):
@@ -101,8 +40,7 @@ class Box:
         return f"https://127.0.0.1:{self.port}/fhir"
 
     def status(self):
-        tool = [self._tool, "--socket", self._folder / "control.sock", "--json", "status"]
-        return json.loads(subprocess.run(tool, check=True, capture_output=True).stdout)
+        return json.loads(self.command("status"))
 
     def get(self, path):
         return requests.get(
@@ -187,9 +125,10 @@ def main():
         certificates = pki.make(folder / "pki")
         boxes = []
         try:
-            boxes.append(Box(build, folder / "hub", certificates, "hub"))
+            boxes.append(ServedBox(build, folder / "hub", certificates, "hub"))
             drive(boxes[0].client())
-            boxes.append(Box(build, folder / "post", certificates, "clinic", upstream=boxes[0]))
+            pulled = {"uplink": "hub", "hub": boxes[0], "pull": '["Patient", "Observation"]'}
+            boxes.append(ServedBox(build, folder / "post", certificates, "clinic", UPLINK, **pulled))
             hub, post = boxes
             wait_until(has(post, "/Patient?name=nunez", "Núñez"), "the post pulled the hub's patient", 60)
             must(True, "a gateway pulls from the hub")
@@ -207,7 +146,7 @@ def main():
             must(True, "an edit at the hub comes back down")
         finally:
             for box in boxes:
-                box.process.stop()
+                box.stop()
     print("fhir client: all as it must be")
 
 

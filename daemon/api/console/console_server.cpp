@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "daemon/api/console/assets.h"
 #include "daemon/api/console/console_api.h"
+#include "daemon/api/metrics_face.h"
 #include "daemon/api/route_tree.h"
 
 namespace gateway::daemon::console {
@@ -49,9 +50,13 @@ HttpResponse page(const HttpRequest& request) {
 
 class Server final : public ConsoleServer {
  public:
-  Server(boost::asio::any_io_executor loop, ControlAsk ask, const std::string& site,
-         const sync::HoldingsDoor& door, const core::Clock& clock)
-      : api_(ConsoleApi::create(std::move(loop), std::move(ask), site, door, clock)) {
+  Server(boost::asio::any_io_executor loop, ControlAsk ask, const core::Config& config,
+         const std::string& site, const sync::HoldingsDoor& door, const core::Clock& clock)
+      : api_(ConsoleApi::create(loop, ask, site, door, clock)),
+        metrics_(loop, ask, config.text("metrics.token_sha256")) {
+    routes_.mount("/metrics", [this](HttpRequest request, const HttpPeer& peer) {
+      return metrics_.answer(std::move(request), peer);
+    });
     routes_.mount("/console/api", [this](HttpRequest request, const HttpPeer& peer) {
       return answer_api(std::move(request), peer);
     });
@@ -61,6 +66,7 @@ class Server final : public ConsoleServer {
 
   ~Server() override {
     api_->close();
+    metrics_.close();
     https_.reset();
   }
 
@@ -94,6 +100,7 @@ class Server final : public ConsoleServer {
   }
 
   const std::unique_ptr<ConsoleApi> api_;
+  MetricsFace metrics_;
   RouteTree routes_;
   std::unique_ptr<core::net::HttpsServer> https_;
 };
@@ -131,7 +138,8 @@ std::vector<ConsoleMistake> check_console(const core::Config& config) {
 core::Result<std::unique_ptr<ConsoleServer>> ConsoleServer::start(
     const core::Config& config, const std::string& site, boost::asio::any_io_executor loop,
     const sync::HoldingsDoor& door, const core::Clock& clock, ControlAsk ask) {
-  auto server = std::make_unique<Server>(std::move(loop), std::move(ask), site, door, clock);
+  auto server =
+      std::make_unique<Server>(std::move(loop), std::move(ask), config, site, door, clock);
   GW_CHECK(server->listen(config));
   return std::unique_ptr<ConsoleServer>(std::move(server));
 }

@@ -1,6 +1,6 @@
 // The console's HTTPS listener and what is behind it: the pages (daemon/console/, compiled in)
-// below /console/, their JSON below /console/api/ (console_api.h). Off unless console.port is set.
-// Works LOCKED as far as to say so.
+// below /console/, their JSON below /console/api/ (console_api.h); beside it /metrics
+// (metrics_face.h). Off unless console.port is set. Works LOCKED as far as to say so.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

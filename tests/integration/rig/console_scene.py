@@ -9,73 +9,36 @@ import contextlib
 import datetime
 import hashlib
 import socket
-import subprocess
 import uuid
 from pathlib import Path
 
 import pydicom
 
 from . import datasets, fhir, https, orthanc, pki, senders
-from .process import Process, free_ports
+from .box import ISSUER, TOKEN, UPLINK, Box
+from .process import free_ports
 from .wait import wait_until
 
 PASSWORD = "four words of theirs"
-ISSUER = "urn:oid:2.25.1234"
 METRICS_TOKEN = "a token of the scene's Prometheus"
-_TOKEN = "a token of the scene, long enough"
 PEOPLE = [
     datasets.Patient("QUIROGAXVALLE", "INESXMARIA", "C-10021", "19620414", "F"),
     datasets.Patient("OYELARANXBAKO", "SAMUELXTOBI", "C-10022", "19870930", "M"),
     datasets.Patient("LINDQVISTXHOLM", "ASTRIDXKAJSA", "C-10023", "20011105", "F"),
 ]
 
-_BOX = """\
-[site]
-name = "{name}"
-timezone = "Europe/Madrid"
-[storage]
-state_dir = "{folder}/state"
-reserve_mb = 64
-[keys]
-passphrase_file = "{folder}/passphrase"
-[control]
-socket = "{folder}/control.sock"
-[dicom]
-bind = "127.0.0.1"
-port = {dicom_port}
-patient_id_issuer = "{issuer}"
-[api]
-bind = "127.0.0.1"
-port = {api_port}
-certificate_file = "{server.cert}"
-key_file = "{server.key}"
-client_ca_file = "{ca}"
-[api_client.app]
-scopes = ["system/*.cruds"]
-token_sha256 = "{token_hash}"
-[api_client.post]
-scopes = ["system/*.cruds"]
-certificate_name = "health-post"
-"""
-
 _CLINIC = """\
 [console]
 bind = "127.0.0.1"
 port = {console_port}
-certificate_file = "{server.cert}"
-key_file = "{server.key}"
-[uplink.his]
-kind = "fhir"
-url = "https://127.0.0.1:{hub_port}/fhir"
-ca_file = "{ca}"
-certificate_file = "{client.cert}"
-key_file = "{client.key}"
-poll_s = 1
-pull = ["Patient", "ServiceRequest"]
+certificate_file = "{pki.server.cert}"
+key_file = "{pki.server.key}"
+[metrics]
+token_sha256 = "{metrics_hash}"
 [uplink.pacs]
 kind = "stow"
 url = "https://127.0.0.1:{pacs_port}/dicom-web"
-ca_file = "{ca}"
+ca_file = "{pki.ca}"
 username = "{orthanc.USER}"
 password_file = "{folder}/pacs"
 [device.analyzer]
@@ -84,35 +47,6 @@ bind = "127.0.0.1"
 port = {hl7_port}
 patient_id_issuer = "{issuer}"
 """
-
-
-class _Box:
-    """One gateway: its configuration, starts and stops."""
-
-    def __init__(self, build, folder, role, values, more):
-        folder.mkdir(mode=0o700)
-        self.folder, self._build, self._role = folder, build, role
-        (folder / "gateway.toml").write_text((_BOX + more).format(folder=folder, orthanc=orthanc, **values))
-        for name, text in (("passphrase", "a long passphrase of the rig"), ("pacs", orthanc.PASSWORD)):
-            (folder / name).touch(mode=0o600)
-            (folder / name).write_text(text + "\n")
-        self.process = None
-        self.start()
-
-    def start(self):
-        daemon = self._build / "daemon" / "clinic-gatewayd"
-        self.process = Process(
-            "clinic-gatewayd", [daemon, "--config", self.folder / "gateway.toml", "--role", self._role], log=self.folder / "log"
-        )
-        self.process.wait_ready(lambda: '"ready"' in self.command("status"), "ready", 60)
-
-    def command(self, *arguments, secret=None):
-        tool = self._build / "daemon" / "clinic-gateway"
-        done = subprocess.run(
-            [tool, "--socket", self.folder / "control.sock", "--json", *map(str, arguments)],
-            capture_output=True, text=True, timeout=60, input=secret,
-        )
-        return done.stdout + done.stderr
 
 
 class Scene:
@@ -133,25 +67,22 @@ class Scene:
 
     def _start(self):
         self.pki = pki.make(self._folder / "pki")
-        ports = free_ports(8)
-        names = ("hub_port", "pacs_port", "pacs_dicom", "dicom_port", "api_port", "console_port", "hl7_port", "hub_dicom")
-        self.ports = dict(zip(names, ports))
-        values = {
-            **self.ports, "issuer": ISSUER, "ca": self.pki.ca, "server": self.pki.server, "client": self.pki.client,
-            "token_hash": hashlib.sha256(_TOKEN.encode()).hexdigest(),
-            "metrics_hash": hashlib.sha256(METRICS_TOKEN.encode()).hexdigest(),
-        }
-        self.pacs = orthanc.Orthanc(self._folder / "pacs", self.ports["pacs_port"], self.ports["pacs_dicom"], self.pki)
+        pacs_port, pacs_dicom, self.console_port, self._hl7_port = free_ports(4)
+        self.pacs = orthanc.Orthanc(self._folder / "pacs", pacs_port, pacs_dicom, self.pki)
         self._undo.callback(self.pacs.stop)
         self.pacs.wait_ready()
-        hub_values = {**values, "name": "hospital", "api_port": self.ports["hub_port"], "dicom_port": self.ports["hub_dicom"]}
-        self.hub = _Box(self._build, self._folder / "hub", "hub", hub_values, "")
-        self._undo.callback(lambda: self.hub.process.stop())
-        self._hospital = self._api(self.ports["hub_port"])
+        self.hub = self._box("hospital", "hub", "")
+        self.hub.start()
+        self._hospital = self._api(self.hub.port)
         self._fill_hospital()
-        self.clinic = _Box(self._build, self._folder / "clinic", "clinic", {**values, "name": "san-martin"}, _CLINIC)
-        self._undo.callback(lambda: self.clinic.process.stop())
-        self._app = self._api(self.ports["api_port"])
+        metrics_hash = hashlib.sha256(METRICS_TOKEN.encode()).hexdigest()
+        self.clinic = self._box(
+            "san-martin", "clinic", _CLINIC + UPLINK, uplink="his", hub=self.hub, pull='["Patient", "ServiceRequest"]',
+            console_port=self.console_port, hl7_port=self._hl7_port, pacs_port=pacs_port, orthanc=orthanc, metrics_hash=metrics_hash,
+        )
+        self.clinic.write_secret("pacs", orthanc.PASSWORD)
+        self.clinic.start()
+        self._app = self._api(self.clinic.port)
         for name, role in (("vera", "viewer"), ("olga", "operator"), ("ada", "admin")):
             self.clinic.command("accounts", "add", name, "--role", role, secret=PASSWORD)
         wait_until(lambda: all(self._app(f"Patient/p{i}") for i in range(len(PEOPLE))), "the patients are here", 60)
@@ -160,11 +91,16 @@ class Scene:
 
     @property
     def console_url(self):
-        return f"https://127.0.0.1:{self.ports['console_port']}/console/"
+        return f"https://127.0.0.1:{self.console_port}/console/"
+
+    def _box(self, name, role, more, **values):
+        box = Box(self._build, self._folder / name, self.pki, role, more, **values)
+        self._undo.callback(box.stop)
+        return box
 
     def _api(self, port):
         session = https.session(self.pki.ca)
-        session.headers["Authorization"] = f"Bearer {_TOKEN}"
+        session.headers["Authorization"] = f"Bearer {TOKEN}"
         self._undo.callback(session.close)
 
         def call(reference, body=None):
@@ -199,7 +135,7 @@ class Scene:
             image = pydicom.dcmread(instance.path)
             image.StudyDescription = description
             image.save_as(instance.path)
-        senders.storescu([i.path for i in instances], self.ports["dicom_port"], "CLINICGW", "CT_ROOM_1")
+        senders.storescu([i.path for i in instances], self.clinic.dicom_port, "CLINICGW", "CT_ROOM_1")
         return instances
 
     def make_trouble(self):
@@ -215,7 +151,7 @@ class Scene:
             image = pydicom.dcmread(instance.path)
             image.PixelData = image.PixelData[::-1]
             image.save_as(instance.path)
-        senders.storescu([i.path for i in instances], self.ports["dicom_port"], "CLINICGW", "CT_ROOM_2")
+        senders.storescu([i.path for i in instances], self.clinic.dicom_port, "CLINICGW", "CT_ROOM_2")
 
     def _send_messages(self):
         unknown = PEOPLE[0].family
@@ -224,18 +160,18 @@ class Scene:
             "OBR|1|PL1|FI1|24323-8^Panel^LN|||20260301090000+0100\rOBX|1|NM|2345-7^Glucose^LN||5.0|mg/dL|70-110|N|||F\r",
             "MSH|^~\\&|ANALYZER|LAB|GW|CLINIC|20260301101600+0100||ZZZ^Z99|2|P|2.5.1\r",
         ):
-            with socket.create_connection(("127.0.0.1", self.ports["hl7_port"]), timeout=30) as device:
+            with socket.create_connection(("127.0.0.1", self._hl7_port), timeout=30) as device:
                 device.sendall(b"\x0b" + text.encode() + b"\x1c\r")
                 device.recv(4096)
 
     def _change_on_both_sides(self):
         """While they cannot talk: the hub is away for the clinic's edit, the clinic for the hub's."""
-        self.hub.process.stop()
+        self.hub.stop()
         ours = self._app("Patient/p2")
         ours["gender"], ours["birthDate"] = "other", "2001-11-06"
         ours["telecom"] = [{"system": "phone", "use": "mobile", "value": "+34 600 111 001"}]
         self._app("Patient/p2", ours)
-        self.clinic.process.stop()
+        self.clinic.stop()
         self.hub.start()
         theirs = self._hospital("Patient/p2")
         theirs["gender"], theirs["birthDate"] = "male", "2001-11-15"
