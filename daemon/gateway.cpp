@@ -179,6 +179,7 @@ class GatewayImpl final : public Gateway {
 
  private:
   core::Status start_dicom() {
+    if (!settings_.dicom_fault.empty()) return Error(Code::invalid, settings_.dicom_fault);
     GW_TRY(auto options, adapters::dicom::dicom_options(config_));
     if (!dicom_) dicom_ = adapters::dicom::DicomServer::create(std::move(options), door_, clock_);
     return dicom_->start();
@@ -352,6 +353,7 @@ class GatewayImpl final : public Gateway {
     if (opening_.report().state == OpeningState::failed) {
       found.push_back({"storage", opening_.report().reason});
     }
+    for (const std::string& text : settings_.config_problems) found.push_back({"config", text});
     for (const std::string& text : uplinks_.upkeep_problems()) found.push_back({"storage", text});
     if (!maintenance_.problem().empty()) found.push_back({"restore", maintenance_.problem()});
     for (const Component* component :

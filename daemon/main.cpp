@@ -16,6 +16,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "daemon/config_faults.h"
 #include "daemon/gateway.h"
 #include "daemon/private_memory.h"
 #include "daemon/settings.h"
@@ -80,22 +81,15 @@ int check(const std::string& file, bool is_hub) {
 
 int serve(const std::string& file, bool is_hub) {
   const auto keys = all_config_keys();
-  auto config = core::Config::load(file, keys);
-  if (!config.ok()) {
-    std::fprintf(stderr, "%s\n", config.error().message().c_str());
-    return kExitConfig;
-  }
-  bool fatal = false;
-  for (const Mistake& mistake : check_config(*config, keys)) {
-    fatal = fatal || mistake.fatal;
-    if (mistake.fatal) {
-      core::log_error("daemon", mistake.line());
-    } else {
-      core::log_warn("daemon", mistake.line());
-    }
-  }
-  if (fatal || !is_fit_for(*config, is_hub, file)) return kExitConfig;
-  Settings settings = read_settings(*config);
+  auto reading = core::Config::read(file, keys);
+  const ConfigFaults faults = leave_out_faults(reading, keys);
+  for (const auto* lines : {&faults.fatal, &faults.left_out})
+    for (const std::string& line : *lines) core::log_error("daemon", line);
+  for (const std::string& line : faults.absent) core::log_warn("daemon", line);
+  if (!faults.fatal.empty() || !is_fit_for(reading.config, is_hub, file)) return kExitConfig;
+  Settings settings = read_settings(reading.config);
+  settings.config_problems = faults.left_out;
+  settings.dicom_fault = faults.dicom;
   settings.is_hub = is_hub;
   core::set_log_level(settings.log_level);
   core::log_info("daemon", core::cat("clinic-gatewayd ", kVersion, " starts with ", file));
@@ -111,7 +105,7 @@ int serve(const std::string& file, bool is_hub) {
     loop.stop();
   };
   // The service manager starts it again.
-  gateway = Gateway::create(loop, std::move(*config), std::move(settings), file,
+  gateway = Gateway::create(loop, std::move(reading.config), std::move(settings), file,
                             core::system_clock(), [&end] { end(kExitFailed); });
   signals.async_wait([&end](const boost::system::error_code& error, int) {
     if (!error) end(kExitOk);

@@ -38,8 +38,10 @@ struct Settings {
   std::string control_socket;
   std::int64_t audit_checkpoint_every_s = 300;
   core::Level log_level = core::Level::info;
-  std::optional<MqttSettings> mqtt;  // absent: no broker
-  bool is_hub = false;               // by the command line: other gateways' upstream
+  std::optional<MqttSettings> mqtt;          // absent: no broker
+  std::vector<std::string> config_problems;  // what was left out of the configuration, and why
+  std::string dicom_fault;                   // why DICOM is not served; empty: it is
+  bool is_hub = false;                       // by the command line: other gateways' upstream
 };
 
 /// The daemon's own keys.
@@ -50,9 +52,9 @@ std::vector<core::ConfigKey> all_config_keys();
 /// Cannot fail on a Config that check_config() found no fatal mistake in.
 Settings read_settings(const core::Config& config);
 
-/// A mistake that Config cannot see. `fatal`: the value itself is wrong and the daemon does not
-/// start with it. Otherwise what the value names is not there, or not safe, at the moment: the
-/// daemon starts, says so, and serves what works without it.
+/// A mistake that Config cannot see. `fatal`: the value itself is wrong and is not used
+/// (daemon/config_faults.h). Otherwise what the value names is not there, or not safe, at the
+/// moment: the daemon starts, says so, and serves what works without it.
 struct Mistake {
   std::string where;  // FILE:LINE
   std::string key;

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "adapters/dicom/admission.h"
 #include "adapters/dicom/archive_scp.h"
@@ -235,6 +236,7 @@ class Server final : public DicomServer {
   std::optional<Listener> listener_;
   std::thread accepting_;
   std::unique_ptr<CommitmentReporter> reporter_;
+  bool says_full_ = false;             // the accepting thread's
   std::list<Connection> connections_;  // the accepting thread's; stop()'s once that one is joined
   mutable std::mutex state_mutex_;
   bool running_ = false;
@@ -310,8 +312,15 @@ void Server::take(Listener::Accepted accepted) {
                                            options_.stall_timeout);
   if (connections_.size() >= options_.associations_max + kRejectionsMax) {
     ++traffic_.rejected;
+    // One line a crowd, not one a caller.
+    if (!std::exchange(says_full_, true)) {
+      core::log_warn(
+          "dicom", cat("hung up on ", peer->address(), " and on who follows: ", connections_.size(),
+                       " connections are open; see dicom.max_associations"));
+    }
     return;
   }
+  says_full_ = false;
   Connection& connection = connections_.emplace_back();
   connection.peer = std::move(peer);
   connection.wants_tls = accepted.at == kTlsDoor;

@@ -24,6 +24,11 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using Steady = std::chrono::steady_clock;
 
+// A peer that moves a byte now and then is never silent, and would hold a delivery for ever: over
+// this many times the allowed silence it has to keep the pace of the slowest link there is.
+constexpr int kPaceSpan = 10;
+constexpr std::int64_t kPaceBytesPerSecond = 256;
+
 constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
 
 /// The context's settings without its life: asio frees what it is given.
@@ -85,6 +90,9 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   Milliseconds idle_{0};
   Steady::time_point last_moved_{};
   std::size_t last_unacknowledged_ = 0;
+  Steady::time_point paced_since_{};
+  std::uint64_t paced_bytes_ = 0;  // moved since then
+  bool crawls_ = false;
 };
 
 void TcpConnection::shut() {
@@ -219,11 +227,14 @@ Connection::Moved TcpConnection::moved(const error_code& error, std::size_t byte
   Moved out;
   out.bytes = bytes;
   if (bytes > 0) last_moved_ = Steady::now();
+  paced_bytes_ += bytes;
   if (!error) return out;
   out.reason = error.message();
   if (timed_out_) {
     out.end = End::timed_out;
-    out.reason = cat("no byte moved for ", idle_.count(), " ms");
+    out.reason = crawls_ ? cat("fewer than ", kPaceBytesPerSecond, " bytes a second moved in ",
+                               (kPaceSpan * idle_).count(), " ms")
+                         : cat("no byte moved for ", idle_.count(), " ms");
   } else if (closed_ || error == asio::error::operation_aborted) {
     out.end = End::cancelled;
   } else if (error == asio::error::eof) {
@@ -277,15 +288,27 @@ void TcpConnection::watch(Milliseconds idle) {
   idle_ = idle;
   last_moved_ = Steady::now();
   last_unacknowledged_ = unacknowledged();
+  paced_since_ = last_moved_;
+  paced_bytes_ = 0;
   after(std::max(idle / 4, Milliseconds(1)), &TcpConnection::look);
 }
 
 void TcpConnection::look() {
   const auto now = Steady::now();
   const std::size_t waiting = unacknowledged();
-  if (waiting < last_unacknowledged_) last_moved_ = now;
+  if (waiting < last_unacknowledged_) {
+    last_moved_ = now;
+    paced_bytes_ += last_unacknowledged_ - waiting;
+  }
   last_unacknowledged_ = waiting;
   if (now - last_moved_ >= idle_) return time_out();
+  if (now - paced_since_ >= kPaceSpan * idle_) {
+    const auto span = std::chrono::duration_cast<Milliseconds>(now - paced_since_).count();
+    crawls_ = paced_bytes_ * 1'000 < static_cast<std::uint64_t>(kPaceBytesPerSecond * span);
+    if (crawls_) return time_out();
+    paced_since_ = now;
+    paced_bytes_ = 0;
+  }
   after(std::max(idle_ / 4, Milliseconds(1)), &TcpConnection::look);
 }
 

@@ -42,7 +42,8 @@ class Connection {
   virtual Awaitable<Moved> read_some(std::span<char> bytes) = 0;
   virtual Awaitable<Moved> write_some(std::string_view bytes) = 0;
 
-  /// From now on the connection is closed when nothing moves for `idle`.
+  /// From now on the connection is closed when nothing moves for `idle`, or less than 256 bytes a
+  /// second over ten times that.
   virtual void watch(Milliseconds idle) = 0;
   /// Nothing is expected any more: closed after `keep` unless watch() is called again.
   virtual void rest(Milliseconds keep) = 0;

@@ -88,7 +88,8 @@ struct HttpClientOptions {
   std::string username;  // Basic authentication when not empty
   std::string password;
   Milliseconds connect_timeout{10'000};  // name look-up, TCP and TLS together
-  /// Nothing moved either way; bytes that the peer's TCP acknowledges count as moving.
+  /// Nothing moved either way; bytes that the peer's TCP acknowledges count as moving. Nor may an
+  /// exchange crawl: 256 bytes a second over ten times this.
   Milliseconds idle_timeout{60'000};
   std::size_t response_max = 64u << 20;
   /// Connections in use at once; further sends wait their turn, up to 256 of them.

@@ -20,6 +20,7 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "core/log.h"
 #include "core/net/served_http.h"
@@ -161,7 +162,16 @@ class Server final : public HttpsServer {
         co_await pause.async_wait(awaited);
         continue;
       }
-      if (connections_ >= options_.connections_max) continue;  // closed as it goes out of scope
+      if (connections_ >= options_.connections_max) {
+        // Closed as it goes out of scope. One line a crowd, not one a caller.
+        if (!std::exchange(says_full_, true)) {
+          log_warn("core",
+                   cat("https: hung up on ", socket.remote_endpoint(error).address().to_string(),
+                       " and on who follows: ", options_.connections_max, " connections are open"));
+        }
+        continue;
+      }
+      says_full_ = false;
       ++connections_;
       const auto executor = socket.get_executor();
       asio::co_spawn(executor, serve(std::move(socket)), asio::detached);
@@ -314,6 +324,7 @@ class Server final : public HttpsServer {
   ssl::context context_;
   Budget budget_;
   std::atomic<std::size_t> connections_ = 0;
+  bool says_full_ = false;  // the accepting coroutine's
   std::uint16_t port_ = 0;
   std::mutex mutex_;
   std::condition_variable idle_;

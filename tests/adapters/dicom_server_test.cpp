@@ -182,6 +182,22 @@ TEST_F(DicomServerTest, BeyondItsLimitItRejectsForNow) {
   EXPECT_EQ(second->echo(), 0x0000);
 }
 
+TEST_F(DicomServerTest, ACrowdBeyondItsLimitIsSaidOnceInTheLog) {
+  options_.associations_max = 2;
+  testing::internal::CaptureStderr();
+  serve();
+  std::vector<int> sockets;
+  for (int i = 0; i < 14; ++i) sockets.push_back(connect_raw());
+  // The last of those who came is hung up on.
+  EXPECT_TRUE(is_hung_up_on(sockets.back()));
+  for (const int socket : sockets) ::close(socket);
+  server_->stop();
+  const std::string said = testing::internal::GetCapturedStderr();
+  const auto line = said.find("10 connections are open; see dicom.max_associations");
+  ASSERT_NE(line, std::string::npos) << said;
+  EXPECT_EQ(said.find("connections are open", line + 20), std::string::npos) << said;
+}
+
 TEST_F(DicomServerTest, ServesAssociationsSideBySide) {
   unlock();
   serve();

@@ -424,6 +424,20 @@ TEST_F(HttpClientTest, NoticesAServerThatStopsReading) {
   EXPECT_THAT(answer.error().message(), HasSubstr("no byte moved"));
 }
 
+TEST_F(HttpClientTest, EndsAnAnswerThatTricklesForEver) {
+  serve([](ServedConnection& connection) {
+    connection.read_request();
+    connection.write("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+    while (connection.write("x")) std::this_thread::sleep_for(20ms);
+  });
+  auto options = options_for("127.0.0.1");
+  options.idle_timeout = 100ms;
+  connect(options);
+  const Error error = failure("GET");
+  EXPECT_EQ(error.code(), Code::lost_answer);
+  EXPECT_THAT(error.message(), HasSubstr("fewer than 256 bytes a second moved in 1000 ms"));
+}
+
 TEST_F(HttpClientTest, IsPatientWithAServerThatAnswersSlowly) {
   serve([](ServedConnection& connection) {
     connection.read_request();
