@@ -14,8 +14,8 @@
 //   *    /v1/letters, /v1/letters/N letters_routes.h
 //   *    /v1/peers, /v1/peers/...   peers_routes.h
 //   GET  /v1/worklist?limit=N       what modalities are offered today and later, with patients
-//   GET  /v1/last-seen              {"devices":[{"name":"ae:CT1","last_seen"}]}, from the audit trail
-//   GET  /v1/certificates           own certificates and authorities, with the days left
+//   GET  /v1/last-seen              {"devices":[{"name":"ae:CT1","last_seen"}]}, from the audit
+//   trail GET  /v1/certificates           own certificates and authorities, with the days left
 //   *    /v1/accounts, /v1/accounts/NAME accounts_routes.h
 //   *    /v1/study/..., /v1/media/...  studies_api.h
 //
