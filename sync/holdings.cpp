@@ -112,7 +112,7 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
   // Images received after the backup are no left-overs: their senders may have deleted them.
   if (is_to_be_rebuilt || restored)
     GW_CHECK(rebuild_index(*held, clock, is_to_be_rebuilt ? "operator" : "gateway"));
-  GW_CHECK(forget_rebuild(files, folder));
+  if (is_to_be_rebuilt) GW_CHECK(forget_rebuild(files, folder));
   GW_CHECK(sweep(*held->database_, *held->objects_));
   if (restored)
     GW_CHECK(resync_restored(recovery, *held->audit_, *held->database_, *held->objects_));

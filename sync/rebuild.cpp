@@ -118,8 +118,7 @@ core::Result<bool> is_rebuild_wanted(core::Files& files, const std::string& stat
 }
 
 core::Status forget_rebuild(core::Files& files, const std::string& state_folder) {
-  const auto removed = files.remove(mark_path(state_folder));
-  if (!removed.ok() && removed.error().code() != core::Code::not_found) return removed;
+  GW_CHECK(files.remove(mark_path(state_folder)));
   return files.sync_folder(state_folder);
 }
 

@@ -26,7 +26,7 @@ core::Result<bool> is_rebuild_wanted(core::Files& files, const std::string& stat
 /// is named in the log; it stays where it is, unless it lies in `incoming/`, where it counts as
 /// unfinished. `actor`: who wants it, for the audit.
 core::Status rebuild_index(Holdings& holdings, const core::Clock& clock, const std::string& actor);
-/// Takes the mark away; none is no error.
+/// Takes the mark away, once the index is rebuilt.
 core::Status forget_rebuild(core::Files& files, const std::string& state_folder);
 
 }  // namespace gateway::sync

@@ -10,20 +10,13 @@
 #include <utility>
 
 #include "core/clock.h"
+#include "core/net/openssl_reason.h"
 #include "core/text.h"
 
 namespace gateway::core::net {
 namespace {
 
 constexpr char ciphers_tls12[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
-
-/// Why OpenSSL refused, and an empty error queue for whoever comes next.
-std::string openssl_reason() {
-  const unsigned long code = ERR_peek_last_error();
-  ERR_clear_error();
-  const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  return reason == nullptr ? "unknown reason" : reason;
-}
 
 std::string date_of(const ASN1_TIME* time) {
   std::tm fields{};

@@ -9,17 +9,11 @@
 #include <cerrno>
 #include <climits>
 
+#include "core/net/openssl_reason.h"
 #include "core/text.h"
 
 namespace gateway::core::net {
 namespace {
-
-std::string openssl_reason() {
-  const unsigned long code = ERR_peek_last_error();
-  ERR_clear_error();
-  const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  return reason == nullptr ? "unknown reason" : reason;
-}
 
 Error unusable(std::string_view what, const std::string& file) {
   return {Code::invalid,
