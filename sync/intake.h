@@ -56,8 +56,12 @@ struct IncomingMessage {
   std::int64_t begun = 0;    // the unfinished message (take_part()) that this one completes; or 0
   std::string dead_because;  // not empty: kept for a person, becomes nothing. No patient data.
   MessagePatient patient;
-  std::vector<Draft> drafts;  // what is referred to stands before what refers to it
-  std::vector<MappingGap> gaps;
+  std::vector<Draft> drafts;     // what is referred to stands before what refers to it
+  std::vector<MappingGap> gaps;  // each once
+
+  /// Appends it; answers the reference to it.
+  std::string add(Draft draft);
+  void add(MappingGap gap);
 };
 
 struct Taken {

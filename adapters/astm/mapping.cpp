@@ -273,19 +273,6 @@ void map_group(Mapping& mapping, const Message& message, const OrderGroup& group
 
 }  // namespace
 
-std::string Mapping::add(sync::Draft draft) {
-  out_.drafts.push_back(std::move(draft));
-  return sync::draft_reference(out_.drafts.size() - 1);
-}
-
-void Mapping::gap(std::string_view what, std::string_view system, std::string_view code,
-                  std::string_view label) {
-  sync::MappingGap gap{std::string(what), std::string(system), std::string(code),
-                       std::string(label)};
-  if (std::find(out_.gaps.begin(), out_.gaps.end(), gap) == out_.gaps.end())
-    out_.gaps.push_back(std::move(gap));
-}
-
 std::string Mapping::own_system(std::string_view kind) const {
   return cat("urn:clinic-gateway:device:", core::net::url_encode(site().name),
              kind.empty() ? "" : ":", kind);

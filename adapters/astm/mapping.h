@@ -38,10 +38,13 @@ class Mapping {
   const mapping::DeviceProfile& site() const { return device_.options.profile; }
   sync::IncomingMessage& out() { return out_; }
   /// Appends a draft; answers the reference to it.
-  std::string add(sync::Draft draft);
+  std::string add(sync::Draft draft) { return out_.add(std::move(draft)); }
   /// Counted once per message.
   void gap(std::string_view what, std::string_view system, std::string_view code,
-           std::string_view label = "");
+           std::string_view label = "") {
+    out_.add(sync::MappingGap{std::string(what), std::string(system), std::string(code),
+                              std::string(label)});
+  }
   /// The device's own system of identifiers of one kind.
   std::string own_system(std::string_view kind) const;
 

@@ -116,19 +116,6 @@ std::string event_time(const Mapping& mapping) {
 
 }  // namespace
 
-std::string Mapping::add(sync::Draft draft) {
-  out_.drafts.push_back(std::move(draft));
-  return sync::draft_reference(out_.drafts.size() - 1);
-}
-
-void Mapping::gap(std::string_view what, std::string_view system, std::string_view code,
-                  std::string_view label) {
-  sync::MappingGap gap{std::string(what), std::string(system), std::string(code),
-                       std::string(label)};
-  if (std::find(out_.gaps.begin(), out_.gaps.end(), gap) == out_.gaps.end())
-    out_.gaps.push_back(std::move(gap));
-}
-
 bool is_supported(std::string_view type) { return find_supported(type) != nullptr; }
 
 void map_message(const Message& message, const DeviceProfile& device, sync::IncomingMessage& out) {
