@@ -398,16 +398,30 @@ class SqlcipherDatabase final : public Database {
     readers_.reopen(std::move(readers));
   }
 
-  core::Status write(Change change) override { return writer_->write(std::move(change)); }
+  core::Status write(Change change) override {
+    core::Status written = writer_->write(std::move(change));
+    watch(written);
+    return written;
+  }
   std::optional<core::Status> write_if_idle(const Change& change) override {
-    return writer_->write_if_idle(change);
+    auto written = writer_->write_if_idle(change);
+    if (written) watch(*written);
+    return written;
   }
   void write_async(Change change, Committed committed) override {
-    writer_->write_async(std::move(change), std::move(committed));
+    // The writer, which calls this, goes before the count does.
+    writer_->write_async(std::move(change),
+                         [this, committed = std::move(committed)](core::Status status) {
+                           watch(status);
+                           committed(std::move(status));
+                         });
   }
   core::Status read(const std::function<core::Status(Connection&)>& body) override {
-    return readers_.read(body);
+    core::Status read = readers_.read(body);
+    watch(read);
+    return read;
   }
+  std::uint64_t damage_suspected() const override { return suspicions_; }
   std::uint64_t groups_committed() const override { return writer_->groups(); }
   core::Status rotate_key(const Secret& next, const KeySwap& swap) override;
   core::Status copy_file(
@@ -416,6 +430,9 @@ class SqlcipherDatabase final : public Database {
   core::Result<bool> truncate_wal() override;
 
  private:
+  void watch(const core::Status& status) {
+    if (!status.ok() && status.error().code() == core::Code::corrupt) ++suspicions_;
+  }
   core::Status copy_slices(const std::string& beside, const Secret& next,
                            std::unique_ptr<DatabaseCopy>& copy);
   core::Status swap_files(std::unique_ptr<SqliteConnection>& writer, const std::string& beside,
@@ -429,6 +446,7 @@ class SqlcipherDatabase final : public Database {
   const std::string path_;
   std::mutex maintenance_;  // one rotation or copy of the file at a time
   Secret key_;              // under maintenance_
+  std::atomic<std::uint64_t> suspicions_{0};
   // The writer goes last: its closing checkpoint truncates the WAL only when no reader is left.
   std::unique_ptr<GroupWriter> writer_;
   ReaderPool readers_;

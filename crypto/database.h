@@ -168,6 +168,9 @@ class Database {
     }));
     return std::move(*value);
   }
+  /// Changes and readings that ended with Code::corrupt since it was opened: a page is damaged
+  /// perhaps, which check_database() tells.
+  virtual std::uint64_t damage_suspected() const = 0;
   /// Counts of groups and changes committed, for the watchdog and health.
   virtual std::uint64_t groups_committed() const = 0;
 

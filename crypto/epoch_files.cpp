@@ -19,6 +19,9 @@ namespace {
 
 constexpr std::string_view kMagic = "CGEPOCH1";
 constexpr std::string_view kSuffix = ".key";
+constexpr std::string_view kKnown = "/known";
+constexpr std::size_t kKnownMax = 64U << 10;
+constexpr std::size_t kDigits = 6;
 constexpr std::size_t kPrefixBytes = 12;  // magic and epoch: the associated bytes of the wrap
 constexpr std::size_t kFileBytes = kPrefixBytes + kWrappedKeyBytes;
 
@@ -72,7 +75,49 @@ core::Result<EpochFiles> EpochFiles::open(core::Files& files, const std::string&
   for (const std::string& name : names) {
     epochs.newest_ = std::max(epochs.newest_, epoch_from_name(name).value_or(0));
   }
+  GW_CHECK(epochs.read_known());
+  if (!epochs.known_.empty()) epochs.newest_ = std::max(epochs.newest_, *epochs.known_.rbegin());
   return epochs;
+}
+
+core::Status EpochFiles::read_known() {
+  const std::string path = core::cat(folder_, kKnown);
+  const auto text = core::read_whole_file(*files_, path, kKnownMax);
+  if (!text.ok() && text.error().code() == core::Code::not_found) return {};
+  if (!text.ok()) return text.error();
+  for (std::string_view left = *text; left.size() > kDigits; left.remove_prefix(kDigits + 1)) {
+    const auto epoch = epoch_from_name(core::cat(left.substr(0, kDigits), kSuffix));
+    if (!epoch || left[kDigits] != '\n') {
+      core::log_warn("crypto", core::cat(path, " is damaged; it is written anew"));
+      break;
+    }
+    known_.insert(*epoch);
+  }
+  return {};
+}
+
+core::Status EpochFiles::write_known(std::set<std::uint32_t> known) {
+  if (known == known_) return {};
+  std::string text;
+  for (const std::uint32_t epoch : known) text += core::cat(epoch, '\n');
+  GW_CHECK(core::write_file_durably(*files_, core::cat(folder_, kKnown), text));
+  known_ = std::move(known);
+  return {};
+}
+
+core::Status EpochFiles::remember() {
+  GW_TRY(const auto there, list());
+  std::set<std::uint32_t> known = known_;
+  known.insert(there.begin(), there.end());
+  return write_known(std::move(known));
+}
+
+std::vector<std::uint32_t> EpochFiles::lost() {
+  std::vector<std::uint32_t> lost;
+  for (const std::uint32_t epoch : known_) {
+    if (!key(epoch).ok()) lost.push_back(epoch);
+  }
+  return lost;
 }
 
 core::Result<std::string> EpochFiles::file_of(std::uint32_t epoch, const Secret& key) const {
@@ -101,6 +146,21 @@ core::Status EpochFiles::wrap_all_again() {
   return {};
 }
 
+core::Result<std::uint32_t> EpochFiles::current(core::Wall now) {
+  if (epoch_of(now) > newest_) {
+    GW_CHECK(make(epoch_of(now)));
+    return newest_;
+  }
+  const auto known = key(newest_);
+  if (known.ok()) return newest_;
+  const core::Code code = known.error().code();
+  if (code != core::Code::not_found && code != core::Code::corrupt) return known.error();
+  core::log_error("crypto", core::cat("the key of epoch ", newest_,
+                                      " is gone or damaged; a new epoch begins"));
+  GW_CHECK(make(epoch_after(newest_)));
+  return newest_;
+}
+
 core::Status EpochFiles::make(std::uint32_t epoch) {
   Secret fresh = Secret::random(kKeyBytes);
   GW_TRY(const std::string text, file_of(epoch, fresh));
@@ -108,7 +168,8 @@ core::Status EpochFiles::make(std::uint32_t epoch) {
   GW_TRY(Secret proven, read(epoch));
   newest_ = std::max(newest_, epoch);
   keys_.insert_or_assign(epoch, std::move(proven));
-  return {};
+  // After the key: named before it, one whose making was cut off would count as lost.
+  return remember();
 }
 
 core::Result<Secret> EpochFiles::key(std::uint32_t epoch) {
@@ -135,6 +196,10 @@ core::Status EpochFiles::destroy(std::uint32_t epoch) {
     return core::Error(core::Code::invalid,
                        core::cat("epoch ", epoch, " is in use; begin a new one first"));
   }
+  // Before the key: named after it, it would count as lost.
+  std::set<std::uint32_t> known = known_;
+  known.erase(epoch);
+  GW_CHECK(write_known(std::move(known)));
   {
     GW_TRY(auto file, files_->open_write(path_of(epoch)));
     const std::string noise = core::random_bytes(kFileBytes);

@@ -1,11 +1,14 @@
 // Epoch keys on disk: `<folder>/epochs/YYYYMM.key`, one random key per month, wrapped under a key
 // derived from the root. Removing one such file for good makes every object of that month
-// unreadable. Format: docs/formats.md. One thread at a time.
+// unreadable. `<folder>/epochs/known` names every epoch that was made and not destroyed, so that a
+// lost file is noticed and its number never given again. Format: docs/formats.md. One thread at a
+// time.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,8 +41,17 @@ class EpochFiles {
   core::Status wrap_all_again();
   void forget_previous_wrapping() { previous_wrapping_.reset(); }
 
-  /// 0 when there is none.
+  /// 0 when there is none; a lost one counts.
   std::uint32_t newest() const { return newest_; }
+  /// Writes down which epochs there are, where that is not written yet. (make() and destroy() keep
+  /// it so.)
+  core::Status remember();
+  /// Known, not destroyed, and their key can't be had: the file is gone or damaged. Oldest first.
+  std::vector<std::uint32_t> lost();
+  /// The one to seal under at that time, made where it is not there yet. A clock that runs behind
+  /// (no RTC) does not bring an old epoch back, which may be destroyed already; where the newest
+  /// one's key is lost, the next one begins.
+  core::Result<std::uint32_t> current(core::Wall now);
   /// Makes and proves a new epoch's key; durable on return.
   core::Status make(std::uint32_t epoch);
   /// Code::not_found when the epoch is unknown or retired, Code::corrupt when its file is damaged.
@@ -55,12 +67,15 @@ class EpochFiles {
   core::Result<Secret> read(std::uint32_t epoch) const;
   core::Result<std::string> file_of(std::uint32_t epoch, const Secret& key) const;
   std::string path_of(std::uint32_t epoch) const;
+  core::Status read_known();
+  core::Status write_known(std::set<std::uint32_t> known);
 
   core::Files* files_;
   std::string folder_;
   Secret wrapping_;
   std::optional<Secret> previous_wrapping_;
   std::uint32_t newest_ = 0;
+  std::set<std::uint32_t> known_;  // as the file has it
   std::map<std::uint32_t, Secret> keys_;
 };
 

@@ -197,11 +197,7 @@ class SlottedKeyring final : public Keyring {
 
   core::Result<std::uint32_t> current_epoch() override {
     std::lock_guard lock(mutex_);
-    std::uint32_t now = epoch_of(clock_.wall());
-    // A clock that runs behind (no RTC) must not bring an old epoch back to life: it may be retired
-    // already.
-    if (now > epochs_.newest()) GW_CHECK(epochs_.make(now));
-    return epochs_.newest();
+    return epochs_.current(clock_.wall());
   }
 
   core::Result<Secret> epoch_key(std::uint32_t epoch) const override {
@@ -212,6 +208,16 @@ class SlottedKeyring final : public Keyring {
   core::Result<std::vector<std::uint32_t>> epochs() const override {
     std::lock_guard lock(mutex_);
     return epochs_.list();
+  }
+
+  core::Status remember_epochs() override {
+    std::lock_guard lock(mutex_);
+    return epochs_.remember();
+  }
+
+  std::vector<std::uint32_t> lost_epochs() const override {
+    std::lock_guard lock(mutex_);
+    return epochs_.lost();
   }
 
   core::Result<std::uint32_t> begin_epoch() override {

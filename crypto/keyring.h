@@ -71,7 +71,7 @@ class Keyring {
   /// central only: there it is proven with prove().)
   virtual core::Result<SlotInfo> add_slot(const NewSlot& wanted) = 0;
   /// Durable on return. Code::not_found; Code::invalid when no slot would be left that still opens
-  /// by itself: one of a person (passphrase, recovery), or a credential or Tang slot that did open
+  /// by itself: a passphrase's, or a recovery, credential or Tang slot that did open or was proven
   /// in this run. An escrow slot alone is not enough.
   virtual core::Status remove_slot(const std::string& id) = 0;
   /// Which slot the opener opens, without changing anything. Code::locked: none.
@@ -95,11 +95,17 @@ class Keyring {
   /// files is overwritten.
   virtual core::Status end_root() = 0;
   /// The id (YYYYMM as a number, or the last known one when the clock runs behind it) of the epoch
-  /// new objects are wrapped under; its key exists durably.
+  /// new objects are wrapped under; its key exists durably. Where that one's key is lost, the one
+  /// after it: a number is never given to a second key.
   virtual core::Result<std::uint32_t> current_epoch() = 0;
   virtual core::Result<Secret> epoch_key(std::uint32_t epoch) const = 0;
   /// Every epoch there is a key file of, oldest first.
   virtual core::Result<std::vector<std::uint32_t>> epochs() const = 0;
+  /// Writes down which epochs there are, for lost_epochs(). At each start.
+  virtual core::Status remember_epochs() = 0;
+  /// Epochs that were made and never destroyed, whose key file is gone or damaged: what is wrapped
+  /// under them opens again when the file is put back.
+  virtual std::vector<std::uint32_t> lost_epochs() const = 0;
   /// Makes the epoch after the newest the current one, whatever the month.
   virtual core::Result<std::uint32_t> begin_epoch() = 0;
   /// Destroys the key of an epoch before the current one: overwritten, synced, removed. What is

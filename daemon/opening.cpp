@@ -72,7 +72,8 @@ core::Result<std::shared_ptr<sync::Holdings>> open_holdings(
 
 bool may_pass(Code code) {
   return code == Code::no_space || code == Code::io || code == Code::exists || code == Code::busy ||
-         code == Code::not_found;  // the database: a person may bring it back, or have it rebuilt
+         // The database: a person may bring it back, or have it rebuilt.
+         code == Code::not_found || code == Code::corrupt;
 }
 
 }  // namespace

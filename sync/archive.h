@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "core/result.h"
@@ -87,7 +88,10 @@ core::Result<std::vector<ArchiveInstance>> archive_study_instances(crypto::Conne
 struct ArchiveSyntax {
   std::string sop_class_uid;
   std::string transfer_syntax_uid;
-  auto operator<=>(const ArchiveSyntax&) const = default;
+  bool operator<(const ArchiveSyntax& other) const {
+    return std::tie(sop_class_uid, transfer_syntax_uid) <
+           std::tie(other.sop_class_uid, other.transfer_syntax_uid);
+  }
 };
 
 /// What a retrieval asks for, by its finest list that is not empty; series within their studies

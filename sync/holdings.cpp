@@ -80,51 +80,85 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
                                                        HoldingsOptions options) {
   std::shared_ptr<Holdings> held(new Holdings(files, std::move(options)));
   held->keyring_ = std::move(keyring);
-  GW_TRY(auto audit, crypto::Audit::create(*held->keyring_));
-  held->audit_ = std::make_unique<crypto::Audit>(std::move(audit));
-  const std::string& folder = held->options_.state_folder;
+  core::Status opened = held->open_parts(clock);
+  if (!opened.ok() && opened.error().code() == core::Code::corrupt) {
+    // Most pages are read only by some step after the opening.
+    GW_CHECK(held->set_damaged_aside(clock, opened.error()));
+    opened = held->open_parts(clock);
+  }
+  if (!opened.ok()) return std::move(opened).error();
+  return held;
+}
+
+core::Status Holdings::set_damaged_aside(const core::Clock& clock, const core::Error& error) {
+  const std::string& folder = options_.state_folder;
+  const RecoveryInputs recovery{files_, *keyring_, clock, folder, options_.backup_folder};
+  const bool was_open = database_ != nullptr;
+  if (was_open) {
+    const auto findings = check_database([](std::uint64_t) { return true; });
+    if (findings.ok() && findings->empty()) return error;  // it is something else
+  }
+  intake_.reset();
+  ingest_.reset();
+  witness_.reset();
+  database_.reset();
+  GW_TRY(const bool is_to_be_rebuilt, is_rebuild_wanted(files_, folder));
+  if (is_to_be_rebuilt) return set_database_aside(recovery, error.message());
+  if (!was_open) return error;  // open_or_restore_database() has tried
+  const auto given_up = give_up_database(recovery, error.message());
+  if (given_up.ok()) return {};
+  return core::Error(
+      core::Code::corrupt,
+      core::cat("the database is damaged (", error.message(), "): ", given_up.error().message(),
+                "; the objects are intact without it: clinic-gateway repair "
+                "rebuild-index makes a new one from them"));
+}
+
+core::Status Holdings::open_parts(const core::Clock& clock) {
+  core::Files& files = files_;
+  GW_TRY(auto audit, crypto::Audit::create(*keyring_));
+  audit_ = std::make_unique<crypto::Audit>(std::move(audit));
+  const std::string& folder = options_.state_folder;
   for (const char* part : {"", "/epochs", "/objects"}) {
     GW_CHECK(core::remove_unfinished_files(files, folder + part));
   }
-  GW_TRY(held->objects_, crypto::ObjectStore::open(files, folder + "/objects", *held->keyring_,
-                                                   held->options_.reserve_bytes));
+  GW_CHECK(keyring_->remember_epochs());
+  GW_TRY(objects_,
+         crypto::ObjectStore::open(files, folder + "/objects", *keyring_, options_.reserve_bytes));
   GW_TRY(const bool is_to_be_rebuilt, is_rebuild_wanted(files, folder));
   GW_TRY(const bool is_being_restored, is_resync_due(files, folder));
   if (!is_to_be_rebuilt && !is_being_restored)
-    GW_CHECK(refuse_lost_database(files, *held->objects_, folder));
-  const RecoveryInputs recovery{files, *held->keyring_, clock, folder,
-                                held->options_.backup_folder};
+    GW_CHECK(refuse_lost_database(files, *objects_, folder));
+  const RecoveryInputs recovery{files,  *keyring_, clock, folder, options_.backup_folder,
+                                is_to_be_rebuilt};
   const auto migrations = all_migrations();
-  GW_TRY(held->database_, open_or_restore_database(recovery, migrations));
+  GW_TRY(database_, open_or_restore_database(recovery, migrations));
   GW_TRY(const bool restored, is_resync_due(files, folder));
   // The witness speaks of the database that was lost.
   if (restored || is_to_be_rebuilt) GW_CHECK(crypto::AuditWitness::forget(files, folder));
   // Before the sweep: an older database would take what it does not know for left-overs.
-  GW_CHECK(held->begin_witness(files, clock));
-  GW_CHECK(refresh_search_index(*held->database_));
-  held->ingest_ = std::make_unique<Ingest>(*held->database_, *held->objects_, *held->audit_,
-                                           held->settling_, clock, held->options_.ingest);
-  held->intake_ = std::make_unique<Intake>(
-      *held->database_, *held->audit_, clock, held->options_.ingest.fhir_uplinks,
-      [&files, folder, reserve = held->options_.reserve_bytes] {
-        return has_room(files, folder, reserve);
-      });
+  GW_CHECK(begin_witness(files, clock));
+  GW_CHECK(refresh_search_index(*database_));
+  ingest_ =
+      std::make_unique<Ingest>(*database_, *objects_, *audit_, settling_, clock, options_.ingest);
+  intake_ = std::make_unique<Intake>(*database_, *audit_, clock, options_.ingest.fhir_uplinks,
+                                     [&files, folder, reserve = options_.reserve_bytes] {
+                                       return has_room(files, folder, reserve);
+                                     });
   // Images received after the backup are no left-overs: their senders may have deleted them.
   if (is_to_be_rebuilt || restored)
-    GW_CHECK(rebuild_index(*held, clock, is_to_be_rebuilt ? "operator" : "gateway"));
+    GW_CHECK(rebuild_index(*this, clock, is_to_be_rebuilt ? "operator" : "gateway"));
   if (is_to_be_rebuilt) GW_CHECK(forget_rebuild(files, folder));
-  GW_CHECK(sweep(*held->database_, *held->objects_));
-  if (restored)
-    GW_CHECK(resync_restored(recovery, *held->audit_, *held->database_, *held->objects_));
+  GW_CHECK(sweep(*database_, *objects_));
+  if (restored) GW_CHECK(resync_restored(recovery, *audit_, *database_, *objects_));
   // A full disk must not keep the gateway closed; the next start goes on with it.
-  if (auto filled =
-          fill_new_uplinks(*held->database_, held->options_.ingest, core::to_instant(clock.wall()));
+  if (auto filled = fill_new_uplinks(*database_, options_.ingest, core::to_instant(clock.wall()));
       !filled.ok()) {
     core::log_error("sync",
                     core::cat("what was taken in before is not yet queued for a new uplink: ",
                               filled.error().message()));
   }
-  return held;
+  return {};
 }
 
 core::Result<std::vector<std::string>> Holdings::check_database(

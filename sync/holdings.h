@@ -45,7 +45,9 @@ class Holdings {
  public:
   /// Opens the database (migrating it), the objects, and sweeps what a crash left behind; rebuilds
   /// the index first where that was asked for (sync/rebuild.h). Code::not_found when the database
-  /// is gone but objects are there: nothing is swept, and nothing taken in beside them.
+  /// is gone but objects are there: nothing is swept, and nothing taken in beside them. A database
+  /// that turns out to be damaged is restored from the backup, or goes aside where the index is to
+  /// be rebuilt; Code::corrupt where neither can be.
   static core::Result<std::shared_ptr<Holdings>> open(core::Files& files,
                                                       std::unique_ptr<crypto::Keyring> keyring,
                                                       const core::Clock& clock,
@@ -71,6 +73,8 @@ class Holdings {
   core::Result<std::vector<std::string>> check_database(const crypto::CheckPace& pace) const;
 
  private:
+  core::Status open_parts(const core::Clock& clock);
+  core::Status set_damaged_aside(const core::Clock& clock, const core::Error& error);
   core::Status begin_witness(core::Files& files, const core::Clock& clock);
   Holdings(core::Files& files, HoldingsOptions options)
       : files_(files), options_(std::move(options)), settling_(options_.study_quiet) {}

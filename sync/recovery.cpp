@@ -50,17 +50,20 @@ core::Status move_aside(core::Files& files, const std::string& path, const std::
   return {};
 }
 
+std::string name_aside(const RecoveryInputs& inputs) {
+  std::string stamp = core::to_instant(inputs.clock.wall());
+  std::erase_if(stamp, [](char letter) { return letter == '-' || letter == ':'; });
+  return cat(crypto::database_path(inputs.state_folder), ".damaged-", stamp);
+}
+
 core::Status set_aside(const RecoveryInputs& inputs, const std::string& reason) {
   const std::string path = crypto::database_path(inputs.state_folder);
-  const std::string at = core::to_instant(inputs.clock.wall());
-  std::string stamp = at;
-  std::erase_if(stamp, [](char letter) { return letter == '-' || letter == ':'; });
   RestoreReport report;
   report.what = "database";
   report.from = inputs.backup_folder;
-  report.at = at;
+  report.at = core::to_instant(inputs.clock.wall());
   report.reason = reason;
-  report.aside = cat(path, ".damaged-", stamp);
+  report.aside = name_aside(inputs);
   GW_CHECK(crypto::write_restore_report(inputs.files, inputs.state_folder, report));
   GW_CHECK(move_aside(inputs.files, path, report.aside));
   return inputs.files.sync_folder(inputs.state_folder);
@@ -98,6 +101,17 @@ core::Result<std::unique_ptr<crypto::Database>> open_now(
 
 }  // namespace
 
+core::Status set_database_aside(const RecoveryInputs& inputs, const std::string& reason) {
+  const std::string aside = name_aside(inputs);
+  GW_CHECK(move_aside(inputs.files, crypto::database_path(inputs.state_folder), aside));
+  GW_CHECK(inputs.files.sync_folder(inputs.state_folder));
+  auto gone = inputs.files.remove(damage_path(inputs.state_folder));
+  if (!gone.ok() && gone.error().code() != Code::not_found) return gone;
+  core::log_error("sync", cat("the database is damaged (", reason, ") and kept as ", aside,
+                              "; a new one is made from the objects"));
+  return {};
+}
+
 core::Result<std::unique_ptr<crypto::Database>> open_or_restore_database(
     const RecoveryInputs& inputs, std::span<const crypto::Migration> migrations) {
   GW_TRY(const bool unfinished, is_restore_unfinished(inputs));
@@ -107,6 +121,10 @@ core::Result<std::unique_ptr<crypto::Database>> open_or_restore_database(
       auto opened = open_now(inputs, migrations);
       if (opened.ok() || !is_damage(opened.error())) return opened;
       reason = opened.error().message();
+    }
+    if (inputs.is_to_be_rebuilt) {
+      GW_CHECK(set_database_aside(inputs, reason));
+      return open_now(inputs, migrations);
     }
     core::log_error("sync", cat("the database is damaged: ", reason));
     if (inputs.backup_folder.empty()) {

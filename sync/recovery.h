@@ -30,6 +30,7 @@ struct RecoveryInputs {
   const core::Clock& clock;
   std::string state_folder;
   std::string backup_folder;  // empty: none is configured
+  bool is_to_be_rebuilt = false;  // from the objects: a damaged database just goes aside
 };
 
 /// As crypto::open_database(), but for damage, which is repaired from the backup. Code::corrupt
@@ -45,6 +46,10 @@ core::Result<bool> is_resync_due(core::Files& files, const std::string& state_fo
 /// was rebuilt (sync/rebuild.h), which takes back what came after the backup. Again after a kill.
 core::Status resync_restored(const RecoveryInputs& inputs, const crypto::Audit& audit,
                              crypto::Database& database, crypto::ObjectStore& objects);
+
+/// Before the index is made anew from the objects: a database that cannot be used goes aside, for
+/// an empty one to take its place.
+core::Status set_database_aside(const RecoveryInputs& inputs, const std::string& reason);
 
 /// For whoever finds the open database damaged: the next start treats it as above.
 core::Status mark_database_damaged(core::Files& files, const std::string& state_folder,

@@ -93,6 +93,7 @@ core::Status Scrub::count_damage() {
 Awaitable<core::Status> Scrub::run() {
   GW_CO_CHECK(recall());
   GW_CO_CHECK(co_await mend_noted());
+  if (!std::exchange(counted_, true)) GW_CO_CHECK(co_await look_for_lost_files());
   if (setting_.bytes_per_s > 0 && !progress_.running()) {
     const auto last = core::parse_instant(progress_.started_at);
     const core::Wall now = setting_.clock.wall();
@@ -135,26 +136,57 @@ Awaitable<core::Status> Scrub::mend_noted() {
   co_return core::Status();
 }
 
+core::Result<std::vector<Scrub::Held>> Scrub::held_after(std::int64_t row) {
+  return setting_.holdings->database().read_value<std::vector<Held>>(
+      [row](Connection& connection) -> core::Result<std::vector<Held>> {
+        GW_TRY(auto rows, connection.query("SELECT row, object_id, size FROM dicom_instance"
+                                           " WHERE row > ? AND state = 'held' ORDER BY row"
+                                           " LIMIT ?",
+                                           row, kListed));
+        std::vector<Held> list;
+        while (true) {
+          GW_TRY(const bool more, rows.next());
+          if (!more) return list;
+          list.push_back({rows.integer(0), std::string(rows.text(1)),
+                          static_cast<std::uint64_t>(rows.integer(2))});
+        }
+      });
+}
+
+/// A folder that went while the gateway was off must not wait for the next round. Counting is
+/// cheap; which ones are missing is asked only where there are too few.
+Awaitable<core::Status> Scrub::look_for_lost_files() {
+  Holdings& holdings = *setting_.holdings;
+  std::int64_t files = 0;
+  const auto count = [&](const std::string&) -> core::Status {
+    ++files;
+    return {};
+  };
+  GW_CO_CHECK(holdings.objects().each(count));
+  GW_CO_TRY(const auto rows,
+            holdings.database().read_value<std::optional<std::int64_t>>([](Connection& connection) {
+              return connection.integer("SELECT count(*) FROM dicom_instance WHERE state = 'held'");
+            }));
+  if (files >= rows.value_or(0)) co_return core::Status();
+  for (std::int64_t after = 0; !setting_.stopping();) {
+    GW_CO_TRY(const auto held, held_after(after));
+    if (held.empty()) break;
+    for (const Held& object : held) {
+      if (setting_.stopping()) break;
+      after = object.row;
+      const auto opened = holdings.objects().open_object(object.object_id);
+      if (!opened.ok() && opened.error().code() == core::Code::not_found)
+        GW_CO_CHECK(co_await read_object(object));
+    }
+  }
+  step_();
+  co_return core::Status();
+}
+
 Awaitable<core::Status> Scrub::read_objects() {
   std::int64_t unsaved = 0;
   while (!setting_.stopping()) {
-    const std::int64_t after = progress_.after_row;
-    GW_CO_TRY(const auto held,
-              setting_.holdings->database().read_value<std::vector<Held>>(
-                  [after](Connection& connection) -> core::Result<std::vector<Held>> {
-                    GW_TRY(auto rows,
-                           connection.query("SELECT row, object_id, size FROM dicom_instance"
-                                            " WHERE row > ? AND state = 'held' ORDER BY row"
-                                            " LIMIT ?",
-                                            after, kListed));
-                    std::vector<Held> list;
-                    while (true) {
-                      GW_TRY(const bool more, rows.next());
-                      if (!more) return list;
-                      list.push_back({rows.integer(0), std::string(rows.text(1)),
-                                      static_cast<std::uint64_t>(rows.integer(2))});
-                    }
-                  }));
+    GW_CO_TRY(const auto held, held_after(progress_.after_row));
     if (held.empty()) break;
     for (const Held& object : held) {
       if (setting_.stopping()) break;

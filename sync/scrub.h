@@ -52,7 +52,7 @@ class Scrub {
   Scrub(ScrubSetting setting, boost::asio::steady_timer& pause);
 
   /// Begins a round if one is due, or goes on with one, to its end. Damage noted earlier is tried
-  /// to be mended first, round or not.
+  /// to be mended first, round or not; the first time, files that are gone are looked for.
   core::net::Awaitable<core::Status> run();
   /// Where an earlier start of the gateway left it; run() does it by itself.
   core::Status recall();
@@ -65,6 +65,9 @@ class Scrub {
  private:
   struct Held;
   core::net::Awaitable<core::Status> mend_noted();
+  core::net::Awaitable<core::Status> look_for_lost_files();
+  /// The next ones held, at most a page of them.
+  core::Result<std::vector<Held>> held_after(std::int64_t row);
   core::net::Awaitable<core::Status> read_objects();
   core::net::Awaitable<core::Status> read_object(const Held& object);
   core::net::Awaitable<core::Status> read_chunks(const Held& object);
@@ -80,6 +83,7 @@ class Scrub {
   std::function<void()> step_ = [] {};
   ScrubProgress progress_;
   bool loaded_ = false;
+  bool counted_ = false;  // since the start
   std::int64_t damaged_now_ = 0;
   core::Monotonic paid_until_;
 };

@@ -123,7 +123,8 @@ class UpkeepThread final : public Upkeep {
                                " stored objects are damaged and could not be fetched again; see "
                                "clinic-gateway storage"));
     }
-    if (!shown_scrub_.database_damage.empty()) {
+    if (!lost_epochs_.empty()) list.push_back(lost_epochs_);
+    if (!shown_scrub_.database_damage.empty() || is_damaged_) {
       list.push_back(core::cat("the database is damaged; ",
                                not_restored_.empty()
                                    ? "the next start restores it from the last backup: "
@@ -151,6 +152,7 @@ class UpkeepThread final : public Upkeep {
                                    self->pacs_,     [self] { return self->stopping_.load(); }};
     RetentionReport report;
     RetentionWalk walk;
+    self->look_for_epochs();
     // What an earlier run marked and did not shred.
     self->note(shred_all(self));
     while (!self->stopping_) {
@@ -160,6 +162,8 @@ class UpkeepThread final : public Upkeep {
       core::Status done = co_await retention_round(setting, walk, report);
       if (done.ok()) done = shred_all(self);
       if (done.ok()) done = retire_if_due(self);
+      self->look_at_suspicions();
+      self->look_for_epochs();
       // One that fails must not keep the other from its work.
       const core::Status expired = self->expire_messages();
       self->note(done.ok() ? expired : done);
@@ -206,6 +210,30 @@ class UpkeepThread final : public Upkeep {
     }
     core::log_error("upkeep", "the database is damaged: a restart restores it from the backup");
     options_.restart();
+  }
+
+  /// Somebody met a page that makes no sense: the next weekly round would be late to tell.
+  void look_at_suspicions() {
+    const std::uint64_t suspected = holdings_->database().damage_suspected();
+    if (suspected == looked_into_ || is_damaged_) return;
+    looked_into_ = suspected;
+    const auto findings = holdings_->check_database([this](std::uint64_t) { return !stopping_; });
+    if (stopping_ || (findings.ok() && findings->empty())) return;
+    is_damaged_ = true;
+    give_up_database(findings.ok() ? findings->front() : findings.error().message());
+  }
+
+  void look_for_epochs() {
+    std::string text;
+    for (const std::uint32_t epoch : holdings_->keyring().lost_epochs()) {
+      text += core::cat(text.empty() ? "" : ", ", epoch, ".key");
+    }
+    const std::lock_guard lock(mutex_);
+    lost_epochs_ = text.empty() ? ""
+                                : core::cat("epoch keys are gone or damaged: ", text,
+                                            "; what was sealed under them cannot be read. Put each "
+                                            "file back into the folder epochs from the newest run "
+                                            "in the backup's folder, as it is there, and restart");
   }
 
   static core::Status retire_if_due(UpkeepThread* self) {
@@ -311,12 +339,15 @@ class UpkeepThread final : public Upkeep {
   asio::steady_timer commitment_timer_;
   Scrub scrub_;
   MessageWalk message_walk_;
+  std::uint64_t looked_into_ = 0;  // of the database's suspicions
+  std::atomic<bool> is_damaged_ = false;
 
   mutable std::mutex mutex_;
   RetentionReport shown_retention_;
   ScrubProgress shown_scrub_;
   std::int64_t shown_damage_ = 0;
   std::string failure_;
+  std::string lost_epochs_;
   std::string not_restored_;  // why a damaged database stays in use
   std::thread thread_;        // last: it runs with all of the above
 };

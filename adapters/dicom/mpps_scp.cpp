@@ -13,7 +13,6 @@ namespace gateway::adapters::dicom {
 namespace {
 
 using core::Code;
-using core::Error;
 
 // A step of a large study lists some thousand instances, 150 bytes each.
 constexpr std::size_t kStepBytesMax = 8U << 20;
@@ -94,7 +93,7 @@ class StepScp {
       Refusal refusal = refusal_for(outcome.error().code());
       return refused({kProcessingFailure, refusal.comment}, outcome.error().message());
     }
-    const NAnswer answer = answer_for(*outcome);
+    NAnswer answer = answer_for(*outcome);
     if (answer.status != kSuccess) return refused(answer, "");
     ++traffic_.steps;
     if (!message.remarks.empty()) {

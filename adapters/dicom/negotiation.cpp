@@ -40,12 +40,13 @@ const char* first_of(const T_ASC_PresentationContext& proposed,
 
 const char* choose_for_retrieval(const T_ASC_PresentationContext& proposed,
                                  const HeldSyntaxes& held) {
-  const auto [begin, end] = held.equal_range(std::string_view(proposed.abstractSyntax));
-  const auto is_held = [begin, end](const char* uid) {
-    return std::any_of(begin, end, [uid](const auto& usual) { return usual.second == uid; });
+  const auto usual = held.equal_range(std::string_view(proposed.abstractSyntax));
+  const auto is_held = [usual](const char* uid) {
+    return std::any_of(usual.first, usual.second,
+                       [uid](const auto& one) { return one.second == uid; });
   };
   const char* as_held = first_of(proposed, is_held);
-  if (as_held != nullptr && std::distance(begin, end) == 1) return as_held;
+  if (as_held != nullptr && std::distance(usual.first, usual.second) == 1) return as_held;
   for (const char* plain :
        {UID_LittleEndianExplicitTransferSyntax, UID_LittleEndianImplicitTransferSyntax}) {
     if (const char* uid =

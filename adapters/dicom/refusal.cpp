@@ -26,6 +26,8 @@ Refusal refusal_for(Code code) {
       return {kOutOfResources, "gateway is busy: send again later"};
     case Code::cancelled:
       return {kOutOfResources, "gateway is stopping: send again later"};
+    case Code::corrupt:  // of the gateway's own files, which it mends
+      return {kOutOfResources, "gateway has a damaged disk or database: send again later"};
     case Code::invalid:
       return {kCannotUnderstand, "gateway cannot understand this object"};
     default:

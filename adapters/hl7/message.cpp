@@ -31,7 +31,7 @@ bool begins_segment(std::string_view line, char separator) {
 /// The bytes of \Xhh...\ as UTF-8: as they are where they are that, else each as Latin-1.
 std::string text_of_hex(std::string_view hex) {
   std::string lower = core::to_lower_ascii(hex);
-  const std::string bytes = core::from_hex(lower);
+  std::string bytes = core::from_hex(lower);
   const bool ascii = std::all_of(bytes.begin(), bytes.end(), [](char c) { return c >= 0; });
   if (ascii) return bytes;
   std::string text;

@@ -6,8 +6,6 @@
 
 namespace gateway::adapters::hl7 {
 
-using core::cat;
-
 std::vector<std::string> cut_frame(std::string bytes) {
   const bool is_utf16 = bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF");
   // Its line ends are two bytes long: kept as UTF-8 with a mark that says so.

@@ -161,7 +161,8 @@ bool may_stay(const std::string& path) {
   for (const char* name : {"gateway.db", "audit.witness", "keyring.json", "database-key.json"}) {
     if (path == cat(kState, '/', name)) return true;
   }
-  return path == cat(kState, "/epochs") || path.starts_with(cat(kMedium, '/')) ||
+  return path == cat(kState, "/epochs") || path == cat(kState, "/epochs/known") ||
+         path.starts_with(cat(kMedium, '/')) ||
          (path.starts_with(cat(kState, "/epochs/")) && path.ends_with(".key"));
 }
 

@@ -37,17 +37,15 @@ class FixedKeys final : public Keyring {
   core::Result<std::string> box() const override { return std::string("box"); }
   core::Status begin_root() override { return has_no_slots(); }
   core::Status end_root() override { return has_no_slots(); }
-  core::Result<std::uint32_t> current_epoch() override {
-    const std::uint32_t now = epoch_of(clock_.wall());
-    if (now > epochs_.newest()) GW_CHECK(epochs_.make(now));
-    return epochs_.newest();
-  }
+  core::Result<std::uint32_t> current_epoch() override { return epochs_.current(clock_.wall()); }
   core::Result<Secret> epoch_key(std::uint32_t epoch) const override { return epochs_.key(epoch); }
   core::Result<std::vector<std::uint32_t>> epochs() const override { return epochs_.list(); }
   core::Result<std::uint32_t> begin_epoch() override {
     GW_CHECK(epochs_.make(std::max(epoch_of(clock_.wall()), epoch_after(epochs_.newest()))));
     return epochs_.newest();
   }
+  core::Status remember_epochs() override { return epochs_.remember(); }
+  std::vector<std::uint32_t> lost_epochs() const override { return epochs_.lost(); }
   core::Status retire_epoch(std::uint32_t epoch) override { return epochs_.destroy(epoch); }
 
  private:

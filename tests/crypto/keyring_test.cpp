@@ -162,6 +162,47 @@ TEST(Epochs, DamageOrAnotherMonthsFileIsFound) {
   EXPECT_EQ((*fresh)->epoch_key(202603).error().code(), core::Code::corrupt);
 }
 
+TEST(Epochs, ALostKeyIsMissedAndItsNumberNotGivenAgain) {
+  Box box;
+  auto keyring = box.create();
+  ASSERT_TRUE(keyring.ok());
+  ASSERT_EQ(*(*keyring)->current_epoch(), 202603u);
+  const std::string march = "/keys/epochs/202603.key";
+  const std::string content = box.files.content(march);
+  const std::string before = text_of(*(*keyring)->epoch_key(202603));
+  for (const bool gone : {false, true}) {
+    if (gone) {
+      ASSERT_TRUE(box.files.remove(march).ok());
+    } else {
+      box.files.set_content(march, "damaged");
+    }
+    auto later = box.open();
+    ASSERT_TRUE(later.ok());
+    ASSERT_TRUE((*later)->remember_epochs().ok());
+    EXPECT_EQ((*later)->lost_epochs(), std::vector<std::uint32_t>{202603});
+    EXPECT_EQ(*(*later)->current_epoch(), 202604u) << "intake goes on, under another key";
+    EXPECT_EQ(*(*box.open())->current_epoch(), 202604u) << "and stays there";
+    if (gone) {
+      EXPECT_FALSE(*box.files.exists(march));
+    }
+  }
+  ASSERT_TRUE(core::write_file_durably(box.files, march, content).ok());
+  auto mended = box.open();
+  ASSERT_TRUE(mended.ok());
+  EXPECT_TRUE((*mended)->lost_epochs().empty());
+  EXPECT_EQ(text_of(*(*mended)->epoch_key(202603)), before);
+}
+
+TEST(Epochs, ADestroyedOneIsNotMissed) {
+  Box box;
+  auto keyring = box.create();
+  ASSERT_TRUE(keyring.ok());
+  ASSERT_TRUE((*keyring)->current_epoch().ok());
+  ASSERT_TRUE((*keyring)->begin_epoch().ok());
+  ASSERT_TRUE((*keyring)->retire_epoch(202603).ok());
+  EXPECT_TRUE((*box.open())->lost_epochs().empty());
+}
+
 TEST(Keyring, PowerCutWhileItIsMadeLeavesNoneOrAWholeOne) {
   for (std::uint64_t at = 1;; ++at) {
     Box box;

@@ -57,6 +57,7 @@ class LivingDatabase final : public crypto::Database {
   core::Status read(const std::function<core::Status(crypto::Connection&)>& body) override {
     return body(records_.connection());
   }
+  std::uint64_t damage_suspected() const override { return 0; }
   std::uint64_t groups_committed() const override { return 0; }
   core::Status rotate_key(const crypto::Secret&, const KeySwap&) override { return no_disk(); }
   core::Status copy_file(const std::function<core::Status(std::span<const std::byte>)>&) override {

@@ -58,6 +58,8 @@ class BorrowedKeyring final : public crypto::Keyring {
   }
   core::Result<std::vector<std::uint32_t>> epochs() const override { return lent_.epochs(); }
   core::Result<std::uint32_t> begin_epoch() override { return lent_.begin_epoch(); }
+  core::Status remember_epochs() override { return lent_.remember_epochs(); }
+  std::vector<std::uint32_t> lost_epochs() const override { return lent_.lost_epochs(); }
   core::Status retire_epoch(std::uint32_t epoch) override { return lent_.retire_epoch(epoch); }
 
  private:

@@ -8,6 +8,7 @@
 #include "crypto/backup_restore.h"
 #include "crypto/database_key.h"
 #include "records_fixture.h"
+#include "sync/rebuild.h"
 #include "tests/fakes/stopping_files.h"
 
 namespace gateway::sync {
@@ -128,6 +129,65 @@ TEST_F(RecoveryTest, DamageFoundWhileItWasOpenIsRepairedAtTheNextStart) {
   open();
   ASSERT_TRUE(held_);
   EXPECT_FALSE(*crypto::has_restore_report(core::system_files(), folder_)) << "only once";
+}
+
+// Most pages are not read by the opening itself: whoever meets the damaged one must not be told
+// "failed" for ever.
+TEST_F(RecoveryTest, WhicheverPageIsDamagedItOpensAndWhatMakesNoSenseIsRestored) {
+  take_in("1.2.3", "1.2.3.1.1", "first image");
+  for (int i = 0; i < 40; ++i) {
+    pull(core::cat(R"({"resourceType":"Patient","id":"p)", i, R"(","name":[{"family":"Roe"}]})"));
+  }
+  back_up();
+  held_.reset();
+  const std::string path = crypto::database_path(folder_);
+  const auto whole = folder_ + "/whole";
+  std::filesystem::copy_file(path, whole);
+  std::filesystem::copy_file(folder_ + "/audit.witness", whole + ".witness");
+  const auto pages = std::filesystem::file_size(path) / 4096;
+  std::uint64_t restored = 0;
+  for (std::uint64_t page = 0; page < pages; page += 3) {
+    constexpr auto kOver = std::filesystem::copy_options::overwrite_existing;
+    std::filesystem::copy_file(whole, path, kOver);
+    std::filesystem::copy_file(whole + ".witness", folder_ + "/audit.witness", kOver);
+    std::filesystem::remove(path + "-wal");
+    std::filesystem::remove(path + "-shm");
+    (void)crypto::dismiss_restore_report(core::system_files(), folder_);
+    ASSERT_FALSE(*crypto::has_restore_report(core::system_files(), folder_));
+    {
+      std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+      file.seekp(static_cast<std::streamoff>(page * 4096 + 100));
+      file.write("damaged damaged", 15);
+    }
+    open();
+    ASSERT_TRUE(held_) << "page " << page + 1;
+    const bool is_restored = *crypto::has_restore_report(core::system_files(), folder_);
+    restored += is_restored ? 1 : 0;
+    // What opened with its damage is found by whoever meets it, or by the scrub.
+    const auto findings = held_->check_database([](std::uint64_t) { return true; });
+    EXPECT_EQ(is_restored, findings.ok() && findings->empty()) << "page " << page + 1;
+    held_.reset();
+  }
+  EXPECT_GT(restored, 0u);
+  std::cout << restored << " of " << (pages + 2) / 3 << " pages were met while it opened\n";
+}
+
+TEST_F(RecoveryTest, WithoutABackupTheIndexIsRebuiltFromTheObjectsBesideTheDamagedDatabase) {
+  const auto medium = backup_folder_;
+  backup_folder_.clear();
+  take_in("1.2.3", "1.2.3.1.1", "first image");
+  for (const std::streamoff at : {0, 3 * 4096 + 100, 20 * 4096 + 100}) {
+    held_.reset();
+    std::fstream(crypto::database_path(folder_), std::ios::binary | std::ios::in | std::ios::out)
+        .seekp(at)
+        .write("damaged damaged", 15);
+    ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
+    open();
+    ASSERT_TRUE(held_) << "damaged at " << at;
+    EXPECT_EQ(count("SELECT count(*) FROM dicom_instance"), 1);
+    EXPECT_FALSE(*is_rebuild_wanted(core::system_files(), folder_)) << "done";
+  }
+  backup_folder_ = medium;
 }
 
 TEST_F(RecoveryTest, StoppedAtAnyStepItIsGoneOnWith) {

@@ -1,5 +1,6 @@
 // Retention, scrub and what they leave after a crash, with the real store and a PACS that is asked
 // over HTTP.
+#include "crypto/database_key.h"
 #include "sync/damage.h"
 #include "sync/eviction.h"
 #include "sync/pins.h"
@@ -207,6 +208,40 @@ TEST_F(UpkeepTest, ALostFileIsDamageToo) {
   run();
   ASSERT_TRUE(eventually([&] { return scrub()["repaired"].integer() == 1; }));
   EXPECT_EQ(content(row), part10_head("1.2.3") + "pixels");
+}
+
+TEST_F(UpkeepTest, AFolderOfObjectsThatIsGoneIsToldAtTheNextStart) {
+  take_in("1.2", "1.2.3", "pixels");
+  take_in("1.2", "1.2.4", "more pixels");
+  not_at_pacs("1.2.4");
+  std::filesystem::remove_all(folder_ + "/objects");
+  open();
+  run();
+  EXPECT_TRUE(eventually([&] { return scrub()["damaged_now"].integer() == 1; }));
+  EXPECT_EQ(state(1), "held") << "the PACS had it";
+  EXPECT_EQ(state(2), "damaged");
+}
+
+TEST_F(UpkeepTest, APageSomebodyMetIsLookedIntoAtOnce) {
+  const auto suspect = [&] {
+    (void)held_->database().read([](Connection&) -> core::Status {
+      return core::Error(core::Code::corrupt, "it makes no sense");
+    });
+  };
+  take_in("1.2", "1.2.3", "pixels");
+  suspect();
+  run();
+  ASSERT_TRUE(eventually([&] { return count("SELECT count(*) FROM dicom_instance") == 1; }));
+  EXPECT_TRUE(upkeep_->problems().empty()) << "it was something else";
+  upkeep_.reset();
+  ASSERT_TRUE(*held_->database().truncate_wal());
+  std::fstream(crypto::database_path(folder_), std::ios::binary | std::ios::in | std::ios::out)
+      .seekp(20 * 4096 + 100)
+      .write("damaged damaged", 15);
+  run();
+  suspect();
+  EXPECT_TRUE(eventually([&] { return !upkeep_->problems().empty(); }));
+  EXPECT_NE(upkeep_->problems()[0].find("the database is damaged"), std::string::npos);
 }
 
 TEST_F(UpkeepTest, ARoundGoesOnAfterARestartWhereItStood) {

@@ -70,10 +70,10 @@ Json table_concept(Mapping& mapping, const Piece& field, std::string_view table)
 
 std::string authority_system(const Piece& namespace_id, const Piece& universal_id,
                              const Piece& universal_type, std::string_view name_base) {
-  const std::string id = universal_id.text();
+  std::string id = universal_id.text();
   const std::string type = universal_type.text();
   if (!id.empty() && (type == "ISO" || type.empty())) {
-    const std::string uri = mapping::coding_system_uri(id);
+    std::string uri = mapping::coding_system_uri(id);
     if (!uri.empty()) return uri;
   }
   if (!id.empty() && (type == "UUID" || type == "GUID")) return cat("urn:uuid:", id);

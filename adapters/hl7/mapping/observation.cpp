@@ -44,8 +44,7 @@ void set_interpretation(const Segment& obx, Json& body) {
            Json coding = Json::object(
                {{"system", "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"},
                 {"code", code}});
-           const Json made = Json::object({{"coding", Json::array({coding})}});
-           return made;
+           return Json::object({{"coding", Json::array({coding})}});
          }));
 }
 
@@ -68,7 +67,7 @@ void set_performers(Mapping& mapping, const Segment& obx, Json& body) {
 
 std::string status_of(Mapping& mapping, const Segment& obx, const ObservationContext& context) {
   const std::string sent = obx.field(11).first();
-  const std::string status = code_of(kObservationStatus, sent);
+  std::string status = code_of(kObservationStatus, sent);
   if (!status.empty()) return status;
   if (!sent.empty()) mapping.gap("code", "HL70085", sent);
   return context.fallback_status.empty() ? "unknown" : context.fallback_status;

@@ -16,10 +16,10 @@ using core::Json;
 
 std::string order_status(Mapping& mapping, const OrderGroup& group) {
   if (group.orc == nullptr) return "active";
-  const std::string told = code_of(kOrderStatus, group.orc->field(5).first());
+  std::string told = code_of(kOrderStatus, group.orc->field(5).first());
   if (!told.empty()) return told;
   const std::string control = group.orc->field(1).first();
-  const std::string status = code_of(kOrderControl, control);
+  std::string status = code_of(kOrderControl, control);
   if (!status.empty()) return status;
   if (control != "XO" && control != "SC" && control != "RE" && control != "SN")
     mapping.gap("code", "HL70119", control);
