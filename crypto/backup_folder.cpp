@@ -1,7 +1,5 @@
 #include "crypto/backup_folder.h"
 
-#include <algorithm>
-
 #include "core/ids.h"
 #include "core/text.h"
 #include "crypto/digest.h"
@@ -10,20 +8,9 @@
 namespace gateway::crypto {
 namespace {
 
-constexpr std::size_t kReadBytes = 1U << 20;
-constexpr std::size_t kSumsMax = 256U << 20;
 constexpr std::size_t kSmallMax = 4096;
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
-
-/// A name that goes nowhere but below the run's folder.
-bool is_plain_name(std::string_view name) {
-  return !name.empty() && name.front() != '/' && name.find("..") == name.npos;
-}
-
-bool is_hex_digest(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == text.npos;
-}
 
 }  // namespace
 
@@ -48,13 +35,8 @@ core::Result<BackupOutcome> BackupFolder::run(const BackupFeed& feed) {
   written_.clear();
   touched_folders_.clear();
   GW_CHECK(claim(feed.box));
-  auto before = current_backup_run(files_, folder_);
-  if (before.ok()) {
-    auto known = read_digests(*before);
-    known_ = known.ok() ? std::move(*known) : Digests();  // damaged: read what is there instead
-  } else if (before.error().code() != core::Code::not_found) {
-    return std::move(before).error();
-  }
+  GW_CHECK(recall_last_run());
+  GW_CHECK(check_keys(feed));
   GW_CHECK(write_pieces(feed));
   GW_CHECK(write_bodies(feed));
   GW_CHECK(write_key_part(feed));
@@ -62,12 +44,22 @@ core::Result<BackupOutcome> BackupFolder::run(const BackupFeed& feed) {
   GW_CHECK(verify_written());
   GW_CHECK(core::write_file_durably(files_, at("CURRENT"), feed.run + "\n"));
   outcome_.files = now_.size();
+  // Whatever was noted has been compared or written anew.
+  GW_CHECK(note_damage(files_, folder_, {}));
+  GW_CHECK(note_checked(files_, folder_, last_checked_));
   GW_CHECK(prune(feed.run));
   return outcome_;
 }
 
 core::Status BackupFolder::claim(const std::string& box) {
   GW_CHECK(files_.make_folder(folder_));
+  for (const char* ours : {"keyring.json", "gateway.db", "lock", "objects/incoming", "incoming"}) {
+    GW_TRY(const bool there, files_.exists(at(ours)));
+    if (!there) continue;
+    return core::Error(core::Code::refused,
+                       core::cat(folder_, " holds a gateway's own files (", ours,
+                                 "), which a backup there would destroy; choose another folder"));
+  }
   auto owner = core::read_whole_file(files_, at("GATEWAY"), kSmallMax);
   if (owner.ok()) {
     if (core::trim(*owner) == box) return {};
@@ -77,25 +69,80 @@ core::Status BackupFolder::claim(const std::string& box) {
                                  "before it was set up anew); choose another folder"));
   }
   if (owner.error().code() != core::Code::not_found) return std::move(owner).error();
+  GW_CHECK(check_unclaimed());
   return core::write_file_durably(files_, at("GATEWAY"), box + "\n");
 }
 
-core::Result<BackupFolder::Digests> BackupFolder::read_digests(const std::string& run) {
-  GW_TRY(const std::string text,
-         core::read_whole_file(files_, at(run_path(run) + "/SHA256SUMS"), kSumsMax));
-  Digests digests;
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const auto end = rest.find('\n');
-    const std::string_view line = rest.substr(0, end);
-    rest = end == rest.npos ? std::string_view() : rest.substr(end + 1);
-    if (line.size() < 67 || !is_hex_digest(line.substr(0, 64)) || !is_plain_name(line.substr(66))) {
-      return core::Error(core::Code::corrupt,
-                         core::cat(at(run_path(run)), "/SHA256SUMS is damaged"));
-    }
-    digests.emplace(line.substr(66), line.substr(0, 64));
+/// A run removes from these folders what it does not know.
+core::Status BackupFolder::check_unclaimed() {
+  for (const char* name : {"objects", "database", "runs", "CURRENT"}) {
+    GW_TRY(const bool there, files_.exists(at(name)));
+    if (!there) continue;
+    return core::Error(core::Code::refused,
+                       core::cat(folder_, " is no backup (it has no file GATEWAY) but holds ", name,
+                                 ", which a run would overwrite; choose an empty folder"));
   }
-  return digests;
+  return {};
+}
+
+core::Status BackupFolder::recall_last_run() {
+  known_.clear();
+  distrusted_.clear();
+  last_run_.clear();
+  sums_are_lost_ = false;
+  auto before = current_backup_run(files_, folder_);
+  if (!before.ok() && before.error().code() == core::Code::not_found) return {};
+  if (!before.ok()) return std::move(before).error();
+  last_run_ = *before;
+  auto known = read_backup_sums(files_, folder_, last_run_);
+  sums_are_lost_ = !known.ok();
+  if (known.ok()) known_ = std::move(*known);
+  // Its key part goes with it.
+  std::erase_if(known_, [](const auto& file) { return file.first.starts_with("runs/"); });
+  GW_TRY(const auto noted, noted_damage(files_, folder_));
+  distrust(noted);
+  GW_TRY(last_checked_, last_checked(files_, folder_));
+  GW_TRY(const auto changed, check_share(files_, folder_, known_, last_checked_));
+  distrust(changed);
+  return {};
+}
+
+void BackupFolder::distrust(const std::set<std::string>& paths) {
+  for (const std::string& path : paths) {
+    if (auto known = known_.extract(path)) distrusted_.insert(std::move(known));
+  }
+}
+
+bool BackupFolder::was_in_last_run(const std::string& path) const {
+  return sums_are_lost_ || known_.contains(path) || distrusted_.contains(path);
+}
+
+/// Before anything is written: with the run before go the only headers and epoch keys that open
+/// what the gateway cannot open any more.
+core::Status BackupFolder::check_keys(const BackupFeed& feed) {
+  std::uint64_t lost = 0;
+  std::string first;
+  for (const BackupBody& body : feed.bodies) {
+    if (body.opens || !core::is_uuid(body.id)) continue;
+    const std::string path = body_path(body.id);
+    GW_TRY(const bool there, is_there(path));
+    if (!there || !was_in_last_run(path)) continue;
+    const auto whole = feed.check(body.id);
+    if (whole.ok() || whole.error().code() == core::Code::not_found) continue;
+    if (whole.error().code() != core::Code::corrupt) return whole;
+    if (lost++ == 0) first = core::cat(body.doubt, " (", whole.error().message(), ')');
+  }
+  if (lost == 0) return {};
+  return core::Error(
+      core::Code::refused,
+      core::cat(lost,
+                " objects in this backup cannot be opened on the gateway any more; the first: ",
+                first, ". The last good copy of their keys is here, in ", at(run_path(last_run_)),
+                ", and a further run would destroy it: nothing was changed. If the key of an epoch "
+                "was damaged or replaced on the gateway, stop the service, put the file of ",
+                run_path(last_run_),
+                "/epochs back into the state folder and start it; otherwise keep this folder as it "
+                "is and back up into another one"));
 }
 
 core::Status BackupFolder::write_pieces(const BackupFeed& feed) {
@@ -104,7 +151,12 @@ core::Status BackupFolder::write_pieces(const BackupFeed& feed) {
     if (!is_hex_digest(name)) return core::Error(core::Code::corrupt, "a piece has no proper name");
     const std::string path = piece_path(name);
     if (now_.contains(path)) continue;  // the same bytes twice, such as empty pages
-    GW_CHECK(keep_or_write(path, 0, [&](std::uint64_t offset) -> core::Result<std::string> {
+    GW_TRY(const bool there, is_there(path));
+    if (const auto known = known_.find(path); there && known != known_.end()) {
+      now_.insert(*known);
+      continue;
+    }
+    GW_CHECK(write_file(path, [&](std::uint64_t offset) -> core::Result<std::string> {
       if (offset > 0) return std::string();
       return feed.piece(number);
     }));
@@ -115,14 +167,58 @@ core::Status BackupFolder::write_pieces(const BackupFeed& feed) {
 core::Status BackupFolder::write_bodies(const BackupFeed& feed) {
   for (const BackupBody& body : feed.bodies) {
     if (!core::is_uuid(body.id)) return core::Error(core::Code::corrupt, "an object has no name");
-    auto kept = keep_or_write(body_path(body.id), body.bytes,
-                              [&](std::uint64_t offset) { return feed.body(body.id, offset); });
+    auto kept = write_body(feed, body);
     if (!kept.ok() && kept.error().code() == core::Code::not_found) {
       ++outcome_.gone_meanwhile;
       continue;
     }
     GW_CHECK(std::move(kept));
   }
+  return {};
+}
+
+/// What the run before vouches for stays unread. Everything else is read on the gateway: only what
+/// is whole there may say what is right here.
+core::Status BackupFolder::write_body(const BackupFeed& feed, const BackupBody& body) {
+  const std::string path = body_path(body.id);
+  GW_TRY(const bool there, is_there(path));
+  const auto known = known_.find(path);
+  if (there && known != known_.end() && body.doubt.empty()) {
+    GW_TRY(const auto file, files_.open_read(at(path)));
+    GW_TRY(const std::uint64_t size, file->size());
+    if (size == body.bytes) {
+      now_.insert(*known);
+      return {};
+    }
+  }
+  auto whole = feed.check(body.id);
+  if (!whole.ok() && whole.error().code() == core::Code::corrupt) return write_damaged(feed, body);
+  GW_CHECK(std::move(whole));
+  const Read read = [&](std::uint64_t offset) { return feed.body(body.id, offset); };
+  if (there) {
+    GW_TRY(const bool same, is_same(path, read));
+    if (same) return {};
+    outcome_.healed += known == known_.end() && !distrusted_.contains(path) ? 1U : 0U;
+  }
+  return write_file(path, read);
+}
+
+/// The folder's copy is from before the damage, or no worse.
+core::Status BackupFolder::write_damaged(const BackupFeed& feed, const BackupBody& body) {
+  const std::string path = body_path(body.id);
+  outcome_.damaged.push_back(body.id);
+  GW_TRY(const bool there, is_there(path));
+  if (!there) {
+    if (!body.opens) return {};
+    return write_file(path, [&](std::uint64_t offset) { return feed.body(body.id, offset); });
+  }
+  for (const BackupDigests* digests : {&known_, &distrusted_}) {
+    if (const auto known = digests->find(path); known != digests->end()) {
+      now_.insert(*known);
+      return {};
+    }
+  }
+  GW_TRY(now_[path], digest_of_file(files_, at(path)));
   return {};
 }
 
@@ -134,35 +230,39 @@ core::Status BackupFolder::write_key_part(const BackupFeed& feed) {
     GW_CHECK(write_file(core::cat(folder, '/', name),
                         [&](std::uint64_t offset) { return feed.key_file(file, offset); }));
   }
-  std::string sums;
-  for (const auto& [path, digest] : now_) sums += core::cat(digest, "  ", path, '\n');
-  return core::write_file_durably(files_, at(folder + "/SHA256SUMS"), sums);
+  return write_backup_sums(files_, folder_, feed.run, now_);
 }
 
-/// What has its final name is whole: it was synced before it was given it.
-core::Status BackupFolder::keep_or_write(
-    const std::string& path, std::uint64_t bytes,
-    const std::function<core::Result<std::string>(std::uint64_t)>& read) {
+core::Result<bool> BackupFolder::is_there(const std::string& path) {
   auto file = files_.open_read(at(path));
-  if (file.ok()) {
-    GW_TRY(const std::uint64_t size, (*file)->size());
-    if (size > 0 && (bytes == 0 || size == bytes)) {
-      const auto known = known_.find(path);
-      if (known != known_.end()) {
-        now_.insert(*known);
-        return {};
-      }
-      GW_TRY(now_[path], digest_of(path));
-      return {};
-    }
-  } else if (file.error().code() != core::Code::not_found) {
-    return std::move(file).error();
-  }
-  return write_file(path, read);
+  if (!file.ok() && file.error().code() == core::Code::not_found) return false;
+  if (!file.ok()) return std::move(file).error();
+  GW_TRY(const std::uint64_t size, (*file)->size());
+  return size > 0;
 }
 
-core::Status BackupFolder::write_file(
-    const std::string& path, const std::function<core::Result<std::string>(std::uint64_t)>& read) {
+/// Notes the digest of what `read` gives if the file holds just that.
+core::Result<bool> BackupFolder::is_same(const std::string& path, const Read& read) {
+  GW_TRY(const auto file, files_.open_read(at(path)));
+  GW_TRY(const std::uint64_t size, file->size());
+  Sha256 digest;
+  std::vector<std::byte> here;
+  for (std::uint64_t offset = 0;;) {
+    GW_TRY(const std::string there, read(offset));
+    if (there.empty()) {
+      if (offset != size) return false;
+      now_[path] = core::to_hex(as_text(digest.finish()));
+      return true;
+    }
+    here.resize(there.size());
+    const auto got = file->read_at(offset, here);
+    if (!got.ok() || *got != there.size() || as_text(here) != there) return false;
+    digest.update(as_octets(there));
+    offset += there.size();
+  }
+}
+
+core::Status BackupFolder::write_file(const std::string& path, const Read& read) {
   const std::string target = at(path);
   const std::string beside = target + ".new";
   GW_CHECK(files_.make_folder(folder_of(target)));
@@ -192,6 +292,7 @@ core::Status BackupFolder::write_file(
   now_[path] = core::to_hex(as_text(digest.finish()));
   written_.insert(path);
   touched_folders_.insert(folder_of(target));
+  outcome_.healed += distrusted_.contains(path) ? 1U : 0U;
   ++outcome_.written;
   outcome_.bytes_written += offset;
   return {};
@@ -210,21 +311,9 @@ core::Status BackupFolder::sync_folders() {
   return files_.sync_folder(folder_);
 }
 
-core::Result<std::string> BackupFolder::digest_of(const std::string& path) {
-  GW_TRY(auto file, files_.open_read(at(path)));
-  Sha256 digest;
-  std::vector<std::byte> buffer(kReadBytes);
-  for (std::uint64_t offset = 0;;) {
-    GW_TRY(const std::size_t got, file->read_at(offset, buffer));
-    if (got == 0) return core::to_hex(as_text(digest.finish()));
-    digest.update(std::span(buffer).first(got));
-    offset += got;
-  }
-}
-
 core::Status BackupFolder::verify_written() {
   for (const std::string& path : written_) {
-    GW_TRY(const std::string digest, digest_of(path));
+    GW_TRY(const std::string digest, digest_of_file(files_, at(path)));
     if (digest != now_[path]) {
       return core::Error(core::Code::corrupt,
                          core::cat(at(path),
@@ -238,74 +327,22 @@ core::Status BackupFolder::verify_written() {
 
 core::Result<BackupFolder::Verdict> BackupFolder::verify() {
   GW_TRY(const std::string run, current_backup_run(files_, folder_));
-  GW_TRY(const Digests digests, read_digests(run));
+  GW_TRY(const BackupDigests digests, read_backup_sums(files_, folder_, run));
   Verdict verdict;
+  std::set<std::string> bad;
   for (const auto& [path, expected] : digests) {
     ++verdict.files;
-    const auto digest = digest_of(path);
-    if (!digest.ok()) {
-      verdict.bad.push_back(core::cat(path, ": ", digest.error().message()));
-    } else if (*digest != expected) {
-      verdict.bad.push_back(core::cat(path, ": its content has changed"));
-    }
+    const auto digest = digest_of_file(files_, at(path));
+    if (digest.ok() && *digest == expected) continue;
+    bad.insert(path);
+    verdict.bad.push_back(
+        core::cat(path, ": ",
+                  digest.ok() ? std::string("its content has changed") : digest.error().message()));
+  }
+  if (auto noted = note_damage(files_, folder_, bad); !noted.ok()) {
+    verdict.unnoted = noted.error().message();
   }
   return verdict;
-}
-
-core::Status BackupFolder::prune(const std::string& run) {
-  GW_CHECK(prune_runs(run));
-  GW_CHECK(prune_data("database"));
-  return prune_data("objects");
-}
-
-/// The key parts of earlier runs: what was shredded since opens with them.
-core::Status BackupFolder::prune_runs(const std::string& run) {
-  GW_TRY(const auto runs, files_.list(at("runs")));
-  for (const std::string& old : runs) {
-    if (old == run) continue;
-    for (const char* sub : {"/epochs", ""}) {
-      const std::string folder = at(run_path(old) + sub);
-      auto names = files_.list(folder);
-      if (!names.ok()) continue;  // no such folder
-      for (const std::string& name : *names) {
-        if (name == "epochs") continue;
-        GW_CHECK(destroy(core::cat(folder, '/', name)));
-      }
-      GW_CHECK(files_.sync_folder(folder));
-      GW_CHECK(files_.remove(folder));
-    }
-  }
-  return files_.sync_folder(at("runs"));
-}
-
-core::Status BackupFolder::prune_data(const std::string& top) {
-  auto fans = files_.list(at(top));
-  if (!fans.ok()) return {};  // nothing of the kind was ever written
-  for (const std::string& fan : *fans) {
-    GW_TRY(const auto names, files_.list(at(core::cat(top, '/', fan))));
-    for (const std::string& name : names) {
-      const std::string path = core::cat(top, '/', fan, '/', name);
-      if (now_.contains(path)) continue;
-      GW_CHECK(files_.remove(at(path)));
-      ++outcome_.removed;
-    }
-  }
-  return {};
-}
-
-core::Status BackupFolder::destroy(const std::string& path) {
-  {
-    GW_TRY(auto file, files_.open_write(path));
-    GW_TRY(const std::uint64_t size, file->size());
-    for (std::uint64_t offset = 0; offset < size; offset += kReadBytes) {
-      const std::string noise =
-          core::random_bytes(std::min<std::uint64_t>(kReadBytes, size - offset));
-      GW_CHECK(file->write_at(offset, as_octets(noise)));
-    }
-    GW_CHECK(file->sync());
-  }
-  ++outcome_.removed;
-  return files_.remove(path);
 }
 
 }  // namespace gateway::crypto

@@ -9,12 +9,14 @@
 #include "core/text.h"
 #include "crypto/database_key.h"
 #include "crypto/digest.h"
+#include "crypto/epoch_files.h"
 #include "crypto/octets.h"
 
 namespace gateway::crypto {
 namespace {
 
 constexpr std::size_t kKeyFileMax = 1U << 20;
+constexpr std::size_t kCheckBytes = 1U << 20;
 constexpr std::string_view kDatabaseFile = "database";
 
 std::string spool_in(const std::string& state_folder) {
@@ -59,6 +61,7 @@ core::Result<std::unique_ptr<BackupSource>> BackupSource::begin(BackupInputs inp
   GW_CHECK(source->collect_headers());
   GW_CHECK(source->write_manifest());
   GW_CHECK(source->read_key_files());
+  GW_CHECK(source->check_key_files());
   return source;
 }
 
@@ -135,13 +138,58 @@ core::Status BackupSource::add_header(std::string_view id, BackupSealer& sealer)
   std::array<std::byte, kBackupHeaderBytes> record{};
   GW_TRY(const std::uint64_t size, (*file)->size());
   GW_TRY(const std::size_t got, (*file)->read_at(0, std::span(record).first(kObjectHeaderBytes)));
-  if (got < kObjectHeaderBytes || size < kObjectHeaderBytes) {
-    ++missing_;
-    return {};
+  BackupBody body{std::string(id), 0, true, ""};
+  if (got == kObjectHeaderBytes) body.bytes = size - kObjectHeaderBytes;
+  GW_CHECK(look_at_header(body, std::span(record).first(got)));
+  if (!body.opens && inputs_.objects.open_object(body.id).ok()) {
+    // It was being put under another epoch just then.
+    GW_CHECK((*file)->read_at(0, std::span(record).first(kObjectHeaderBytes)));
+    body.opens = true;
+    body.doubt.clear();
+    GW_CHECK(look_at_header(body, std::span(record).first(kObjectHeaderBytes)));
   }
-  put_little_endian(std::span(record).last<8>(), size - kObjectHeaderBytes);
-  bodies_.push_back({std::string(id), size - kObjectHeaderBytes});
+  if (body.opens && inputs_.noted_damage.contains(body.id)) {
+    body.doubt = core::cat("object ", id, " is noted as damaged");
+  }
+  put_little_endian(std::span(record).last<8>(), body.bytes);
+  bodies_.push_back(std::move(body));
   return sealer.append(record);
+}
+
+/// Whether the key of its epoch opens it. The body is not looked at: that takes reading all of it.
+core::Status BackupSource::look_at_header(BackupBody& body, std::span<const std::byte> bytes) {
+  const auto doubt = [&](std::string_view why) -> core::Status {
+    body.opens = false;
+    body.doubt = core::cat("object ", body.id, why);
+    return {};
+  };
+  if (bytes.size() < kObjectHeaderBytes) return doubt(" is cut short");
+  const auto header = read_header(bytes.first<kObjectHeaderBytes>());
+  GW_TRY(const ObjectId wanted, object_id(body.id));
+  if (!header.ok() || header->id != wanted) return doubt(" has a damaged header");
+  auto known = epoch_keys_.find(header->epoch);
+  if (known == epoch_keys_.end()) {
+    auto key = inputs_.keyring.epoch_key(header->epoch);
+    if (!key.ok()) {
+      return doubt(core::cat(" is of epoch ", header->epoch, ", whose key is damaged or gone"));
+    }
+    known = epoch_keys_.emplace(header->epoch, std::move(*key)).first;
+  }
+  if (unwrap_key(known->second, header->wrapped_key, bytes.first(kBoundHeaderBytes)).ok())
+    return {};
+  return doubt(core::cat(" does not open with the key of its epoch ", header->epoch,
+                         ": its header, or that key, is not what it was"));
+}
+
+core::Status BackupSource::check(const std::string& id) {
+  GW_TRY(const auto reader, inputs_.objects.open_object(id));
+  std::vector<std::byte> buffer(kCheckBytes);
+  for (std::uint64_t at = 0; at < reader->size();) {
+    GW_TRY(const std::size_t got, reader->read(at, buffer));
+    if (got == 0) return core::Error(core::Code::corrupt, core::cat("object ", id, " ends early"));
+    at += got;
+  }
+  return {};
 }
 
 core::Status BackupSource::write_manifest() {
@@ -160,6 +208,33 @@ core::Status BackupSource::read_key_files() {
   for (const std::string& name : names) {
     GW_TRY(key_files_[name],
            core::read_whole_file(inputs_.files, core::cat(folder, '/', name), kKeyFileMax));
+  }
+  return {};
+}
+
+/// The gateway works with the keys it opened at its start; what the disk has of them by now is what
+/// a restore would have to open with.
+core::Status BackupSource::check_key_files() {
+  core::Files& files = inputs_.files;
+  const std::string& folder = inputs_.state_folder;
+  const RootState root = inputs_.keyring.root();
+  const auto stored = Keyring::stored_root(files, folder);
+  const auto changed = [&](const std::string& what) {
+    return core::Error(core::Code::refused,
+                       core::cat(folder, '/', what,
+                                 " is damaged, gone, or not the key in use; the "
+                                 "backup was left as it was, with the good copy in its runs/: put "
+                                 "that file back before the service is restarted, then run the "
+                                 "backup again"));
+  };
+  if (!stored.ok() || *stored != root.number) return changed("keyring.json");
+  GW_TRY(Secret wrapping, inputs_.keyring.derived_key_of(root.number, "epoch-wrap"));
+  GW_TRY(EpochFiles on_disk, EpochFiles::open(files, folder, std::move(wrapping)));
+  for (const auto& [epoch, key] : epoch_keys_) {
+    const auto found = on_disk.key(epoch);
+    const std::string name = core::cat("epochs/", epoch, ".key");
+    if (!found.ok() || !same_secret(*found, key) || !key_files_.contains(name))
+      return changed(name);
   }
   return {};
 }

@@ -8,6 +8,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,8 @@ namespace gateway::crypto {
 struct BackupBody {
   std::string id;
   std::uint64_t bytes = 0;  // without the header
+  bool opens = true;        // its header, under the keys that are here
+  std::string doubt;        // why it may be damaged here; empty: no sign of it
 };
 
 struct BackupInputs {
@@ -37,13 +41,15 @@ struct BackupInputs {
   std::function<core::Status(Connection&,
                              const std::function<core::Status(std::string_view id)>& visit)>
       each_object;
-  std::string created;  // instant
+  std::string created;                      // instant
+  std::set<std::string> noted_damage = {};  // ids of objects known to be damaged
 };
 
 class BackupSource {
  public:
   /// Takes the moment. Code::busy while the root key is being rotated. Code::no_space when the
-  /// spool would touch the reserve.
+  /// spool would touch the reserve. Code::refused when a key file on the disk is not the key in
+  /// use: the next run would put it in place of the good one.
   static core::Result<std::unique_ptr<BackupSource>> begin(BackupInputs inputs);
   /// Removes the spool.
   ~BackupSource();
@@ -61,6 +67,8 @@ class BackupSource {
   core::Result<std::string> piece(std::size_t number);
   /// At most `count` bytes of an object's sealed chunks. Code::not_found: deleted since.
   core::Result<std::string> body(const std::string& id, std::uint64_t offset, std::size_t count);
+  /// Reads an object through. Code::corrupt: damaged. Code::not_found: deleted since.
+  core::Status check(const std::string& id);
   /// The key part's files: name below the run's folder, and bytes.
   std::vector<std::pair<std::string, std::uint64_t>> key_part() const;
   core::Result<std::string> key_part_bytes(const std::string& name, std::uint64_t offset,
@@ -72,8 +80,10 @@ class BackupSource {
   core::Status copy_database();
   core::Status collect_headers();
   core::Status add_header(std::string_view id, BackupSealer& sealer);
+  core::Status look_at_header(BackupBody& body, std::span<const std::byte> header);
   core::Status write_manifest();
   core::Status read_key_files();
+  core::Status check_key_files();
   core::Status check_space(std::uint64_t bytes);
   core::Result<BackupSealer> seal_into(std::string_view label, const std::string& name);
 
@@ -84,6 +94,7 @@ class BackupSource {
   BackupManifest manifest_;
   std::vector<BackupBody> bodies_;
   std::uint64_t missing_ = 0;
+  std::map<std::uint32_t, Secret> epoch_keys_;    // that headers opened with
   std::map<std::string, std::string> key_files_;  // whole, small
   std::map<std::string, std::uint64_t> spooled_;  // name and bytes of files in the spool
 };

@@ -15,6 +15,7 @@
 #include "core/net/http_tunnel.h"
 #include "core/net/url.h"
 #include "core/text.h"
+#include "crypto/backup_place.h"
 #include "daemon/api/access.h"
 #include "daemon/api/console/console_server.h"
 #include "daemon/settings.h"
@@ -159,16 +160,26 @@ class Checker {
   }
 
   void check_folders() {
-    for (const char* key : {"storage.state_dir", "control.socket"}) {
+    for (const char* key : {"storage.state_dir", "control.socket", "backup.dir"}) {
       const std::string path = config_.text(key);
+      if (path.empty() && !config_.has(key)) continue;
       if (!path.starts_with('/')) {
         mistake(key, cat("\"", path, "\" is no absolute path; start it with /"));
       }
     }
+    check_backup_folder();
     constexpr std::size_t kSocketPathMax = sizeof(sockaddr_un::sun_path) - 1;
     if (config_.text("control.socket").size() > kSocketPathMax) {
       mistake("control.socket", cat("is longer than ", kSocketPathMax, " characters; shorten it"));
     }
+  }
+
+  void check_backup_folder() {
+    const std::string folder = config_.text("backup.dir");
+    const std::string state = config_.text("storage.state_dir");
+    if (!folder.starts_with('/') || !state.starts_with('/')) return;
+    if (const auto place = crypto::check_backup_place(folder, state); !place.ok())
+      mistake("backup.dir", place.error().message());
   }
 
   /// A type, and what is asked of it (R4 3.1.1): what comes is put behind the uplink's url.

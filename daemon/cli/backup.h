@@ -9,10 +9,12 @@
 
 namespace gateway::cli {
 
-/// {"run","created","files","written","bytes_written","verified","removed","missing"}
+/// {"run","created","files","written","bytes_written","verified","healed","removed",
+/// "damaged":["<object>",...],"missing"}. Code::refused when the folder meets the state folder.
 core::Result<core::Json> back_up(const std::string& socket, const std::string& folder);
-/// Reads the whole backup: {"files","bad":["PATH: what is wrong",...]}. Needs neither daemon nor
-/// key.
+/// Reads the whole backup and notes there what is bad, for the next run:
+/// {"files","bad":["PATH: what is wrong",...],"unnoted":"why that could not be noted"}. Needs
+/// neither daemon nor key.
 core::Result<core::Json> verify_backup(const std::string& folder);
 
 std::string format_backup(const core::Json& outcome);

@@ -107,7 +107,8 @@ int backup(const Options& options) {
       options.verify ? verify_backup(options.folder) : back_up(options.socket, options.folder);
   if (!outcome.ok()) return complain(options, outcome.error());
   const int printed = print(options, *outcome, options.verify ? format_verdict : format_backup);
-  return options.verify && (*outcome)["bad"].size() > 0 ? kFailed : printed;
+  const char* damage = options.verify ? "bad" : "damaged";
+  return (*outcome)[damage].size() > 0 ? kFailed : printed;
 }
 
 int dismiss_restore(const Options& options) {
@@ -137,7 +138,8 @@ void add_backup_commands(CLI::App& app, Options& options, std::function<int()>& 
   CLI::App* to = app.add_subcommand(
       "backup", "bring a backup folder up to date, encrypted, and read back what was written");
   to->add_option("--to", options.folder, "the backup's folder")->required();
-  to->add_flag("--verify", options.verify, "write nothing: read the whole backup and check it");
+  to->add_flag("--verify", options.verify,
+               "read the whole backup and check it; what is damaged the next run writes anew");
   to->callback([&] { action = [&] { return backup(options); }; });
   CLI::App* from = app.add_subcommand(
       "restore",

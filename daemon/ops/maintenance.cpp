@@ -4,15 +4,18 @@
 #include <boost/asio/detached.hpp>
 #include <charconv>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "core/files.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "crypto/backup_place.h"
 #include "crypto/backup_restore.h"
 #include "daemon/ops/control.h"
 #include "daemon/ops/key_rotation.h"
+#include "sync/damage.h"
 #include "sync/recovery.h"
 
 namespace gateway::daemon {
@@ -92,7 +95,13 @@ Json bodies_page(const crypto::BackupSource& source, std::uint64_t from) {
   Json list = Json::array();
   const auto& bodies = source.bodies();
   for (std::uint64_t at = from; at < bodies.size() && at - from < kPage; ++at) {
-    list.add(Json::array({bodies[at].id, bodies[at].bytes}));
+    const crypto::BackupBody& body = bodies[at];
+    Json item = Json::array({body.id, body.bytes});
+    if (!body.doubt.empty()) {
+      item.add(body.opens);
+      item.add(body.doubt);
+    }
+    list.add(std::move(item));
   }
   return Json::object({{"bodies", std::move(list)}});
 }
@@ -106,12 +115,20 @@ core::Result<HttpResponse> bytes_response(core::Result<std::string> bytes) {
   return HttpResponse{200, {{"Content-Type", "application/octet-stream"}}, std::move(*bytes)};
 }
 
+core::Result<HttpResponse> check_response(crypto::BackupSource& source, const std::string& id) {
+  const auto checked = source.check(id);
+  if (checked.ok()) return json_response(Json::object({{"whole", true}}));
+  if (checked.error().code() != Code::corrupt) return checked.error();
+  return json_response(Json::object({{"whole", false}, {"why", checked.error().message()}}));
+}
+
 core::Result<HttpResponse> serve(crypto::BackupSource& source, const BackupTarget& target) {
   if (target.what == "pieces") return json_response(pieces_page(source, target.from));
   if (target.what == "bodies") return json_response(bodies_page(source, target.from));
   if (target.what == "body") {
     return bytes_response(source.body(target.name, target.from, kReadBytes));
   }
+  if (target.what == "check") return check_response(source, target.name);
   if (target.what == "key-part") {
     return bytes_response(source.key_part_bytes(target.name, target.from, kReadBytes));
   }
@@ -122,12 +139,36 @@ core::Result<HttpResponse> serve(crypto::BackupSource& source, const BackupTarge
   return Error(Code::not_found, "there is no such route");
 }
 
-Json run_document(const crypto::BackupSource& source) {
+core::Result<std::set<std::string>> noted_damage(sync::Holdings& holdings) {
+  constexpr int kListed = 1000;
+  std::set<std::string> ids;
+  for (std::int64_t after = 0;;) {
+    GW_TRY(const auto noted, holdings.database().read_value<std::vector<sync::DamagedObject>>(
+                                 [after](crypto::Connection& connection) {
+                                   return sync::damaged_objects(connection, after, kListed);
+                                 }));
+    if (noted.empty()) return ids;
+    for (const sync::DamagedObject& damaged : noted) ids.insert(damaged.object_id);
+    after = noted.back().row;
+  }
+}
+
+core::Status check_folder_asked(const std::string& body, const std::string& state_folder) {
+  GW_TRY(const Json asked, Json::parse(body, 4));
+  const std::string folder(asked["to"].text());
+  if (!folder.starts_with('/')) {
+    return Error(Code::invalid, "a backup needs its folder's absolute path (\"to\")");
+  }
+  return crypto::check_backup_place(folder, state_folder);
+}
+
+Json run_document(const crypto::BackupSource& source, const std::string& state_folder) {
   Json key_part = Json::array();
   for (const auto& [name, bytes] : source.key_part()) key_part.add(Json::array({name, bytes}));
   return Json::object({{"run", source.id()},
                        {"box", source.box()},
                        {"created", source.created()},
+                       {"state_dir", state_folder},
                        {"pieces", std::uint64_t{source.pieces().size()}},
                        {"bodies", std::uint64_t{source.bodies().size()}},
                        {"missing", source.missing()},
@@ -180,7 +221,7 @@ Awaitable<HttpResponse> Maintenance::answer(HttpRequest request) {
     co_return respond(rotated);
   }
   if (request.target == "/v1/backup") {
-    core::Result<Json> begun = co_await begin_backup();
+    core::Result<Json> begun = co_await begin_backup(std::move(request.body));
     co_return respond(begun);
   }
   core::Result<Json> dismissed = co_await dismiss();
@@ -202,7 +243,8 @@ Awaitable<core::Result<Json>> Maintenance::rotate(std::string body) {
   co_return rotated;
 }
 
-Awaitable<core::Result<Json>> Maintenance::begin_backup() {
+Awaitable<core::Result<Json>> Maintenance::begin_backup(std::string body) {
+  GW_CO_CHECK(check_folder_asked(body, state_folder_));
   auto holdings = door_.get();
   if (!holdings) co_return not_open();
   auto work = [old = std::move(run_), holdings = std::move(holdings),
@@ -210,18 +252,19 @@ Awaitable<core::Result<Json>> Maintenance::begin_backup() {
     old.reset();  // its spool is where the new one goes
     auto run = std::make_shared<Run>();
     run->holdings = holdings;
-    GW_TRY(run->source,
-           crypto::BackupSource::begin({core::system_files(), holdings->options().state_folder,
-                                        holdings->options().reserve_bytes, holdings->keyring(),
-                                        holdings->database(), holdings->objects(),
-                                        sync::each_object, core::to_instant(clock.wall())}));
+    GW_TRY(std::set<std::string> damaged, noted_damage(*holdings));
+    GW_TRY(run->source, crypto::BackupSource::begin(
+                            {core::system_files(), holdings->options().state_folder,
+                             holdings->options().reserve_bytes, holdings->keyring(),
+                             holdings->database(), holdings->objects(), sync::each_object,
+                             core::to_instant(clock.wall()), std::move(damaged)}));
     return run;
   };
   core::Result<std::shared_ptr<Run>> begun = co_await lane_.run(std::move(work));
   if (!begun.ok()) co_return std::move(begun).error();
   run_ = std::move(*begun);
   expire_later();
-  co_return run_document(*run_->source);
+  co_return run_document(*run_->source, state_folder_);
 }
 
 Awaitable<core::Result<HttpResponse>> Maintenance::continue_backup(std::string target,

@@ -2,11 +2,16 @@
 // socket (before the others, see control.h):
 //
 //   POST /v1/keys/rotate  {"what":"database"|"epoch"|"root"|"all"}
-//   POST /v1/backup                                 begins a run; the one before it ends
+//   POST /v1/backup       {"to":"/FOLDER"}          begins a run; the one before it ends. The
+//                                                   folder is only looked at: Code::refused when
+//                                                   it is, meets or lies in the state folder
 //   GET  /v1/backup/RUN/pieces?from=N               names of the database's pieces, in order
-//   GET  /v1/backup/RUN/bodies?from=N               {"bodies":[["<uuid>",BYTES],...]}
+//   GET  /v1/backup/RUN/bodies?from=N               {"bodies":[["<uuid>",BYTES],...]}; of one that
+//                                                   may be damaged [..,OPENS,"why"] follows
 //   GET  /v1/backup/RUN/piece/N                     bytes
 //   GET  /v1/backup/RUN/body/UUID?from=OFFSET       bytes, at most 1 MiB; none at the end
+//   GET  /v1/backup/RUN/check/UUID                  {"whole":true}, or {"whole":false,"why":".."};
+//                                                   404: deleted since
 //   GET  /v1/backup/RUN/key-part/NAME?from=OFFSET   bytes, at most 1 MiB; none at the end
 //   POST /v1/backup/RUN/done  {"files":N,"bytes":N,"outcome":"success"}
 //   POST /v1/restore/dismiss                        the report of a restore was dealt with
@@ -55,7 +60,7 @@ class Maintenance {
 
   core::net::Awaitable<Response> answer(core::net::HttpRequest request);
   core::net::Awaitable<core::Result<core::Json>> rotate(std::string body);
-  core::net::Awaitable<core::Result<core::Json>> begin_backup();
+  core::net::Awaitable<core::Result<core::Json>> begin_backup(std::string body);
   core::net::Awaitable<core::Result<Response>> continue_backup(std::string target,
                                                                std::string body);
   core::net::Awaitable<core::Result<core::Json>> end_backup(std::string body);

@@ -21,6 +21,7 @@ inline BackupFeed feed_of(BackupSource& source) {
   feed.body = [&source](const std::string& id, std::uint64_t offset) {
     return source.body(id, offset, kFeedReadMax);
   };
+  feed.check = [&source](const std::string& id) { return source.check(id); };
   feed.key_file = [&source](const std::string& name, std::uint64_t offset) {
     return source.key_part_bytes(name, offset, kFeedReadMax);
   };

@@ -132,6 +132,35 @@ TEST_F(BackupProcess, ABackupRestoresABareBoxByThePassphraseAlone) {
   EXPECT_EQ(daemon_.ask({"restore", "--dismiss"}).exit_code, 1);
 }
 
+TEST_F(BackupProcess, NoBackupGoesIntoTheStateFolder) {
+  start();
+  std::filesystem::create_directory_symlink(daemon_.state_folder(), daemon_.folder() + "/link");
+  for (const std::string& folder :
+       {daemon_.state_folder(), daemon_.state_folder() + "/objects", daemon_.folder(),
+        daemon_.folder() + "/link", daemon_.folder() + "/link/new"}) {
+    const Finished refused = daemon_.ask({"backup", "--to", folder});
+    EXPECT_EQ(refused.exit_code, 1) << folder << refused.out;
+    EXPECT_THAT(refused.err, HasSubstr("state folder")) << folder;
+    EXPECT_FALSE(std::filesystem::exists(folder + "/GATEWAY"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(daemon_.state_folder() + "/backup-spool"));
+  back_up();
+}
+
+TEST_F(BackupProcess, WhatVerifyFindsTheNextRunMends) {
+  start();
+  back_up();
+  for (const auto& entry : std::filesystem::directory_iterator(medium() + "/database")) {
+    const auto piece = std::filesystem::directory_iterator(entry.path())->path();
+    std::ofstream(piece, std::ios::binary | std::ios::in).write("damaged", 7);
+    break;
+  }
+  const Finished bad = daemon_.ask({"backup", "--verify", "--to", medium()});
+  EXPECT_EQ(bad.exit_code, 1) << bad.out;
+  back_up();
+  EXPECT_EQ(daemon_.ask({"backup", "--verify", "--to", medium()}).exit_code, 0);
+}
+
 TEST_F(BackupProcess, ADamagedDatabaseIsSetAsideAndRestored) {
   daemon_.configure("[backup]\ndir = \"" + medium() + "\"\n");
   start();

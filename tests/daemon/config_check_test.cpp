@@ -68,6 +68,21 @@ TEST(ConfigCheck, AFileThatIsNotThereKeepsNobodyFromStarting) {
                         "directory; put it there [later]"));
 }
 
+TEST(ConfigCheck, TheBackupLiesApartFromTheStateFolder) {
+  const auto with = [](const std::string& folder) {
+    return mistakes_in(
+        "[site]\nname = \"a\"\n[storage]\nstate_dir = \"/nowhere/state\"\n"
+        "[backup]\ndir = \"" +
+        folder + "\"\n");
+  };
+  EXPECT_EQ(with("/nowhere/backup"), "");
+  for (const char* folder : {"/nowhere/state", "/nowhere/state/objects", "/nowhere"}) {
+    EXPECT_THAT(with(folder), HasSubstr("gateway.toml:6: backup.dir: ")) << folder;
+    EXPECT_THAT(with(folder), HasSubstr("[fatal]")) << folder;
+  }
+  EXPECT_THAT(with("backup"), HasSubstr("is no absolute path"));
+}
+
 TEST(ConfigCheck, ASecretOpenToEveryoneIsNamed) {
   const TempFolder folder;
   const std::string file = folder.path() + "/passphrase";

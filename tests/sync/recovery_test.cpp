@@ -9,6 +9,7 @@
 #include "crypto/database_key.h"
 #include "records_fixture.h"
 #include "sync/rebuild.h"
+#include "tests/crypto/backup_feed.h"
 #include "tests/fakes/stopping_files.h"
 
 namespace gateway::sync {
@@ -28,19 +29,8 @@ class RecoveryTest : public RecordsTest {
                                                held_->database(), held_->objects(), each_object,
                                                "2026-03-01T08:00:00.000Z"});
     ASSERT_TRUE(source.ok()) << source.error().message();
-    crypto::BackupSource& taken = **source;
-    crypto::BackupFeed feed;
-    feed.run = taken.id();
-    feed.box = taken.box();
-    feed.pieces = taken.pieces();
-    feed.bodies = taken.bodies();
-    feed.key_part = taken.key_part();
-    feed.piece = [&](std::size_t number) { return taken.piece(number); };
-    feed.body = [&](const std::string& id, std::uint64_t at) { return taken.body(id, at, 65536); };
-    feed.key_file = [&](const std::string& name, std::uint64_t at) {
-      return taken.key_part_bytes(name, at, 65536);
-    };
-    auto written = crypto::BackupFolder(core::system_files(), backup_folder_).run(feed);
+    auto written =
+        crypto::BackupFolder(core::system_files(), backup_folder_).run(crypto::feed_of(**source));
     ASSERT_TRUE(written.ok()) << written.error().message();
   }
 
