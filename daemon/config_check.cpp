@@ -12,6 +12,7 @@
 #include "adapters/astm/astm_options.h"
 #include "adapters/dicom/dicom_options.h"
 #include "adapters/hl7/hl7_options.h"
+#include "core/net/certificate_file.h"
 #include "core/net/http_tunnel.h"
 #include "core/net/url.h"
 #include "core/text.h"
@@ -54,7 +55,7 @@ class Checker {
     check_uplinks();
     check_worklist();
     check_retention();
-    check_dicom();
+    take_mistake_of(adapters::dicom::dicom_options(config_), true);
     for (const ApiMistake& found : check_api(config_)) mistake(found.key, found.what);
     for (const console::ConsoleMistake& found : console::check_console(config_))
       mistake(found.key, found.what);
@@ -106,6 +107,9 @@ class Checker {
       mistake(key, cat(file, " is not a readable file; let user clinic-gateway read it"), false);
     } else if (is_secret(component) && (facts.st_mode & S_IRWXO) != 0) {
       mistake(key, cat(file, " is open to every user; chmod o-rwx ", file), false);
+    } else if (component.ends_with("ca_file") || component.ends_with("certificate_file")) {
+      const auto dates = core::net::read_certificate_dates(file, core::Wall());
+      if (!dates.ok()) mistake(key, dates.error().message(), false);
     }
   }
 
@@ -266,35 +270,24 @@ class Checker {
     }
   }
 
-  /// The same of devices: "PLACE: KEY: what".
   void check_devices() {
-    check_device(adapters::hl7::hl7_devices(config_), true);
+    take_mistake_of(adapters::hl7::hl7_devices(config_), true);
     const auto astm = adapters::frame::read_devices(config_, "astm");
-    check_device(astm, true);
+    take_mistake_of(astm, true);
     // A profile that is not there may come back.
-    if (astm.ok()) check_device(adapters::astm::astm_devices(config_, core::system_files()), false);
+    if (astm.ok())
+      take_mistake_of(adapters::astm::astm_devices(config_, core::system_files()), false);
   }
 
-  template <class Devices>
-  void check_device(const core::Result<Devices>& devices, bool fatal) {
-    if (devices.ok()) return;
-    const std::string& text = devices.error().message();
+  /// What only an adapter knows to be wrong: "PLACE: KEY: what".
+  template <class Options>
+  void take_mistake_of(const core::Result<Options>& options, bool fatal) {
+    if (options.ok()) return;
+    const std::string& text = options.error().message();
     const auto key = text.find(": ") + 2;
     const auto what = text.find(": ", key) + 2;
     mistakes_.push_back(
         {text.substr(0, key - 2), text.substr(key, what - key - 2), text.substr(what), fatal});
-  }
-
-  /// What only the adapter knows to be wrong; it names place and key itself.
-  void check_dicom() {
-    const auto options = adapters::dicom::dicom_options(config_);
-    if (options.ok()) return;
-    constexpr std::string_view kKey = "dicom.ae_title";
-    const std::string where = config_.where(kKey);
-    const std::string prefix = cat(where, ": ", kKey, ": ");
-    std::string what = options.error().message();
-    if (what.starts_with(prefix)) what.erase(0, prefix.size());
-    mistakes_.push_back({where, std::string(kKey), std::move(what), true});
   }
 
   void check_pair(const std::string& with, const std::string& needed) {

@@ -429,11 +429,7 @@ class GatewayImpl final : public Gateway {
       vitals.problems.push_back({"database", stored.queue.error().message()});
     }
     if (stored.reviews.ok()) vitals.reviews = *stored.reviews;
-    if (stored.free_bytes.ok() && *stored.free_bytes < settings_.reserve_bytes) {
-      vitals.problems.push_back(
-          {"disk", cat(*stored.free_bytes >> 20, " MB are free, ", settings_.reserve_bytes >> 20,
-                       " MB are the reserve: nothing new is taken in; make room")});
-    }
+    if (auto problem = space_problem(vitals)) vitals.problems.push_back(std::move(*problem));
   }
 
   ControlActions control_actions() {

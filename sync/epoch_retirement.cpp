@@ -88,9 +88,12 @@ core::Status retire_epochs(Holdings& holdings, core::Files& files, const core::C
                  : crypto::rotate_epochs(files, folder, holdings.keyring(), holdings.objects(),
                                          kSenderPatience, stopping);
   if (!retired.ok()) return retired.error();
-  core::log_info("retention", core::cat("epoch ", retired->current, " is in use, ",
-                                        retired->retired.size(), " older ones are destroyed; ",
-                                        retired->objects.rewrapped, " objects moved"));
+  const bool was_done_already = retired->current == 0;
+  if (!was_done_already) {
+    core::log_info("retention", core::cat("epoch ", retired->current, " is in use, ",
+                                          retired->retired.size(), " older ones are destroyed; ",
+                                          retired->objects.rewrapped, " objects moved"));
+  }
   GW_CHECK(holdings.database().write(
       [&](Connection& connection) { return record(holdings, connection, clock.wall()); }));
   return forget_covered(holdings, clock.wall());

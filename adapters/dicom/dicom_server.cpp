@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -38,6 +39,9 @@ using core::Error;
 
 // Connections beyond the limit get as far as a polite rejection, a few at a time.
 constexpr std::size_t kRejectionsMax = 8;
+
+// Of one address, without an A-ASSOCIATE-RQ: more give way when all places are taken.
+constexpr std::size_t kSilentMax = 8;
 
 constexpr std::size_t kTlsDoor = 1;  // of the listener's ports
 
@@ -215,17 +219,21 @@ class Server final : public DicomServer {
   struct Connection {
     std::shared_ptr<PeerSocket> peer;
     bool wants_tls = false;
+    bool gave_way = false;               // the accepting thread's
+    std::atomic<bool> has_asked{false};  // for an association
     std::atomic<bool> ended{false};
+    bool is_silent() const { return !has_asked && !ended && !gave_way; }
     std::thread thread;
   };
 
   core::Status open();
   void accept_connections();
   void take(Listener::Accepted accepted);
+  bool make_place();
   void join_ended();
   void serve(Connection& connection);
   bool is_secured(PeerSocket& peer);
-  void serve_association(const std::shared_ptr<PeerSocket>& peer);
+  void serve_association(Connection& connection);
 
   const DicomOptions options_;
   const sync::HoldingsDoor& door_;
@@ -242,6 +250,7 @@ class Server final : public DicomServer {
   std::thread accepting_;
   std::unique_ptr<CommitmentReporter> reporter_;
   bool says_full_ = false;             // the accepting thread's
+  bool says_silent_ = false;           // the same
   std::list<Connection> connections_;  // the accepting thread's; stop()'s once that one is joined
   mutable std::mutex state_mutex_;
   bool running_ = false;
@@ -315,7 +324,8 @@ std::optional<std::uint64_t> Server::turns() const {
 void Server::take(Listener::Accepted accepted) {
   auto peer = std::make_shared<PeerSocket>(accepted.socket, std::move(accepted.peer_address),
                                            options_.stall_timeout);
-  if (connections_.size() >= options_.associations_max + kRejectionsMax) {
+  const bool is_full = connections_.size() >= options_.associations_max + kRejectionsMax;
+  if (is_full && !make_place()) {
     ++traffic_.rejected;
     // One line a crowd, not one a caller.
     if (!std::exchange(says_full_, true)) {
@@ -326,6 +336,7 @@ void Server::take(Listener::Accepted accepted) {
     return;
   }
   says_full_ = false;
+  if (!is_full) says_silent_ = false;
   Connection& connection = connections_.emplace_back();
   connection.peer = std::move(peer);
   connection.wants_tls = accepted.at == kTlsDoor;
@@ -335,6 +346,28 @@ void Server::take(Listener::Accepted accepted) {
     core::log_error("dicom", "no thread for another association; the peer was hung up on");
     connections_.pop_back();
   }
+}
+
+/// The oldest of an address that holds too many places without asking for anything ends. A burst of
+/// honest callers is not touched while there is room.
+bool Server::make_place() {
+  std::map<std::string, std::size_t> silent;
+  for (const Connection& connection : connections_)
+    if (connection.is_silent()) ++silent[connection.peer->address()];
+  for (Connection& connection : connections_) {
+    const std::string& address = connection.peer->address();
+    if (!connection.is_silent() || silent[address] <= kSilentMax) continue;
+    ++traffic_.rejected;
+    if (!std::exchange(says_silent_, true)) {
+      core::log_warn("dicom", cat("hung up on ", address, ": it holds ", silent[address],
+                                  " connections without asking for an association, and others "
+                                  "find no place"));
+    }
+    connection.gave_way = true;
+    connection.peer->shut();
+    return true;
+  }
+  return false;
 }
 
 void Server::join_ended() {
@@ -347,7 +380,7 @@ void Server::join_ended() {
 
 void Server::serve(Connection& connection) {
   try {
-    if (!connection.wants_tls || is_secured(*connection.peer)) serve_association(connection.peer);
+    if (!connection.wants_tls || is_secured(*connection.peer)) serve_association(connection);
   } catch (const std::exception& error) {
     core::log_error("dicom", cat("association of ", connection.peer->address(),
                                  " ended by an internal fault: ", error.what()));
@@ -364,7 +397,8 @@ bool Server::is_secured(PeerSocket& peer) {
   return false;
 }
 
-void Server::serve_association(const std::shared_ptr<PeerSocket>& peer) {
+void Server::serve_association(Connection& connection) {
+  const std::shared_ptr<PeerSocket>& peer = connection.peer;
   switch (peer->await_associate_request()) {
     case PeerSocket::Begin::gone:
       return;
@@ -373,7 +407,7 @@ void Server::serve_association(const std::shared_ptr<PeerSocket>& peer) {
       core::log_warn("dicom", cat(peer->address(), " does not speak DICOM; hung up"));
       return;
     case PeerSocket::Begin::associate_request:
-      break;
+      connection.has_asked = true;
   }
   auto association = Association::receive(*acceptor_, peer);
   if (!association.ok()) {
@@ -408,6 +442,7 @@ core::Json Server::report() const {
                  : problem_.empty() ? "stopped"
                                     : "failed"},
        {"reason", problem_},
+       {"out_of_space", traffic_.is_out_of_space.load()},
        {"last_seen", last_seen == 0 ? core::Json()
                                     : core::Json(core::to_instant(
                                           core::Wall(std::chrono::milliseconds(last_seen))))},

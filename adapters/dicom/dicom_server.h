@@ -2,9 +2,10 @@
 // commitment and Query/Retrieve SCP (PS3.4 A, B, C, F, J and K; PS3.7; PS3.8). What it negotiates
 // and answers is stated in docs/dicom-conformance.md.
 //
-// One thread accepts, one serves each association up to associations_max. While LOCKED it answers
-// C-ECHO with success, everything else with A700 (out of resources). A C-STORE is answered with
-// success only after sync::Ingest::store() has committed it.
+// One thread accepts, one serves each association up to associations_max. Where all places are
+// taken, an address with many connections that have not asked for an association loses its oldest.
+// While LOCKED it answers C-ECHO with success, everything else with A700 (out of resources). A
+// C-STORE is answered with success only after sync::Ingest::store() has committed it.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ namespace gateway::adapters::dicom {
 
 /// Counts in report(): "associations", "associations_open", "rejected", "strangers" (of these, who
 /// is not known), "echoes", "stored",
-/// "repeated", "other_copies", "refused", "queries", "bytes".
+/// "repeated", "other_copies", "refused", "queries", "bytes". "out_of_space" there: an image was
+/// refused for lack of it, and none was stored since.
 class DicomServer : public Adapter {
  public:
   /// `door` and `clock` outlive the server.

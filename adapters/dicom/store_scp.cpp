@@ -56,9 +56,7 @@ bool StoreScp::serve(T_ASC_PresentationContextID context, const T_DIMSE_C_StoreR
 
   if (!failure) failure = sink.failure();
   if (!failure) return answer(context, request, store(*holdings, sink, request));
-  const Refusal refusal = refusal_for(failure->code());
-  note_refusal(refusal, failure->message());
-  return answer(context, request, refusal);
+  return answer(context, request, refuse(*failure));
 }
 
 bool StoreScp::receive(T_ASC_PresentationContextID context, SealingSink& sink) {
@@ -84,11 +82,8 @@ Refusal StoreScp::store(sync::Holdings& holdings, SealingSink& sink,
   instance.called_ae_title = association_.called_title();
   instance.peer_address = association_.peer().address();
   const auto outcome = holdings.ingest().store(std::move(instance), sink.writer());
-  if (!outcome.ok()) {
-    Refusal refusal = refusal_for(outcome.error().code());
-    note_refusal(refusal, outcome.error().message());
-    return refusal;
-  }
+  if (!outcome.ok()) return refuse(outcome.error());
+  traffic_.is_out_of_space = false;
   frame::pass_crash_point("store-committed");
   switch (outcome.value()) {
     case sync::StoreOutcome::stored:
@@ -105,6 +100,13 @@ Refusal StoreScp::store(sync::Holdings& holdings, SealingSink& sink,
       break;
   }
   return success();
+}
+
+Refusal StoreScp::refuse(const Error& failure) {
+  if (failure.code() == core::Code::no_space) traffic_.is_out_of_space = true;
+  Refusal refusal = refusal_for(failure.code());
+  note_refusal(refusal, failure.message());
+  return refusal;
 }
 
 // The first of each kind with its detail; the rest are counted in the association's summary, so

@@ -31,6 +31,7 @@ class StoreScp {
  private:
   bool receive(T_ASC_PresentationContextID context, SealingSink& sink);
   Refusal store(sync::Holdings& holdings, SealingSink& sink, const T_DIMSE_C_StoreRQ& request);
+  Refusal refuse(const core::Error& failure);
   void note_refusal(const Refusal& refusal, const std::string& detail);
   bool answer(T_ASC_PresentationContextID context, const T_DIMSE_C_StoreRQ& request,
               const Refusal& refusal);

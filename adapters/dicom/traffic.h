@@ -22,8 +22,9 @@ struct Traffic {
   Count steps{0};      // messages of performed procedure steps recorded
   Count commitments_asked{0};
   Count commitments_told{0};
-  Count bytes{0};                          // of data sets
-  std::atomic<std::int64_t> last_seen{0};  // milliseconds since 1970 by the wall clock; 0: never
+  Count bytes{0};                            // of data sets
+  std::atomic<std::int64_t> last_seen{0};    // milliseconds since 1970 by the wall clock; 0: never
+  std::atomic<bool> is_out_of_space{false};  // an image was refused for it, and none stored since
 };
 
 }  // namespace gateway::adapters::dicom

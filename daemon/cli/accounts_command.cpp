@@ -44,9 +44,9 @@ std::string format_removed(const Json& answer) {
 
 /// A slip of the finger must not become the password: a terminal is asked twice.
 core::Result<std::string> read_new_password() {
-  GW_TRY(std::string password, read_secret("Password: "));
+  GW_TRY(std::string password, read_secret("Password: ", "password"));
   if (!is_interactive()) return password;
-  GW_TRY(std::string again, read_secret("The same again: "));
+  GW_TRY(std::string again, read_secret("The same again: ", "password"));
   const bool same = password == again;
   ::explicit_bzero(again.data(), again.size());
   if (same) return password;

@@ -29,6 +29,7 @@ using core::Json;
 
 constexpr int kTriesAtTypingBack = 3;
 constexpr std::size_t kPemMax = 4000;
+constexpr std::string_view kRecoveryCode = "recovery code";
 
 struct KeysOptions {
   std::string label;
@@ -55,8 +56,9 @@ class Letters {
   std::string text_;
 };
 
-core::Result<Letters> read_letters(const std::string& prompt) {
-  GW_TRY(std::string line, read_secret(prompt));
+core::Result<Letters> read_letters(const std::string& prompt,
+                                   std::string_view what = "passphrase") {
+  GW_TRY(std::string line, read_secret(prompt, what));
   return Letters(std::move(line));
 }
 
@@ -140,7 +142,10 @@ int unlock(const CommonOptions& common, const std::string& credential) {
   const auto status = ask(common.socket, get("/v1/status"), kTimeout);
   if (!status.ok()) return complain(common, status.error());
   if ((*status)["state"].text() == "ready") {
-    return print(common, Json::object({{"state", "ready"}}), format_unlocked);
+    return print(common, Json::object({{"state", "ready"}, {"checked", false}}), [](const Json&) {
+      return std::string(
+          "The gateway is open already; nothing was checked (keys prove checks a passphrase).\n");
+    });
   }
   const auto secret = !credential.empty()             ? read_credential(credential)
                       : (*status)["set_up"].boolean() ? read_letters("Passphrase: ")
@@ -174,7 +179,7 @@ core::Result<Json> prove_with(const CommonOptions& common, std::string_view kind
 core::Status typed_back(const CommonOptions& common) {
   core::Status last = Error(Code::invalid, "the recovery code was not typed back");
   for (int i = 0; i < kTriesAtTypingBack; ++i) {
-    auto typed = read_letters("Type it back from the paper: ");
+    auto typed = read_letters("Type it back from the paper: ", kRecoveryCode);
     if (!typed.ok()) return std::move(typed).error();
     const auto proven = prove_with(common, "recovery", typed->text());
     if (proven.ok()) return {};
@@ -305,7 +310,8 @@ int remove(const CommonOptions& common, const KeysOptions& given, bool file_name
 
 core::Result<Letters> read_opener(const KeysOptions& given, std::string_view kind) {
   if (kind == "escrow") return read_key_file(given.escrow_key);
-  return read_letters(kind == "recovery" ? "Recovery code: " : "Passphrase: ");
+  if (kind == "recovery") return read_letters("Recovery code: ", kRecoveryCode);
+  return read_letters("Passphrase: ");
 }
 
 int prove(const CommonOptions& common, const KeysOptions& given) {

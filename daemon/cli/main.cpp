@@ -1,9 +1,11 @@
 // clinic-gateway: the operator's command. Talks to the daemon over its control socket.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/text.h"
 #include "daemon/cli/accounts_command.h"
@@ -21,6 +23,7 @@
 #include "daemon/cli/tables.h"
 #include "daemon/cli/terminal.h"
 #include "daemon/cli/uplinks_command.h"
+#include "daemon/ops/audit_routes.h"
 #include "daemon/ops/doctor.h"
 #include "daemon/private_memory.h"
 #include "daemon/settings.h"
@@ -124,7 +127,7 @@ int restore(Options options) {
     if (!configured.ok()) return complain(options, configured.error());
     options.state_folder = std::move(*configured);
   }
-  auto text = read_secret("Passphrase or recovery code: ");
+  auto text = read_secret("Passphrase or recovery code: ", "passphrase or recovery code");
   if (!text.ok()) return complain(options, text.error());
   const crypto::Passphrase passphrase{crypto::Secret::copy_of(*text)};
   ::explicit_bzero(text->data(), text->size());
@@ -262,8 +265,14 @@ int run(int argc, char** argv) {
                    "a checkpoint as published over MQTT, JSON, to compare with");
   CLI::App* const exported =
       audit_command("export", "FHIR R4 AuditEvents (IHE BALP), one JSON line each", export_audit);
-  exported->add_option("--since", trail.since, "from this FHIR instant on (UTC, ...Z)");
-  exported->add_option("--until", trail.until, "before this FHIR instant");
+  const auto is_moment = [](const std::string& given) {
+    const auto moment = daemon::audit_moment(given);
+    return moment.ok() ? std::string() : moment.error().message();
+  };
+  exported->add_option("--since", trail.since, "from this date (UTC) or FHIR instant on")
+      ->check(is_moment);
+  exported->add_option("--until", trail.until, "before this date (UTC) or FHIR instant")
+      ->check(is_moment);
   exported->add_option("--patient", trail.patient, "of this patient: Patient/ID");
   exported->add_option("--actor", trail.actor,
                        "by this actor, e.g. ae:CT_ROOM1, uplink:pacs, operator");
@@ -272,7 +281,11 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kOk : kUsage;
+    // The command line was not read to its end: the flag may not have been seen yet.
+    options.json = std::find(argv, argv + argc, std::string_view("--json")) != argv + argc;
+    if (!options.json || error.get_exit_code() == 0) return app.exit(error) == 0 ? kOk : kUsage;
+    (void)complain(options, {core::Code::invalid, error.what()});
+    return kUsage;
   }
   return action();
 }

@@ -1,12 +1,17 @@
 #include "daemon/cli/restore.h"
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
+#include <string_view>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/files.h"
 #include "core/text.h"
 #include "crypto/backup_restore.h"
+#include "crypto/octets.h"
 #include "crypto/recovery_code.h"
 #include "daemon/cli/ownership.h"
 #include "daemon/settings.h"
@@ -17,6 +22,32 @@ namespace {
 
 using core::cat;
 using core::Json;
+
+constexpr std::size_t kGroupChars = 5;
+
+std::vector<std::string_view> groups_of(std::string_view typed) {
+  std::vector<std::string_view> groups;
+  while (!typed.empty()) {
+    const std::size_t end = std::min(typed.find_first_of("- \t"), typed.size());
+    if (end > 0) groups.push_back(typed.substr(0, end));
+    typed.remove_prefix(std::min(end + 1, typed.size()));
+  }
+  return groups;
+}
+
+/// As copied from the paper, a slip here or there: groups of five letters and digits.
+bool has_shape_of_code(std::string_view typed) {
+  constexpr std::size_t kGroupsMin = 6;
+  constexpr std::size_t kSlipsMax = 2;
+  const auto groups = groups_of(typed);
+  std::size_t slips = 0;
+  for (const std::string_view group : groups) {
+    const bool plain = std::all_of(group.begin(), group.end(),
+                                   [](unsigned char c) { return std::isalnum(c) != 0; });
+    if (group.size() != kGroupChars || !plain) ++slips;
+  }
+  return groups.size() >= kGroupsMin && slips <= kSlipsMax;
+}
 
 }  // namespace
 
@@ -31,12 +62,18 @@ core::Result<Json> restore(const std::string& backup_folder, const std::string& 
   // A daemon that has opened its data holds it.
   GW_TRY(const auto lock, daemon::StateLock::take(state_folder));
   const auto open_keyring = [&](const std::string& folder) {
-    const auto typed = passphrase.text.bytes();
+    const std::string_view typed = crypto::as_text(passphrase.text.bytes());
     // A recovery code carries its own checksum, so nothing else reads as one.
-    auto code = crypto::read_recovery_code(
-        std::string_view(reinterpret_cast<const char*>(typed.data()), typed.size()));
+    auto code = crypto::read_recovery_code(typed);
     if (!code.ok()) {
-      return crypto::Keyring::open(core::system_files(), folder, passphrase, core::system_clock());
+      auto opened =
+          crypto::Keyring::open(core::system_files(), folder, passphrase, core::system_clock());
+      // Five-letter words may be a passphrase: what opens nothing is told as what it looks like.
+      const bool is_refused = !opened.ok() && opened.error().code() == core::Code::locked;
+      if (is_refused && has_shape_of_code(typed)) {
+        return core::Result<std::unique_ptr<crypto::Keyring>>(std::move(code).error());
+      }
+      return opened;
     }
     return crypto::Keyring::open(core::system_files(), folder, crypto::SlotOpener(std::move(*code)),
                                  core::system_clock());

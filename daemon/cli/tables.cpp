@@ -11,6 +11,8 @@ namespace {
 using core::cat;
 using core::Json;
 
+constexpr std::size_t kCellMax = 64;  // characters; a UID has as many
+
 std::size_t code_points(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
@@ -19,6 +21,16 @@ std::size_t code_points(std::string_view text) {
 std::string printable(std::string text) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text;
+}
+
+/// At most `kCellMax` characters: one name must not push every row off the screen.
+std::string clipped(const std::string& text) {
+  std::size_t end = 0;
+  for (std::size_t shown = 0; end < text.size(); ++end) {
+    const bool begins = (static_cast<unsigned char>(text[end]) & 0xC0) != 0x80;
+    if (begins && ++shown > kCellMax) return cat(text.substr(0, end), "...");
   }
   return text;
 }
@@ -45,7 +57,9 @@ std::string rows_table(const Json& rows, const std::vector<std::string>& heading
   std::vector<std::vector<std::string>> table{headings};
   for (const Json& row : rows.items()) {
     std::vector<std::string> cells;
-    for (const std::string& member : members) cells.push_back(cell(row[member]));
+    for (const std::string& member : members) cells.push_back(clipped(cell(row[member])));
+    // Nothing stands behind it; it is the reason often, which has to be read whole.
+    cells.back() = cell(row[members.back()]);
     table.push_back(std::move(cells));
   }
   return format_table(table);

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "core/text.h"
+
 namespace gateway::cli {
 namespace {
 
@@ -34,7 +36,7 @@ class QuietTerminal {
   bool changed_ = false;
 };
 
-core::Result<std::string> read_line() {
+core::Result<std::string> read_line(std::string_view what) {
   std::string line;
   line.reserve(kSecretMax);  // never moved while it grows: no copy stays behind
   while (true) {
@@ -44,12 +46,13 @@ core::Result<std::string> read_line() {
     if (got <= 0 || c == '\n') break;
     if (line.size() == kSecretMax) {
       ::explicit_bzero(line.data(), line.size());
-      return core::Error(core::Code::invalid, "the passphrase is longer than 4096 bytes");
+      return core::Error(core::Code::invalid,
+                         core::cat("the ", what, " is longer than ", kSecretMax, " bytes"));
     }
     line += c;
   }
   if (!line.empty() && line.back() == '\r') line.pop_back();
-  if (line.empty()) return core::Error(core::Code::invalid, "no passphrase was given");
+  if (line.empty()) return core::Error(core::Code::invalid, core::cat("no ", what, " was given"));
   return line;
 }
 
@@ -57,15 +60,15 @@ core::Result<std::string> read_line() {
 
 bool is_interactive() { return ::isatty(STDIN_FILENO) == 1; }
 
-core::Result<std::string> read_secret(const std::string& prompt) {
-  if (!is_interactive()) return read_line();
+core::Result<std::string> read_secret(const std::string& prompt, std::string_view what) {
+  if (!is_interactive()) return read_line(what);
   const QuietTerminal quiet;
   if (!quiet.changed()) {
     return core::Error(core::Code::io, "the terminal's echo cannot be switched off");
   }
   std::fprintf(stderr, "%s", prompt.c_str());
   std::fflush(stderr);
-  return read_line();
+  return read_line(what);
 }
 
 }  // namespace gateway::cli

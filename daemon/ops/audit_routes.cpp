@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 
+#include "core/civil_time.h"
 #include "core/text.h"
 #include "crypto/octets.h"
 #include "sync/fhir/audit_event.h"
@@ -87,8 +88,9 @@ core::Result<Json> events(sync::Holdings& holdings, const std::string& site,
     after.at = place.substr(0, comma);
     GW_TRY(after.sequence, sequence_of(place.substr(comma + 1)));
   }
-  const crypto::AuditFilter filter{asked["since"], asked["until"], asked["patient"],
-                                   asked["actor"]};
+  crypto::AuditFilter filter{"", "", asked["patient"], asked["actor"]};
+  GW_TRY(filter.since, audit_moment(asked["since"]));
+  GW_TRY(filter.until, audit_moment(asked["until"]));
   GW_TRY(const auto rows,
          holdings.database().read_value<std::vector<crypto::AuditRow>>([&](Connection& connection) {
            return crypto::Audit::read(connection, filter, after, kEventsPerPage);
@@ -128,6 +130,16 @@ core::Result<Json> row(sync::Holdings& holdings, std::string_view query) {
 }
 
 }  // namespace
+
+core::Result<std::string> audit_moment(std::string_view given) {
+  if (given.empty()) return std::string();
+  const bool is_date = given.size() == 10 && !core::to_dicom_date(given).empty();
+  const auto moment = core::parse_instant(is_date ? cat(given, "T00:00:00Z") : std::string(given));
+  if (moment) return core::to_instant(*moment);
+  return Error(Code::invalid, cat("'", given,
+                                  "' is no moment; write a date as 2026-11-22 or an instant as "
+                                  "2026-11-22T18:00:00Z, with Z or an offset such as +02:00"));
+}
 
 core::Result<Json> answer_audit(sync::Holdings& holdings, const std::string& site,
                                 std::string_view target) {

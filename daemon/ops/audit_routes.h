@@ -2,7 +2,7 @@
 // daemon nor the command ever holds six years of it:
 //
 //   GET /v1/audit/events?since=I&until=I&patient=Patient/ID&actor=A&after=AT,SEQ
-//       {"events":[AuditEvent...],"next":"AT,SEQ" or null}
+//       {"events":[AuditEvent...],"next":"AT,SEQ" or null}; I as audit_moment() takes it
 //   GET /v1/audit/verify?after=SEQ,MAC
 //       {"rows":N,"sequence":SEQ,"mac":HEX,"broken_at":SEQ or
 //       null,"complete":bool,"public_key":HEX}
@@ -22,6 +22,10 @@
 namespace gateway::daemon {
 
 inline constexpr std::string_view kAuditRoutes = "/v1/audit/";
+
+/// A FHIR instant of any zone, or a date (its first moment in UTC), as the trail's rows have it;
+/// empty stays empty. Code::invalid says what to write.
+core::Result<std::string> audit_moment(std::string_view given);
 
 core::Result<core::Json> answer_audit(sync::Holdings& holdings, const std::string& site,
                                       std::string_view target);

@@ -2,12 +2,11 @@
 
 #include <sys/stat.h>
 
-#include <sstream>
-
 #include "core/files.h"
 #include "core/text.h"
 #include "crypto/backup_folder.h"
 #include "crypto/keyring.h"
+#include "daemon/config_faults.h"
 #include "daemon/ops/probes.h"
 #include "daemon/passphrase_source.h"
 #include "daemon/settings.h"
@@ -138,14 +137,32 @@ Finding port_finding(const core::Config& config, DaemonSeen daemon) {
              "see the problem of dicom below");
 }
 
-void add_mistakes(const core::Config& config, const std::vector<core::ConfigKey>& keys,
-                  const std::string& path, std::vector<Finding>& findings) {
-  const auto mistakes = check_config(config, keys);
-  if (mistakes.empty()) findings.push_back(good("configuration", cat(path, " is ok")));
-  for (const Mistake& mistake : mistakes) {
-    findings.push_back(bad(mistake.fatal ? Verdict::fail : Verdict::warn, "configuration",
-                           mistake.line(), "correct it and restart clinic-gateway"));
+constexpr char kEditAndRestart[] =
+    "correct it in the file, then sudo systemctl restart clinic-gateway";
+
+/// With what the daemon starts without.
+void add_mistakes(const ConfigFaults& faults, const std::string& path,
+                  std::vector<Finding>& findings) {
+  if (faults.fatal.empty() && faults.left_out.empty() && faults.absent.empty())
+    findings.push_back(good("configuration", cat(path, " is ok")));
+  for (const auto* lines : {&faults.fatal, &faults.left_out}) {
+    for (const std::string& line : *lines)
+      findings.push_back(bad(Verdict::fail, "configuration", line, kEditAndRestart));
   }
+  for (const std::string& line : faults.absent)
+    findings.push_back(bad(Verdict::warn, "configuration", line,
+                           "mend it, then sudo systemctl restart clinic-gateway"));
+}
+
+/// What ends the wait.
+Finding examine_opening(const OpeningReport& opening) {
+  if (opening.state == OpeningState::ready)
+    return good("state", cat("ready since ", core::to_instant(opening.since)));
+  return bad(Verdict::fail, "state", cat(daemon::to_string(opening.state), ": ", opening.reason),
+             opening.state == OpeningState::locked
+                 ? "nothing is taken in or sent until it is unlocked: sudo clinic-gateway unlock"
+                 : "nothing is taken in or sent until the cause is gone and the gateway opens, by "
+                   "itself or after sudo systemctl restart clinic-gateway");
 }
 
 std::string_view to_string(Verdict verdict) {
@@ -165,26 +182,22 @@ std::string_view to_string(Verdict verdict) {
 std::vector<Finding> examine_machine(const std::string& config_path, DaemonSeen daemon) {
   std::vector<Finding> findings{examine_clock()};
   const auto keys = all_config_keys();
-  const auto config = core::Config::load(config_path, keys);
-  if (!config.ok()) {
-    std::istringstream lines(config.error().message());
-    for (std::string line; std::getline(lines, line);) {
-      findings.push_back(bad(Verdict::fail, "configuration", std::move(line),
-                             "correct it and restart clinic-gateway"));
-    }
-    return findings;
-  }
-  add_mistakes(*config, keys, config_path, findings);
-  const Settings settings = read_settings(*config);
+  auto reading = core::Config::read(config_path, keys);
+  const ConfigFaults faults = leave_out_faults(reading, keys);
+  add_mistakes(faults, config_path, findings);
+  // No daemon starts with these, and nobody knows which folder and peers were meant.
+  if (!faults.fatal.empty()) return findings;
+  const core::Config& config = reading.config;
+  const Settings settings = read_settings(config);
   findings.push_back(examine_disk(settings));
   findings.push_back(examine_state_folder(settings));
   findings.push_back(examine_keys(settings, daemon));
   const auto set_up = crypto::Keyring::exists(core::system_files(), settings.state_folder);
   if (set_up.ok() && *set_up) findings.push_back(examine_slots(settings));
-  if (const std::string backup = config->text("backup.dir"); !backup.empty())
+  if (const std::string backup = config.text("backup.dir"); !backup.empty())
     findings.push_back(examine_backup(backup));
-  findings.push_back(port_finding(*config, daemon));
-  for (PeerCheck& check : probe_peers(*config, settings)) {
+  if (faults.dicom.empty()) findings.push_back(port_finding(config, daemon));
+  for (PeerCheck& check : probe_peers(config, settings)) {
     if (check.problem.empty()) {
       findings.push_back(bad(check.soon ? Verdict::warn : Verdict::ok, check.name, check.detail,
                              check.soon ? "renew the certificate" : ""));
@@ -197,19 +210,13 @@ std::vector<Finding> examine_machine(const std::string& config_path, DaemonSeen 
 }
 
 std::vector<Finding> examine_vitals(const Vitals& vitals) {
-  std::vector<Finding> findings;
-  const OpeningReport& opening = vitals.opening;
-  if (opening.state == OpeningState::ready) {
-    findings.push_back(good("state", cat("ready since ", core::to_instant(opening.since))));
-  } else {
-    findings.push_back(bad(Verdict::fail, "state",
-                           cat(daemon::to_string(opening.state), ": ", opening.reason),
-                           "nothing is taken in or sent until then"));
-  }
+  std::vector<Finding> findings{examine_opening(vitals.opening)};
   for (const Problem& problem : vitals.problems) {
     if (problem.component == "storage") continue;  // said by the state
+    // The configuration is read at the start only.
     findings.push_back(
-        bad(Verdict::fail, problem.component, problem.text, "the daemon tries again by itself"));
+        bad(Verdict::fail, problem.component, problem.text,
+            problem.component == "config" ? kEditAndRestart : "the daemon tries again by itself"));
   }
   if (vitals.mqtt.configured && !vitals.mqtt.connected) {
     findings.push_back(

@@ -55,8 +55,11 @@ core::Result<Json> rotate_epoch(sync::Holdings& holdings, const core::Clock& clo
   const core::Status status = rotation.ok() ? core::Status() : core::Status(rotation.error());
   GW_CHECK(record_by_operator(holdings, clock, "rotate", "key/epoch", outcome_of(status)));
   GW_CHECK(core::Status(status));
-  core::log_info("daemon", cat("epoch ", rotation->current, " is in use, ",
-                               rotation->retired.size(), " older ones are destroyed"));
+  const bool was_done_already = rotation->current == 0;
+  if (!was_done_already) {
+    core::log_info("daemon", cat("epoch ", rotation->current, " is in use, ",
+                                 rotation->retired.size(), " older ones are destroyed"));
+  }
   return epoch_document(*rotation);
 }
 

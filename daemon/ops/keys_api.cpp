@@ -31,6 +31,7 @@ namespace {
 
 constexpr std::size_t kSecretMax = 4096;
 constexpr std::size_t kLabelMax = 80;
+constexpr std::size_t kPassphraseMin = 12;
 
 Json slot_document(const SlotInfo& slot, const std::string& opened_by) {
   return Json::object({{"id", slot.id},
@@ -61,6 +62,20 @@ core::Result<crypto::SlotOpener> opener_of(std::string_view kind, std::string_vi
   }
   return Error(Code::invalid, cat("nobody unlocks by ", kind,
                                   "; give passphrase, credential, recovery or escrow"));
+}
+
+/// A person's new one, whether for a slot or for the first; those in use open as ever.
+core::Status check_new_passphrase(std::string_view passphrase) {
+  if (passphrase.size() < kPassphraseMin) {
+    return Error(Code::invalid,
+                 cat("a new passphrase has at least ", kPassphraseMin,
+                     " bytes; a few words that do not belong together are a good one"));
+  }
+  const bool is_typed = std::none_of(passphrase.begin(), passphrase.end(),
+                                     [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (is_typed) return {};
+  return Error(Code::invalid,
+               "a passphrase holds no control characters: nobody could type it at a terminal");
 }
 
 core::Result<crypto::NewSlot> credential_slot(std::string_view secret, std::string sealed_with,
@@ -142,6 +157,9 @@ KeysApi::JsonAnswer KeysApi::answer(std::string method, std::string path, std::s
   if (path == "/v1/keys/tang") co_return co_await look_at_tang(asked.text("url"));
   if (path != "/v1/keys/unlock") co_return Error(Code::not_found, "there is no such route");
   GW_CO_TRY(auto opener, opener_of(asked.text("kind"), asked.secret_text()));
+  if (std::holds_alternative<crypto::Passphrase>(opener) && !opening_.report().set_up) {
+    if (auto good = check_new_passphrase(asked.secret_text()); !good.ok()) co_return good.error();
+  }
   co_return co_await unlock(std::move(opener));
 }
 
@@ -232,6 +250,7 @@ Awaitable<core::Result<crypto::NewSlot>> KeysApi::new_slot(Asked asked) {
   if (auto* code = std::get_if<crypto::RecoveryCode>(&opener)) {
     co_return crypto::NewSlot{std::move(*code), std::move(label)};
   }
+  if (auto good = check_new_passphrase(secret); !good.ok()) co_return good.error();
   co_return crypto::NewSlot{std::move(std::get<crypto::Passphrase>(opener)), std::move(label)};
 }
 
@@ -267,6 +286,9 @@ KeysApi::JsonAnswer KeysApi::prove(Asked asked) {
     return recorded(*holdings, at, "prove key slot", id, std::move(proven));
   };
   auto proven = co_await lane_.run(std::move(look));
+  // The secret opens nothing; the gateway itself is open.
+  if (!proven.ok() && proven.error().code() == Code::locked)
+    co_return Error(Code::refused, proven.error().message());
   if (!proven.ok()) co_return std::move(proven).error();
   co_return Json::object({{"slot", slot_document(*proven, opened_by)}});
 }

@@ -134,6 +134,20 @@ std::vector<Problem> device_problems(const Json& report) {
   return found;
 }
 
+std::optional<Problem> space_problem(const Vitals& vitals) {
+  if (!vitals.disk.free_bytes) return std::nullopt;
+  const std::uint64_t free = *vitals.disk.free_bytes;
+  const std::uint64_t reserve = vitals.disk.reserve_bytes;
+  const std::string room =
+      core::cat(free >> 20, " MB are free, ", reserve >> 20, " MB are the reserve: ");
+  if (free < reserve) return Problem{"disk", room + "nothing new is taken in; make room"};
+  // What an image had taken until it was refused is free again.
+  if (free >= 2 * reserve || !vitals.dicom["out_of_space"].boolean()) return std::nullopt;
+  return Problem{"disk", room +
+                             "an image was refused for lack of space and none was taken in since; "
+                             "make room"};
+}
+
 Json status_document(const Vitals& vitals) {
   Json queue = queue_counts(vitals);
   if (queue.is_object()) queue.set("letters", vitals.queue["letters"]);

@@ -50,6 +50,9 @@ struct Vitals {
 
 /// Devices of an adapter's report that say nothing although they should, or are not there.
 std::vector<Problem> device_problems(const core::Json& report);
+/// While nothing is taken in at the reserve, or an image was refused for lack of space and none
+/// stored since; until there is twice the reserve.
+std::optional<Problem> space_problem(const Vitals& vitals);
 
 core::Json status_document(const Vitals& vitals);
 /// `seq` counts the health messages of this boot_id.

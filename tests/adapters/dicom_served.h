@@ -124,10 +124,13 @@ class DicomServerTest : public ::testing::Test {
   }
 
   int connect_raw() { return connect_raw(server_->port()); }
-  static int connect_raw(std::uint16_t port) {
+  /// `from`: the last byte of the caller's loopback address.
+  static int connect_raw(std::uint16_t port, std::uint8_t from = 1) {
     const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xFFU) | from);
+    EXPECT_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);

@@ -142,7 +142,9 @@ TEST_F(DicomServerTest, NoDiskSpaceIsOutOfResourcesAndTheAssociationLives) {
   DcmDataset data_set;
   fill_ct(data_set, 1, 200'000);
   auto scu = connect();
+  EXPECT_FALSE(server_->report()["out_of_space"].boolean());
   EXPECT_EQ(scu->store(data_set).status, 0xa700);
+  EXPECT_TRUE(server_->report()["out_of_space"].boolean());
   EXPECT_EQ(scu->echo(), 0x0000);
   EXPECT_EQ(instances(), 0);
 }
@@ -188,7 +190,8 @@ TEST_F(DicomServerTest, ACrowdBeyondItsLimitIsSaidOnceInTheLog) {
   testing::internal::CaptureStderr();
   serve();
   std::vector<int> sockets;
-  for (int i = 0; i < 14; ++i) sockets.push_back(connect_raw());
+  for (std::uint8_t i = 0; i < 14; ++i)
+    sockets.push_back(connect_raw(server_->port(), i % 2 == 0 ? 2 : 3));
   // The last of those who came is hung up on.
   EXPECT_TRUE(is_hung_up_on(sockets.back()));
   for (const int socket : sockets) ::close(socket);
@@ -197,6 +200,21 @@ TEST_F(DicomServerTest, ACrowdBeyondItsLimitIsSaidOnceInTheLog) {
   const auto line = said.find("10 connections are open; see dicom.max_associations");
   ASSERT_NE(line, std::string::npos) << said;
   EXPECT_EQ(said.find("connections are open", line + 20), std::string::npos) << said;
+}
+
+TEST_F(DicomServerTest, SilentConnectionsOfOneAddressKeepNobodyElseOut) {
+  serve();
+  std::vector<int> sockets;
+  for (int i = 0; i < 40; ++i) sockets.push_back(connect_raw(server_->port(), 2));
+  std::vector<std::unique_ptr<Scu>> callers;
+  for (std::size_t i = 0; i < options_.associations_max; ++i) {
+    callers.push_back(connect());
+    ASSERT_TRUE(callers.back());
+    EXPECT_EQ(callers.back()->echo(), 0x0000);
+  }
+  // Those that gave way are the oldest.
+  EXPECT_TRUE(is_hung_up_on(sockets.front()));
+  for (const int socket : sockets) ::close(socket);
 }
 
 TEST_F(DicomServerTest, ServesAssociationsSideBySide) {
@@ -392,8 +410,8 @@ TEST_F(WorklistServerTest, WhoWasShownWhatIsInTheAuditTrailOnceAnHour) {
   order(2, "Smith");
   EXPECT_EQ(ask(), 2u);
   EXPECT_TRUE(eventually([&] { return rows().size() == 2; }));
-  EXPECT_THAT(rows(),
-              ::testing::ElementsAre("ae:TEST_SCU worklist/1 matches", "ae:TEST_SCU worklist/2 matches"));
+  EXPECT_THAT(rows(), ::testing::ElementsAre("ae:TEST_SCU worklist/1 matches",
+                                             "ae:TEST_SCU worklist/2 matches"));
 }
 
 // A query of 256 KB that DCMTK would read by one call within another for each level.

@@ -85,6 +85,33 @@ TEST_F(AuditProcess, TheChainIsReadToItsEndAndExportedByPatient) {
   EXPECT_EQ(lines_of(daemon_.ask({"audit", "export", "--actor", "user:nurse"}).out).size(), 701u);
 }
 
+TEST_F(AuditProcess, AnExportsMomentsAreOfAnyZoneAndNeverGuessed) {
+  start();
+  ASSERT_EQ(daemon_.stop(), 0);
+  append("read", "Patient/p1");
+  start();
+  const auto rows = [&](const char* option, const std::string& moment) {
+    return lines_of(daemon_.ask({"audit", "export", "--patient", "Patient/p1", option, moment}).out)
+        .size();
+  };
+  const core::Wall now = core::system_clock().wall();
+  const std::string today = core::to_instant(now).substr(0, 10);
+  EXPECT_EQ(rows("--since", today), 1u);
+  EXPECT_EQ(rows("--until", today), 0u);
+  // An hour ago, as a clock two hours ahead of UTC shows it.
+  std::string ahead = core::to_instant(now + std::chrono::hours(1));
+  ahead.replace(ahead.size() - 1, 1, "+02:00");
+  EXPECT_EQ(rows("--since", ahead), 1u);
+  EXPECT_EQ(rows("--until", ahead), 0u);
+  for (const char* wrong :
+       {"garbage", "2026-13-45T99:99:99Z", "2026-13-45", "2026-11-22T20:00:00"}) {
+    const Finished refused = daemon_.ask({"audit", "export", "--since", wrong});
+    EXPECT_EQ(refused.exit_code, 2) << wrong;
+    EXPECT_THAT(refused.err, HasSubstr("is no moment")) << wrong;
+    EXPECT_EQ(daemon_.ask({"audit", "export", "--until", wrong}).exit_code, 2) << wrong;
+  }
+}
+
 TEST_F(AuditProcess, ACheckpointTellsAnOlderDatabaseThatWasPutBack) {
   start();
   ASSERT_EQ(daemon_.stop(), 0);

@@ -108,6 +108,9 @@ TEST_F(BackupProcess, KilledWhileTheRootChangesItGoesOnAtTheNextStart) {
 
 TEST_F(BackupProcess, ABackupRestoresABareBoxByThePassphraseAlone) {
   start();
+  const std::string recovery_code(
+      parse(daemon_.ask({"keys", "add", "recovery"}).out)["recovery_code"].text());
+  ASSERT_EQ(recovery_code.size(), 47u);
   const Json first = back_up();
   EXPECT_EQ(first["written"].integer(), first["files"].integer());
   const Json second = back_up();
@@ -123,6 +126,12 @@ TEST_F(BackupProcess, ABackupRestoresABareBoxByThePassphraseAlone) {
   std::filesystem::remove_all(daemon_.state_folder());
   const Finished wrong = daemon_.ask(restore, "another passphrase");
   EXPECT_EQ(wrong.exit_code, 4) << wrong.err;
+  std::string code = recovery_code;
+  code[0] = code[0] == 'A' ? 'B' : 'A';
+  const Finished mistyped = daemon_.ask(restore, code);
+  EXPECT_EQ(mistyped.exit_code, 1);
+  EXPECT_THAT(mistyped.err, HasSubstr("mistyped in group 1"));
+  EXPECT_THAT(daemon_.ask(restore, recovery_code.substr(6)).err, HasSubstr("this one has 35"));
   const Finished restored = daemon_.ask(restore, kPassphrase);
   ASSERT_EQ(restored.exit_code, 0) << restored.err;
   start();

@@ -215,6 +215,36 @@ TEST(ConfigCheck, TheManualNamesEveryKey) {
   }
 }
 
+TEST(ConfigCheck, TheManualNamesEveryKeyUnderItsTable) {
+  const auto manual = core::read_whole_file(
+      core::system_files(), std::string(GATEWAY_SOURCE_DIR) + "/docs/man/clinic-gateway.toml.5",
+      1 << 20);
+  ASSERT_TRUE(manual.ok());
+  for (const core::ConfigKey& key : all_config_keys()) {
+    const auto at = manual->find("\n.B " + key.path + "\n");
+    const auto heading = manual->rfind("\n.SS [", at) + 6;
+    std::string table = manual->substr(heading, manual->find(']', heading) - heading);
+    if (table.ends_with(".*")) table.resize(table.size() - 2);
+    EXPECT_TRUE(key.path.starts_with(table + ".")) << key.path << " is under [" << table << "]";
+  }
+}
+
+TEST(ConfigCheck, ACaFileWithoutACertificateIsNamed) {
+  const TempFolder folder;
+  const std::string file = folder.path() + "/ca.pem";
+  std::ofstream(file) << "not a certificate\n";
+  EXPECT_THAT(mistakes_in(with("[uplink.his]\nkind = \"fhir\"\nurl = \"https://his.example\"\n"
+                               "ca_file = \"" +
+                               file + "\"\n")),
+              HasSubstr("gateway.toml:6: uplink.his.ca_file: " + file + " holds no certificate"));
+}
+
+TEST(ConfigCheck, DicomsTlsIsBlamedOnTheKeyThatWasSet) {
+  EXPECT_THAT(mistakes_in(with("[dicom]\ntls_certificate_file = \"/nowhere/c\"\n")),
+              HasSubstr("gateway.toml:4: dicom.tls_certificate_file: it needs dicom.tls_key_file; "
+                        "set it too [fatal]\n"));
+}
+
 TEST(ConfigCheck, SettingsReadWhatWasWritten) {
   const auto config = parse(
       "[site]\nname = \"clinic-1\"\ntimezone = \"Africa/Blantyre\"\n[storage]\nreserve_mb = 64\n"

@@ -76,6 +76,9 @@ TEST(Command, ExitCodesSayWhatHappened) {
   EXPECT_EQ(run_command({GATEWAY_COMMAND}).exit_code, 2);
   EXPECT_EQ(run_command({GATEWAY_COMMAND, "dance"}).exit_code, 2);
   EXPECT_EQ(run_command({GATEWAY_COMMAND, "--help"}).exit_code, 0);
+  const Finished wrong = run_command({GATEWAY_COMMAND, "dance", "--json"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_EQ(parse(wrong.out)["error"]["code"].text(), "invalid") << wrong.out;
   const Finished down = run_command({GATEWAY_COMMAND, "--socket", "/nowhere/s", "status"});
   EXPECT_EQ(down.exit_code, 3);
   EXPECT_THAT(down.err, HasSubstr("is clinic-gateway running?"));
@@ -92,6 +95,21 @@ TEST(Command, DoctorWorksWhileTheDaemonIsDown) {
   EXPECT_THAT(doctor.out, HasSubstr(R"({"check":"daemon","verdict":"fail")"));
   EXPECT_THAT(doctor.out, HasSubstr(R"({"check":"configuration","verdict":"ok")"));
   EXPECT_THAT(doctor.out, HasSubstr(R"({"check":"dicom port","verdict":"ok")"));
+}
+
+TEST(Command, DoctorLooksAtTheRestWithAMistakeTheDaemonStartsWithout) {
+  const TempFolder folder;
+  const std::string file = folder.path() + "/gateway.toml";
+  std::ofstream(file) << "[site]\nname = \"a\"\n[dicom]\nbind = \"127.0.0.1\"\nport = "
+                      << free_port() << "\n[storage]\nstate_dir = \"" << folder.path()
+                      << "\"\n[mqqt]\nx = 1\n";
+  const Finished doctor =
+      run_command({GATEWAY_COMMAND, "--socket", folder.path() + "/s", "doctor", "--config", file});
+  EXPECT_EQ(doctor.exit_code, 1);
+  EXPECT_THAT(doctor.out, HasSubstr("FAIL  configuration: " + file + ":9: mqqt.x"));
+  EXPECT_THAT(doctor.out, HasSubstr("sudo systemctl restart clinic-gateway"));
+  for (const char* check : {"disk: ", "state folder: ", "keys: ", "dicom port: "})
+    EXPECT_THAT(doctor.out, HasSubstr(check));
 }
 
 /// What `doctor` says of an uplink with these keys while the daemon is down.
@@ -210,7 +228,9 @@ TEST(Daemon, AnOperatorUnlocksItWithoutARestart) {
   ASSERT_TRUE(daemon.reaches("locked")) << daemon.log();
   EXPECT_THAT(daemon.log(), HasSubstr("clinic-gateway unlock"));
   EXPECT_FALSE(daemon.status()["set_up"].boolean());
-  const Finished first = daemon.ask({"unlock"}, "open sesame\n");
+  EXPECT_EQ(daemon.ask({"unlock"}, "x\n").exit_code, 1) << "no first passphrase is that short";
+  EXPECT_FALSE(daemon.status()["set_up"].boolean());
+  const Finished first = daemon.ask({"unlock"}, "open sesame twice\n");
   EXPECT_EQ(first.exit_code, 0) << first.err;
   EXPECT_TRUE(daemon.reaches("ready"));
   daemon.stop();
@@ -218,7 +238,7 @@ TEST(Daemon, AnOperatorUnlocksItWithoutARestart) {
   daemon.start();
   ASSERT_TRUE(daemon.reaches("locked")) << daemon.log();
   EXPECT_EQ(daemon.ask({"unlock"}, "something else\n").exit_code, 4);
-  EXPECT_EQ(daemon.ask({"unlock"}, "open sesame\n").exit_code, 0);
+  EXPECT_EQ(daemon.ask({"unlock"}, "open sesame twice\n").exit_code, 0);
   EXPECT_EQ(daemon.status()["state"].text(), "ready");
   EXPECT_THAT(daemon.log(), Not(HasSubstr("sesame")));
 }

@@ -91,7 +91,7 @@ class KeysApiTest : public testing::Test {
 
 TEST_F(KeysApiTest, EveryChangeAndEveryRefusalIsInTheTrail) {
   ASSERT_TRUE(post("unlock", "{\"kind\":\"passphrase\"}\nquiet otters").ok());
-  EXPECT_EQ(code_of(post("prove", "{\"kind\":\"passphrase\"}\nloud otters")), Code::locked);
+  EXPECT_EQ(code_of(post("prove", "{\"kind\":\"passphrase\"}\nloud otters")), Code::refused);
   const auto slots = send("GET", "/v1/keys");
   ASSERT_TRUE(slots.ok());
   const std::string id((*slots)["slots"][std::size_t{0}]["id"].text());
@@ -117,6 +117,11 @@ TEST_F(KeysApiTest, WhatIsNotUnderstoodChangesNothingAndQuotesNoSecret) {
   EXPECT_EQ(code_of(post("add", "")), Code::invalid);
   EXPECT_EQ(code_of(post("add", "[]\nx")), Code::invalid);
   EXPECT_EQ(code_of(post("add", "{\"kind\":\"passphrase\"}\n")), Code::invalid);
+  for (const std::string& weak :
+       {std::string("x"), std::string(" "), std::string("a\0b", 3), std::string("quiet otter"),
+        std::string("quiet otters\0", 13), std::string("quiet\totters")}) {
+    EXPECT_EQ(code_of(post("add", "{\"kind\":\"passphrase\"}\n" + weak)), Code::invalid) << weak;
+  }
   EXPECT_EQ(code_of(post("add", "{\"kind\":\"passphrase\"}\n" + std::string(5000, 'x'))),
             Code::invalid);
   EXPECT_EQ(code_of(post("add", "{\"kind\":\"laser\"}\nx")), Code::invalid);

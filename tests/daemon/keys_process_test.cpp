@@ -95,7 +95,10 @@ TEST_F(KeysTest, SlotsAreListedAddedProvenAndRemoved) {
   EXPECT_EQ(slots()[std::size_t{1}]["label"].text(), "night shift");
   const Finished proven = daemon_.ask({"keys", "prove"}, "seven quiet otters\n");
   EXPECT_EQ(parse(proven.out)["slot"]["id"].text(), slots()[std::size_t{1}]["id"].text());
-  EXPECT_EQ(daemon_.ask({"keys", "prove"}, "something else\n").exit_code, 4);
+  EXPECT_EQ(daemon_.ask({"keys", "prove"}, "something else\n").exit_code, 1) << "it is open";
+  const Finished open = daemon_.ask({"unlock"}, "something else\n");
+  EXPECT_EQ(open.exit_code, 0);
+  EXPECT_EQ(open.out, "{\"state\":\"ready\",\"checked\":false}\n");
   EXPECT_EQ(daemon_.ask({"keys", "remove", first}).exit_code, 0);
   restart_without_passphrase();
   ASSERT_TRUE(daemon_.reaches("locked")) << daemon_.log();
@@ -115,16 +118,17 @@ TEST_F(KeysTest, TheRecoveryCodeUnlocksAndMakesANewPassphrase) {
   ASSERT_TRUE(daemon_.reaches("locked")) << daemon_.log();
   std::string mistyped = code;
   mistyped[12] = mistyped[12] == 'A' ? 'B' : 'A';
-  const Finished wrong = daemon_.ask({"keys", "recover"}, mistyped + "\nfresh words\n");
+  const Finished wrong = daemon_.ask({"keys", "recover"}, mistyped + "\nfresh words today\n");
   EXPECT_EQ(wrong.exit_code, 1);
   EXPECT_THAT(wrong.err, HasSubstr("group 3"));
-  const Finished recovered = daemon_.ask({"keys", "recover"}, code + "\nfresh words\n");
+  EXPECT_THAT(daemon_.ask({"keys", "recover"}, "\n").err, HasSubstr("no recovery code was given"));
+  const Finished recovered = daemon_.ask({"keys", "recover"}, code + "\nfresh words today\n");
   ASSERT_EQ(recovered.exit_code, 0) << recovered.err;
   EXPECT_EQ(daemon_.status()["key_protection"].text(), "recovery");
   EXPECT_EQ(daemon_.stop(), 0);
   daemon_.start();
   ASSERT_TRUE(daemon_.reaches("locked"));
-  EXPECT_EQ(daemon_.ask({"unlock"}, "fresh words\n").exit_code, 0);
+  EXPECT_EQ(daemon_.ask({"unlock"}, "fresh words today\n").exit_code, 0);
 }
 
 TEST_F(KeysTest, CentralsEscrowKeyRecoversWhatNobodyElseCanOpen) {
@@ -139,7 +143,8 @@ TEST_F(KeysTest, CentralsEscrowKeyRecoversWhatNobodyElseCanOpen) {
       << "an escrow slot alone does not open by itself";
   restart_without_passphrase();
   ASSERT_TRUE(daemon_.reaches("locked")) << daemon_.log();
-  const Finished recovered = daemon_.ask({"keys", "recover", "--escrow-key", key}, "fresh words\n");
+  const Finished recovered =
+      daemon_.ask({"keys", "recover", "--escrow-key", key}, "fresh words today\n");
   ASSERT_EQ(recovered.exit_code, 0) << recovered.err;
   EXPECT_EQ(daemon_.status()["key_protection"].text(), "escrow");
   EXPECT_EQ(slots().size(), 3u);

@@ -20,6 +20,14 @@ TEST(Tables, StoredTextDoesNotDriveTheTerminal) {
   EXPECT_EQ(format_table({{"a\x1b[2Jb\nc"}}), "a?[2Jb?c\n");
 }
 
+TEST(Tables, OneLongNameDoesNotPadEveryRow) {
+  Json study = Json::object({{"patient_name", std::string(9'000, 'x')}, {"study_uid", "1.2"}});
+  const std::string text =
+      format_studies(Json::object({{"studies", Json::array({std::move(study)})}}));
+  EXPECT_THAT(text, HasSubstr(std::string(64, 'x') + "..."));
+  EXPECT_LT(text.size(), 1'000u);
+}
+
 TEST(Tables, DurationsAndSizesReadWell) {
   EXPECT_EQ(format_duration(59), "59 s");
   EXPECT_EQ(format_duration(75), "1 min 15 s");

@@ -117,6 +117,22 @@ TEST(Vitals, StatusSaysWhatIsWrong) {
   EXPECT_TRUE(status["queue"]["by_uplink"].is_null());
 }
 
+TEST(Vitals, RefusingForLackOfSpaceIsAProblemUntilThereIsRoomOrSuccess) {
+  Vitals vitals = ready_vitals();
+  EXPECT_FALSE(space_problem(vitals));
+  // The refused image itself is gone from the disk again.
+  vitals.disk.free_bytes = vitals.disk.reserve_bytes + 1;
+  EXPECT_FALSE(space_problem(vitals));
+  vitals.dicom.set("out_of_space", true);
+  ASSERT_TRUE(space_problem(vitals));
+  EXPECT_THAT(space_problem(vitals)->text, HasSubstr("an image was refused for lack of space"));
+  vitals.disk.free_bytes = 2 * vitals.disk.reserve_bytes;
+  EXPECT_FALSE(space_problem(vitals));
+  vitals.disk.free_bytes = vitals.disk.reserve_bytes - 1;
+  ASSERT_TRUE(space_problem(vitals));
+  EXPECT_THAT(space_problem(vitals)->text, HasSubstr("nothing new is taken in"));
+}
+
 TEST(Vitals, StorageNamesTheWorstThatIsWrong) {
   Vitals vitals = ready_vitals();
   EXPECT_EQ(health_document(vitals, 1)["storage"]["state"].text(), "making_room");
