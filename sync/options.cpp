@@ -78,8 +78,11 @@ ClientResult behind_tokens(boost::asio::any_io_executor loop, const core::Config
 }
 
 ClientResult make_client(boost::asio::any_io_executor loop, const core::Config& config,
-                         const core::Clock& clock, const std::string& name) {
+                         const core::Clock& clock, const std::string& name,
+                         const UplinkLimits& limits) {
   GW_TRY(auto options, uplink_client_options(config, name));
+  // Deliveries do not wait for each other, nor for a page that is read meanwhile.
+  options.connections_max = std::max(options.connections_max, limits.deliveries_in_flight + 1);
   const bool takes_tokens = !config.text(core::cat("uplink.", name, ".token_url")).empty();
   if (takes_tokens) options.username.clear();  // one Authorization at a time
   GW_TRY(auto server,
@@ -91,13 +94,13 @@ ClientResult make_client(boost::asio::any_io_executor loop, const core::Config& 
 UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdings> holdings,
                        const core::Config& config, const core::Clock& clock,
                        const std::string& name) {
-  const auto client = [loop, &config, &clock, name] {
-    return make_client(loop, config, clock, name);
+  const auto client = [loop, &config, &clock, name](const UplinkLimits& limits) {
+    return make_client(loop, config, clock, name, limits);
   };
   const std::string kind = config.text(core::cat("uplink.", name, ".kind"));
   if (kind == "stow") {
     auto build = [=]() -> core::Result<std::unique_ptr<Uplink>> {
-      GW_TRY(auto made, client());
+      GW_TRY(auto made, client(stow_uplink_limits()));
       return make_stow_uplink(name, std::move(made), holdings);
     };
     return {name, kind, stow_uplink_limits(), std::move(build)};
@@ -106,7 +109,7 @@ UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdin
       name, core::Milliseconds(config.integer(core::cat("uplink.", name, ".poll_s")) * 1'000),
       config.texts(core::cat("uplink.", name, ".pull"))};
   auto build = [=, &clock]() -> core::Result<std::unique_ptr<Uplink>> {
-    GW_TRY(auto made, client());
+    GW_TRY(auto made, client(fhir_uplink_limits(fhir)));
     return make_fhir_uplink(fhir, std::move(made), holdings, clock);
   };
   return {name, kind, fhir_uplink_limits(fhir), std::move(build)};
@@ -283,7 +286,7 @@ UpkeepOptions upkeep_options(const core::Config& config) {
   options.commitment = config.text("dicom.commitment") == "stored" ? CommitmentRule::stored
                                                                    : CommitmentRule::second_copy;
   options.connect = [&config](boost::asio::any_io_executor loop, const std::string& uplink) {
-    return make_client(std::move(loop), config, core::system_clock(), uplink);
+    return make_client(std::move(loop), config, core::system_clock(), uplink, {});
   };
   return options;
 }

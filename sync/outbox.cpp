@@ -1,5 +1,7 @@
 #include "sync/outbox.h"
 
+#include <utility>
+
 #include "core/text.h"
 #include "sync/reference_order.h"
 #include "sync/replica.h"
@@ -76,18 +78,19 @@ struct DueRow {
   Place place;
 };
 
-/// The first row after `after` that neither needs another nor has one of its subject being sent.
-core::Result<std::optional<DueRow>> next_due(Connection& connection, std::string_view uplink,
-                                             const Place& after) {
-  GW_TRY(auto rows,
-         connection.query(
-             "SELECT number, kind, subject, bytes, attempts, perhaps_sent, turn FROM outbox o"
-             " WHERE uplink = ? AND state = 'waiting' AND (turn, number) > (?, ?)"
-             " AND NOT EXISTS (SELECT 1 FROM outbox n WHERE n.number = o.needs)"
-             " AND (o.kind <> 'resource' OR NOT EXISTS (SELECT 1 FROM outbox s"
-             " WHERE s.kind = 'resource' AND s.subject = o.subject AND s.uplink = o.uplink"
-             " AND s.state = 'sending')) ORDER BY turn, number LIMIT 1",
-             uplink, after.turn, after.number));
+/// The first row in `where` that neither needs another nor has one of its subject being sent.
+std::string sql_of_first_due(std::string_view where) {
+  return core::cat(
+      "SELECT number, kind, subject, bytes, attempts, perhaps_sent, turn FROM outbox o"
+      " WHERE uplink = ? AND state = 'waiting' AND ",
+      where,
+      " AND NOT EXISTS (SELECT 1 FROM outbox n WHERE n.number = o.needs)"
+      " AND (o.kind <> 'resource' OR NOT EXISTS (SELECT 1 FROM outbox s"
+      " WHERE s.kind = 'resource' AND s.subject = o.subject AND s.uplink = o.uplink"
+      " AND s.state = 'sending')) ORDER BY turn, number LIMIT 1");
+}
+
+core::Result<std::optional<DueRow>> first_of(crypto::Rows rows) {
   GW_TRY(const bool found, rows.next());
   if (!found) return std::optional<DueRow>();
   return std::optional<DueRow>(
@@ -95,6 +98,19 @@ core::Result<std::optional<DueRow>> next_due(Connection& connection, std::string
                        static_cast<std::uint64_t>(rows.integer(3)),
                        static_cast<int>(rows.integer(4)), rows.integer(5) != 0},
              Place{rows.integer(6), rows.integer(0)}});
+}
+
+/// The first due row after `after`. Asked for in two steps: as one comparison of (turn, number)
+/// SQLite would walk over the whole turn each time.
+core::Result<std::optional<DueRow>> next_due(Connection& connection, std::string_view uplink,
+                                             const Place& after) {
+  static const std::string in_turn = sql_of_first_due("turn = ? AND number > ?");
+  static const std::string in_later_turns = sql_of_first_due("turn > ?");
+  GW_TRY(auto rest_of_turn, connection.query(in_turn, uplink, after.turn, after.number));
+  GW_TRY(auto due, first_of(std::move(rest_of_turn)));
+  if (due) return due;
+  GW_TRY(auto later, connection.query(in_later_turns, uplink, after.turn));
+  return first_of(std::move(later));
 }
 
 /// Lets `number` and whatever it needs go no later than in `turn`; answers whether any of them did.

@@ -1,11 +1,18 @@
 #!/usr/bin/env python3
-"""drain.py [--build DIR] [--resources N]: how quickly a gateway that was offline brings its queue into HAPI FHIR JPA.
+"""drain.py [--build DIR] [--part hapi|link|both] [--resources N] [--observations N]: how quickly a gateway that was offline brings its
+queue to the hospital.
 
-N resources (20,000: patients with 99 Observations each) are entered over the gateway's own API while its uplink is away; then the
+hapi: N resources (20,000: patients with 99 Observations each) are entered over the gateway's own API while its uplink is away; then the
 uplink is there. Beside it, in the same run, a plain loader sends the same resources to the same server in Bundles of the gateway's
-size and kind, packed, four at a time, without any bookkeeping: half of them before the gateway, half after. Needs openjdk, Maven and
-the rig's Python environment (tests/integration/venv.sh DIR, then DIR/bin/python drain.py). The last line is the JSON object; exit 1
-when HAPI does not hold every resource exactly once.
+size and kind, packed, four at a time, without any bookkeeping: half of them before the gateway, half after.
+
+link: N small Observations (500,000; patients have 99 each) into a sink (fhir_sink.py) over a link of 2 Mbit/s, 300 ms round trip and 1 %
+loss, cut for 10 s every 60 s (rig/bad_link.py). goodput_ratio is what of the link's bytes, while it was up, was taken by packed Bundles
+that brought something new; resent_ratio what came again or in vain, of those. For a short trial: --observations 20000 --cut-every 10
+--cut-for 3. Needs root, for the network namespaces.
+
+Needs openjdk, Maven and the rig's Python environment (tests/integration/venv.sh DIR, then DIR/bin/python drain.py). The last line is the
+JSON object; exit 1 when HAPI does not hold every resource exactly once.
 """
 
 import argparse
@@ -22,6 +29,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
+import drain_link  # noqa: E402
 from rig import https, pki  # noqa: E402
 from rig.hapi import Hapi, build as build_hapi  # noqa: E402
 from rig.process import Process, free_ports  # noqa: E402
@@ -181,50 +189,64 @@ def count_at(session, url, kind):
     return session.get(f"{url}/{kind}?_summary=count", headers={"Cache-Control": "no-cache"}, timeout=60).json()["total"]
 
 
+def against_hapi(build, folder, resources):
+    """The figures of the HAPI part."""
+    certificates = pki.make(folder / "pki")
+    away, his_port = free_ports(2)
+    hapi = Hapi(folder, his_port, certificates, build_hapi())
+    box = Box(build, folder, certificates)
+    try:
+        box.start(away)
+        entered = made(resources)
+        box.enter(entered)
+        print(f"{box.waiting()} wait", file=sys.stderr, flush=True)
+        box.process.stop()
+        hapi.wait_ready()
+        his = https.session(certificates.ca)
+        load_plainly(hapi.url, certificates.ca, made(1_000))  # Java has compiled what it needs
+        half = resources // 2
+        before = load_plainly(hapi.url, certificates.ca, made(half))
+        by_gateway = drained(box, his_port, resources)
+        after = load_plainly(hapi.url, certificates.ca, made(half))
+        held = sum(count_at(his, hapi.url, kind) for kind in ("Patient", "Observation"))
+        server = box.status()["uplinks"][0]["server"]
+        box.process.stop()
+    finally:
+        hapi.stop()
+    print(json.dumps({"server": server}), file=sys.stderr)
+    plain = 2 / (1 / before + 1 / after)
+    return {
+        "resources": resources,
+        "resources_per_s": round(by_gateway, 1),
+        "plain_per_s": round(plain, 1),
+        "ratio_plain": round(by_gateway / plain, 3),
+        "held": held,
+        "expected": 1_000 + 2 * half + resources,
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
+    parser.add_argument("--part", choices=("hapi", "link", "both"), default="both")
     parser.add_argument("--resources", type=int, default=20_000)
+    parser.add_argument("--observations", type=int, default=500_000)
+    parser.add_argument("--rate", type=float, default=2e6, help="bit/s")
+    parser.add_argument("--delay", type=float, default=0.15, help="one way, seconds")
+    parser.add_argument("--loss", type=float, default=0.01)
+    parser.add_argument("--cut-every", type=float, default=60, help="seconds; 0: never")
+    parser.add_argument("--cut-for", type=float, default=10, help="seconds")
+    parser.add_argument("--watch", type=float, default=2, help="seconds between two looks at the sink")
     options = parser.parse_args()
+    figures = {}
     with tempfile.TemporaryDirectory(prefix="gateway-drain-") as name:
-        folder = Path(name)
-        certificates = pki.make(folder / "pki")
-        away, his_port = free_ports(2)
-        hapi = Hapi(folder, his_port, certificates, build_hapi())
-        box = Box(options.build.resolve(), folder, certificates)
-        try:
-            box.start(away)
-            entered = made(options.resources)
-            box.enter(entered)
-            print(f"{box.waiting()} wait", file=sys.stderr, flush=True)
-            box.process.stop()
-            hapi.wait_ready()
-            his = https.session(certificates.ca)
-            load_plainly(hapi.url, certificates.ca, made(1_000))  # Java has compiled what it needs
-            half = options.resources // 2
-            before = load_plainly(hapi.url, certificates.ca, made(half))
-            by_gateway = drained(box, his_port, options.resources)
-            after = load_plainly(hapi.url, certificates.ca, made(half))
-            held = sum(count_at(his, hapi.url, kind) for kind in ("Patient", "Observation"))
-            server = box.status()["uplinks"][0]["server"]
-            box.process.stop()
-        finally:
-            hapi.stop()
-    plain = 2 / (1 / before + 1 / after)
-    print(json.dumps({"server": server}), file=sys.stderr)
-    print(
-        json.dumps(
-            {
-                "resources": options.resources,
-                "resources_per_s": round(by_gateway, 1),
-                "plain_per_s": round(plain, 1),
-                "ratio_plain": round(by_gateway / plain, 3),
-                "held": held,
-                "expected": 1_000 + 2 * half + options.resources,
-            }
-        )
-    )
-    sys.exit(held != 1_000 + 2 * half + options.resources)
+        build = options.build.resolve()
+        if options.part != "link":
+            figures |= against_hapi(build, Path(name), options.resources)
+        if options.part != "hapi":
+            figures |= drain_link.measure(build, Path(name) / "link", options)
+    print(json.dumps(figures))
+    sys.exit(figures.get("held") != figures.get("expected"))
 
 
 if __name__ == "__main__":
