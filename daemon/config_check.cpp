@@ -11,6 +11,7 @@
 
 #include "adapters/astm/astm_options.h"
 #include "adapters/dicom/dicom_options.h"
+#include "adapters/filedrop/folder_options.h"
 #include "adapters/hl7/hl7_options.h"
 #include "core/net/url.h"
 #include "core/text.h"
@@ -253,6 +254,10 @@ class Checker {
     check_device(astm, true);
     // A profile that is not there may come back.
     if (astm.ok()) check_device(adapters::astm::astm_devices(config_, core::system_files()), false);
+    const auto folders = adapters::frame::read_devices(config_, "folder");
+    check_device(folders, true);
+    if (folders.ok())
+      check_device(adapters::filedrop::folder_devices(config_, core::system_files()), false);
   }
 
   template <class Devices>
