@@ -84,8 +84,8 @@ std::vector<ConfigKey> field_keys() {
       {.path = "field.*.path", .meaning = "where a value of its own stands", .required = true},
       {.path = "field.*.code", .meaning = "its local code; default: the table's name"},
       {.path = "field.*.unit", .meaning = "its unit"},
-      {.path = "field.*.low", .meaning = "below it somebody is told"},
-      {.path = "field.*.high", .meaning = "above it somebody is told"},
+      {.path = "field.*.low", .meaning = "below it the value is flagged"},
+      {.path = "field.*.high", .meaning = "above it the value is flagged"},
       {.path = "subject",
        .meaning = "what is measured",
        .default_text = "\"patient\"",
@@ -97,7 +97,6 @@ std::vector<ConfigKey> field_keys() {
        .meaning = "true: a document of the same name comes with each record",
        .default_text = "false"},
       {.path = "name_separator", .meaning = "cuts a file's name into $file.parts"},
-      {.path = "topic", .meaning = "mqtt: where it speaks"},
   };
 }
 
@@ -129,7 +128,6 @@ core::Result<FieldMap> read_field_map(const Config& config) {
   map.document_type = config.text("document_type");
   map.has_companion = config.boolean("companion");
   map.name_separator = config.text("name_separator");
-  map.topic = config.text("topic");
   GW_CHECK(check_whole(config, map));
   return map;
 }

@@ -31,7 +31,7 @@ std::vector<ConfigKey> common_keys() {
       {.path = "protocol",
        .meaning = "what it speaks",
        .required = true,
-       .choices = {"astm", "folder", "mqtt"}},
+       .choices = {"astm", "folder"}},
       {.path = "run_failures",
        .type = KeyType::text_list,
        .meaning = "values that mean no result; what ends in ... begins so"},

@@ -64,7 +64,7 @@ TEST_F(FieldMapping, ARowOfATableBecomesAPatientAndObservations) {
 
 TEST_F(FieldMapping, ALimitIsFlaggedAndTold) {
   const FieldDevice fridge = device(
-      "\"mqtt\"\nformat = \"json\"\nsubject = \"device\"\n[field.temperature]\npath = \"t\"\n"
+      "\"folder\"\nformat = \"json\"\nsubject = \"device\"\n[field.temperature]\npath = \"t\"\n"
       "unit = \"Cel\"\nlow = \"2\"\nhigh = \"8\"\n");
   const auto out = map(fridge, R"({"t":9.10})");
   ASSERT_EQ(crossings_.size(), 1U);
