@@ -1,5 +1,6 @@
 // The decoders of the configured devices, by their names: what takes a kept message up again
-// without knowing who speaks what.
+// without knowing who speaks what. And those of files that a drop folder finds and other protocols
+// read.
 #pragma once
 
 #include <functional>
@@ -7,11 +8,16 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.h"
 #include "sync/holdings.h"
 
 namespace gateway::adapters {
+
+namespace mapping {
+struct DeviceProfile;
+}
 
 /// Pure: the bytes of one message of the device, as kept.
 struct Decoder {
@@ -22,6 +28,22 @@ struct Decoder {
 };
 
 using Decoders = std::map<std::string, Decoder>;
+
+/// The bytes that follow; none at the end.
+using NextBytes = std::function<core::Result<std::string>()>;
+
+struct FileDecoders {
+  /// Pure: the messages of an HL7 file, at least one.
+  std::function<std::vector<std::shared_ptr<sync::IncomingMessage>>(
+      std::string bytes, const mapping::DeviceProfile& device)>
+      hl7;
+  /// Takes a DICOM file (PS3.10) in as if it had come by C-STORE; returns once it is on stable
+  /// storage. `read` begins a pass over the file. Code::busy: the file ends in the middle;
+  /// Code::invalid: it is refused.
+  std::function<core::Result<sync::StoreOutcome>(std::shared_ptr<sync::Holdings> holdings,
+                                                 const std::function<NextBytes()>& read)>
+      dicom;
+};
 
 /// Works on a kept message again, with the maps and settings of now; `patient`: the Patient a
 /// person says it is about, else empty.

@@ -11,6 +11,7 @@
 
 #include "adapters/astm/astm_options.h"
 #include "adapters/dicom/dicom_options.h"
+#include "adapters/filedrop/folder_options.h"
 #include "adapters/hl7/hl7_options.h"
 #include "core/net/certificate_file.h"
 #include "core/net/http_tunnel.h"
@@ -277,6 +278,10 @@ class Checker {
     // A profile that is not there may come back.
     if (astm.ok())
       take_mistake_of(adapters::astm::astm_devices(config_, core::system_files()), false);
+    const auto folders = adapters::frame::read_devices(config_, "folder");
+    take_mistake_of(folders, true);
+    if (folders.ok())
+      take_mistake_of(adapters::filedrop::folder_devices(config_, core::system_files()), false);
   }
 
   /// What only an adapter knows to be wrong: "PLACE: KEY: what".

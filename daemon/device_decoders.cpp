@@ -4,11 +4,38 @@
 
 #include "adapters/astm/astm_options.h"
 #include "adapters/astm/message_reader.h"
+#include "adapters/dicom/dropped_file.h"
 #include "adapters/hl7/hl7_options.h"
 #include "adapters/hl7/message_reader.h"
 #include "core/text.h"
 
 namespace gateway::daemon {
+namespace {
+
+/// Some write a file as they would speak: MLLP's frame around each message.
+std::string without_frames(const std::string& bytes) {
+  std::string messages = bytes;
+  if (bytes.find('\x0b') == 0)
+    std::erase_if(messages, [](char c) { return c == '\x0b' || c == '\x1c'; });
+  return messages;
+}
+
+/// What a drop folder hands to the protocols that read it.
+adapters::FileDecoders file_decoders(const core::Clock& clock) {
+  return {
+      .hl7 =
+          [&clock](const std::string& bytes, const adapters::mapping::DeviceProfile& device) {
+            std::vector<std::shared_ptr<sync::IncomingMessage>> messages;
+            for (std::string& one : adapters::hl7::cut_frame(without_frames(bytes))) {
+              messages.push_back(
+                  adapters::hl7::read_message(std::move(one), device, "folder", clock).incoming);
+            }
+            return messages;
+          },
+      .dicom = adapters::dicom::take_dropped_file};
+}
+
+}  // namespace
 
 adapters::Decoders device_decoders(const core::Config& config, const core::Clock& clock) {
   adapters::Decoders decoders;
@@ -21,7 +48,21 @@ adapters::Decoders device_decoders(const core::Config& config, const core::Clock
     for (const auto& device : *devices)
       decoders.emplace(device.options.profile.name, adapters::astm::decoder_of(device));
   }
+  if (const auto devices = adapters::filedrop::folder_devices(config, core::system_files());
+      devices.ok()) {
+    for (const auto& device : *devices) {
+      decoders.emplace(device.device.options.profile.name,
+                       adapters::filedrop::decoder_of(device, file_decoders(clock)));
+    }
+  }
   return decoders;
+}
+
+core::Result<std::unique_ptr<adapters::filedrop::FolderServer>> folder_server(
+    const core::Config& config, const sync::HoldingsDoor& door, const core::Clock& clock) {
+  GW_TRY(auto devices, adapters::filedrop::folder_devices(config, core::system_files()));
+  return adapters::filedrop::FolderServer::create(std::move(devices), file_decoders(clock), door,
+                                                  clock);
 }
 
 bool has_device(const core::Config& config, std::string_view protocol) {

@@ -1,7 +1,10 @@
 // The decoders of all devices the configuration names, for messages that wait for a person.
 #pragma once
 
+#include <memory>
+
 #include "adapters/decoder.h"
+#include "adapters/filedrop/folder_server.h"
 #include "core/clock.h"
 #include "core/config.h"
 
@@ -10,6 +13,11 @@ namespace gateway::daemon {
 /// Devices whose settings or profiles are wrong are left out; the adapters say so. `clock` outlives
 /// them.
 adapters::Decoders device_decoders(const core::Config& config, const core::Clock& clock);
+
+/// The drop folders the configuration names, with the decoders of what lies in them; `door` and
+/// `clock` outlive it. Code::invalid names the place and what to write instead.
+core::Result<std::unique_ptr<adapters::filedrop::FolderServer>> folder_server(
+    const core::Config& config, const sync::HoldingsDoor& door, const core::Clock& clock);
 
 /// True where a device speaks that protocol ("hl7").
 bool has_device(const core::Config& config, std::string_view protocol);

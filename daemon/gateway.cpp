@@ -1,5 +1,6 @@
 #include "daemon/gateway.h"
 
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -104,6 +105,9 @@ class GatewayImpl final : public Gateway {
             loop_, "hl7", kPortRetry, [this] { return start_hl7(); }, [this] { on_change(); }),
         astm_component_(
             loop_, "astm", kPortRetry, [this] { return start_astm(); }, [this] { on_change(); }),
+        folder_component_(
+            loop_, "folder", kFileRetry, [this] { return start_folders(); },
+            [this] { on_change(); }),
         mqtt_component_(
             loop_, "mqtt", kFileRetry, [this] { return start_mqtt(); }, [this] { on_change(); }),
         control_component_(
@@ -138,6 +142,7 @@ class GatewayImpl final : public Gateway {
     if (!settings_.is_hub || config_.has("dicom.port")) dicom_component_.start();
     if (has_device(config_, "hl7")) hl7_component_.start();
     if (has_device(config_, "astm")) astm_component_.start();
+    if (has_device(config_, "folder")) folder_component_.start();
     if (config_.has("api.port")) api_component_.start();
     if (config_.has("console.port")) console_component_.start();
     if (health_) mqtt_component_.start();
@@ -156,17 +161,11 @@ class GatewayImpl final : public Gateway {
     health_timer_.cancel();
     checkpoints_.stop();
     control_.reset();
-    for (Component* component :
-         {&control_component_, &mqtt_component_, &dicom_component_, &hl7_component_,
-          &astm_component_, &api_component_, &console_component_}) {
-      component->stop();
-    }
+    for (Component* component : components()) component->stop();
     console_.reset();
     api_.reset();
     opening_.stop();
-    if (dicom_) dicom_->stop();
-    if (hl7_) hl7_->stop();
-    if (astm_) astm_->stop();
+    for (adapters::Adapter* adapter : device_adapters()) adapter->stop();
     uplinks_.stop();
     maintenance_.stop();
     studies_.stop();
@@ -197,6 +196,13 @@ class GatewayImpl final : public Gateway {
     return astm_->start();
   }
 
+  core::Status start_folders() {
+    if (!folders_) {
+      GW_TRY(folders_, folder_server(config_, door_, clock_));
+    }
+    return folders_->start();
+  }
+
   core::Status start_api() {
     GW_TRY(api_,
            fhir::FhirServer::start(
@@ -225,6 +231,11 @@ class GatewayImpl final : public Gateway {
     return {};
   }
 
+  static std::optional<std::uint64_t> turns_of(const Component& component,
+                                               const adapters::Adapter* adapter) {
+    return component.running() ? adapter->turns() : std::nullopt;
+  }
+
   void start_watchdog() {
     const auto period = watchdog_period();
     if (!period) return;
@@ -234,18 +245,10 @@ class GatewayImpl final : public Gateway {
            if (maintenance_.rotating()) return std::nullopt;
            return writer_pulse_.counter(door_.get());
          }},
-        {"dicom",
-         [this]() -> std::optional<std::uint64_t> {
-           return dicom_component_.running() ? dicom_->turns() : std::nullopt;
-         }},
-        {"hl7",
-         [this]() -> std::optional<std::uint64_t> {
-           return hl7_component_.running() ? hl7_->turns() : std::nullopt;
-         }},
-        {"astm",
-         [this]() -> std::optional<std::uint64_t> {
-           return astm_component_.running() ? astm_->turns() : std::nullopt;
-         }},
+        {"dicom", [this] { return turns_of(dicom_component_, dicom_.get()); }},
+        {"hl7", [this] { return turns_of(hl7_component_, hl7_.get()); }},
+        {"astm", [this] { return turns_of(astm_component_, astm_.get()); }},
+        {"folder", [this] { return turns_of(folder_component_, folders_.get()); }},
         {"mqtt", [this]() -> std::optional<std::uint64_t> {
            if (!mqtt_component_.running()) return std::nullopt;
            return health_->state().loop_turns;
@@ -275,22 +278,13 @@ class GatewayImpl final : public Gateway {
   /// The unlock, and what was refused before it, when there was no trail to write to.
   void record_unlock(sync::Holdings& holdings, const std::string& by) {
     std::vector<crypto::AuditEntry> entries;
-    for (const Refusal& refusal : opening_.take_refusals()) {
-      entries.push_back({.at = refusal.at,
-                         .actor = refusal.by,
-                         .action = "unlock",
-                         .resource = cat("KeySlot: ", refusal.kind),
-                         .patient = "",
-                         .source = "local",
-                         .outcome = std::string(core::to_string(Code::locked))});
-    }
-    entries.push_back({.at = clock_.wall(),
-                       .actor = by,
-                       .action = "unlock",
-                       .resource = cat("KeySlot/", holdings.keyring().opened_by().id),
-                       .patient = "",
-                       .source = "local",
-                       .outcome = "success"});
+    const auto note = [&entries](core::Wall at, const std::string& actor,
+                                 const std::string& resource, std::string_view outcome) {
+      entries.push_back({at, actor, "unlock", resource, "", "local", std::string(outcome)});
+    };
+    for (const Refusal& refusal : opening_.take_refusals())
+      note(refusal.at, refusal.by, cat("KeySlot: ", refusal.kind), core::to_string(Code::locked));
+    note(clock_.wall(), by, cat("KeySlot/", holdings.keyring().opened_by().id), "success");
     // The database commits what is queued before it goes, and the audit key goes after it.
     holdings.database().write_async(
         [&audit = holdings.audit(),
@@ -311,9 +305,8 @@ class GatewayImpl final : public Gateway {
     const OpeningReport& report = opening_.report();
     std::string line(to_string(report.state));
     if (!report.reason.empty()) line += cat(": ", report.reason);
-    for (const Problem& problem : problems()) {
+    for (const Problem& problem : problems())
       line += cat("; ", problem.component, ": ", problem.text);
-    }
     if (line != status_line_) notify_ready(line);
     status_line_ = std::move(line);
     publish_health();
@@ -348,7 +341,19 @@ class GatewayImpl final : public Gateway {
         boost::asio::detached);
   }
 
-  std::vector<Problem> problems() const {
+  /// Those that have been made.
+  std::vector<adapters::Adapter*> device_adapters() const {
+    std::vector<adapters::Adapter*> made{dicom_.get(), hl7_.get(), astm_.get(), folders_.get()};
+    std::erase(made, nullptr);
+    return made;
+  }
+
+  std::array<Component*, 8> components() {
+    return {&control_component_, &dicom_component_, &hl7_component_, &astm_component_,
+            &folder_component_,  &mqtt_component_,  &api_component_, &console_component_};
+  }
+
+  std::vector<Problem> problems() {
     std::vector<Problem> found;
     if (opening_.report().state == OpeningState::failed) {
       found.push_back({"storage", opening_.report().reason});
@@ -356,16 +361,10 @@ class GatewayImpl final : public Gateway {
     for (const std::string& text : settings_.config_problems) found.push_back({"config", text});
     for (const std::string& text : uplinks_.upkeep_problems()) found.push_back({"storage", text});
     if (!maintenance_.problem().empty()) found.push_back({"restore", maintenance_.problem()});
-    for (const Component* component :
-         {&control_component_, &dicom_component_, &hl7_component_, &astm_component_,
-          &mqtt_component_, &api_component_, &console_component_}) {
-      if (!component->problem().empty()) {
-        found.push_back({component->name(), component->problem()});
-      }
+    for (const Component* component : components()) {
+      if (!component->problem().empty()) found.push_back({component->name(), component->problem()});
     }
-    for (const adapters::Adapter* adapter : {static_cast<const adapters::Adapter*>(hl7_.get()),
-                                             static_cast<const adapters::Adapter*>(astm_.get())}) {
-      if (adapter == nullptr) continue;
+    for (const adapters::Adapter* adapter : device_adapters()) {
       for (Problem& problem : device_problems(adapter->report()))
         found.push_back(std::move(problem));
     }
@@ -384,6 +383,7 @@ class GatewayImpl final : public Gateway {
     if (dicom_) vitals.dicom = dicom_->report();
     if (hl7_) vitals.hl7 = hl7_->report();
     if (astm_) vitals.astm = astm_->report();
+    if (folders_) vitals.folder = folders_->report();
     vitals.mqtt.configured = settings_.mqtt.has_value();
     if (health_) {
       const core::net::MqttState state = health_->state();
@@ -659,6 +659,7 @@ class GatewayImpl final : public Gateway {
   Component dicom_component_;
   Component hl7_component_;
   Component astm_component_;
+  Component folder_component_;
   Component mqtt_component_;
   Component control_component_;
   Component api_component_;
@@ -673,6 +674,7 @@ class GatewayImpl final : public Gateway {
   std::unique_ptr<adapters::dicom::DicomServer> dicom_;
   std::unique_ptr<adapters::hl7::Hl7Server> hl7_;
   std::unique_ptr<adapters::astm::AstmServer> astm_;
+  std::unique_ptr<adapters::filedrop::FolderServer> folders_;
   std::unique_ptr<core::net::UnixHttpServer> control_;
   std::unique_ptr<fhir::FhirServer> api_;
   std::unique_ptr<console::ConsoleServer> console_;

@@ -1,6 +1,7 @@
 #include "daemon/settings.h"
 
 #include "adapters/dicom/dicom_options.h"
+#include "adapters/filedrop/folder_options.h"
 #include "adapters/frame/device_options.h"
 #include "core/text.h"
 #include "daemon/api/access.h"
@@ -82,8 +83,9 @@ std::vector<ConfigKey> all_config_keys() {
   std::vector<ConfigKey> keys;
   for (const auto& room :
        {sync::sync_config_keys(), adapters::dicom::dicom_config_keys(),
-        adapters::frame::device_config_keys(), api_config_keys(), console::console_config_keys(),
-        metrics_config_keys(), daemon_config_keys()}) {
+        adapters::frame::device_config_keys(), adapters::filedrop::folder_config_keys(),
+        api_config_keys(), console::console_config_keys(), metrics_config_keys(),
+        daemon_config_keys()}) {
     keys.insert(keys.end(), room.begin(), room.end());
   }
   return keys;

@@ -26,7 +26,7 @@ esac
 build_packages=(
   build-essential g++ cmake ninja-build pkg-config ccache git ca-certificates
   "$boost" libdcmtk-dev libmosquitto-dev libsqlcipher-dev libsodium-dev libssl-dev zlib1g-dev
-  libspdlog-dev libtomlplusplus-dev rapidjson-dev libcli11-dev libsystemd-dev libutf8proc-dev
+  libspdlog-dev libtomlplusplus-dev rapidjson-dev libcli11-dev libsystemd-dev libutf8proc-dev libexpat1-dev
   libhowardhinnant-date-dev
   libgtest-dev libgmock-dev dcmtk openssl python3
   debhelper dpkg-dev fakeroot tzdata

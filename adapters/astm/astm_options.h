@@ -16,9 +16,6 @@ struct AstmDevice {
   profiles::Profile profile;
 };
 
-/// Where profiles.shipped_dir and profiles.site_dir say.
-profiles::Shelf profile_shelf(const core::Config& config);
-
 /// The devices that speak ASTM, their profiles read. Code::invalid names the place and what to
 /// write instead.
 core::Result<std::vector<AstmDevice>> astm_devices(const core::Config& config, core::Files& files);

@@ -4,8 +4,8 @@
 #include <map>
 
 #include "adapters/mapping/fhir_values.h"
+#include "adapters/profiles/result_parts.h"
 #include "core/civil_time.h"
-#include "core/net/http.h"
 #include "core/text.h"
 #include "sync/fhir/person_name.h"
 
@@ -149,18 +149,7 @@ std::string add_device(const Message& message, Mapping& mapping) {
   for (const Record& record : message.records()) records.push_back(&record);
   std::string serial = value_by(records, mapping.profile().serial);
   if (serial.empty()) serial = mapping.site().name;
-  sync::Draft draft;
-  draft.body = Json::object({{"resourceType", "Device"}, {"status", "active"}});
-  draft.body.set(
-      "identifier",
-      Json::array({Json::object({{"system", mapping.own_system("serial")}, {"value", serial}})}));
-  draft.body.set("serialNumber", serial);
-  draft.body.set(
-      "deviceName",
-      Json::array({Json::object({{"name", mapping.profile().device}, {"type", "model-name"}})}));
-  draft.known_as.push_back({mapping.own_system("serial"), serial});
-  draft.seed = cat("device|", serial);
-  return mapping.add(std::move(draft));
+  return mapping.add(profiles::device_draft(mapping.profile(), mapping.site().name, serial));
 }
 
 std::string add_specimen(Mapping& mapping, const OrderContext& context) {
@@ -274,8 +263,7 @@ void map_group(Mapping& mapping, const Message& message, const OrderGroup& group
 }  // namespace
 
 std::string Mapping::own_system(std::string_view kind) const {
-  return cat("urn:clinic-gateway:device:", core::net::url_encode(site().name),
-             kind.empty() ? "" : ":", kind);
+  return profiles::own_system(site().name, kind);
 }
 
 core::Json order_references(const Mapping& mapping, const OrderContext& context) {

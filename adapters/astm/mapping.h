@@ -16,9 +16,6 @@
 
 namespace gateway::adapters::astm {
 
-/// Which profile, in which revision, made an Observation of ours: valueString "ID REVISION".
-inline constexpr std::string_view kProfileExtension = "urn:clinic-gateway:extension:device-profile";
-
 /// What a message is about.
 enum class Kind {
   results,

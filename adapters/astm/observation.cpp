@@ -4,7 +4,7 @@
 
 #include "adapters/astm/mapping.h"
 #include "adapters/mapping/fhir_values.h"
-#include "adapters/mapping/ucum.h"
+#include "adapters/profiles/result_parts.h"
 #include "core/text.h"
 
 namespace gateway::adapters::astm {
@@ -54,74 +54,17 @@ std::string_view code_of(const std::array<Named, Size>& table, std::string_view 
   return found == table.end() ? std::string_view() : found->code;
 }
 
-Json coding(std::string_view system, std::string_view code) {
-  return Json::object({{"system", system}, {"code", code}});
-}
-
-/// LOINC where the map names it, the device's own code in any case.
-Json code_of_test(Mapping& mapping, std::string_view code, const profiles::CodeRow* row) {
-  Json codings = Json::array();
-  if (row != nullptr && !row->loinc.empty()) codings.add(coding("http://loinc.org", row->loinc));
-  codings.add(coding(mapping.own_system(""), code));
-  const std::string text =
-      row == nullptr || row->display.empty() ? std::string(code) : row->display;
-  return Json::object({{"coding", std::move(codings)}, {"text", text}});
-}
-
-void set_unit(Mapping& mapping, std::string_view unit, const profiles::CodeRow* row,
-              Json& quantity) {
-  if (unit.empty()) return;
-  quantity.set("unit", unit);
-  const std::string code =
-      row != nullptr && !row->ucum.empty() ? row->ucum : mapping::ucum_code(unit);
-  if (code.empty()) return mapping.gap("unit", "", unit);
-  quantity.set("system", mapping::kUcum);
-  quantity.set("code", code);
-}
-
-void set_absent(Json& body, std::string_view code, std::string_view sent) {
-  Json reason = Json::object();
-  reason.set(
-      "coding",
-      Json::array({coding("http://terminology.hl7.org/CodeSystem/data-absent-reason", code)}));
-  set_if(reason, "text", sent);
-  body.set("dataAbsentReason", std::move(reason));
-}
-
-/// A number with its comparator, as the device writes them.
-Json quantity_of(const profiles::Profile& profile, std::string_view sent) {
-  std::string_view comparator;
-  std::string_view number = sent;
-  for (const std::string_view sign : {"<=", ">=", "<", ">"}) {
-    if (!number.starts_with(sign)) continue;
-    comparator = sign;
-    number = core::trim(number.substr(sign.size()));
-    break;
-  }
-  std::string text(number);
-  const bool has_comma = profile.decimal_separator == ',';
-  if (has_comma) std::replace(text.begin(), text.end(), ',', '.');
-  Json value = mapping::quantity(text);
-  if (value.is_null()) return {};
-  if (has_comma && text != number) {
-    value.set("extension", Json::array({Json::object({{"url", mapping::kSentAs},
-                                                      {"valueString", std::string(number)}})}));
-  }
-  set_if(value, "comparator", comparator);
-  return value;
-}
-
 void set_value(Mapping& mapping, const Record& result, const profiles::CodeRow* row, Json& body) {
   const Field field = result.field(4);
   const std::string sent = field.first();
   const std::string_view status = body["status"].text();
   if (sent.empty()) {
-    return set_absent(body, status == "cancelled" ? "not-performed" : "unknown", "");
+    return profiles::set_absent(body, status == "cancelled" ? "not-performed" : "unknown", "");
   }
-  if (mapping.profile().is_run_failure(sent)) return set_absent(body, "error", sent);
-  Json value = field.repeats() == 1 ? quantity_of(mapping.profile(), sent) : Json();
+  if (mapping.profile().is_run_failure(sent)) return profiles::set_absent(body, "error", sent);
+  Json value = field.repeats() == 1 ? profiles::quantity_of(mapping.profile(), sent) : Json();
   if (!value.is_null()) {
-    set_unit(mapping, result.field(5).first(), row, value);
+    profiles::set_unit(result.field(5).first(), row, value, mapping.out());
     body.set("valueQuantity", std::move(value));
     return;
   }
@@ -136,15 +79,7 @@ void set_value(Mapping& mapping, const Record& result, const profiles::CodeRow* 
 void set_interpretation(Mapping& mapping, const std::vector<const Record*>& records, Json& body) {
   const std::string flag = value_at(records, mapping.profile().interpretation);
   if (flag.empty()) return;
-  const std::string_view code = code_of(kFlags, flag);
-  Json made = Json::object();
-  if (!code.empty()) {
-    made.set("coding",
-             Json::array({coding(
-                 "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", code)}));
-  }
-  made.set("text", flag);
-  body.set("interpretation", Json::array({made}));
+  profiles::set_interpretation(body, code_of(kFlags, flag), flag);
 }
 
 void set_notes(const std::vector<const Record*>& comments, Json& body) {
@@ -220,18 +155,11 @@ std::string add_observation(Mapping& mapping, const OrderContext& context, const
   draft.kind = sync::DraftKind::result;
   Json& body = draft.body;
   body = Json::object({{"resourceType", "Observation"}});
-  body.set("extension",
-           Json::array({Json::object(
-               {{"url", kProfileExtension},
-                {"valueString", cat(mapping.profile().id, ' ', mapping.profile().revision)}})}));
+  body.set("extension", profiles::made_by(mapping.profile()));
   body.set("status", status_of(mapping, context, result));
-  body.set("category",
-           Json::array({Json::object(
-               {{"coding",
-                 Json::array({coding("http://terminology.hl7.org/CodeSystem/observation-category",
-                                     "laboratory")})}})}));
+  body.set("category", profiles::category_of("laboratory"));
   body.set("code", code.empty() ? Json::object({{"text", "R-3 not sent"}})
-                                : code_of_test(mapping, code, found.row));
+                                : profiles::code_of_test(mapping.site().name, code, found.row));
   body.set("subject", Json::object({{"reference", sync::kPatientReference}}));
   const std::string& at = context.at;
   mapping::set_time(body, "effectiveDateTime", mapping::fhir_time(at, mapping.site().time_zone));

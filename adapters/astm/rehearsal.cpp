@@ -1,10 +1,8 @@
 #include "adapters/astm/rehearsal.h"
 
-#include <algorithm>
-
 #include "adapters/astm/link.h"
 #include "adapters/astm/message_reader.h"
-#include "adapters/profiles/difference.h"
+#include "adapters/profiles/rehearsal.h"
 #include "core/text.h"
 
 namespace gateway::adapters::astm {
@@ -13,8 +11,6 @@ namespace {
 using core::cat;
 using core::Json;
 using frame::FrameEvent;
-
-constexpr std::size_t kFixtureBytesMax = 4U << 20;
 
 bool is_capture(std::string_view fixture) { return fixture.find(kStx) != std::string_view::npos; }
 
@@ -46,64 +42,12 @@ std::string received(std::string_view bytes, const profiles::Profile& profile) {
   return text;
 }
 
-Json ids_of(const std::vector<sync::PatientId>& ids) {
-  Json list = Json::array();
-  for (const sync::PatientId& id : ids)
-    list.add(Json::object({{"system", id.system}, {"value", id.value}}));
-  return list;
-}
-
-Json outcome_of(const sync::IncomingMessage& message) {
-  Json outcome = Json::object({{"kind", message.kind}});
-  if (!message.dead_because.empty()) outcome.set("dead_because", message.dead_because);
-  outcome.set("ids", ids_of(message.patient.ids));
-  outcome.set("carriers", ids_of(message.patient.carriers));
-  if (!message.patient.draft.body.is_null()) outcome.set("patient", message.patient.draft.body);
-  Json resources = Json::array();
-  for (const sync::Draft& draft : message.drafts) {
-    Json body = draft.body;
-    resources.add(std::move(body));
-  }
-  outcome.set("resources", std::move(resources));
-  Json gaps = Json::array();
-  for (const sync::MappingGap& gap : message.gaps)
-    gaps.add(cat(gap.what, ' ', gap.code, gap.label.empty() ? "" : " ", gap.label));
-  outcome.set("gaps", std::move(gaps));
-  return outcome;
-}
-
-core::Result<FixtureOutcome> rehearse_one(core::Files& files, const std::string& folder,
-                                          const std::string& name,
-                                          const profiles::Profile& profile) {
-  FixtureOutcome outcome{name, {}};
-  GW_TRY(const std::string fixture,
-         core::read_whole_file(files, cat(folder, "/fixtures/", name), kFixtureBytesMax));
-  const std::string file = cat(folder, "/expected/", name.substr(0, name.rfind('.')), ".json");
-  const auto text = core::read_whole_file(files, file, kFixtureBytesMax);
-  const auto expected = text.ok() ? Json::parse(*text) : core::Result<Json>(text.error());
-  if (!expected.ok()) {
-    outcome.differences.push_back(cat(file, ": ", expected.error().message()));
-    return outcome;
-  }
-  const auto actual = rehearse(profile, fixture);
-  if (!actual.ok()) {
-    outcome.differences.push_back(actual.error().message());
-    return outcome;
-  }
-  outcome.differences = profiles::difference(*expected, *actual);
-  return outcome;
-}
-
 }  // namespace
 
 core::Result<Json> rehearse(profiles::Profile profile, std::string_view fixture) {
   AstmDevice device;
-  device.options.profile.name = "device";
-  device.options.profile.time_zone = "Africa/Blantyre";
-  device.options.profile.patient_id_issuer = "urn:example:patients";
-  device.options.profile.specimen_id_issuer = "urn:example:specimens";
+  device.options.profile = profiles::rehearsed_device();
   device.profile = std::move(profile);
-  device.profile.revision = "(revision)";
   const std::string bytes =
       is_capture(fixture) ? std::string(fixture) : framed(fixture, device.profile);
   const std::string text = received(bytes, device.profile);
@@ -113,21 +57,8 @@ core::Result<Json> rehearse(profiles::Profile profile, std::string_view fixture)
                        "no whole message: a check character is wrong, or the L record is missing");
   Json messages = Json::array();
   for (std::string& one : split_messages(std::string_view(text).substr(0, end)))
-    messages.add(outcome_of(*read_message(std::move(one), device, "fixture").incoming));
+    messages.add(profiles::outcome_of(*read_message(std::move(one), device, "fixture").incoming));
   return Json::object({{"messages", std::move(messages)}});
-}
-
-core::Result<std::vector<FixtureOutcome>> rehearse_fixtures(core::Files& files,
-                                                            const std::string& folder) {
-  GW_TRY(const profiles::Profile profile, profiles::load_profile(files, folder));
-  GW_TRY(std::vector<std::string> names, files.list(folder + "/fixtures"));
-  std::sort(names.begin(), names.end());
-  std::vector<FixtureOutcome> outcomes;
-  for (const std::string& name : names) {
-    GW_TRY(FixtureOutcome one, rehearse_one(files, folder, name, profile));
-    outcomes.push_back(std::move(one));
-  }
-  return outcomes;
 }
 
 }  // namespace gateway::adapters::astm

@@ -9,6 +9,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "adapters/dicom/element_header.h"
@@ -28,6 +29,8 @@ class DataSetScanner {
   /// The data set's next bytes; ignored once done().
   void feed(std::span<const std::byte> bytes);
   bool done() const { return done_; }
+  /// What was fed ends inside an element, or in a sequence that is not closed.
+  bool is_inside() const { return !done_ && (skip_ > 0 || header_filled_ > 0 || !levels_.empty()); }
 
   /// Raw values by tag. The first of a repeated tag.
   const std::map<Tag, std::string>& values() const { return values_; }
@@ -57,5 +60,8 @@ class DataSetScanner {
   std::map<Tag, std::string> values_;
   bool done_ = false;
 };
+
+/// How a transfer syntax writes its elements (a deflated one, once inflated).
+DataSetScanner::Encoding encoding_of(std::string_view transfer_syntax_uid);
 
 }  // namespace gateway::adapters::dicom

@@ -61,6 +61,13 @@ constexpr auto kWanted = [] {
   return tags;
 }();
 
+std::string_view without_padding(std::string_view value) {
+  const auto end = value.find_last_not_of(std::string_view(" \0", 2));
+  return value.substr(0, end == std::string_view::npos ? 0 : end + 1);
+}
+
+}  // namespace
+
 DataSetScanner::Encoding encoding_of(std::string_view transfer_syntax) {
   if (transfer_syntax == UID_LittleEndianImplicitTransferSyntax)
     return DataSetScanner::Encoding::implicit_little;
@@ -68,13 +75,6 @@ DataSetScanner::Encoding encoding_of(std::string_view transfer_syntax) {
     return DataSetScanner::Encoding::explicit_big;
   return DataSetScanner::Encoding::explicit_little;
 }
-
-std::string_view without_padding(std::string_view value) {
-  const auto end = value.find_last_not_of(std::string_view(" \0", 2));
-  return value.substr(0, end == std::string_view::npos ? 0 : end + 1);
-}
-
-}  // namespace
 
 // DCMTK's inflating stream; only the head of a deflated data set goes through it.
 class InstanceHead::Inflater {

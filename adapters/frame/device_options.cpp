@@ -15,7 +15,7 @@ std::vector<ConfigKey> device_config_keys() {
       {.path = "device.*.protocol",
        .meaning = "what the device speaks",
        .required = true,
-       .choices = {"hl7", "astm"}},
+       .choices = {"hl7", "astm", "folder"}},
       {.path = "device.*.bind",
        .meaning = "address on which the device reaches the gateway",
        .default_text = "\"0.0.0.0\""},
@@ -39,7 +39,7 @@ std::vector<ConfigKey> device_config_keys() {
        .default_text = "\"8N1\"",
        .choices = {"8N1", "8E1", "8O1", "7E1", "7O1", "8N2"}},
       {.path = "device.*.profile",
-       .meaning = "astm: the model's profile; see clinic-gateway devices profiles"},
+       .meaning = "the model's profile; see clinic-gateway devices profiles"},
       {.path = "device.*.silent_after_s",
        .type = KeyType::integer,
        .meaning = "seconds without a word after which health says so; 0: never",
@@ -146,7 +146,8 @@ core::Result<DeviceOptions> read_device(const core::Config& config, const std::s
   const auto key = [&](std::string_view last) { return cat("device.", name, ".", last); };
   DeviceOptions device;
   GW_CHECK(read_site(config, name, device.profile));
-  GW_CHECK(read_transport(config, name, device));
+  const std::string protocol = config.text(key("protocol"));
+  if (protocol != "folder") GW_CHECK(read_transport(config, name, device));
   device.model = config.text(key("profile"));
   device.silent_after = core::Milliseconds(config.integer(key("silent_after_s")) * 1000);
   device.message_bytes_max = static_cast<std::size_t>(config.integer(key("message_max_mb"))) << 20;

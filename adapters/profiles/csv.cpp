@@ -1,5 +1,7 @@
 #include "adapters/profiles/csv.h"
 
+#include <algorithm>
+
 #include "core/text.h"
 
 namespace gateway::adapters::profiles {
@@ -22,27 +24,27 @@ bool take_quoted(std::string_view text, std::size_t& at, int& line, std::string&
   return false;
 }
 
-bool is_blank(const CsvRow& row) {
+bool is_blank(const CsvRow& row, bool has_comments) {
   return (row.cells.size() == 1 && core::trim(row.cells[0]).empty()) ||
-         row.cells[0].starts_with('#');
+         (has_comments && row.cells[0].starts_with('#'));
 }
 
 }  // namespace
 
-core::Result<std::vector<CsvRow>> parse_csv(std::string_view text) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+core::Result<std::vector<CsvRow>> parse_csv(std::string_view text, char delimiter,
+                                            bool has_comments) {
   std::vector<CsvRow> rows;
   int line = 1;
-  std::size_t at = 0;
+  std::size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
   while (at < text.size()) {
-    CsvRow row{line, {std::string()}};
+    CsvRow row{line, at, at, {std::string()}};
     while (at < text.size() && text[at] != '\n') {
       const char c = text[at++];
       if (c == '"' && row.cells.back().empty()) {
         if (!take_quoted(text, at, line, row.cells.back()))
           return core::Error(core::Code::invalid,
                              core::cat("line ", row.line, ": a quote has no end"));
-      } else if (c == ',') {
+      } else if (c == delimiter) {
         row.cells.emplace_back();
       } else if (c != '\r') {
         row.cells.back() += c;
@@ -50,7 +52,8 @@ core::Result<std::vector<CsvRow>> parse_csv(std::string_view text) {
     }
     ++at;
     ++line;
-    if (!is_blank(row)) rows.push_back(std::move(row));
+    row.end = std::min(at, text.size());
+    if (!is_blank(row, has_comments)) rows.push_back(std::move(row));
   }
   return rows;
 }

@@ -5,7 +5,6 @@
 #include <set>
 #include <span>
 
-#include "core/config.h"
 #include "core/text.h"
 #include "crypto/digest.h"
 
@@ -19,7 +18,8 @@ using core::KeyType;
 
 constexpr std::size_t kFileBytesMax = 1U << 20;
 
-std::vector<ConfigKey> profile_keys() {
+/// Of every profile.
+std::vector<ConfigKey> common_keys() {
   return {
       {.path = "id", .meaning = "the folder's name", .required = true},
       {.path = "revision",
@@ -28,7 +28,22 @@ std::vector<ConfigKey> profile_keys() {
        .required = true,
        .minimum = 1},
       {.path = "device", .meaning = "maker and model", .required = true},
-      {.path = "protocol", .meaning = "what it speaks", .required = true, .choices = {"astm"}},
+      {.path = "protocol",
+       .meaning = "what it speaks",
+       .required = true,
+       .choices = {"astm", "folder"}},
+      {.path = "run_failures",
+       .type = KeyType::text_list,
+       .meaning = "values that mean no result; what ends in ... begins so"},
+      {.path = "decimal_separator",
+       .meaning = "of numbers",
+       .default_text = "\".\"",
+       .choices = {".", ","}},
+  };
+}
+
+std::vector<ConfigKey> astm_keys() {
+  return {
       {.path = "checksum",
        .meaning = "how a frame's check characters are made",
        .default_text = "\"standard\"",
@@ -49,18 +64,26 @@ std::vector<ConfigKey> profile_keys() {
        .type = KeyType::text_list,
        .meaning = "where the patient's id stands"},
       {.path = "qc", .type = KeyType::text_list, .meaning = "tests that tell a control"},
-      {.path = "run_failures",
-       .type = KeyType::text_list,
-       .meaning = "values that mean no result; what ends in ... begins so"},
       {.path = "serial", .type = KeyType::text_list, .meaning = "where the device's serial stands"},
       {.path = "interpretation",
        .meaning = "where the abnormal flag stands",
        .default_text = "\"R-7\""},
-      {.path = "decimal_separator",
-       .meaning = "of numbers",
-       .default_text = "\".\"",
-       .choices = {".", ","}},
   };
+}
+
+void append(std::vector<ConfigKey>& keys, std::vector<ConfigKey> more) {
+  for (ConfigKey& key : more) keys.push_back(std::move(key));
+}
+
+/// A key of another protocol is as wrong as one nobody knows.
+core::Result<Config> parse_profile(const std::string& text, const std::string& file) {
+  std::vector<ConfigKey> all = common_keys();
+  append(all, astm_keys());
+  append(all, field_keys());
+  GW_TRY(const Config any, Config::parse(text, file, all));
+  std::vector<ConfigKey> own = common_keys();
+  append(own, any.text("protocol") == "astm" ? astm_keys() : field_keys());
+  return Config::parse(text, file, own);
 }
 
 /// A number from `text`, which is cut off it; 0: none.
@@ -145,6 +168,12 @@ core::Result<Profile> read_profile(const Config& config) {
   profile.id = config.text("id");
   profile.device = config.text("device");
   profile.protocol = config.text("protocol");
+  profile.run_failures = config.texts("run_failures");
+  profile.decimal_separator = config.text("decimal_separator")[0];
+  if (profile.protocol != "astm") {
+    GW_TRY(profile.fields, read_field_map(config));
+    return profile;
+  }
   profile.checksum = checksum_named(config.text("checksum"));
   profile.frame_bytes_max = static_cast<std::size_t>(config.integer("frame_bytes_max"));
   GW_CHECK(read_list(config, "code_components", parse_component, profile.code_components));
@@ -153,8 +182,6 @@ core::Result<Profile> read_profile(const Config& config) {
   GW_CHECK(read_list(config, "qc", parse_test, profile.qc));
   GW_CHECK(read_list(config, "serial", parse_rule, profile.serial));
   GW_TRY(profile.interpretation, parse_place(config.text("interpretation")));
-  profile.run_failures = config.texts("run_failures");
-  profile.decimal_separator = config.text("decimal_separator")[0];
   return profile;
 }
 
@@ -175,6 +202,25 @@ bool matches_pattern(std::string_view text, std::string_view pattern) {
 bool Profile::is_run_failure(std::string_view value) const {
   return std::any_of(run_failures.begin(), run_failures.end(),
                      [&](const std::string& one) { return matches_pattern(value, one); });
+}
+
+Shelf shelf_of(const Config& config) {
+  return {config.text("profiles.shipped_dir"), config.text("profiles.site_dir")};
+}
+
+core::Result<Profile> profile_of_device(const Config& config, core::Files& files,
+                                        const std::string& device, std::string_view protocol) {
+  const std::string key = cat("device.", device, ".profile");
+  const auto wrong = [&](std::string_view what) {
+    return core::Error(core::Code::invalid, cat(config.where(key), ": ", key, ": ", what));
+  };
+  auto folder = profile_folder(files, shelf_of(config), config.text(key));
+  if (!folder.ok()) return wrong(folder.error().message());
+  auto profile = load_profile(files, *folder);
+  if (!profile.ok()) return wrong(profile.error().message());
+  if (profile->protocol != protocol)
+    return wrong(cat("is for devices that speak ", profile->protocol));
+  return profile;
 }
 
 core::Result<std::vector<std::string>> profile_ids(core::Files& files, const Shelf& shelf) {
@@ -207,7 +253,7 @@ core::Result<Profile> load_profile(core::Files& files, const std::string& folder
   const std::string file = folder + "/profile.toml";
   GW_TRY(const std::string text, core::read_whole_file(files, file, kFileBytesMax));
   GW_TRY(const std::string csv, core::read_whole_file(files, folder + "/codes.csv", kFileBytesMax));
-  GW_TRY(const Config config, Config::parse(text, file, profile_keys()));
+  GW_TRY(const Config config, parse_profile(text, file));
   GW_TRY(Profile profile, read_profile(config));
   if (profile.id != folder.substr(folder.rfind('/') + 1))
     return core::Error(core::Code::invalid, cat(file, ": id: must be the folder's name"));

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "adapters/profiles/code_map.h"
+#include "adapters/profiles/field_map.h"
+#include "core/config.h"
 #include "core/files.h"
 #include "core/result.h"
 
@@ -47,7 +49,7 @@ struct Profile {
   std::string id;
   std::string revision;  // "3+8c1f20aa": its own number and the first bytes of its files' SHA-256
   std::string device;    // "Roche cobas c111"
-  std::string protocol;  // "astm"
+  std::string protocol;  // "astm", "folder", "mqtt"
   Checksum checksum = Checksum::standard;
   std::size_t frame_bytes_max = 240;         // text of a frame we send
   std::vector<std::size_t> code_components;  // of the test id, joined by '^'
@@ -59,6 +61,7 @@ struct Profile {
   Place interpretation;                   // abnormal flags
   char decimal_separator = '.';
   CodeMap codes;
+  FieldMap fields;  // of protocols that write named fields
 
   bool is_run_failure(std::string_view value) const;
 };
@@ -71,6 +74,13 @@ struct Shelf {
   std::string shipped;
   std::string site;  // the same id here wins
 };
+
+/// Where profiles.shipped_dir and profiles.site_dir say.
+Shelf shelf_of(const core::Config& config);
+/// The profile that device.DEVICE.profile names, of that protocol. Code::invalid: "PLACE: KEY:
+/// what is wrong".
+core::Result<Profile> profile_of_device(const core::Config& config, core::Files& files,
+                                        const std::string& device, std::string_view protocol);
 
 /// Ids of both folders, sorted. A folder that is not there holds none.
 core::Result<std::vector<std::string>> profile_ids(core::Files& files, const Shelf& shelf);

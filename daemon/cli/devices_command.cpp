@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "adapters/astm/astm_options.h"
-#include "adapters/astm/rehearsal.h"
 #include "core/text.h"
 #include "daemon/cli/tables.h"
+#include "daemon/device_rehearsal.h"
 #include "daemon/settings.h"
 
 namespace gateway::cli {
@@ -44,7 +44,7 @@ struct Asked {
 std::string format_devices(const Json& status) {
   std::vector<std::vector<std::string>> rows{
       {"DEVICE", "PROTOCOL", "PROFILE", "LAST SEEN", "STORED", "WAITING", "STATE"}};
-  for (const char* protocol : {"hl7", "astm"}) {
+  for (const char* protocol : {"hl7", "astm", "folder"}) {
     const Json& adapter = status[protocol];
     for (const Json& device : adapter["devices"].items()) {
       const Json& counts = device["counts"];
@@ -74,7 +74,7 @@ core::Result<Shelf> shelf_of(const Asked& asked) {
           ? core::Config::load(asked.config, daemon::all_config_keys())
           : core::Config::parse("site.name = \"none\"\n", "none", daemon::all_config_keys());
   if (!config.ok()) return std::move(config).error();
-  return adapters::astm::profile_shelf(*config);
+  return adapters::profiles::shelf_of(*config);
 }
 
 core::Result<Json> list_profiles(const Asked& asked) {
@@ -112,7 +112,7 @@ core::Result<Json> test_profiles(const Asked& asked) {
   Json list = Json::array();
   for (const std::string& id : ids) {
     GW_TRY(const std::string folder, adapters::profiles::profile_folder(files, shelf, id));
-    auto outcomes = adapters::astm::rehearse_fixtures(files, folder);
+    auto outcomes = daemon::rehearse_profile(files, folder);
     if (!outcomes.ok()) return std::move(outcomes).error().with_context(id);
     for (const auto& one : *outcomes) {
       Json differences = Json::array();

@@ -174,6 +174,7 @@ Json status_document(const Vitals& vitals) {
                        {"dicom", vitals.dicom},
                        {"hl7", vitals.hl7},
                        {"astm", vitals.astm},
+                       {"folder", vitals.folder},
                        {"mqtt", Json::object({{"configured", vitals.mqtt.configured},
                                               {"connected", vitals.mqtt.connected},
                                               {"connects", vitals.mqtt.connects},

@@ -34,6 +34,7 @@ struct Vitals {
   core::Json dicom;    // the adapter's report
   core::Json hl7;      // the adapter's report; null where no device is configured
   core::Json astm;     // the same of ASTM devices
+  core::Json folder;   // and of drop folders
   core::Json storage;  // sync::Upkeep::report(); null while not ready
   struct {
     bool configured = false;

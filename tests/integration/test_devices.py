@@ -6,6 +6,7 @@ daemon to HAPI, whose $validate must find no error in anything that came of what
 import collections
 import os
 import re
+import shutil
 import socket
 import sys
 import tempfile
@@ -41,6 +42,14 @@ profile = "{name}"
 patient_id_issuer = "urn:oid:2.25.99"
 specimen_id_issuer = "{tubes}"
 """
+_FOLDER_DEVICE = """
+[device.{name}]
+protocol = "folder"
+profile = "{name}"
+folder = "{folder}"
+settle_s = 1
+patient_id_issuer = "urn:oid:2.25.99"
+"""
 _HL7_DEVICE = """
 [device.lab]
 protocol = "hl7"
@@ -60,7 +69,8 @@ class Devices(unittest.TestCase):
     def setUpClass(cls):
         folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="gateway-devices-")))
         certificates = pki.make(folder / "pki")
-        models = sorted(path.parent.name for path in cls.profiles.glob("*/profile.toml"))
+        models = models_of(cls.profiles, "astm")
+        cls.folders = {name: folder / "drop" / name for name in models_of(cls.profiles, "folder")}
         his_port, cls.hl7_port, pacs, mqtt, *ports = free_ports(4 + len(models))
         his = hapi.Hapi(folder, his_port, certificates, hapi.build())
         cls.addClassCleanup(his.stop)
@@ -72,6 +82,9 @@ class Devices(unittest.TestCase):
         for name in models:
             where = f'serial_port = "{os.ttyname(theirs)}"\n' if name == cls.serial_model else f'bind = "127.0.0.1"\nport = {cls.ports[name]}\n'
             config += _DEVICE.format(name=name, tubes=_TUBES) + where
+        for name, drop in cls.folders.items():
+            drop.mkdir(parents=True)
+            config += _FOLDER_DEVICE.format(name=name, folder=drop)
         cls.gateway = Gateway(cls.build_dir, folder / "gateway", Uplinks(pacs, his_port, mqtt, certificates.ca), more_config=config)
         cls.addClassCleanup(cls.gateway.stop)
         his.wait_ready(900)
@@ -116,6 +129,15 @@ class Devices(unittest.TestCase):
             if any(record.startswith(b"Q") for record in records):
                 self.assertEqual(analyzer.receive()[-1], "L|1|I")
 
+    def drop_all(self):
+        """Every fixture of a folder's profile."""
+        for name, drop in self.folders.items():
+            for path in (self.profiles / name / "fixtures").iterdir():
+                shutil.copyfile(path, drop / path.name)
+        for drop in self.folders.values():
+            wait_until(lambda drop=drop: not files_in(drop), "files are taken", 60)
+            self.assertEqual(files_in(drop / "failed"), [])
+
     def assign_all(self):
         """What nobody is known for is given to a patient, as a person would."""
         patient = self.his.search("Patient?_count=1")[0]["id"]
@@ -145,6 +167,7 @@ class Devices(unittest.TestCase):
 
     def test_what_comes_of_everything_is_valid(self):
         self.send_all()
+        self.drop_all()
         wait_until(lambda: not self.gateway.queue(), "all has reached the hospital", _PATIENCE_S)
         self.assign_all()
         wait_until(lambda: not self.gateway.queue(), "the rest has reached the hospital", _PATIENCE_S)
@@ -156,6 +179,15 @@ class Devices(unittest.TestCase):
         found = collections.Counter(error for resource in shapes.values() for error in self.errors_of(resource))
         self.assertFalse(found, "\n".join(f"{count} x {error}" for error, count in found.most_common()))
         print(f"{len(resources)} resources, {len(shapes)} shapes valid")
+
+
+def models_of(profiles, protocol):
+    """The profiles of devices that speak it."""
+    return sorted(path.parent.name for path in profiles.glob("*/profile.toml") if f'protocol = "{protocol}"' in path.read_text())
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
 def shape_of(value):

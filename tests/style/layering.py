@@ -21,9 +21,10 @@ INSIDE = {
     "adapters/frame": ["adapters", "adapters/mapping", "adapters/frame"],
     "adapters/mapping": ["adapters", "adapters/mapping"],
     "adapters/profiles": ["adapters", "adapters/mapping", "adapters/profiles"],
+    "adapters/fields": ["adapters", "adapters/frame", "adapters/mapping", "adapters/profiles", "adapters/fields"],
 }
 # Folders of adapters/ that are not one protocol's.
-SHARED_ADAPTER_FOLDERS = ["adapters/frame", "adapters/mapping", "adapters/profiles"]
+SHARED_ADAPTER_FOLDERS = ["adapters/fields", "adapters/frame", "adapters/mapping", "adapters/profiles"]
 
 # Third-party header (longest prefix wins) -> the folders that may see it, and why. "*": every room.
 SOLE_INCLUDERS = {
@@ -33,6 +34,7 @@ SOLE_INCLUDERS = {
     "prometheus/": (["core"], "core has the metrics registry"),
     "rapidjson/": (["core"], "core/json.h keeps decimals as text"),
     "date/": (["core"], "core has time zones"),
+    "expat.h": (["adapters/fields"], "adapters/fields/xml.h is XML"),
     "utf8proc.h": (["core"], "core/text.h is text"),
     "boost/beast": (["core/net"], "core/net/http.h is HTTP; Beast costs 25 s per file"),
     "boost/asio/ssl": (["core/net"], "core/net/http.h is TLS"),
@@ -59,6 +61,7 @@ LINK_OWNERS = {
     "tomlplusplus::tomlplusplus": ["core"],
     "date::date-tz": ["core"],
     "PkgConfig::UTF8PROC": ["core"],
+    "PkgConfig::EXPAT": ["adapters"],
     "PkgConfig::MOSQUITTO": ["core/net"],
     "OpenSSL::SSL": ["core/net"],
     "gateway_boost": ["*"],

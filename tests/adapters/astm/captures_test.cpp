@@ -1,6 +1,4 @@
-// Every profile that is shipped makes of its fixtures what a person has reviewed, and the captures
-// of other projects pass.
-#include <gmock/gmock.h>
+// The captures of other projects pass.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -13,24 +11,6 @@
 
 namespace gateway::adapters::astm {
 namespace {
-
-const profiles::Shelf kShelf{GATEWAY_PROFILES, "/nonexistent"};
-
-TEST(Profiles, EveryShippedOneMakesOfItsFixturesWhatIsExpected) {
-  core::Files& files = core::system_files();
-  const auto ids = profiles::profile_ids(files, kShelf);
-  ASSERT_TRUE(ids.ok());
-  EXPECT_GE(ids->size(), 7U);
-  for (const std::string& id : *ids) {
-    const auto folder = profiles::profile_folder(files, kShelf, id);
-    ASSERT_TRUE(folder.ok());
-    const auto outcomes = rehearse_fixtures(files, *folder);
-    ASSERT_TRUE(outcomes.ok()) << id << ": " << outcomes.error().message();
-    EXPECT_FALSE(outcomes->empty()) << id;
-    for (const FixtureOutcome& one : *outcomes)
-      EXPECT_THAT(one.differences, ::testing::IsEmpty()) << id << "/" << one.name;
-  }
-}
 
 struct Capture {
   const char* file;

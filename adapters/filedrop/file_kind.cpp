@@ -1,0 +1,71 @@
+#include "adapters/filedrop/file_kind.h"
+
+#include <algorithm>
+
+#include "core/text.h"
+
+namespace gateway::adapters::filedrop {
+namespace {
+
+constexpr std::size_t kTailBytes = 1'024;  // some write blanks or a newline behind the end
+constexpr std::size_t kDicomMark = 128;
+
+bool begins_message(std::string_view text) {
+  return text.starts_with("MSH") || text.starts_with("FHS") || text.starts_with("BHS");
+}
+
+std::string_view without_marks(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  const auto first = text.find_first_not_of(" \t\r\n\x0b");
+  return first == text.npos ? std::string_view() : text.substr(first);
+}
+
+}  // namespace
+
+FileKind kind_of(std::string_view begin) {
+  if (begin.size() >= kDicomMark + 4 && begin.substr(kDicomMark, 4) == "DICM")
+    return FileKind::dicom;
+  if (begin.substr(0, kKindBytes).find("%PDF-") != begin.npos) return FileKind::pdf;
+  if (begin.starts_with("\xFF\xD8\xFF")) return FileKind::jpeg;
+  if (begin.starts_with("\x89PNG\r\n\x1A\n")) return FileKind::png;
+  const std::string_view text = without_marks(begin);
+  if (begins_message(text)) return FileKind::hl7;
+  const bool is_utf16 = begin.starts_with("\xFF\xFE") || begin.starts_with("\xFE\xFF");
+  if (text.starts_with('<') || (is_utf16 && begin.find('<') < 4)) return FileKind::xml;
+  const bool is_text = std::none_of(begin.begin(), begin.end(), [](char c) {
+    return c == '\0' || (c > 0 && c < ' ' && c != '\t' && c != '\r' && c != '\n');
+  });
+  return is_text || is_utf16 ? FileKind::text : FileKind::unknown;
+}
+
+std::string_view media_type(FileKind kind) {
+  switch (kind) {
+    case FileKind::pdf:
+      return "application/pdf";
+    case FileKind::jpeg:
+      return "image/jpeg";
+    case FileKind::png:
+      return "image/png";
+    default:
+      return {};
+  }
+}
+
+bool reaches_end(FileKind kind, std::string_view bytes) {
+  const std::string_view tail = bytes.substr(bytes.size() - std::min(bytes.size(), kTailBytes));
+  switch (kind) {
+    case FileKind::pdf:
+      return tail.find("%%EOF") != tail.npos;
+    case FileKind::jpeg:
+      return tail.find("\xFF\xD9") != tail.npos;
+    case FileKind::png:
+      return tail.find("IEND\xAE\x42\x60\x82") != tail.npos;
+    case FileKind::xml:
+      return bytes.find_last_not_of(std::string_view(" \t\r\n\0", 5)) != bytes.npos &&
+             bytes[bytes.find_last_not_of(std::string_view(" \t\r\n\0", 5))] == '>';
+    default:
+      return !bytes.empty();
+  }
+}
+
+}  // namespace gateway::adapters::filedrop

@@ -1,0 +1,19 @@
+// What each shipped or site profile makes of its fixtures, whatever it speaks.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "adapters/profiles/rehearsal.h"
+
+namespace gateway::daemon {
+
+/// adapters::profiles::rehearse_fixtures() with the decoder of the profile's protocol.
+core::Result<std::vector<adapters::profiles::FixtureOutcome>> rehearse_profile(
+    core::Files& files, const std::string& folder);
+
+/// What the profile's protocol makes of fixtures: adapters::profiles::Rehearse.
+core::Result<core::Json> rehearse(const adapters::profiles::Profile& profile,
+                                  const std::vector<adapters::profiles::Fixture>& fixtures);
+
+}  // namespace gateway::daemon

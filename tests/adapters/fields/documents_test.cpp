@@ -1,0 +1,78 @@
+#include "adapters/fields/documents.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "adapters/fields/field_mapping.h"
+#include "adapters/fields/xml.h"
+
+namespace gateway::adapters::fields {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string xml(std::string_view text) {
+  const auto parsed = parse_xml(text);
+  return parsed.ok() ? parsed->dump() : parsed.error().message();
+}
+
+TEST(Xml, BecomesNamesTextsAndLists) {
+  EXPECT_EQ(xml("<a xmlns='urn:x'><b>1</b><c k='v'>t</c><b> 2 </b><d/></a>"),
+            R"({"a":{"b":["1","2"],"c":{"@k":"v","#text":"t"},"d":""}})");
+  EXPECT_EQ(xml("<?xml version='1.0' encoding='ISO-8859-1'?><a>M\xFCller</a>"),
+            R"({"a":"Müller"})");
+}
+
+TEST(Xml, DocumentTypesAndEntitiesAreRefused) {
+  EXPECT_THAT(xml("<!DOCTYPE a [<!ENTITY b 'x'>]><a>&b;</a>"), HasSubstr("document type"));
+  EXPECT_THAT(xml("<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>"), HasSubstr("document type"));
+  EXPECT_THAT(xml("<a>&b;</a>"), HasSubstr("no whole XML"));
+}
+
+TEST(Xml, DepthIsBoundedAndWhatBreaksOffIsNoWhole) {
+  std::string deep;
+  for (std::size_t i = 0; i <= kXmlDepthMax; ++i) deep += "<a>";
+  EXPECT_THAT(xml(deep), HasSubstr("too deep"));
+  EXPECT_THAT(xml("<a><b>1</b>"), HasSubstr("no whole XML"));
+  EXPECT_THAT(xml(""), HasSubstr("no whole XML"));
+}
+
+TEST(Tables, EachRowIsADocumentOfItsOwnWithTheHeading) {
+  profiles::FieldMap map;
+  map.format = "csv";
+  map.delimiter = ';';
+  const std::string text = "id;t\n#1;\"37;0\n\"\nP2;36.6";
+  const auto rows = cut_rows(map, text);
+  ASSERT_TRUE(rows.ok());
+  EXPECT_THAT(*rows, ::testing::ElementsAre("id;t\n#1;\"37;0\n\"\n", "id;t\nP2;36.6"));
+  EXPECT_EQ(parse_document(map, (*rows)[1])->dump(), R"([{"id":"P2","t":"36.6"}])");
+  EXPECT_THAT(parse_document(map, "a\n1;2\n").error().message(), HasSubstr("more cells"));
+}
+
+TEST(SentTime, DatesAreReadInTheOrderTheProfileSays) {
+  using profiles::DateOrder;
+  EXPECT_EQ(compact_time("2026-11-20T09:41:07", DateOrder::day_first), "20261120094107");
+  EXPECT_EQ(compact_time("2026-11-20T09:41:07.25+02:00", DateOrder::year_first),
+            "20261120094107.25+0200");
+  EXPECT_EQ(compact_time("9/4/1961", DateOrder::day_first), "19610409");
+  EXPECT_EQ(compact_time("9/4/1961 7:05", DateOrder::month_first), "196109040705");
+  EXPECT_EQ(compact_time("20.11.26", DateOrder::day_first), "");
+  EXPECT_EQ(compact_time("20261120", DateOrder::year_first), "20261120");
+  EXPECT_EQ(compact_time("yesterday", DateOrder::year_first), "");
+}
+
+TEST(FieldPaths, WalkByNamesPlacesAndTests) {
+  const auto whole = core::Json::parse(R"({"a":{"b":[{"k":"x","v":1},{"k":"y","v":2.50}]}})");
+  const core::Json context = core::Json::object();
+  const profiles::FieldRow row{&*whole, &*whole, &context};
+  const auto text = [&](const char* path) { return profiles::FieldPath::parse(path)->text(row); };
+  EXPECT_EQ(text("a.b[k=y].v"), "2.50");
+  EXPECT_EQ(text("/a.b[1].k"), "y");
+  EXPECT_EQ(text("a.b[*].v"), "1");
+  EXPECT_EQ(text("a.c.d"), "");
+  for (const char* wrong : {"", "a..b", "a[", "a[x]", "a.", "[0]"})
+    EXPECT_FALSE(profiles::FieldPath::parse(wrong).ok()) << wrong;
+}
+
+}  // namespace
+}  // namespace gateway::adapters::fields
