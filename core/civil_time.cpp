@@ -49,7 +49,10 @@ std::optional<Wall> parse_instant(std::string_view text) {
   if (normal.ends_with('Z')) normal.replace(normal.size() - 1, 1, "+00:00");
   const auto time = parse_with<date::sys_time<Milliseconds>>("%Y-%m-%dT%H:%M:%S%Ez", normal);
   if (!time) return std::nullopt;
-  return Wall(*time);
+  // The clock counts nanoseconds since 1970 in 64 bits.
+  constexpr auto kFirst = std::chrono::ceil<Milliseconds>(Wall::min().time_since_epoch());
+  constexpr auto kLast = std::chrono::floor<Milliseconds>(Wall::max().time_since_epoch());
+  return Wall(std::clamp(time->time_since_epoch(), kFirst, kLast));
 }
 
 std::optional<Wall> parse_http_date(std::string_view text) {

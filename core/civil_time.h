@@ -14,6 +14,7 @@ namespace gateway::core {
 bool is_time_zone(std::string_view name);
 
 /// A FHIR instant or dateTime with time and zone, as a point in time; nothing when it is not one.
+/// Years before 1678 and after 2261 count as the clock's ends.
 std::optional<Wall> parse_instant(std::string_view text);
 
 /// An RFC 9110 HTTP-date ("Sun, 22 Nov 2026 05:09:10 GMT").

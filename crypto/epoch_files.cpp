@@ -155,8 +155,8 @@ core::Result<std::uint32_t> EpochFiles::current(core::Wall now) {
   if (known.ok()) return newest_;
   const core::Code code = known.error().code();
   if (code != core::Code::not_found && code != core::Code::corrupt) return known.error();
-  core::log_error("crypto", core::cat("the key of epoch ", newest_,
-                                      " is gone or damaged; a new epoch begins"));
+  core::log_error(
+      "crypto", core::cat("the key of epoch ", newest_, " is gone or damaged; a new epoch begins"));
   GW_CHECK(make(epoch_after(newest_)));
   return newest_;
 }

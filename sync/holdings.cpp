@@ -129,7 +129,7 @@ core::Status Holdings::open_parts(const core::Clock& clock) {
   GW_TRY(const bool is_being_restored, is_resync_due(files, folder));
   if (!is_to_be_rebuilt && !is_being_restored)
     GW_CHECK(refuse_lost_database(files, *objects_, folder));
-  const RecoveryInputs recovery{files,  *keyring_, clock, folder, options_.backup_folder,
+  const RecoveryInputs recovery{files,           *keyring_, clock, folder, options_.backup_folder,
                                 is_to_be_rebuilt};
   const auto migrations = all_migrations();
   GW_TRY(database_, open_or_restore_database(recovery, migrations));

@@ -29,7 +29,7 @@ struct RecoveryInputs {
   const crypto::Keyring& keyring;
   const core::Clock& clock;
   std::string state_folder;
-  std::string backup_folder;  // empty: none is configured
+  std::string backup_folder;      // empty: none is configured
   bool is_to_be_rebuilt = false;  // from the objects: a damaged database just goes aside
 };
 

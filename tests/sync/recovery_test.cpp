@@ -25,6 +25,10 @@ class RecoveryTest : public RecordsTest {
   }
 
   void back_up() {
+    // The borrowed keyring makes its epochs in its own folder.
+    std::filesystem::copy(keyring_folder_ + "/keyring", folder_,
+                          std::filesystem::copy_options::recursive |
+                              std::filesystem::copy_options::overwrite_existing);
     auto source = crypto::BackupSource::begin({core::system_files(), folder_, 0, held_->keyring(),
                                                held_->database(), held_->objects(), each_object,
                                                "2026-03-01T08:00:00.000Z"});
