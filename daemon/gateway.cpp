@@ -25,6 +25,7 @@
 #include "daemon/ops/accounts_routes.h"
 #include "daemon/ops/audit_checkpoints.h"
 #include "daemon/ops/audit_routes.h"
+#include "daemon/ops/central_reports.h"
 #include "daemon/ops/certificates.h"
 #include "daemon/ops/control.h"
 #include "daemon/ops/doctor.h"
@@ -120,11 +121,12 @@ class GatewayImpl final : public Gateway {
         maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
         checkpoints_(loop_, door_, lane_, seconds(settings_.audit_checkpoint_every_s),
                      [this](const Json& checkpoint) {
-                       if (health_) health_->publish_audit(checkpoint);
+                       if (health_) health_->publish_document("audit", checkpoint);
                      }) {
     if (settings_.mqtt) {
-      health_ =
-          std::make_unique<HealthPublisher>(*settings_.mqtt, settings_.site_name, boot_id_, clock_);
+      central_ = std::make_unique<CentralReports>(loop_, door_, lane_, clock_, config_,
+                                                  *settings_.mqtt, boot_id_);
+      health_ = &central_->publisher();
     }
   }
 
@@ -173,7 +175,8 @@ class GatewayImpl final : public Gateway {
     door_.close();
     lane_.stop();
     keys_api_.stop();
-    health_.reset();
+    health_ = nullptr;
+    central_.reset();
     core::log_info("daemon", "stopped");
   }
 
@@ -342,6 +345,8 @@ class GatewayImpl final : public Gateway {
             const Vitals vitals = co_await self->vitals();
             if (self->stopped_) co_return;
             self->health_->publish(vitals);
+            co_await self->central_->tell(vitals);
+            if (self->stopped_) co_return;
           }
           self->publishing_ = false;
         }(this),
@@ -404,18 +409,20 @@ class GatewayImpl final : public Gateway {
       core::Result<std::uint64_t> free_bytes;
       core::Result<Json> queue;
       core::Result<Json> reviews;
+      core::Result<std::int64_t> for_central;
     };
     auto ask = [folder = settings_.state_folder, holdings = door_.get(),
                 now = vitals.now]() -> Stored {
       auto free_bytes = core::system_files().free_bytes(folder);
-      if (!holdings) return {std::move(free_bytes), Json(), Json()};
+      if (!holdings) return {std::move(free_bytes), Json(), Json(), 0};
       return {std::move(free_bytes),
               holdings->database().read_value<Json>([&](crypto::Connection& connection) {
                 return sync::health_report(connection, core::to_instant(now));
               }),
               holdings->database().read_value<Json>([&](crypto::Connection& connection) {
                 return sync::reviews_health(connection, now);
-              })};
+              }),
+              holdings->database().read_value<std::int64_t>(sync::count_central)};
     };
     const Stored stored = co_await lane_.run(std::move(ask));
     if (stored.free_bytes.ok()) {
@@ -429,6 +436,8 @@ class GatewayImpl final : public Gateway {
       vitals.problems.push_back({"database", stored.queue.error().message()});
     }
     if (stored.reviews.ok()) vitals.reviews = *stored.reviews;
+    if (stored.for_central.ok() && vitals.queue.is_object())
+      vitals.mqtt.waiting = *stored.for_central;
     if (stored.free_bytes.ok() && *stored.free_bytes < settings_.reserve_bytes) {
       vitals.problems.push_back(
           {"disk", cat(*stored.free_bytes >> 20, " MB are free, ", settings_.reserve_bytes >> 20,
@@ -526,28 +535,24 @@ class GatewayImpl final : public Gateway {
 
   Awaitable<core::Result<Json>> reviews_answer(std::string method, std::string path,
                                                std::string body, Caller caller) {
-    auto holdings = door_.get();
-    if (!holdings) co_return locked_error(opening_.report());
     const bool decides = method == "POST";
-    auto ask = [holdings = std::move(holdings), &clock = clock_, method = std::move(method),
-                path = std::move(path), body = std::move(body), actor = std::move(caller.actor)] {
-      return answer_reviews(*holdings, clock, method, path, body, actor);
+    auto ask = [&clock = clock_, method = std::move(method), path = std::move(path),
+                body = std::move(body), actor = std::move(caller.actor)](sync::Holdings& holdings) {
+      return answer_reviews(holdings, clock, method, path, body, actor);
     };
-    core::Result<Json> answer = co_await lane_.run(std::move(ask));
+    core::Result<Json> answer = co_await with_holdings(std::move(ask));
     if (decides && answer.ok()) uplinks_.wake();
     co_return answer;
   }
 
   Awaitable<core::Result<Json>> letters_answer(std::string method, std::string path,
                                                std::string body, Caller caller) {
-    auto holdings = door_.get();
-    if (!holdings) co_return locked_error(opening_.report());
-    auto ask = [holdings = std::move(holdings), &clock = clock_,
-                decoders = device_decoders(config_, clock_), method = std::move(method),
-                path = std::move(path), body = std::move(body), caller = std::move(caller)] {
-      return answer_letters(*holdings, clock, decoders, method, path, body, caller);
+    auto ask = [&clock = clock_, decoders = device_decoders(config_, clock_),
+                method = std::move(method), path = std::move(path), body = std::move(body),
+                caller = std::move(caller)](sync::Holdings& holdings) {
+      return answer_letters(holdings, clock, decoders, method, path, body, caller);
     };
-    co_return co_await lane_.run(std::move(ask));
+    co_return co_await with_holdings(std::move(ask));
   }
 
   Awaitable<core::Result<Json>> peers_answer(std::string method, std::string path,
@@ -606,13 +611,12 @@ class GatewayImpl final : public Gateway {
   }
 
   Awaitable<core::Result<Json>> pin_answer(std::string study_uid, bool pinned) {
-    auto holdings = door_.get();
-    if (!holdings) co_return locked_error(opening_.report());
-    auto pin = [holdings = std::move(holdings), &clock = clock_, study_uid = std::move(study_uid),
-                pinned] { return sync::pin_study(*holdings, clock, study_uid, pinned); };
-    const core::Status done = co_await lane_.run(std::move(pin));
-    if (!done.ok()) co_return done.error();
-    co_return Json::object({{"pinned", pinned}});
+    auto pin = [&clock = clock_, study_uid = std::move(study_uid),
+                pinned](sync::Holdings& holdings) -> core::Result<Json> {
+      GW_CHECK(sync::pin_study(holdings, clock, study_uid, pinned));
+      return Json::object({{"pinned", pinned}});
+    };
+    co_return co_await with_holdings(std::move(pin));
   }
 
   Awaitable<core::Result<Json>> rebuild_answer() {
@@ -673,7 +677,8 @@ class GatewayImpl final : public Gateway {
   Maintenance maintenance_;
   AuditCheckpoints checkpoints_;
   WriterPulse writer_pulse_;
-  std::unique_ptr<HealthPublisher> health_;
+  std::unique_ptr<CentralReports> central_;
+  HealthPublisher* health_ = nullptr;  // of central_
   std::unique_ptr<adapters::dicom::DicomServer> dicom_;
   std::unique_ptr<adapters::hl7::Hl7Server> hl7_;
   std::unique_ptr<adapters::astm::AstmServer> astm_;

@@ -145,28 +145,31 @@ Json status_document(const Vitals& vitals) {
     entry.set("server", uplink["server"]);
     uplinks.add(std::move(entry));
   }
-  return Json::object({{"state", state_of(vitals)},
-                       {"reason", or_null(vitals.opening.reason)},
-                       {"version", vitals.version},
-                       {"site", vitals.site},
-                       {"boot_id", vitals.boot_id},
-                       {"uptime_s", vitals.uptime_s},
-                       {"since", core::to_instant(vitals.opening.since)},
-                       {"set_up", vitals.opening.set_up},
-                       {"key_protection", or_null(vitals.opening.key_protection)},
-                       {"queue", std::move(queue)},
-                       {"reviews", vitals.reviews},
-                       {"uplinks", std::move(uplinks)},
-                       {"dicom", vitals.dicom},
-                       {"hl7", vitals.hl7},
-                       {"astm", vitals.astm},
-                       {"mqtt", Json::object({{"configured", vitals.mqtt.configured},
-                                              {"connected", vitals.mqtt.connected},
-                                              {"connects", vitals.mqtt.connects},
-                                              {"last_error", or_null(vitals.mqtt.last_error)}})},
-                       {"disk", disk_of(vitals)},
-                       {"storage", storage_of(vitals)},
-                       {"problems", problems_of(vitals)}});
+  return Json::object(
+      {{"state", state_of(vitals)},
+       {"reason", or_null(vitals.opening.reason)},
+       {"version", vitals.version},
+       {"site", vitals.site},
+       {"boot_id", vitals.boot_id},
+       {"uptime_s", vitals.uptime_s},
+       {"since", core::to_instant(vitals.opening.since)},
+       {"set_up", vitals.opening.set_up},
+       {"key_protection", or_null(vitals.opening.key_protection)},
+       {"queue", std::move(queue)},
+       {"reviews", vitals.reviews},
+       {"uplinks", std::move(uplinks)},
+       {"dicom", vitals.dicom},
+       {"hl7", vitals.hl7},
+       {"astm", vitals.astm},
+       {"mqtt",
+        Json::object({{"configured", vitals.mqtt.configured},
+                      {"connected", vitals.mqtt.connected},
+                      {"connects", vitals.mqtt.connects},
+                      {"last_error", or_null(vitals.mqtt.last_error)},
+                      {"waiting", vitals.mqtt.waiting ? Json(*vitals.mqtt.waiting) : Json()}})},
+       {"disk", disk_of(vitals)},
+       {"storage", storage_of(vitals)},
+       {"problems", problems_of(vitals)}});
 }
 
 Json health_document(const Vitals& vitals, std::uint64_t seq) {
