@@ -2,6 +2,7 @@
 
 #include <dcmtk/dcmdata/dctk.h>
 
+#include <functional>
 #include <set>
 
 #include "adapters/dicom/archive_identifier.h"
@@ -54,6 +55,9 @@ class ArchiveFind {
       after = page.back().study_uid;
     }
   }
+  /// How many were sent so far, and a hash of which.
+  std::size_t matches() const { return matches_; }
+  std::size_t shown() const { return shown_; }
 
  private:
   template <class T>
@@ -124,6 +128,9 @@ class ArchiveFind {
     const bool all_known = keys_.make_answer(identifier);
     // Asked for or not (PS3.4 C.4.1.1.3.2).
     (void)identifier.putAndInsertString(DCM_RetrieveAETitle, retrieve_title_.c_str());
+    ++matches_;
+    shown_ = shown_ * 31 + std::hash<std::string>()(text_of(identifier, DCM_StudyInstanceUID) +
+                                                    text_of(identifier, DCM_PatientID));
     const auto sent = answers_.send_match(identifier, all_known);
     is_broken_ = sent == FindAnswers::Sent::broken;
     return sent == FindAnswers::Sent::yes ? Walk::on : Walk::over;
@@ -135,6 +142,8 @@ class ArchiveFind {
   const std::string& retrieve_title_;
   sync::Holdings& holdings_;
   std::set<std::string> seen_;
+  std::size_t matches_ = 0;
+  std::size_t shown_ = 0;
   bool is_broken_ = false;
 };
 
@@ -150,7 +159,7 @@ core::Result<QueryLevel> level_of(DcmItem& keys, std::string_view sop_class) {
 
 bool serve_archive_query(Association& association, T_ASC_PresentationContextID context,
                          const T_DIMSE_C_FindRQ& request, const sync::HoldingsDoor& door,
-                         const std::string& character_set, Traffic& traffic) {
+                         const std::string& character_set, QueryTrail& trail, Traffic& traffic) {
   ++traffic.queries;
   FindAnswers answers(association, context, request);
   const auto refuse = [&](const Error& error) { return answers.refuse(error, traffic); };
@@ -165,8 +174,9 @@ bool serve_archive_query(Association& association, T_ASC_PresentationContextID c
   if (!level.ok()) return refuse(level.error());
   const std::shared_ptr<sync::Holdings> holdings = door.get();
   if (!holdings) return refuse(Error(Code::locked, "the gateway is locked"));
-  const auto done =
-      ArchiveFind(answers, *keys, *level, association.called_title(), *holdings).run();
+  ArchiveFind find(answers, *keys, *level, association.called_title(), *holdings);
+  const auto done = find.run();
+  trail.note(*holdings, association, {"archive", find.matches(), find.shown()});
   return done.ok() ? done.value() : refuse(done.error());
 }
 
