@@ -41,6 +41,7 @@
 #include "daemon/ops/watchdog.h"
 #include "daemon/ops/work_reports.h"
 #include "daemon/sync_component.h"
+#include "daemon/unlock_trail.h"
 #include "daemon/version.h"
 #include "daemon/writer_pulse.h"
 #include "sync/options.h"
@@ -259,7 +260,7 @@ class GatewayImpl final : public Gateway {
   }
 
   void on_opened(std::shared_ptr<sync::Holdings> holdings, const std::string& by) {
-    record_unlock(*holdings, by);
+    record_unlock(*holdings, opening_.take_refusals(), by, clock_.wall());
     opened_by_operator_ = by == "operator";
     uplinks_.start(holdings);
     maintenance_.on_opened(holdings);
@@ -273,39 +274,6 @@ class GatewayImpl final : public Gateway {
     if (stopped_) return;
     on_change();
     if (!opened_by_operator_) restart_();
-  }
-
-  /// The unlock, and what was refused before it, when there was no trail to write to.
-  void record_unlock(sync::Holdings& holdings, const std::string& by) {
-    std::vector<crypto::AuditEntry> entries;
-    for (const Refusal& refusal : opening_.take_refusals()) {
-      entries.push_back({.at = refusal.at,
-                         .actor = refusal.by,
-                         .action = "unlock",
-                         .resource = cat("KeySlot: ", refusal.kind),
-                         .patient = "",
-                         .source = "local",
-                         .outcome = std::string(core::to_string(Code::locked))});
-    }
-    entries.push_back({.at = clock_.wall(),
-                       .actor = by,
-                       .action = "unlock",
-                       .resource = cat("KeySlot/", holdings.keyring().opened_by().id),
-                       .patient = "",
-                       .source = "local",
-                       .outcome = "success"});
-    // The database commits what is queued before it goes, and the audit key goes after it.
-    holdings.database().write_async(
-        [&audit = holdings.audit(),
-         entries = std::move(entries)](crypto::Connection& connection) -> core::Status {
-          for (const crypto::AuditEntry& entry : entries) GW_CHECK(audit.append(connection, entry));
-          return {};
-        },
-        [](const core::Status& status) {
-          if (status.ok()) return;
-          core::log_error("daemon",
-                          cat("the unlock is not in the audit trail: ", status.error().message()));
-        });
   }
 
   /// State or a component's outcome changed: everyone who watches hears it at once.

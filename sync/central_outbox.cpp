@@ -30,47 +30,41 @@ core::Result<std::map<std::string, Noted>> noted_alarms(Connection& connection) 
 }
 
 core::Status queue_event(Connection& connection, const char* event, const Noted& noted,
-                         const std::string& boot_id, const std::string& now_instant) {
-  return queue_central(connection, kEvents, /*is_retained=*/false,
+                         const EventOrigin& origin) {
+  return queue_central(connection, kEvents, origin.session,
                        Json::object({{"schema", kSchemaVersion},
                                      {"event", event},
                                      {"alarm", noted.alarm.name},
                                      {"severity", noted.alarm.severity},
                                      {"text", noted.alarm.text},
                                      {"raised_at", noted.raised_at},
-                                     {"at", now_instant},
-                                     {"boot_id", boot_id}}));
+                                     {"at", origin.now_instant},
+                                     {"boot_id", origin.boot_id}}));
 }
 
 }  // namespace
 
-core::Status queue_central(Connection& connection, const std::string& topic, bool is_retained,
-                           const Json& payload) {
-  GW_CHECK(connection.run("INSERT INTO central_message (topic, retained, payload) VALUES (?, ?, ?)",
-                          topic, is_retained, payload.dump()));
+core::Status queue_central(Connection& connection, const std::string& topic,
+                           const std::string& session, const Json& payload) {
+  GW_CHECK(connection.run("INSERT INTO central_message (topic, session, payload) VALUES (?, ?, ?)",
+                          topic, session, payload.dump()));
   return connection.run(
-      "DELETE FROM central_message WHERE number <= (SELECT number FROM central_message"
-      " ORDER BY number DESC LIMIT 1 OFFSET ?)",
+      "DELETE FROM central_message WHERE number <= (SELECT MAX(number) FROM central_message) - ?",
       kCentralMessagesMax);
 }
 
 core::Result<std::vector<CentralMessage>> oldest_central(Connection& connection,
                                                          std::int64_t count_max) {
-  GW_TRY(auto rows, connection.query("SELECT number, topic, retained, payload FROM central_message"
+  GW_TRY(auto rows, connection.query("SELECT number, topic, session, payload FROM central_message"
                                      " ORDER BY number LIMIT ?",
                                      count_max));
   std::vector<CentralMessage> messages;
   while (true) {
     GW_TRY(const bool more, rows.next());
     if (!more) return messages;
-    messages.push_back({rows.integer(0), std::string(rows.text(1)), rows.integer(2) != 0,
+    messages.push_back({rows.integer(0), std::string(rows.text(1)), std::string(rows.text(2)),
                         std::string(rows.text(3))});
   }
-}
-
-core::Result<std::int64_t> newest_central(Connection& connection) {
-  GW_TRY(const auto newest, connection.integer("SELECT MAX(number) FROM central_message"));
-  return newest.value_or(0);
 }
 
 core::Result<std::int64_t> count_central(Connection& connection) {
@@ -83,12 +77,12 @@ core::Status forget_central(Connection& connection, std::int64_t number) {
 }
 
 core::Status note_alarms(Connection& connection, const std::vector<CentralAlarm>& present,
-                         const std::string& boot_id, const std::string& now_instant) {
+                         const EventOrigin& origin) {
   GW_TRY(const auto noted, noted_alarms(connection));
   for (const auto& [name, old] : noted) {
     const auto still = std::ranges::find(present, name, &CentralAlarm::name);
     if (still != present.end() && still->severity == old.alarm.severity) continue;
-    GW_CHECK(queue_event(connection, "cleared", old, boot_id, now_instant));
+    GW_CHECK(queue_event(connection, "cleared", old, origin));
     GW_CHECK(connection.run("DELETE FROM central_alarm WHERE name = ?", name));
   }
   for (const CentralAlarm& alarm : present) {
@@ -96,8 +90,8 @@ core::Status note_alarms(Connection& connection, const std::vector<CentralAlarm>
     if (old != noted.end() && old->second.alarm.severity == alarm.severity) continue;
     GW_CHECK(connection.run(
         "INSERT INTO central_alarm (name, severity, text, raised_at) VALUES (?, ?, ?, ?)",
-        alarm.name, alarm.severity, alarm.text, now_instant));
-    GW_CHECK(queue_event(connection, "raised", {alarm, now_instant}, boot_id, now_instant));
+        alarm.name, alarm.severity, alarm.text, origin.now_instant));
+    GW_CHECK(queue_event(connection, "raised", {alarm, origin.now_instant}, origin));
   }
   return {};
 }

@@ -14,23 +14,22 @@
 
 namespace gateway::sync {
 
-/// More than this are not kept: the oldest makes room, and the gap in the numbers shows it.
+/// What is this many numbers behind the newest is not kept: the oldest makes room, and the gap in
+/// the numbers shows it.
 inline constexpr std::int64_t kCentralMessagesMax = 10'000;
 
 struct CentralMessage {
   std::int64_t number = 0;
-  std::string topic;  // below <mqtt.topic_prefix>/<site.name>/
-  bool is_retained = false;
+  std::string topic;    // below <mqtt.topic_prefix>/<site.name>/
+  std::string session;  // with the broker, while it came about; empty where there was none
   std::string payload;  // a JSON object
 };
 
 core::Status queue_central(crypto::Connection& connection, const std::string& topic,
-                           bool is_retained, const core::Json& payload);
+                           const std::string& session, const core::Json& payload);
 /// The oldest, in order.
 core::Result<std::vector<CentralMessage>> oldest_central(crypto::Connection& connection,
                                                          std::int64_t count_max);
-/// The number of the newest that waits; 0: none does.
-core::Result<std::int64_t> newest_central(crypto::Connection& connection);
 core::Result<std::int64_t> count_central(crypto::Connection& connection);
 core::Status forget_central(crypto::Connection& connection, std::int64_t number);
 
@@ -41,9 +40,17 @@ struct CentralAlarm {
   bool operator==(const CentralAlarm&) const = default;
 };
 
+/// Where and when an event was seen.
+struct EventOrigin {
+  std::string boot_id;
+  std::string session;  // as in CentralMessage
+  std::string now_instant;
+};
+
 /// `present`: all there are now, each name once. Queues an event (docs/mqtt/events.schema.json) for
-/// each that is new or has another severity, and for each that is over.
+/// each that is new or has another severity, and for each that is over. Times are told, never
+/// compared: a wrong clock changes nothing else.
 core::Status note_alarms(crypto::Connection& connection, const std::vector<CentralAlarm>& present,
-                         const std::string& boot_id, const std::string& now_instant);
+                         const EventOrigin& origin);
 
 }  // namespace gateway::sync

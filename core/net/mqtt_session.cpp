@@ -71,7 +71,7 @@ class LoopSession final : public MqttSession {
 
   Status start();
   void set_retained(const std::string& topic, std::string payload) override;
-  void send(const std::string& topic, std::string payload, bool retained,
+  void send(const std::string& topic, std::string payload,
             std::function<void(bool)> answered) override;
   MqttState state() const override;
 
@@ -88,7 +88,6 @@ class LoopSession final : public MqttSession {
   struct Letter {
     std::string topic;
     std::string payload;
-    bool retained = false;
     std::function<void(bool)> answered;
     int message_id = 0;  // 0: not handed to the client yet
   };
@@ -173,12 +172,12 @@ void LoopSession::set_retained(const std::string& topic, std::string payload) {
   bell_->ring();
 }
 
-void LoopSession::send(const std::string& topic, std::string payload, bool retained,
+void LoopSession::send(const std::string& topic, std::string payload,
                        std::function<void(bool)> answered) {
   {
     const std::lock_guard lock(mutex_);
     if (state_.connected && letters_.size() < letters_max) {
-      letters_.push_back({topic, std::move(payload), retained, std::move(answered)});
+      letters_.push_back({topic, std::move(payload), std::move(answered)});
       answered = nullptr;
     }
   }
@@ -269,14 +268,25 @@ void LoopSession::publish_waiting(MqttClient& client) {
 }
 
 void LoopSession::publish_letters(MqttClient& client) {
-  const std::lock_guard lock(mutex_);
-  for (Letter& letter : letters_) {
-    if (letter.message_id != 0) continue;
-    const auto message_id = client.publish(letter.topic, letter.payload, letter.retained);
-    // Whatever is wrong with it, the session's end answers it.
-    if (!message_id.ok()) return;
-    letter.message_id = *message_id;
+  std::vector<Letter> unfit;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto letter = letters_.begin(); letter != letters_.end();) {
+      if (letter->message_id == 0) {
+        const auto message_id = client.publish(letter->topic, letter->payload, /*retained=*/false);
+        if (!message_id.ok() && message_id.error().code() != Code::unavailable) {
+          log_warn("core", message_id.error().message());
+          unfit.push_back(std::move(*letter));
+          letter = letters_.erase(letter);
+          continue;
+        }
+        if (!message_id.ok()) break;  // the session's end answers it
+        letter->message_id = *message_id;
+      }
+      ++letter;
+    }
   }
+  for (const Letter& letter : unfit) letter.answered(false);
 }
 
 void LoopSession::note_answers(MqttClient& client) {

@@ -60,9 +60,9 @@ class MqttSession {
   /// Retained, QoS 1. Replaces what waits for the same topic. A topic the broker refuses is logged
   /// and left until its next value or session. Topics are ours, never input: each is kept for good.
   virtual void set_retained(const std::string& topic, std::string payload) = 0;
-  /// Once, QoS 1. `answered` is called once, with true when the broker has taken it: in the
-  /// session's thread, or before this returns where there is no session or 64 wait already.
-  virtual void send(const std::string& topic, std::string payload, bool retained,
+  /// Once, QoS 1, not retained. `answered` is called once, with true when the broker has taken it:
+  /// in the session's thread, or before this returns where there is no session or 64 wait already.
+  virtual void send(const std::string& topic, std::string payload,
                     std::function<void(bool taken)> answered) = 0;
   virtual MqttState state() const = 0;
 };

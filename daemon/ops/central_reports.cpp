@@ -31,9 +31,9 @@ CentralReports::CentralReports(boost::asio::any_io_executor loop, const sync::Ho
       clock_(clock),
       config_(config),
       sender_(std::move(loop), door, lane, clock, boot_id,
-              [this](const std::string& topic, std::string payload, bool retained,
+              [this](const std::string& topic, std::string payload,
                      std::function<void(bool)> answered) {
-                publisher_.send(topic, std::move(payload), retained, std::move(answered));
+                publisher_.send(topic, std::move(payload), std::move(answered));
               }),
       publisher_(settings, config.text("site.name"), boot_id, clock,
                  {.on_standing = [this](bool connected) { sender_.on_standing(connected); }}) {}

@@ -31,9 +31,8 @@ CentralSender::CentralSender(boost::asio::any_io_executor loop, const sync::Hold
 void CentralSender::on_standing(bool connected) {
   boost::asio::post(loop_, [this, alive = alive_, connected] {
     if (!*alive) return;
-    connected_ = connected;
-    session_is_new_ = connected;
-    if (connected) wake();
+    session_ = connected ? core::cat(boot_id_, '/', ++sessions_) : "";
+    wake();
   });
 }
 
@@ -42,10 +41,9 @@ void CentralSender::note(std::vector<sync::CentralAlarm> alarms) {
   const auto holdings = door_.get();
   if (!holdings || noting_ || noted_ == alarms) return;
   noting_ = true;
-  auto change = [alarms, boot_id = boot_id_,
-                 now = core::to_instant(clock_.wall())](Connection& connection) {
-    return sync::note_alarms(connection, alarms, boot_id, now);
-  };
+  auto change =
+      [alarms, origin = sync::EventOrigin{boot_id_, session_, core::to_instant(clock_.wall())}](
+          Connection& connection) { return sync::note_alarms(connection, alarms, origin); };
   auto committed = [this, alive = alive_, loop = loop_,
                     alarms = std::move(alarms)](const core::Status& status) mutable {
     boost::asio::post(loop,
@@ -62,7 +60,7 @@ void CentralSender::note(std::vector<sync::CentralAlarm> alarms) {
 
 void CentralSender::wake() {
   again_ = true;
-  if (carrying_ || !connected_ || !door_.get()) return;
+  if (carrying_ || session_.empty() || !door_.get()) return;
   carrying_ = true;
   boost::asio::co_spawn(loop_, carry(), boost::asio::detached);
 }
@@ -71,32 +69,29 @@ core::net::Awaitable<void> CentralSender::carry() {
   const std::shared_ptr<bool> alive = alive_;
   auto holdings = door_.get();
   again_ = false;
+  using Batch = std::vector<sync::CentralMessage>;
   auto load = [holdings = std::move(holdings)]() -> core::Result<Batch> {
     if (!holdings) return Batch();
     return holdings->database().read_value<Batch>(
-        [](Connection& connection) -> core::Result<Batch> {
-          Batch batch;
-          GW_TRY(batch.newest, sync::newest_central(connection));
-          GW_TRY(batch.messages, sync::oldest_central(connection, kBatch));
-          return batch;
-        });
+        [](Connection& connection) { return sync::oldest_central(connection, kBatch); });
   };
   const core::Result<Batch> batch = co_await lane_.run(std::move(load));
   if (!*alive) co_return;
   if (!batch.ok()) core::log_warn("daemon", batch.error().message());
-  if (!batch.ok() || batch->messages.empty()) {
+  if (!batch.ok() || batch->empty()) {
     carrying_ = false;
+    // What was queued after the reading was not seen by it.
+    if (batch.ok() && again_) wake();
     co_return;
   }
-  if (std::exchange(session_is_new_, false)) historical_to_ = batch->newest;
   send_all(*batch);
 }
 
-void CentralSender::send_all(const Batch& batch) {
+void CentralSender::send_all(const std::vector<sync::CentralMessage>& batch) {
   taken_.clear();
-  unanswered_ = batch.messages.size();
-  for (const sync::CentralMessage& message : batch.messages) {
-    send_(message.topic, payload_of(message), message.is_retained,
+  unanswered_ = batch.size();
+  for (const sync::CentralMessage& message : batch) {
+    send_(message.topic, payload_of(message),
           [this, alive = alive_, loop = loop_, number = message.number](bool taken) {
             boost::asio::post(loop, [this, alive, number, taken] {
               if (*alive) on_answered(number, taken);
@@ -109,7 +104,7 @@ std::string CentralSender::payload_of(const sync::CentralMessage& message) const
   auto payload = Json::parse(message.payload);
   Json document = payload.ok() ? std::move(*payload) : Json::object();
   document.set("sequence", message.number);
-  document.set("historical", message.number <= historical_to_);
+  document.set("historical", message.session != session_);
   return document.dump();
 }
 

@@ -1,7 +1,8 @@
 // Carries what waits for central operations (sync/central_outbox.h) to the broker, oldest first,
 // and forgets each once the broker has taken it; what a session left unanswered goes again. Adds to
 // each payload its "sequence" and whether it is "historical": it came about before the present
-// session with the broker began. Loop thread only, where nothing else is said.
+// session with the broker began, whatever the clock says. Loop thread only, where nothing else is
+// said.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -23,7 +24,7 @@ namespace gateway::daemon {
 
 /// core::net::MqttSession::send() below the gateway's own topics.
 using SendToCentral = std::function<void(const std::string& topic, std::string payload,
-                                         bool retained, std::function<void(bool)> answered)>;
+                                         std::function<void(bool)> answered)>;
 
 class CentralSender {
  public:
@@ -44,12 +45,8 @@ class CentralSender {
   void wake();
 
  private:
-  struct Batch {
-    std::int64_t newest = 0;
-    std::vector<sync::CentralMessage> messages;
-  };
   core::net::Awaitable<void> carry();
-  void send_all(const Batch& batch);
+  void send_all(const std::vector<sync::CentralMessage>& batch);
   void on_answered(std::int64_t number, bool taken);
   void on_forgotten(bool forgotten);
   std::string payload_of(const sync::CentralMessage& message) const;
@@ -60,9 +57,8 @@ class CentralSender {
   const core::Clock& clock_;
   const std::string boot_id_;
   SendToCentral send_;
-  bool connected_ = false;
-  bool session_is_new_ = false;
-  std::int64_t historical_to_ = 0;  // numbers up to here were queued before the session began
+  std::uint64_t sessions_ = 0;  // so far
+  std::string session_;         // empty: none stands
   bool carrying_ = false;
   bool again_ = false;               // something was queued meanwhile
   std::size_t unanswered_ = 0;       // of the batch under way

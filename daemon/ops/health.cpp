@@ -54,10 +54,10 @@ void HealthPublisher::publish_document(const std::string& name, const core::Json
   if (session_) session_->set_retained(root_topic_ + name, document.dump());
 }
 
-void HealthPublisher::send(const std::string& name, std::string payload, bool retained,
+void HealthPublisher::send(const std::string& name, std::string payload,
                            std::function<void(bool)> answered) {
   if (!session_) return answered(false);
-  session_->send(root_topic_ + name, std::move(payload), retained, std::move(answered));
+  session_->send(root_topic_ + name, std::move(payload), std::move(answered));
 }
 
 core::net::MqttState HealthPublisher::state() const {

@@ -40,8 +40,7 @@ class HealthPublisher {
   /// Sets `<prefix>/<site>/<name>`, likewise.
   void publish_document(const std::string& name, const core::Json& document);
   /// core::net::MqttSession::send() of `<prefix>/<site>/<name>`.
-  void send(const std::string& name, std::string payload, bool retained,
-            std::function<void(bool)> answered);
+  void send(const std::string& name, std::string payload, std::function<void(bool)> answered);
   /// All zero before start() has succeeded.
   core::net::MqttState state() const;
   const std::string& status_topic() const { return status_topic_; }

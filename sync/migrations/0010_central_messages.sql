@@ -2,7 +2,7 @@
 CREATE TABLE central_message (
   number INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: a gap shows what was lost
   topic TEXT NOT NULL,                       -- below <mqtt.topic_prefix>/<site.name>/
-  retained INTEGER NOT NULL,
+  session TEXT NOT NULL,                     -- with the broker, while it came about; '' where there was none
   payload TEXT NOT NULL                      -- JSON object without "sequence" and "historical"
 );
 -- Alarms central operations were told of and that are not over.
