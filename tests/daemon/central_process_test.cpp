@@ -51,7 +51,7 @@ bool send_planted_image(const DaemonProcess& daemon) {
                          "(0010,0030) DA 19511105\n(0020,000d) UI 2.25.4711002\n"
                          "(0020,000e) UI 2.25.4711003\n";
   return run_command({"dump2dcm", "+te", dump, file}).exit_code == 0 &&
-         run_command({"storescu", "-aet", "QUILLFEATHER", "-aec", "CLINIC_GATEWAY", "127.0.0.1",
+         run_command({"storescu", "-aet", "QUILLFEATHER", "-aec", "CLINICGW", "127.0.0.1",
                       std::to_string(daemon.dicom_port()), file})
                  .exit_code == 0;
 }
