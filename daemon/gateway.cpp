@@ -26,6 +26,7 @@
 #include "daemon/ops/accounts_routes.h"
 #include "daemon/ops/audit_checkpoints.h"
 #include "daemon/ops/audit_routes.h"
+#include "daemon/ops/central_reports.h"
 #include "daemon/ops/certificates.h"
 #include "daemon/ops/control.h"
 #include "daemon/ops/doctor.h"
@@ -41,6 +42,7 @@
 #include "daemon/ops/watchdog.h"
 #include "daemon/ops/work_reports.h"
 #include "daemon/sync_component.h"
+#include "daemon/unlock_trail.h"
 #include "daemon/version.h"
 #include "daemon/writer_pulse.h"
 #include "sync/options.h"
@@ -124,11 +126,12 @@ class GatewayImpl final : public Gateway {
         maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
         checkpoints_(loop_, door_, lane_, seconds(settings_.audit_checkpoint_every_s),
                      [this](const Json& checkpoint) {
-                       if (health_) health_->publish_audit(checkpoint);
+                       if (health_) health_->publish_document("audit", checkpoint);
                      }) {
     if (settings_.mqtt) {
-      health_ =
-          std::make_unique<HealthPublisher>(*settings_.mqtt, settings_.site_name, boot_id_, clock_);
+      central_ = std::make_unique<CentralReports>(loop_, door_, lane_, clock_, config_,
+                                                  *settings_.mqtt, boot_id_);
+      health_ = &central_->publisher();
     }
   }
 
@@ -172,7 +175,8 @@ class GatewayImpl final : public Gateway {
     door_.close();
     lane_.stop();
     keys_api_.stop();
-    health_.reset();
+    health_ = nullptr;
+    central_.reset();
     core::log_info("daemon", "stopped");
   }
 
@@ -259,7 +263,7 @@ class GatewayImpl final : public Gateway {
   }
 
   void on_opened(std::shared_ptr<sync::Holdings> holdings, const std::string& by) {
-    record_unlock(*holdings, by);
+    record_unlock(*holdings, opening_.take_refusals(), by, clock_.wall());
     opened_by_operator_ = by == "operator";
     uplinks_.start(holdings);
     maintenance_.on_opened(holdings);
@@ -273,30 +277,6 @@ class GatewayImpl final : public Gateway {
     if (stopped_) return;
     on_change();
     if (!opened_by_operator_) restart_();
-  }
-
-  /// The unlock, and what was refused before it, when there was no trail to write to.
-  void record_unlock(sync::Holdings& holdings, const std::string& by) {
-    std::vector<crypto::AuditEntry> entries;
-    const auto note = [&entries](core::Wall at, const std::string& actor,
-                                 const std::string& resource, std::string_view outcome) {
-      entries.push_back({at, actor, "unlock", resource, "", "local", std::string(outcome)});
-    };
-    for (const Refusal& refusal : opening_.take_refusals())
-      note(refusal.at, refusal.by, cat("KeySlot: ", refusal.kind), core::to_string(Code::locked));
-    note(clock_.wall(), by, cat("KeySlot/", holdings.keyring().opened_by().id), "success");
-    // The database commits what is queued before it goes, and the audit key goes after it.
-    holdings.database().write_async(
-        [&audit = holdings.audit(),
-         entries = std::move(entries)](crypto::Connection& connection) -> core::Status {
-          for (const crypto::AuditEntry& entry : entries) GW_CHECK(audit.append(connection, entry));
-          return {};
-        },
-        [](const core::Status& status) {
-          if (status.ok()) return;
-          core::log_error("daemon",
-                          cat("the unlock is not in the audit trail: ", status.error().message()));
-        });
   }
 
   /// State or a component's outcome changed: everyone who watches hears it at once.
@@ -335,6 +315,8 @@ class GatewayImpl final : public Gateway {
             const Vitals vitals = co_await self->vitals();
             if (self->stopped_) co_return;
             self->health_->publish(vitals);
+            co_await self->central_->tell(vitals);
+            if (self->stopped_) co_return;
           }
           self->publishing_ = false;
         }(this),
@@ -404,18 +386,20 @@ class GatewayImpl final : public Gateway {
       core::Result<std::uint64_t> free_bytes;
       core::Result<Json> queue;
       core::Result<Json> reviews;
+      core::Result<std::int64_t> for_central;
     };
     auto ask = [folder = settings_.state_folder, holdings = door_.get(),
                 now = vitals.now]() -> Stored {
       auto free_bytes = core::system_files().free_bytes(folder);
-      if (!holdings) return {std::move(free_bytes), Json(), Json()};
+      if (!holdings) return {std::move(free_bytes), Json(), Json(), 0};
       return {std::move(free_bytes),
               holdings->database().read_value<Json>([&](crypto::Connection& connection) {
                 return sync::health_report(connection, core::to_instant(now));
               }),
               holdings->database().read_value<Json>([&](crypto::Connection& connection) {
                 return sync::reviews_health(connection, now);
-              })};
+              }),
+              holdings->database().read_value<std::int64_t>(sync::count_central)};
     };
     const Stored stored = co_await lane_.run(std::move(ask));
     if (stored.free_bytes.ok()) {
@@ -429,6 +413,8 @@ class GatewayImpl final : public Gateway {
       vitals.problems.push_back({"database", stored.queue.error().message()});
     }
     if (stored.reviews.ok()) vitals.reviews = *stored.reviews;
+    if (stored.for_central.ok() && vitals.queue.is_object())
+      vitals.mqtt.waiting = *stored.for_central;
     if (auto problem = space_problem(vitals)) vitals.problems.push_back(std::move(*problem));
   }
 
@@ -522,28 +508,24 @@ class GatewayImpl final : public Gateway {
 
   Awaitable<core::Result<Json>> reviews_answer(std::string method, std::string path,
                                                std::string body, Caller caller) {
-    auto holdings = door_.get();
-    if (!holdings) co_return locked_error(opening_.report());
     const bool decides = method == "POST";
-    auto ask = [holdings = std::move(holdings), &clock = clock_, method = std::move(method),
-                path = std::move(path), body = std::move(body), actor = std::move(caller.actor)] {
-      return answer_reviews(*holdings, clock, method, path, body, actor);
+    auto ask = [&clock = clock_, method = std::move(method), path = std::move(path),
+                body = std::move(body), actor = std::move(caller.actor)](sync::Holdings& holdings) {
+      return answer_reviews(holdings, clock, method, path, body, actor);
     };
-    core::Result<Json> answer = co_await lane_.run(std::move(ask));
+    core::Result<Json> answer = co_await with_holdings(std::move(ask));
     if (decides && answer.ok()) uplinks_.wake();
     co_return answer;
   }
 
   Awaitable<core::Result<Json>> letters_answer(std::string method, std::string path,
                                                std::string body, Caller caller) {
-    auto holdings = door_.get();
-    if (!holdings) co_return locked_error(opening_.report());
-    auto ask = [holdings = std::move(holdings), &clock = clock_,
-                decoders = device_decoders(config_, clock_), method = std::move(method),
-                path = std::move(path), body = std::move(body), caller = std::move(caller)] {
-      return answer_letters(*holdings, clock, decoders, method, path, body, caller);
+    auto ask = [&clock = clock_, decoders = device_decoders(config_, clock_),
+                method = std::move(method), path = std::move(path), body = std::move(body),
+                caller = std::move(caller)](sync::Holdings& holdings) {
+      return answer_letters(holdings, clock, decoders, method, path, body, caller);
     };
-    co_return co_await lane_.run(std::move(ask));
+    co_return co_await with_holdings(std::move(ask));
   }
 
   Awaitable<core::Result<Json>> peers_answer(std::string method, std::string path,
@@ -602,13 +584,12 @@ class GatewayImpl final : public Gateway {
   }
 
   Awaitable<core::Result<Json>> pin_answer(std::string study_uid, bool pinned) {
-    auto holdings = door_.get();
-    if (!holdings) co_return locked_error(opening_.report());
-    auto pin = [holdings = std::move(holdings), &clock = clock_, study_uid = std::move(study_uid),
-                pinned] { return sync::pin_study(*holdings, clock, study_uid, pinned); };
-    const core::Status done = co_await lane_.run(std::move(pin));
-    if (!done.ok()) co_return done.error();
-    co_return Json::object({{"pinned", pinned}});
+    auto pin = [&clock = clock_, study_uid = std::move(study_uid),
+                pinned](sync::Holdings& holdings) -> core::Result<Json> {
+      GW_CHECK(sync::pin_study(holdings, clock, study_uid, pinned));
+      return Json::object({{"pinned", pinned}});
+    };
+    co_return co_await with_holdings(std::move(pin));
   }
 
   Awaitable<core::Result<Json>> rebuild_answer() {
@@ -670,7 +651,8 @@ class GatewayImpl final : public Gateway {
   Maintenance maintenance_;
   AuditCheckpoints checkpoints_;
   WriterPulse writer_pulse_;
-  std::unique_ptr<HealthPublisher> health_;
+  std::unique_ptr<CentralReports> central_;
+  HealthPublisher* health_ = nullptr;  // of central_
   std::unique_ptr<adapters::dicom::DicomServer> dicom_;
   std::unique_ptr<adapters::hl7::Hl7Server> hl7_;
   std::unique_ptr<adapters::astm::AstmServer> astm_;

@@ -18,7 +18,6 @@ namespace {
 
 constexpr int keepalive_s = 30;
 constexpr int qos_at_least_once = 1;
-constexpr bool retained = true;
 constexpr int first_error_reason = 0x80;  // MQTT 5, 2.4
 
 struct ClientDeleter {
@@ -41,7 +40,7 @@ class LibraryClient final : public MqttClient {
   void turn(int wake_fd, Milliseconds wait) override;
   Phase phase() const override { return phase_; }
   const std::string& why_ended() const override { return why_ended_; }
-  Result<int> publish(const std::string& topic, const std::string& payload) override;
+  Result<int> publish(const std::string& topic, const std::string& payload, bool retained) override;
   std::vector<Acknowledged> acknowledged() override { return std::exchange(acknowledged_, {}); }
   void disconnect() override { mosquitto_disconnect(client_.get()); }
 
@@ -81,9 +80,9 @@ Status LibraryClient::start(const MqttOptions& options) {
       return Error(Code::invalid, cat("MQTT user name: ", text_of(code)));
   }
   if (!options.will_topic.empty()) {
-    const int code = mosquitto_will_set(client, options.will_topic.c_str(),
-                                        static_cast<int>(options.will_payload.size()),
-                                        options.will_payload.data(), qos_at_least_once, retained);
+    const int code = mosquitto_will_set(
+        client, options.will_topic.c_str(), static_cast<int>(options.will_payload.size()),
+        options.will_payload.data(), qos_at_least_once, /*retain=*/true);
     if (code != MOSQ_ERR_SUCCESS) return Error(Code::invalid, cat("MQTT will: ", text_of(code)));
   }
   if (tls_ != nullptr) {
@@ -195,7 +194,8 @@ int LibraryClient::socket_error() const {
   return error;
 }
 
-Result<int> LibraryClient::publish(const std::string& topic, const std::string& payload) {
+Result<int> LibraryClient::publish(const std::string& topic, const std::string& payload,
+                                   bool retained) {
   int message_id = 0;
   const int code =
       mosquitto_publish(client_.get(), &message_id, topic.c_str(), static_cast<int>(payload.size()),

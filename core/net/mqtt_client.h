@@ -33,9 +33,10 @@ class MqttClient {
   virtual Phase phase() const = 0;
   /// Why it ended, for people.
   virtual const std::string& why_ended() const = 0;
-  /// QoS 1, retained; answers the message id that comes back in acknowledged(). Code::unavailable:
+  /// QoS 1; answers the message id that comes back in acknowledged(). Code::unavailable:
   /// it has ended; Code::invalid: this topic or payload cannot be published.
-  virtual Result<int> publish(const std::string& topic, const std::string& payload) = 0;
+  virtual Result<int> publish(const std::string& topic, const std::string& payload,
+                              bool retained) = 0;
   /// What the broker has answered since the last call.
   virtual std::vector<Acknowledged> acknowledged() = 0;
   /// A clean good-bye: the broker does not publish the will.

@@ -15,6 +15,7 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "core/ids.h"
 #include "core/log.h"
@@ -30,6 +31,7 @@ constexpr Milliseconds turn_max{500};
 constexpr Milliseconds connect_timeout{20'000};
 constexpr Milliseconds goodbye_timeout{2'000};
 constexpr Milliseconds stable_after{30'000};
+constexpr std::size_t letters_max = 64;
 
 /// A number in [low, high].
 Milliseconds jittered(Milliseconds low, Milliseconds high) {
@@ -69,6 +71,8 @@ class LoopSession final : public MqttSession {
 
   Status start();
   void set_retained(const std::string& topic, std::string payload) override;
+  void send(const std::string& topic, std::string payload,
+            std::function<void(bool)> answered) override;
   MqttState state() const override;
 
  private:
@@ -80,6 +84,13 @@ class LoopSession final : public MqttSession {
     int message_id = 0;           // awaiting the broker's answer; 0: not
   };
   using Topics = std::map<std::string, Topic>;
+  /// What is to be sent once.
+  struct Letter {
+    std::string topic;
+    std::string payload;
+    std::function<void(bool)> answered;
+    int message_id = 0;  // 0: not handed to the client yet
+  };
 
   void run();
   Status read_trust();
@@ -87,7 +98,9 @@ class LoopSession final : public MqttSession {
   Result<MqttDial::Dialed> dial();
   std::string drive(MqttClient& client);
   void publish_waiting(MqttClient& client);
+  void publish_letters(MqttClient& client);
   void note_answers(MqttClient& client);
+  void note_answer(const MqttClient::Acknowledged& answer);
   bool all_answered() const;
   void forget_session();
   void say_goodbye(MqttClient& client);
@@ -109,8 +122,9 @@ class LoopSession final : public MqttSession {
   std::optional<Monotonic>
       stood_since_;  // loop thread only: when the present session was established
   mutable std::mutex mutex_;
-  Topics topics_;    // guarded by mutex_; as many as the gateway has topics, each with one value
-  MqttState state_;  // guarded by mutex_
+  Topics topics_;  // guarded by mutex_; as many as the gateway has topics, each with one value
+  std::vector<Letter> letters_;  // guarded by mutex_
+  MqttState state_;              // guarded by mutex_
   std::thread thread_;
 };
 
@@ -155,6 +169,19 @@ void LoopSession::set_retained(const std::string& topic, std::string payload) {
     entry.payload = std::move(payload);
     ++entry.version;
   }
+  bell_->ring();
+}
+
+void LoopSession::send(const std::string& topic, std::string payload,
+                       std::function<void(bool)> answered) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_.connected && letters_.size() < letters_max) {
+      letters_.push_back({topic, std::move(payload), std::move(answered)});
+      answered = nullptr;
+    }
+  }
+  if (answered) return answered(false);
   bell_->ring();
 }
 
@@ -224,11 +251,12 @@ std::string LoopSession::drive(MqttClient& client) {
 }
 
 void LoopSession::publish_waiting(MqttClient& client) {
+  publish_letters(client);
   const std::lock_guard lock(mutex_);
   for (auto& [name, topic] : topics_) {
     if (topic.message_id != 0 || topic.published == topic.version) continue;
     topic.published = topic.version;
-    const auto message_id = client.publish(name, topic.payload);
+    const auto message_id = client.publish(name, topic.payload, /*retained=*/true);
     if (message_id.ok()) {
       topic.message_id = *message_id;
     } else if (message_id.error().code() == Code::unavailable) {
@@ -239,26 +267,62 @@ void LoopSession::publish_waiting(MqttClient& client) {
   }
 }
 
-void LoopSession::note_answers(MqttClient& client) {
-  for (const auto& [message_id, refusal] : client.acknowledged()) {
+void LoopSession::publish_letters(MqttClient& client) {
+  std::vector<Letter> unfit;
+  {
     const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(
-        topics_.begin(), topics_.end(),
-        [id = message_id](const auto& entry) { return entry.second.message_id == id; });
-    if (found == topics_.end()) continue;
-    found->second.message_id = 0;
-    if (!refusal.empty()) {
-      log_warn("core", cat("the MQTT broker refused topic ", found->first, " (", refusal,
-                           "); check its access rules"));
+    for (auto letter = letters_.begin(); letter != letters_.end();) {
+      if (letter->message_id == 0) {
+        const auto message_id = client.publish(letter->topic, letter->payload, /*retained=*/false);
+        if (!message_id.ok() && message_id.error().code() != Code::unavailable) {
+          log_warn("core", message_id.error().message());
+          unfit.push_back(std::move(*letter));
+          letter = letters_.erase(letter);
+          continue;
+        }
+        if (!message_id.ok()) break;  // the session's end answers it
+        letter->message_id = *message_id;
+      }
+      ++letter;
     }
   }
+  for (const Letter& letter : unfit) letter.answered(false);
+}
+
+void LoopSession::note_answers(MqttClient& client) {
+  for (const MqttClient::Acknowledged& answer : client.acknowledged()) note_answer(answer);
+}
+
+void LoopSession::note_answer(const MqttClient::Acknowledged& answer) {
+  const auto is_answered = [&](const auto& what) { return what.message_id == answer.message_id; };
+  std::function<void(bool)> answered;
+  std::string topic;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto letter = std::ranges::find_if(letters_, is_answered); letter != letters_.end()) {
+      answered = std::move(letter->answered);
+      topic = letter->topic;
+      letters_.erase(letter);
+    } else {
+      for (auto& [name, held] : topics_) {
+        if (!is_answered(held)) continue;
+        held.message_id = 0;
+        topic = name;
+      }
+    }
+  }
+  if (!answer.refusal.empty() && !topic.empty()) {
+    log_warn("core", cat("the MQTT broker refused topic ", topic, " (", answer.refusal,
+                         "); check its access rules"));
+  }
+  if (answered) answered(answer.refusal.empty());
 }
 
 bool LoopSession::all_answered() const {
   const std::lock_guard lock(mutex_);
-  return std::all_of(topics_.begin(), topics_.end(), [](const auto& entry) {
-    return entry.second.message_id == 0 && entry.second.published == entry.second.version;
-  });
+  return letters_.empty() && std::all_of(topics_.begin(), topics_.end(), [](const auto& entry) {
+           return entry.second.message_id == 0 && entry.second.published == entry.second.version;
+         });
 }
 
 void LoopSession::forget_session() {
@@ -308,16 +372,26 @@ void LoopSession::note_turn() {
 
 void LoopSession::note_connected() {
   stood_since_ = clock_.monotonic();
-  const std::lock_guard lock(mutex_);
-  state_.connected = true;
-  ++state_.connects;
-  state_.last_error.clear();
+  {
+    const std::lock_guard lock(mutex_);
+    state_.connected = true;
+    ++state_.connects;
+    state_.last_error.clear();
+  }
+  if (options_.on_standing) options_.on_standing(true);
 }
 
 void LoopSession::note_ended(const std::string& why) {
-  const std::lock_guard lock(mutex_);
-  state_.connected = false;
-  state_.last_error = why;
+  std::vector<Letter> unanswered;
+  bool stood = false;
+  {
+    const std::lock_guard lock(mutex_);
+    stood = std::exchange(state_.connected, false);
+    state_.last_error = why;
+    unanswered = std::exchange(letters_, {});
+  }
+  for (const Letter& letter : unanswered) letter.answered(false);
+  if (stood && options_.on_standing) options_.on_standing(false);
 }
 
 }  // namespace

@@ -4,11 +4,12 @@
 // stood for 30 s.
 //
 // Topics set here are retained, latest value wins: whatever was set last for a topic is published
-// again after each reconnect, so nothing queues up while offline. (What must arrive each and every
-// time goes through the outbox, not here.)
+// again after each reconnect, so nothing queues up while offline. What must arrive each and every
+// time is kept elsewhere by whoever send()s it, until the broker has taken it.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,8 @@ struct MqttOptions {
   bool plain = false;  // only for a loopback broker: no TLS
   std::string will_topic;
   std::string will_payload;  // retained, QoS 1
+  // The session stands, or has ended; called in its thread, returns at once.
+  std::function<void(bool connected)> on_standing;
   // A new attempt comes at any moment of the back-off: a thousand gateways that lost their broker
   // together come back one by one.
   Milliseconds backoff_min{30'000};
@@ -57,6 +60,10 @@ class MqttSession {
   /// Retained, QoS 1. Replaces what waits for the same topic. A topic the broker refuses is logged
   /// and left until its next value or session. Topics are ours, never input: each is kept for good.
   virtual void set_retained(const std::string& topic, std::string payload) = 0;
+  /// Once, QoS 1, not retained. `answered` is called once, with true when the broker has taken it:
+  /// in the session's thread, or before this returns where there is no session or 64 wait already.
+  virtual void send(const std::string& topic, std::string payload,
+                    std::function<void(bool taken)> answered) = 0;
   virtual MqttState state() const = 0;
 };
 

@@ -8,14 +8,15 @@ namespace gateway::daemon {
 using core::cat;
 
 HealthPublisher::HealthPublisher(MqttSettings settings, const std::string& site,
-                                 std::string boot_id, const core::Clock& clock)
+                                 std::string boot_id, const core::Clock& clock, CentralCalls calls)
     : settings_(std::move(settings)),
       client_id_(cat("clinic-gateway-", site)),
       boot_id_(std::move(boot_id)),
       status_topic_(cat(settings_.topic_prefix, '/', site, "/status")),
       health_topic_(cat(settings_.topic_prefix, '/', site, "/health")),
-      audit_topic_(cat(settings_.topic_prefix, '/', site, "/audit")),
-      clock_(clock) {}
+      root_topic_(cat(settings_.topic_prefix, '/', site, '/')),
+      clock_(clock),
+      calls_(std::move(calls)) {}
 
 HealthPublisher::~HealthPublisher() {
   if (session_) session_->set_retained(status_topic_, mqtt_offline_document(boot_id_).dump());
@@ -31,6 +32,7 @@ core::Status HealthPublisher::start() {
   options.key_file = settings_.key_file;
   options.username = settings_.username;
   options.plain = settings_.plain;
+  options.on_standing = calls_.on_standing;
   options.will_topic = status_topic_;
   options.will_payload = mqtt_offline_document(boot_id_).dump();
   if (!settings_.password_file.empty()) {
@@ -48,8 +50,14 @@ void HealthPublisher::publish(const Vitals& vitals) {
   session_->set_retained(health_topic_, health_document(vitals, ++seq_).dump());
 }
 
-void HealthPublisher::publish_audit(const core::Json& checkpoint) {
-  if (session_) session_->set_retained(audit_topic_, checkpoint.dump());
+void HealthPublisher::publish_document(const std::string& name, const core::Json& document) {
+  if (session_) session_->set_retained(root_topic_ + name, document.dump());
+}
+
+void HealthPublisher::send(const std::string& name, std::string payload,
+                           std::function<void(bool)> answered) {
+  if (!session_) return answered(false);
+  session_->send(root_topic_ + name, std::move(payload), std::move(answered));
 }
 
 core::net::MqttState HealthPublisher::state() const {

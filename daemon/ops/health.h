@@ -1,10 +1,12 @@
-// Health over MQTT for central operations: `<prefix>/<site>/status`, `<prefix>/<site>/health` and
-// `<prefix>/<site>/audit`, all retained, described by docs/mqtt/*.schema.json. A will says
+// What central operations hear over MQTT, below `<prefix>/<site>/`, described by
+// docs/mqtt/*.schema.json: status, health, metrics, inventory and audit, all retained, and what is
+// send()ed once (daemon/ops/central_sender.h). A will says
 // "offline"; because a will misses a daemon that hangs, health carries `seq` and `boot_id` and
 // comes at a steady pace. Loop thread only.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,10 +18,15 @@
 
 namespace gateway::daemon {
 
+/// What comes from the session; called in its thread.
+struct CentralCalls {
+  std::function<void(bool connected)> on_standing;
+};
+
 class HealthPublisher {
  public:
   HealthPublisher(MqttSettings settings, const std::string& site, std::string boot_id,
-                  const core::Clock& clock);
+                  const core::Clock& clock, CentralCalls calls = {});
   /// Says "offline" and disconnects; waits up to 2 s.
   ~HealthPublisher();
   HealthPublisher(const HealthPublisher&) = delete;
@@ -30,8 +37,10 @@ class HealthPublisher {
   core::Status start();
   /// Sets both topics. Nothing happens before start() has succeeded.
   void publish(const Vitals& vitals);
-  /// Sets `<prefix>/<site>/audit`, likewise.
-  void publish_audit(const core::Json& checkpoint);
+  /// Sets `<prefix>/<site>/<name>`, likewise.
+  void publish_document(const std::string& name, const core::Json& document);
+  /// core::net::MqttSession::send() of `<prefix>/<site>/<name>`.
+  void send(const std::string& name, std::string payload, std::function<void(bool)> answered);
   /// All zero before start() has succeeded.
   core::net::MqttState state() const;
   const std::string& status_topic() const { return status_topic_; }
@@ -43,8 +52,9 @@ class HealthPublisher {
   std::string boot_id_;
   std::string status_topic_;
   std::string health_topic_;
-  std::string audit_topic_;
+  std::string root_topic_;
   const core::Clock& clock_;
+  CentralCalls calls_;
   std::unique_ptr<core::net::MqttSession> session_;
   std::uint64_t seq_ = 0;
 };

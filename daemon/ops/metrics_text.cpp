@@ -42,6 +42,10 @@ class Exposition {
           total);
   }
   void line(const Labels& labels, std::string_view value) {
+    Json named = Json::object();
+    for (const auto& [label, text] : labels) named.append_member(label, text);
+    samples_.add(Json::object(
+        {{"name", sample_}, {"labels", named}, {"value", Json::Number{std::string(value)}}}));
     text_ += sample_;
     for (std::size_t i = 0; i < labels.size(); ++i) {
       text_ += cat(i == 0 ? '{' : ',', labels[i].first, "=\"", escaped(labels[i].second), '"');
@@ -62,6 +66,7 @@ class Exposition {
     if (format_ == MetricsFormat::open_metrics) text_ += "# EOF\n";
     return std::move(text_);
   }
+  Json samples() { return std::move(samples_); }
 
  private:
   void begin(std::string_view family, const char* type, std::string_view help,
@@ -73,6 +78,7 @@ class Exposition {
   MetricsFormat format_;
   std::string sample_;
   std::string text_;
+  Json samples_ = Json::array();
 };
 
 std::string_view flag(bool value) { return value ? "1" : "0"; }
@@ -201,9 +207,10 @@ ProcessFacts read_process_facts() {
   return facts;
 }
 
-std::string metrics_text(const Json& status, const Json& certificates, const ProcessFacts& process,
-                         MetricsFormat format) {
-  Exposition out(format);
+namespace {
+
+void add_all(Exposition& out, const Json& status, const Json& certificates,
+             const ProcessFacts& process) {
   add_gateway(out, status);
   add_uplinks(out, status["uplinks"]);
   add_intake(out, status);
@@ -217,7 +224,21 @@ std::string metrics_text(const Json& status, const Json& certificates, const Pro
   out.line({}, cat(process.resident_bytes));
   out.counter("process_cpu_seconds", "Total user and system CPU time spent in seconds.");
   out.line({}, seconds_of(process.cpu_seconds));
+}
+
+}  // namespace
+
+std::string metrics_text(const Json& status, const Json& certificates, const ProcessFacts& process,
+                         MetricsFormat format) {
+  Exposition out(format);
+  add_all(out, status, certificates, process);
   return out.end();
+}
+
+Json metrics_samples(const Json& status, const Json& certificates, const ProcessFacts& process) {
+  Exposition out(MetricsFormat::open_metrics);
+  add_all(out, status, certificates, process);
+  return out.samples();
 }
 
 }  // namespace gateway::daemon

@@ -41,6 +41,7 @@ struct Vitals {
     bool connected = false;
     std::uint64_t connects = 0;
     std::string last_error;
+    std::optional<std::int64_t> waiting;  // kept until the broker takes it; absent while not ready
   } mqtt;
   struct {
     std::optional<std::uint64_t> free_bytes;  // absent: the disk did not answer

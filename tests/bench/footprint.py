@@ -36,7 +36,7 @@ def configuration(folder):
         f'[site]\nname = "footprint"\ntimezone = "Europe/Madrid"\n[storage]\nstate_dir = "{folder}/state"\nreserve_mb = 16\n'
         f'[control]\nsocket = "{folder}/control.sock"\n'
         f'[dicom]\nbind = "127.0.0.1"\nport = {dicom}\npatient_id_issuer = "urn:oid:2.25.1"\n'
-        f'[hl7.analyzer]\nbind = "127.0.0.1"\nport = {hl7}\npatient_id_issuer = "urn:oid:2.25.1"\n'
+        f'[device.analyzer]\nprotocol = "hl7"\nbind = "127.0.0.1"\nport = {hl7}\npatient_id_issuer = "urn:oid:2.25.1"\n'
         f'[uplink.pacs]\nkind = "stow"\nurl = "https://127.0.0.1:{nobody}/dicom-web"\n'
         f'[uplink.his]\nkind = "fhir"\nurl = "https://127.0.0.1:{nobody}/fhir"\npull = ["Patient", "Task"]\n'
         f'[mqtt]\nhost = "127.0.0.1"\nport = {nobody}\n'

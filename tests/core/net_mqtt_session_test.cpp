@@ -130,6 +130,30 @@ TEST_F(MqttSessionTest, AnEndInOrderPublishesTheLastValueAndNoWill) {
   EXPECT_EQ(last.next(), "1 x");
 }
 
+TEST_F(MqttSessionTest, WhatIsSentOnceIsAnsweredWithWhetherTheBrokerHasIt) {
+  std::atomic<int> taken{0};
+  std::atomic<int> left{0};
+  const auto note = [&](bool was_taken) { ++(was_taken ? taken : left); };
+  connect_to(broker.port());
+  session->send(topic, "nobody is there", note);
+  EXPECT_EQ(left, 1);
+  broker.start(ca, good_certificate());
+  session->set_retained(topic, "online");
+  ASSERT_TRUE(connected());
+  MosquittoWitness witness(broker, ca, topic, 2);
+  // The witness subscribes in its own time: it is there once it hears something.
+  EXPECT_THAT(witness.next().value_or(""), HasSubstr("online"));
+  session->send(topic, "first", note);
+  EXPECT_EQ(witness.next(), "0 first");
+  EXPECT_TRUE(eventually([&] { return taken == 1; }));
+  broker.stop();
+  ASSERT_TRUE(eventually([&] { return !session->state().connected; }));
+  bool was_taken = true;
+  session->send(topic, "too late", [&](bool answer) { was_taken = answer; });
+  EXPECT_FALSE(was_taken);
+  session.reset();
+}
+
 TEST_F(MqttSessionTest, ASilentDnsHoldsUpNeitherTheLoopNorTheEnd) {
   broker.start(ca, good_certificate());
   options.host = "localhost";

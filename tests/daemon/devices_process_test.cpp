@@ -1,51 +1,15 @@
 // The real daemon with an HL7 device on a real socket.
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "daemon_process.h"
+#include "mllp_device.h"
 
 namespace gateway::daemon {
 namespace {
 
 using core::Json;
 using ::testing::HasSubstr;
-
-/// One MLLP connection of a device; reads wait at most 20 s.
-class Device {
- public:
-  explicit Device(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    const timeval patience{20, 0};
-    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ =
-        ::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  }
-  ~Device() { ::close(socket_); }
-  Device(const Device&) = delete;
-  Device& operator=(const Device&) = delete;
-
-  bool connected() const { return connected_; }
-  /// The answer's frame; empty when the connection ended without one.
-  std::string send(const std::string& message) const {
-    const std::string framed = "\x0b" + message + "\x1c\r";
-    if (::send(socket_, framed.data(), framed.size(), MSG_NOSIGNAL) < 0) return {};
-    std::string answer;
-    char byte = 0;
-    while (!answer.ends_with("\x1c\r") && ::recv(socket_, &byte, 1, 0) == 1) answer += byte;
-    return answer;
-  }
-
- private:
-  int socket_;
-  bool connected_ = false;
-};
 
 std::string oru(const std::string& id, const std::string& patient = "P1") {
   return "MSH|^~\\&|ANALYZER|LAB|GW|CLINIC|20260301101500+0100||ORU^R01^ORU_R01|" + id +
@@ -69,7 +33,7 @@ TEST(Devices, AnHl7ResultIsAcknowledgedAndARepeatHearsTheSame) {
   daemon.configure(device_table(port));
   daemon.start();
   ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
-  const Device device(port);
+  const MllpDevice device(port);
   ASSERT_TRUE(device.connected()) << daemon.log();
   const std::string answer = device.send(oru("1"));
   EXPECT_THAT(answer, HasSubstr("MSA|AA|1"));
@@ -98,7 +62,7 @@ TEST(Devices, WhileLockedNothingIsTakenAndTheDeviceIsToldToSendAgain) {
   daemon.write_passphrase("wrong");
   daemon.start();
   ASSERT_TRUE(daemon.reaches("locked")) << daemon.log();
-  const Device device(port);
+  const MllpDevice device(port);
   EXPECT_THAT(device.send(oru("1")), HasSubstr("MSA|AE|1|the gateway is locked"));
 }
 
@@ -110,14 +74,14 @@ TEST(Devices, KilledBetweenCommitAndAnswerTheResendGivesOneResultAndTheSameAnswe
   daemon.start();
   ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
   {
-    const Device device(port);
+    const MllpDevice device(port);
     EXPECT_EQ(device.send(oru("1")), "");
   }
   ASSERT_TRUE(holds_within(20, [&] { return !daemon.running(); }));
   daemon.set_environment("CLINIC_GATEWAY_CRASH_AT", "");
   daemon.start();
   ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
-  const Device device(port);
+  const MllpDevice device(port);
   const std::string answer = device.send(oru("1"));
   EXPECT_THAT(answer, HasSubstr("MSA|AA|1"));
   EXPECT_EQ(device.send(oru("1")), answer);

@@ -12,6 +12,7 @@ bool has_type(const Json& value, std::string_view type) {
   if (type == "array") return value.is_array();
   if (type == "string") return value.is_string();
   if (type == "integer") return value.integer().has_value();
+  if (type == "number") return value.is_number();
   if (type == "null") return value.is_null();
   if (type == "boolean") return value.is_bool();
   return false;

@@ -44,7 +44,7 @@ Vitals ready_vitals() {
       R"("problem":"uplink pacs: Banda, Chisomo"},"scrub":{"state":"running","started_at":"2026-03-01T00:00:00.000Z",)"
       R"("finished_at":null,"objects":9,"bytes":90,"damaged":1,"repaired":1,"damaged_now":0,"database":"ok",)"
       R"("database_checked_at":"2026-03-01T00:00:00.000Z"}})");
-  vitals.mqtt = {true, true, 2, ""};
+  vitals.mqtt = {true, true, 2, "", 4};
   vitals.disk = {1u << 30, 1u << 20};
   vitals.problems = {{"dicom", "dicom.port 11112 is in use"}};
   return vitals;

@@ -1,0 +1,69 @@
+#include "daemon/ops/central_reports.h"
+
+#include <utility>
+
+#include "daemon/ops/alarms.h"
+#include "daemon/ops/certificates.h"
+#include "daemon/ops/metrics_text.h"
+
+namespace gateway::daemon {
+namespace {
+
+using core::Json;
+
+constexpr std::chrono::minutes kLookEvery{10};
+
+Json metrics_document(const Vitals& vitals, const Json& certificates) {
+  return Json::object(
+      {{"schema", 1},
+       {"at", core::to_instant(vitals.now)},
+       {"boot_id", vitals.boot_id},
+       {"samples", metrics_samples(status_document(vitals), certificates, read_process_facts())}});
+}
+
+}  // namespace
+
+CentralReports::CentralReports(boost::asio::any_io_executor loop, const sync::HoldingsDoor& door,
+                               BlockingLane& lane, const core::Clock& clock,
+                               const core::Config& config, const MqttSettings& settings,
+                               const std::string& boot_id)
+    : lane_(lane),
+      clock_(clock),
+      config_(config),
+      sender_(std::move(loop), door, lane, clock, boot_id,
+              [this](const std::string& topic, std::string payload,
+                     std::function<void(bool)> answered) {
+                publisher_.send(topic, std::move(payload), std::move(answered));
+              }),
+      publisher_(settings, config.text("site.name"), boot_id, clock,
+                 {.on_standing = [this](bool connected) { sender_.on_standing(connected); }}) {}
+
+core::net::Awaitable<void> CentralReports::tell(Vitals vitals) {
+  const std::shared_ptr<bool> alive = alive_;
+  const bool looked = co_await look_at_certificates();
+  if (!*alive) co_return;
+  publisher_.publish_document("metrics", metrics_document(vitals, certificates_));
+  if (looked || told_state_ != vitals.opening.state) {
+    told_state_ = vitals.opening.state;
+    publisher_.publish_document("inventory",
+                                inventory_document(vitals, config_, certificates_, system_));
+  }
+  sender_.note(alarms_of(health_document(vitals, 0), certificates_));
+}
+
+/// True when the files were read again.
+core::net::Awaitable<bool> CentralReports::look_at_certificates() {
+  const core::Monotonic now = clock_.monotonic();
+  if (looked_at_ && now - *looked_at_ < kLookEvery) co_return false;
+  const std::shared_ptr<bool> alive = alive_;
+  looked_at_ = now;
+  auto look = [files = certificate_files(config_), at = clock_.wall()] {
+    return certificates_report(files, at);
+  };
+  Json rows = co_await lane_.run(std::move(look));
+  if (!*alive) co_return false;
+  certificates_ = std::move(rows);
+  co_return true;
+}
+
+}  // namespace gateway::daemon

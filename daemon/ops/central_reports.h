@@ -1,0 +1,49 @@
+// All that central operations are told besides status and health, each time these are gathered:
+// metrics, the alarms that began or ended, and now and then the inventory. Holds the publisher.
+// Loop thread only.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <optional>
+
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/json.h"
+#include "daemon/blocking.h"
+#include "daemon/ops/central_sender.h"
+#include "daemon/ops/health.h"
+#include "daemon/ops/inventory.h"
+#include "sync/holdings.h"
+
+namespace gateway::daemon {
+
+class CentralReports {
+ public:
+  /// All it is given outlives it.
+  CentralReports(boost::asio::any_io_executor loop, const sync::HoldingsDoor& door,
+                 BlockingLane& lane, const core::Clock& clock, const core::Config& config,
+                 const MqttSettings& settings, const std::string& boot_id);
+  ~CentralReports() { *alive_ = false; }
+  CentralReports(const CentralReports&) = delete;
+  CentralReports& operator=(const CentralReports&) = delete;
+
+  core::net::Awaitable<void> tell(Vitals vitals);
+  HealthPublisher& publisher() { return publisher_; }
+
+ private:
+  core::net::Awaitable<bool> look_at_certificates();
+
+  BlockingLane& lane_;
+  const core::Clock& clock_;
+  const core::Config& config_;
+  CentralSender sender_;
+  const SystemFacts system_ = read_system_facts();
+  core::Json certificates_ = core::Json::array();
+  std::optional<core::Monotonic> looked_at_;
+  std::optional<OpeningState> told_state_;
+  HealthPublisher publisher_;  // last: its session calls the others until it ends
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace gateway::daemon
