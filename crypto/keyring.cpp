@@ -105,7 +105,9 @@ class SlottedKeyring final : public Keyring {
       GW_TRY(wished, reseal_slots(std::move(wished), newest_root()));
     }
     GW_CHECK(replace(std::move(wished)));
-    if (info.kind != "escrow") mark_proven(info.id);
+    // Whether anybody has read a recovery code shows when it comes back; the escrow key is
+    // elsewhere.
+    if (info.kind != "escrow" && info.kind != "recovery") mark_proven(info.id);
     return info;
   }
 
@@ -121,7 +123,7 @@ class SlottedKeyring final : public Keyring {
     if (!opens_by_itself(wished)) {
       return core::Error(core::Code::invalid,
                          "this is the last key slot that is known to open by itself; add a "
-                         "passphrase or recovery slot first");
+                         "passphrase first, or prove a slot that is there (keys prove recovery)");
     }
     return replace(std::move(wished));
   }
@@ -233,13 +235,13 @@ class SlottedKeyring final : public Keyring {
     proven_.insert(id);
   }
 
-  /// A person keeps a passphrase or a code; whether a machine's slot still opens shows only when it
-  /// does.
+  /// A person chose a passphrase and has it; whether a code was kept, or a machine's slot still
+  /// opens, shows only when it does.
   bool opens_by_itself(const std::vector<KeySlot>& slots) const {
     std::lock_guard lock(slots_mutex_);
     for (const KeySlot& slot : slots) {
       const std::string& kind = slot.info.kind;
-      if (kind == "passphrase" || kind == "recovery") return true;
+      if (kind == "passphrase") return true;
       if (kind != "escrow" && proven_.contains(slot.info.id)) return true;
     }
     return false;

@@ -33,8 +33,10 @@ bool is_passphrase_salt(std::string_view salt) { return salt.size() == crypto_pw
 core::Result<Secret> stretch(const Passphrase& passphrase, std::string_view salt,
                              PassphraseCost cost) {
   Secret key(kKeyBytes);
-  auto text = as_text(passphrase.text.bytes());
-  int failed = crypto_pwhash(
+  // libsodium takes no null pointer, not even of an empty passphrase.
+  const std::string_view text =
+      passphrase.text.empty() ? std::string_view("") : as_text(passphrase.text.bytes());
+  const int failed = crypto_pwhash(
       raw(key.bytes()), key.size(), text.data(), text.size(), raw(as_octets(salt)), cost.passes,
       static_cast<std::size_t>(cost.memory_bytes), crypto_pwhash_ALG_ARGON2ID13);
   if (failed != 0) {

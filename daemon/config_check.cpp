@@ -12,6 +12,7 @@
 #include "adapters/astm/astm_options.h"
 #include "adapters/dicom/dicom_options.h"
 #include "adapters/hl7/hl7_options.h"
+#include "core/net/http_tunnel.h"
 #include "core/net/url.h"
 #include "core/text.h"
 #include "daemon/api/access.h"
@@ -32,7 +33,7 @@ std::string beside(std::string_view path, std::string_view sibling) {
 
 bool is_secret(const std::string& component) {
   return component == "key_file" || component == "client_key_file" ||
-         component == "password_file" || component == "passphrase_file" ||
+         component.ends_with("password_file") || component == "passphrase_file" ||
          component == "token_file";
 }
 
@@ -91,6 +92,7 @@ class Checker {
     if (component.ends_with("_file")) check_file(path, component);
     if (component == "bind") check_address(path);
     if (component == "url" || component.ends_with("_url")) check_url(path);
+    if (component == "proxy") check_proxy(path);
   }
 
   void check_file(const std::string& key, const std::string& component) {
@@ -123,6 +125,11 @@ class Checker {
       mistake(key,
               cat("http:// to ", url->host, " would send patient data in the clear; use https://"));
     }
+  }
+
+  void check_proxy(const std::string& key) {
+    if (const auto proxy = core::net::read_proxy(config_.text(key), "", ""); !proxy.ok())
+      mistake(key, proxy.error().message());
   }
 
   bool plain_allowed(const std::string& key) const {
@@ -182,6 +189,8 @@ class Checker {
       check_pair(key("certificate_file"), key("key_file"));
       check_pair(key("key_file"), key("certificate_file"));
       check_pair(key("password_file"), key("username"));
+      check_pair(key("proxy_password_file"), key("proxy_username"));
+      check_pair(key("proxy_username"), key("proxy"));
       if (!config_.has(key("pull"))) continue;
       for (const std::string& search : config_.texts(key("pull"))) {
         if (is_search(search)) continue;

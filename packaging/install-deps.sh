@@ -33,7 +33,7 @@ build_packages=(
 )
 test_packages=(
   clang-format clang-tidy shellcheck systemd
-  orthanc orthanc-dicomweb stunnel4 mosquitto mosquitto-clients
+  orthanc orthanc-dicomweb stunnel4 mosquitto mosquitto-clients tinyproxy-bin
   "$jdk" maven python3-venv socat iproute2 procps curl
   tang swtpm swtpm-tools tpm2-tools "$tcti"
   chromium fonts-dejavu-core prometheus

@@ -315,7 +315,7 @@ Json with_choice(const Json& resource, const GroupDecision& decision, Choice cho
   for (const Json* part : {&decision.base, &decision.ours, &decision.theirs, &decision.merged}) {
     for (const auto& [member, value] : part->members()) members.insert(member);
   }
-  return with_part(resource, members, wanted);
+  return members.empty() ? resource : with_part(resource, members, wanted);
 }
 
 }  // namespace gateway::sync

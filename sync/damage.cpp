@@ -1,5 +1,6 @@
 #include "sync/damage.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -16,9 +17,13 @@ using core::Json;
 using core::net::Awaitable;
 using crypto::Connection;
 
+constexpr char kOtherBytes[] = "the PACS has it with other bytes";
+constexpr std::uint64_t kComparedAtOnce = 64U << 10;
+
 struct Wanted {
   InstanceName name;
   std::string transfer_syntax_uid;
+  std::uint64_t data_set_offset = 0;
   std::uint64_t data_set_bytes = 0;
   std::string digest;
   std::vector<std::string> uplinks;
@@ -29,7 +34,7 @@ core::Result<std::optional<Wanted>> load(Connection& connection, const DamagedOb
   {
     GW_TRY(auto rows,
            connection.query("SELECT study_uid, series_uid, sop_instance_uid, transfer_syntax_uid,"
-                            " size - data_set_offset, digest FROM dicom_instance"
+                            " size - data_set_offset, digest, data_set_offset FROM dicom_instance"
                             " WHERE row = ? AND object_id = ? AND state <> 'evicted'",
                             damaged.row, damaged.object_id));
     GW_TRY(const bool found, rows.next());
@@ -38,6 +43,7 @@ core::Result<std::optional<Wanted>> load(Connection& connection, const DamagedOb
     wanted.transfer_syntax_uid = rows.text(3);
     wanted.data_set_bytes = static_cast<std::uint64_t>(rows.integer(4));
     wanted.digest = rows.text(5);
+    wanted.data_set_offset = static_cast<std::uint64_t>(rows.integer(6));
   }
   GW_TRY(auto rows,
          connection.query("SELECT uplink FROM dicom_delivery WHERE instance = ?", damaged.row));
@@ -53,7 +59,29 @@ core::Status compare(const Wanted& wanted, const FetchedInstance& fetched) {
                     fetched.data_set_bytes == wanted.data_set_bytes &&
                     (wanted.digest.empty() || fetched.data_set_digest == wanted.digest);
   if (same) return {};
-  return core::Error(core::Code::invalid, "the PACS has it with other bytes");
+  return core::Error(core::Code::invalid, kOtherBytes);
+}
+
+/// What of the damaged object can still be read must be in the copy, where the digest is not known.
+core::Status compare_readable(Holdings& holdings, const Wanted& wanted, const std::string& damaged,
+                              const std::string& copy, std::uint64_t copy_offset) {
+  auto ours = holdings.objects().open_object(damaged);
+  if (!ours.ok()) return {};  // nothing can
+  GW_TRY(const auto theirs, holdings.objects().open_object(copy));
+  std::vector<std::byte> left(kComparedAtOnce);
+  std::vector<std::byte> right(kComparedAtOnce);
+  for (std::uint64_t at = 0; at < wanted.data_set_bytes; at += kComparedAtOnce) {
+    const auto size =
+        static_cast<std::size_t>(std::min(kComparedAtOnce, wanted.data_set_bytes - at));
+    const auto got = (*ours)->read(wanted.data_set_offset + at, std::span(left).first(size));
+    if (!got.ok()) continue;
+    GW_TRY(const std::size_t copied, theirs->read(copy_offset + at, std::span(right).first(size)));
+    if (*got != copied ||
+        !std::ranges::equal(std::span(left).first(*got), std::span(right).first(copied))) {
+      return core::Error(core::Code::invalid, kOtherBytes);
+    }
+  }
+  return {};
 }
 
 core::Status put_in_place(Holdings& holdings, const core::Clock& clock,
@@ -91,6 +119,17 @@ Awaitable<core::Status> fetch_from(std::shared_ptr<Holdings> holdings, PacsClien
   if (!fetched.ok()) co_return fetched.error();
   GW_CO_CHECK(compare(wanted, *fetched));
   GW_CO_TRY(const crypto::SealedObject fresh, writer->finish());
+  if (wanted.digest.empty()) {
+    const core::Status same = compare_readable(*holdings, wanted, damaged.object_id, fresh.id,
+                                               fetched->head.data_set_offset);
+    if (!same.ok()) {
+      const crypto::Change doom = [&](Connection& connection) {
+        return doom_object(connection, fresh.id);
+      };
+      GW_CO_CHECK(holdings->database().write(doom));
+      co_return same;
+    }
+  }
   GW_CO_CHECK(put_in_place(*holdings, clock, damaged, wanted.name.study_uid, fresh, *fetched));
   if (const auto settled = holdings->objects().settle(fresh.id); !settled.ok())
     core::log_warn("scrub", settled.error().message());

@@ -23,7 +23,8 @@ struct DamagedObject {
 
 /// Fetches the instance from the uplinks that took it. Its row gets the new object in one
 /// transaction, which also dooms the old one; a copy counts only if its SOP Instance UID, transfer
-/// syntax and data set (by digest where one is known, else by length) are those of the row. True:
+/// syntax and data set (by digest where one is known, else by length and by every
+/// part of the damaged object that can still be read) are those of the row. True:
 /// replaced, or no longer wanted. False: noted as damaged, with the reason.
 core::net::Awaitable<core::Result<bool>> replace_damaged(std::shared_ptr<Holdings> holdings,
                                                          PacsClients& pacs,

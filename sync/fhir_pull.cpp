@@ -9,6 +9,7 @@
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/async_write.h"
+#include "sync/contraindication.h"
 #include "sync/fhir_deletions.h"
 #include "sync/pull_state.h"
 #include "sync/replica.h"
@@ -299,6 +300,10 @@ core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& wi
       GW_TRY(version, put_resource(connection, *key, resource, with.uplink, now));
     }
     GW_CHECK(put_base(connection, with.uplink, *key, {remote_version, version}));
+    if (is_news) {
+      GW_CHECK(flag_contraindications(connection, with, *key, held ? held->body : Json(), resource,
+                                      now));
+    }
   }
   GW_CHECK(connection.run("DELETE FROM inbox WHERE uplink = ? AND type = ? AND id = ?", with.uplink,
                           key->type, key->id));

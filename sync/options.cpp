@@ -25,25 +25,16 @@ std::vector<std::string> uplinks_of_kind(const core::Config& config, std::string
   return names;
 }
 
-core::Result<core::net::HttpClientOptions> client_options(const core::Config& config,
-                                                          const std::string& name) {
-  const auto key = [&](std::string_view last) { return core::cat("uplink.", name, ".", last); };
-  core::net::HttpClientOptions options;
-  options.url = config.text(key("url"));
-  options.ca_file = config.text(key("ca_file"));
-  options.certificate_file = config.text(key("certificate_file"));
-  options.key_file = config.text(key("key_file"));
-  options.username = config.text(key("username"));
-  options.idle_timeout = core::Milliseconds(config.integer(key("idle_timeout_s")) * 1'000);
-  if (const std::string path = config.text(key("password_file")); !path.empty()) {
-    auto password = core::read_secret_file(path);
-    if (!password.ok()) {
-      return std::move(password).error().with_context(
-          core::cat(config.where(key("password_file")), ": ", key("password_file")));
-    }
-    options.password = std::move(*password);
+core::Status read_password(const core::Config& config, const std::string& key,
+                           std::string& password) {
+  const std::string path = config.text(key);
+  if (path.empty()) return {};
+  auto read = core::read_secret_file(path);
+  if (!read.ok()) {
+    return std::move(read).error().with_context(core::cat(config.where(key), ": ", key));
   }
-  return options;
+  password = std::move(*read);
+  return {};
 }
 
 using ClientResult = core::Result<std::shared_ptr<core::net::HttpClient>>;
@@ -75,7 +66,7 @@ ClientResult behind_tokens(boost::asio::any_io_executor loop, const core::Config
   if (!pem.ok()) return at_key_file(std::move(pem).error());
   auto signer = crypto::JoseKey::read(*pem);
   if (!signer.ok()) return at_key_file(std::move(signer).error());
-  GW_TRY(auto options, client_options(config, name));
+  GW_TRY(auto options, uplink_client_options(config, name));
   GW_TRY(const auto url, core::net::parse_url(text("token_url")));
   options.url = core::cat(url.tls ? "https://" : "http://", url.peer());
   options.username.clear();
@@ -88,7 +79,7 @@ ClientResult behind_tokens(boost::asio::any_io_executor loop, const core::Config
 
 ClientResult make_client(boost::asio::any_io_executor loop, const core::Config& config,
                          const core::Clock& clock, const std::string& name) {
-  GW_TRY(auto options, client_options(config, name));
+  GW_TRY(auto options, uplink_client_options(config, name));
   const bool takes_tokens = !config.text(core::cat("uplink.", name, ".token_url")).empty();
   if (takes_tokens) options.username.clear();  // one Authorization at a time
   GW_TRY(auto server,
@@ -123,6 +114,25 @@ UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdin
 
 }  // namespace
 
+core::Result<core::net::HttpClientOptions> uplink_client_options(const core::Config& config,
+                                                                 const std::string& name) {
+  const auto key = [&](std::string_view last) { return core::cat("uplink.", name, ".", last); };
+  core::net::HttpClientOptions options;
+  options.url = config.text(key("url"));
+  options.ca_file = config.text(key("ca_file"));
+  options.certificate_file = config.text(key("certificate_file"));
+  options.key_file = config.text(key("key_file"));
+  options.username = config.text(key("username"));
+  options.proxy = config.text(key("proxy"));
+  options.proxy_username = config.text(key("proxy_username"));
+  options.send_bytes_per_second =
+      static_cast<std::uint64_t>(config.integer(key("send_kbit_per_s"))) * 1'000 / 8;
+  options.idle_timeout = core::Milliseconds(config.integer(key("idle_timeout_s")) * 1'000);
+  GW_CHECK(read_password(config, key("password_file"), options.password));
+  GW_CHECK(read_password(config, key("proxy_password_file"), options.proxy_password));
+  return options;
+}
+
 std::vector<ConfigKey> sync_config_keys() {
   std::vector<ConfigKey> keys;
   const auto add = [&](ConfigKey key) { keys.push_back(std::move(key)); };
@@ -137,6 +147,17 @@ std::vector<ConfigKey> sync_config_keys() {
   add({.path = "uplink.*.key_file", .meaning = "PEM file of its key"});
   add({.path = "uplink.*.username", .meaning = "user name for Basic authentication"});
   add({.path = "uplink.*.password_file", .meaning = "file that holds the password"});
+  add({.path = "uplink.*.proxy",
+       .meaning = "HTTP proxy that is asked for a tunnel to it (CONNECT), http://HOST:PORT"});
+  add({.path = "uplink.*.proxy_username",
+       .meaning = "user name for Basic authentication at the proxy"});
+  add({.path = "uplink.*.proxy_password_file", .meaning = "file that holds that password"});
+  add({.path = "uplink.*.send_kbit_per_s",
+       .type = KeyType::integer,
+       .meaning = "kilobits a second that are sent at most; 0: as fast as it goes",
+       .default_text = "0",
+       .minimum = 0,
+       .maximum = 10'000'000});
   add({.path = "uplink.*.token_url",
        .meaning =
            "SMART Backend Services: where access tokens are given, https://HOST[:PORT]/PATH"});

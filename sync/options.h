@@ -3,10 +3,12 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/clock.h"
 #include "core/config.h"
+#include "core/net/http.h"
 #include "core/result.h"
 #include "sync/holdings.h"
 #include "sync/upkeep.h"
@@ -22,6 +24,10 @@ HoldingsOptions holdings_options(const core::Config& config);
 
 /// Retention and scrub; `config` must outlive what uses them.
 UpkeepOptions upkeep_options(const core::Config& config);
+
+/// How [uplink.NAME] reaches its server. Code::invalid or Code::io: a file it names.
+core::Result<core::net::HttpClientOptions> uplink_client_options(const core::Config& config,
+                                                                 const std::string& name);
 
 /// Every [uplink.NAME] of the configuration. Files are read when an uplink is first used; `config`
 /// and `clock` must outlive the uplinks.

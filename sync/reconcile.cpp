@@ -4,6 +4,7 @@
 #include "core/ids.h"
 #include "core/text.h"
 #include "sync/conflict.h"
+#include "sync/contraindication.h"
 #include "sync/outbox.h"
 #include "sync/review.h"
 
@@ -124,6 +125,7 @@ core::Status reconcile(Connection& connection, const Reconciling& with, const Re
   GW_TRY(kept.shown, put_or_delete(connection, key, merged.shown, "clinic", now));
   GW_CHECK(put_base(connection, with.uplink, key, {std::string(theirs_version), kept.theirs}));
   GW_CHECK(record(connection, with, key, kept, merged, now));
+  GW_CHECK(flag_contraindications(connection, with, key, versions.ours, merged.shown, now));
 
   if (kept.shown == kept.theirs) return drop_waiting(connection, with.uplink, key);
   GW_TRY(const std::int64_t row,

@@ -98,8 +98,10 @@ core::Status decide_review(Connection& connection, const crypto::Audit& audit, s
   GW_TRY(const auto held, read_newest_version(connection, review.key));
   if (!held) return Error(Code::not_found, core::cat(review.key.text(), " is no longer held"));
   Json decided = held->body;
-  // A group can't be put into what was deleted since; a decision over the deletion itself can.
-  if (decided.is_null() && review.decisions[0]["group"].text() != "existence")
+  // A group can't be put into what was deleted since; a decision over the deletion itself can, and
+  // what takes nothing can be closed.
+  const std::string_view group = review.decisions[0]["group"].text();
+  if (decided.is_null() && group != "existence" && group != kContraindication)
     return Error(Code::not_found, core::cat(review.key.text(), " was deleted since"));
   std::size_t named = 0;
   for (const Json& stored : review.decisions.items()) {

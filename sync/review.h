@@ -21,6 +21,10 @@
 
 namespace gateway::sync {
 
+/// The group of a review that is not about one resource's elements (sync/contraindication.h):
+/// whatever is chosen only closes it.
+inline constexpr std::string_view kContraindication = "contraindication";
+
 struct ReviewVersions {
   std::int64_t base = 0;
   std::int64_t ours = 0;

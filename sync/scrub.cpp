@@ -23,7 +23,7 @@ using crypto::Connection;
 constexpr std::size_t kPiece = 256U << 10;
 constexpr int kListed = 64;
 // Shorter waits would cost more in wake-ups than they smooth.
-constexpr core::Milliseconds kPauseMin{50};
+constexpr core::Milliseconds kPauseMin{250};
 constexpr int kTruncateAttempts = 20;
 constexpr core::Milliseconds kTruncateAgain{500};
 

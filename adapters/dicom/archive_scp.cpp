@@ -2,6 +2,8 @@
 
 #include <dcmtk/dcmdata/dctk.h>
 
+#include <functional>
+
 #include "adapters/dicom/archive_identifier.h"
 #include "adapters/dicom/archive_walk.h"
 #include "adapters/dicom/command_data_set.h"
@@ -29,6 +31,9 @@ class ArchiveFind {
     GW_TRY(const Walk walk, ArchiveWalk(holdings, keys_, level, begin, answer).run());
     return walk == Walk::over ? !is_broken_ : answers_.finish(kSuccess, "");
   }
+  /// How many were sent so far, and a hash of which.
+  std::size_t matches() const { return matches_; }
+  std::size_t shown() const { return shown_; }
 
  private:
   void put_title(DcmDataset& identifier) const {
@@ -38,6 +43,9 @@ class ArchiveFind {
   Walk answer(DcmDataset& identifier) {
     const bool all_known = keys_.make_answer(identifier);
     put_title(identifier);  // asked for or not (PS3.4 C.4.1.1.3.2)
+    ++matches_;
+    shown_ = shown_ * 31 + std::hash<std::string>()(text_of(identifier, DCM_StudyInstanceUID) +
+                                                    text_of(identifier, DCM_PatientID));
     const auto sent = answers_.send_match(identifier, all_known);
     is_broken_ = sent == FindAnswers::Sent::broken;
     return sent == FindAnswers::Sent::yes ? Walk::on : Walk::over;
@@ -46,6 +54,8 @@ class ArchiveFind {
   FindAnswers& answers_;
   const IdentifierKeys& keys_;
   const std::string& retrieve_title_;
+  std::size_t matches_ = 0;
+  std::size_t shown_ = 0;
   bool is_broken_ = false;
 };
 
@@ -61,7 +71,7 @@ core::Result<QueryLevel> level_of(DcmItem& keys, std::string_view sop_class) {
 
 bool serve_archive_query(Association& association, T_ASC_PresentationContextID context,
                          const T_DIMSE_C_FindRQ& request, const sync::HoldingsDoor& door,
-                         const std::string& character_set, Traffic& traffic) {
+                         const std::string& character_set, QueryTrail& trail, Traffic& traffic) {
   ++traffic.queries;
   FindAnswers answers(association, context, request);
   const auto refuse = [&](const Error& error) { return answers.refuse(error, traffic); };
@@ -76,7 +86,9 @@ bool serve_archive_query(Association& association, T_ASC_PresentationContextID c
   if (!level.ok()) return refuse(level.error());
   const std::shared_ptr<sync::Holdings> holdings = door.get();
   if (!holdings) return refuse(Error(Code::locked, "the gateway is locked"));
-  const auto done = ArchiveFind(answers, *keys, association.called_title()).run(*level, *holdings);
+  ArchiveFind find(answers, *keys, association.called_title());
+  const auto done = find.run(*level, *holdings);
+  trail.note(*holdings, association, {"archive", find.matches(), find.shown()});
   return done.ok() ? done.value() : refuse(done.error());
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "adapters/dicom/association.h"
+#include "adapters/dicom/query_trail.h"
 #include "adapters/dicom/traffic.h"
 #include "sync/holdings.h"
 
@@ -15,6 +16,6 @@ namespace gateway::adapters::dicom {
 /// the association broke.
 bool serve_archive_query(Association& association, T_ASC_PresentationContextID context,
                          const T_DIMSE_C_FindRQ& request, const sync::HoldingsDoor& door,
-                         const std::string& character_set, Traffic& traffic);
+                         const std::string& character_set, QueryTrail& trail, Traffic& traffic);
 
 }  // namespace gateway::adapters::dicom

@@ -93,6 +93,7 @@ core::Result<Walk> ArchiveWalk::walk(const std::vector<std::string>& study_uids)
 }
 
 core::Result<Walk> ArchiveWalk::step(const ArchiveStudy& study) {
+  if (is_late_()) return Walk::over;
   DcmDataset found(begin_);
   if (level_ == QueryLevel::patient) {
     put_patient(found, study.patient);
@@ -140,6 +141,7 @@ core::Result<Walk> ArchiveWalk::step(const ArchiveStudy& study, const ArchiveSer
       if (offer(of_instance) == Walk::over) return Walk::over;
     }
     if (page.size() < kInstancesAtOnce) return Walk::on;
+    if (is_late_()) return Walk::over;
     after = page.back().row;
   }
 }

@@ -25,7 +25,9 @@ class ArchiveWalk {
               const DcmDataset& begin, Visit visit)
       : holdings_(holdings), keys_(keys), level_(level), begin_(begin), visit_(std::move(visit)) {}
 
-  /// Walk::over: as `visit` said. An error: the database's.
+  /// Asked at each study and page of instances: true ends the walk.
+  void stop_when(std::function<bool()> is_late) { is_late_ = std::move(is_late); }
+  /// Walk::over: as `visit` or `is_late` said. An error: the database's.
   core::Result<Walk> run();
 
  private:
@@ -45,6 +47,7 @@ class ArchiveWalk {
   const QueryLevel level_;
   const DcmDataset& begin_;
   const Visit visit_;
+  std::function<bool()> is_late_ = [] { return false; };
   std::set<std::string> patients_seen_;
 };
 

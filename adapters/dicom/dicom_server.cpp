@@ -20,6 +20,7 @@
 #include "adapters/dicom/held_object.h"
 #include "adapters/dicom/listener.h"
 #include "adapters/dicom/mpps_scp.h"
+#include "adapters/dicom/query_trail.h"
 #include "adapters/dicom/retrieve_scp.h"
 #include "adapters/dicom/store_scp.h"
 #include "adapters/dicom/traffic.h"
@@ -60,12 +61,13 @@ core::Status prepare_dcmtk() {
 class Session {
  public:
   Session(const DicomOptions& options, const sync::HoldingsDoor& door, const core::Clock& clock,
-          Traffic& traffic, Admission& admission, Association& association)
+          Traffic& traffic, Admission& admission, QueryTrail& query_trail, Association& association)
       : options_(options),
         admission_(admission),
         door_(door),
         clock_(clock),
         traffic_(traffic),
+        query_trail_(query_trail),
         association_(association),
         store_(association, door, traffic) {}
 
@@ -113,7 +115,7 @@ class Session {
             ? serve_archive_query
             : serve_worklist;
     return serve(association_, command.context, command.message.msg.CFindRQ, door_, character_set_,
-                 traffic_);
+                 query_trail_, traffic_);
   }
 
   std::string caller() const {
@@ -185,6 +187,7 @@ class Session {
   const sync::HoldingsDoor& door_;
   const core::Clock& clock_;
   Traffic& traffic_;
+  QueryTrail& query_trail_;
   Association& association_;
   StoreScp store_;
   std::string character_set_;  // the peer's, for queries that name none
@@ -196,7 +199,8 @@ class Server final : public DicomServer {
       : options_(std::move(options)),
         door_(door),
         clock_(clock),
-        admission_(options_, door, clock) {}
+        admission_(options_, door, clock),
+        query_trail_(clock) {}
   ~Server() override { stop(); }
 
   std::string_view name() const override { return "dicom"; }
@@ -227,6 +231,7 @@ class Server final : public DicomServer {
   const sync::HoldingsDoor& door_;
   const core::Clock& clock_;
   Admission admission_;
+  QueryTrail query_trail_;
   Traffic traffic_;
   std::atomic<std::uint16_t> port_{0};
   std::atomic<std::uint16_t> tls_port_{0};
@@ -390,7 +395,7 @@ void Server::serve_association(const std::shared_ptr<PeerSocket>& peer) {
     association.value()->reject(Rejection::limit_exceeded);
     return;
   }
-  Session(options_, door_, clock_, traffic_, admission_, *association.value()).run();
+  Session(options_, door_, clock_, traffic_, admission_, query_trail_, *association.value()).run();
 }
 
 core::Json Server::report() const {

@@ -219,8 +219,13 @@ class Instance final : public HeldInstance {
   core::Result<DcmElement*> value_at(const std::string& place) {
     if (!data_set_) return unread_;
     DcmElement* element = element_at(*data_set_, place);
+    auto* pixels = dynamic_cast<DcmPixelData*>(element);
+    DcmPixelSequence* fragments = nullptr;
     const bool has_frames =
-        place == "7FE00010" && is_encapsulated(found_.instance.transfer_syntax_uid);
+        pixels != nullptr &&
+        pixels->getEncapsulatedRepresentation(data_set_->getOriginalXfer(), nullptr, fragments)
+            .good() &&
+        fragments != nullptr;
     if (element == nullptr || has_frames || element->getLength() == DCM_UndefinedLength ||
         element->getVR() == EVR_SQ)
       return Error(Code::not_found, "the instance has no such value");

@@ -41,6 +41,7 @@ core::Result<std::string> write(DicomImage& image, const DiPluginFormat& format)
   if (file == nullptr) return Error(Code::internal, "no memory for the picture");
   const int written = image.writePluginFormat(&format, file);
   (void)std::fclose(file);
+  if (bytes == nullptr) return Error(Code::internal, "no memory for the picture");
   std::string picture(bytes, size);
   std::free(bytes);  // NOLINT: open_memstream's
   if (written == 0 || picture.empty())

@@ -62,7 +62,8 @@ QueryLevel query_level_of(WebLevel level) {
 bool is_attribute(const std::string& name) { return tag_of(name).has_value(); }
 
 core::Result<WebMatches> query_archive(sync::Holdings& holdings, const WebQuery& query,
-                                       const std::string& base) {
+                                       const std::string& base,
+                                       const std::function<bool()>& is_late) {
   GW_TRY(auto key_set, keys_of(query));
   const IdentifierKeys keys = IdentifierKeys::of(std::move(key_set));
   DcmDataset begin;
@@ -83,8 +84,11 @@ core::Result<WebMatches> query_archive(sync::Holdings& holdings, const WebQuery&
     return Walk::on;
   };
   ArchiveWalk walk(holdings, keys, query_level_of(query.level), begin, visit);
-  const auto walked = walk.run();
-  if (!walked.ok()) return walked.error();
+  walk.stop_when(is_late);
+  GW_TRY(const Walk walked, walk.run());
+  if (walked == Walk::over && !matches.are_more)
+    return Error(Code::cancelled,
+                 "the search goes through too much; name a study, a patient or a date");
   return matches;
 }
 

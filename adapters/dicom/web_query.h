@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,9 +31,11 @@ struct WebMatches {
 };
 
 /// Each match has all that C-FIND can answer of its level and those above, and its Retrieve URL
-/// below `base`. Code::invalid: a key that is no attribute, or a value it cannot have.
+/// below `base`. Code::invalid: a key that is no attribute, or a value it cannot have;
+/// Code::cancelled: `is_late` said so before the end.
 core::Result<WebMatches> query_archive(sync::Holdings& holdings, const WebQuery& query,
-                                       const std::string& base);
+                                       const std::string& base,
+                                       const std::function<bool()>& is_late);
 
 /// A keyword or tag of the data dictionary, or a private tag.
 bool is_attribute(const std::string& name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "adapters/dicom/association.h"
+#include "adapters/dicom/query_trail.h"
 #include "adapters/dicom/refusal.h"
 #include "adapters/dicom/traffic.h"
 #include "sync/holdings.h"
@@ -13,6 +14,6 @@ namespace gateway::adapters::dicom {
 /// names none. False: the association broke.
 bool serve_worklist(Association& association, T_ASC_PresentationContextID context,
                     const T_DIMSE_C_FindRQ& request, const sync::HoldingsDoor& door,
-                    const std::string& character_set, Traffic& traffic);
+                    const std::string& character_set, QueryTrail& trail, Traffic& traffic);
 
 }  // namespace gateway::adapters::dicom

@@ -11,6 +11,7 @@
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <functional>
 #include <vector>
 
@@ -39,8 +40,16 @@ asio::ssl::context shared_context(TlsContext& tls) {
 
 class TcpConnection final : public Connection, public std::enable_shared_from_this<TcpConnection> {
  public:
-  TcpConnection(asio::any_io_executor loop, const Url& url, TlsContext* tls)
-      : loop_(loop), url_(url), tls_(tls), socket_(loop), timer_(loop), resolver_(loop) {}
+  TcpConnection(asio::any_io_executor loop, const Url& url, const Way& way)
+      : loop_(loop),
+        url_(url),
+        tls_(way.tls),
+        proxy_(way.proxy),
+        pace_(way.pace),
+        socket_(loop),
+        timer_(loop),
+        paced_(loop),
+        resolver_(loop) {}
 
   Awaitable<Status> open(Milliseconds timeout) override;
   Awaitable<Moved> read_some(std::span<char> bytes) override;
@@ -63,8 +72,11 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
     std::vector<tcp::endpoint> endpoints{};
   };
 
+  /// Where the first hop is.
+  const Url& dialled() const { return proxy_ != nullptr ? proxy_->url : url_; }
   Awaitable<Status> resolve(std::vector<tcp::endpoint>& endpoints);
   Awaitable<error_code> connect_to(const tcp::endpoint& endpoint, Milliseconds timeout);
+  Awaitable<Status> tunnel();
   Awaitable<Status> handshake();
   void after(Milliseconds delay, void (TcpConnection::*action)());
   void disarm();
@@ -78,10 +90,13 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
   asio::any_io_executor loop_;
   Url url_;
   TlsContext* tls_;
+  const HttpProxy* proxy_;
+  SendPace* pace_;
   tcp::socket socket_;
   std::optional<asio::ssl::context> context_;
   std::optional<asio::ssl::stream<tcp::socket&>> stream_;
   asio::steady_timer timer_;
+  asio::steady_timer paced_;  // rings when more may go out
   tcp::resolver resolver_;
   std::shared_ptr<Lookup> lookup_;
   std::uint64_t alarm_ = 0;
@@ -98,6 +113,7 @@ class TcpConnection final : public Connection, public std::enable_shared_from_th
 void TcpConnection::shut() {
   error_code ignored;  // closing a socket that is closed already is fine
   socket_.close(ignored);
+  paced_.cancel();
   disarm();
   if (lookup_) lookup_->done.cancel();
 }
@@ -150,9 +166,13 @@ Awaitable<Status> TcpConnection::open(Milliseconds timeout) {
   }
   if (error) co_return not_opened(Code::unavailable, cat("cannot connect: ", error.message()));
   socket_.set_option(tcp::no_delay(true), error);
+  const auto left = std::chrono::duration_cast<Milliseconds>(deadline - Steady::now());
+  after(std::max(left, Milliseconds(1)), &TcpConnection::time_out);
+  if (proxy_ != nullptr) {
+    Status through = co_await tunnel();
+    if (!through.ok()) co_return through;
+  }
   if (tls_ != nullptr) {
-    const auto left = std::chrono::duration_cast<Milliseconds>(deadline - Steady::now());
-    after(std::max(left, Milliseconds(1)), &TcpConnection::time_out);
     Status trusted = co_await handshake();
     if (!trusted.ok()) co_return trusted;
   }
@@ -162,15 +182,15 @@ Awaitable<Status> TcpConnection::open(Milliseconds timeout) {
 
 Awaitable<Status> TcpConnection::resolve(std::vector<tcp::endpoint>& endpoints) {
   error_code not_address;
-  const auto address = asio::ip::make_address(url_.host, not_address);
+  const auto address = asio::ip::make_address(dialled().host, not_address);
   if (!not_address) {
-    endpoints.emplace_back(address, url_.port);
+    endpoints.emplace_back(address, dialled().port);
     co_return Status();
   }
   const auto lookup = std::make_shared<Lookup>(loop_);
   lookup_ = lookup;
   resolver_.async_resolve(
-      url_.host, std::to_string(url_.port),
+      dialled().host, std::to_string(dialled().port),
       [lookup](const error_code& error, const tcp::resolver::results_type& found) {
         lookup->error = error;
         for (const auto& entry : found) lookup->endpoints.push_back(entry.endpoint());
@@ -200,6 +220,25 @@ Awaitable<error_code> TcpConnection::connect_to(const tcp::endpoint& endpoint,
   after(timeout, &TcpConnection::time_out);
   const auto [failure] = co_await socket_.async_connect(endpoint, awaited);
   co_return failure;
+}
+
+Awaitable<Status> TcpConnection::tunnel() {
+  const auto broken = [this](std::string_view why) {
+    return not_opened(Code::unavailable, cat("by the proxy ", proxy_->url.peer(), ": ", why));
+  };
+  const std::string request = tunnel_request(*proxy_, url_);
+  const auto [unsent, sent] = co_await asio::async_write(socket_, asio::buffer(request), awaited);
+  if (unsent) co_return broken(cat("it hung up (", unsent.message(), ")"));
+  TunnelAnswer answer(*proxy_, url_);
+  char bytes[TunnelAnswer::bytes_wanted()];
+  while (true) {
+    const auto [error, count] = co_await socket_.async_read_some(asio::buffer(bytes), awaited);
+    if (error && timed_out_) co_return broken("it did not answer in time");
+    if (error) co_return broken(cat("it hung up (", error.message(), ")"));
+    const auto open = answer.take({bytes, count});
+    if (!open.ok()) co_return closed_ ? not_opened(Code::cancelled, "") : open.error();
+    if (*open) co_return Status();
+  }
 }
 
 Awaitable<Status> TcpConnection::handshake() {
@@ -269,6 +308,12 @@ Awaitable<Connection::Moved> TcpConnection::read_some(std::span<char> bytes) {
 }
 
 Awaitable<Connection::Moved> TcpConnection::write_some(std::string_view bytes) {
+  if (pace_ != nullptr) {
+    bytes = bytes.substr(0, pace_->portion());
+    paced_.expires_at(pace_->take(bytes.size(), Steady::now()));
+    co_await paced_.async_wait(awaited);
+    last_moved_ = Steady::now();  // that it waited is our own doing
+  }
   const asio::const_buffer buffer(bytes.data(), bytes.size());
   if (stream_) {
     const auto [error, count] = co_await stream_->async_write_some(buffer, awaited);
@@ -325,8 +370,8 @@ bool TcpConnection::stale() {
 }  // namespace
 
 std::shared_ptr<Connection> Connection::create(boost::asio::any_io_executor loop, const Url& url,
-                                               TlsContext* tls) {
-  return std::make_shared<TcpConnection>(std::move(loop), url, tls);
+                                               const Way& way) {
+  return std::make_shared<TcpConnection>(std::move(loop), url, way);
 }
 
 }  // namespace gateway::core::net

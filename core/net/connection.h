@@ -13,6 +13,8 @@
 #include <string_view>
 
 #include "core/net/http.h"
+#include "core/net/http_tunnel.h"
+#include "core/net/send_pace.h"
 #include "core/net/tls_context.h"
 #include "core/net/url.h"
 
@@ -20,14 +22,21 @@ namespace gateway::core::net {
 
 class Connection {
  public:
-  /// Not yet open. `tls` is null for a plain connection and must outlive the connection.
+  /// How it gets to the server; what is pointed to outlives the connection.
+  struct Way {
+    TlsContext* tls = nullptr;         // null: plain
+    const HttpProxy* proxy = nullptr;  // null: straight
+    SendPace* pace = nullptr;          // null: as fast as it goes
+  };
+  /// Not yet open.
   static std::shared_ptr<Connection> create(boost::asio::any_io_executor loop, const Url& url,
-                                            TlsContext* tls);
+                                            const Way& way);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   virtual ~Connection() = default;
 
-  /// Resolves, connects (each address in turn) and shakes hands, all within `timeout`.
+  /// Resolves, connects (each address in turn), asks a proxy for its tunnel and shakes hands, all
+  /// within `timeout`.
   /// Code::unavailable, untrusted or cancelled.
   virtual Awaitable<Status> open(Milliseconds timeout) = 0;
 

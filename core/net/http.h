@@ -87,7 +87,14 @@ struct HttpClientOptions {
   std::string key_file;
   std::string username;  // Basic authentication when not empty
   std::string password;
-  Milliseconds connect_timeout{10'000};  // name look-up, TCP and TLS together
+  /// "http://HOST:PORT" of a proxy that is asked for a tunnel to the server (CONNECT); it then
+  /// looks up the server's name. Empty: none.
+  std::string proxy;
+  std::string proxy_username;  // Basic authentication at the proxy when not empty
+  std::string proxy_password;
+  /// Of all connections together, counted before TLS; 0: as fast as it goes.
+  std::uint64_t send_bytes_per_second = 0;
+  Milliseconds connect_timeout{10'000};  // name look-up, TCP, proxy and TLS together
   /// Nothing moved either way; bytes that the peer's TCP acknowledges count as moving. Nor may an
   /// exchange crawl: 256 bytes a second over ten times this.
   Milliseconds idle_timeout{60'000};
@@ -103,7 +110,7 @@ struct HttpClientOptions {
 /// - Code::lost_answer: some of the request went out, no whole answer came;
 /// - Code::untrusted: a certificate, the server's or ours; which check failed and what to do;
 /// - Code::refused: the answer is too large or not HTTP;
-/// - Code::invalid: URL, CA file, or a request that cannot be written down as HTTP;
+/// - Code::invalid: URL, proxy, CA file, or a request that cannot be written down as HTTP;
 /// - Code::busy: 256 sends wait already;
 /// - Code::cancelled: close() was called. (Cancelling the awaiting coroutine ends it Asio's way.)
 class HttpClient {

@@ -51,11 +51,13 @@ std::optional<std::uint64_t> content_length(const HttpRequest& request) {
 class PooledClient final : public HttpClient, public std::enable_shared_from_this<PooledClient> {
  public:
   PooledClient(asio::any_io_executor loop, HttpClientOptions options, Url url,
-               std::unique_ptr<TlsContext> tls)
+               std::unique_ptr<TlsContext> tls, std::optional<HttpProxy> proxy)
       : loop_(std::move(loop)),
         options_(std::move(options)),
         url_(std::move(url)),
-        tls_(std::move(tls)) {
+        tls_(std::move(tls)),
+        proxy_(std::move(proxy)) {
+    if (options_.send_bytes_per_second > 0) pace_.emplace(options_.send_bytes_per_second);
     if (!options_.username.empty()) {
       authorization_ = basic_authorization(options_.username, options_.password);
     }
@@ -111,6 +113,8 @@ class PooledClient final : public HttpClient, public std::enable_shared_from_thi
   HttpClientOptions options_;
   Url url_;
   std::unique_ptr<TlsContext> tls_;
+  std::optional<HttpProxy> proxy_;
+  std::optional<SendPace> pace_;
   std::string authorization_;
   bool closed_ = false;
   std::size_t in_use_ = 0;
@@ -164,7 +168,8 @@ bool PooledClient::take_resting(Lease& lease) {
 }
 
 Awaitable<Status> PooledClient::connect(Lease& lease) {
-  lease.connection = Connection::create(loop_, url_, tls_.get());
+  lease.connection = Connection::create(
+      loop_, url_, {tls_.get(), proxy_ ? &*proxy_ : nullptr, pace_ ? &*pace_ : nullptr});
   std::erase_if(running_, [](const auto& entry) { return entry.expired(); });
   running_.push_back(lease.connection);
   Status opened = co_await lease.connection->open(options_.connect_timeout);
@@ -233,8 +238,12 @@ Result<std::shared_ptr<HttpClient>> HttpClient::create(boost::asio::any_io_execu
     GW_TRY(tls, TlsContext::create(
                     {url.host, options.ca_file, options.certificate_file, options.key_file}));
   }
+  std::optional<HttpProxy> proxy;
+  if (!options.proxy.empty()) {
+    GW_TRY(proxy, read_proxy(options.proxy, options.proxy_username, options.proxy_password));
+  }
   return std::shared_ptr<HttpClient>(std::make_shared<PooledClient>(
-      std::move(loop), std::move(options), std::move(url), std::move(tls)));
+      std::move(loop), std::move(options), std::move(url), std::move(tls), std::move(proxy)));
 }
 
 }  // namespace gateway::core::net

@@ -9,7 +9,7 @@
 namespace gateway::core::net {
 
 Result<std::shared_ptr<MqttDial>> MqttDial::begin(MqttOptions options,
-                                                  std::unique_ptr<TlsContext> tls,
+                                                  std::shared_ptr<TlsContext> tls,
                                                   std::function<void()> done) {
   auto dial = std::make_shared<MqttDial>();
   auto look_up = [dial, options = std::move(options), tls = std::move(tls),

@@ -14,14 +14,15 @@ namespace gateway::core::net {
 class MqttDial {
  public:
   struct Dialed {
-    std::unique_ptr<TlsContext> tls;     // null for plain
+    std::shared_ptr<TlsContext> tls;     // null for plain
     std::unique_ptr<MqttClient> client;  // goes first
   };
 
-  /// `done` is called in that thread, once. Whoever loses patience drops the dial; its thread ends
-  /// when the look-up does and takes everything along. Code::unavailable: there is no thread.
+  /// `tls` is the dial's alone until is_done(). `done` is called in that thread, once. Whoever
+  /// loses patience drops the dial; its thread ends when the look-up does and takes everything
+  /// along. Code::unavailable: there is no thread.
   static Result<std::shared_ptr<MqttDial>> begin(MqttOptions options,
-                                                 std::unique_ptr<TlsContext> tls,
+                                                 std::shared_ptr<TlsContext> tls,
                                                  std::function<void()> done);
   bool is_done() const { return done_; }
   /// Once, and only when it is done.

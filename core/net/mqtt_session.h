@@ -21,7 +21,7 @@ struct MqttOptions {
   std::string host;
   std::uint16_t port = 8883;
   std::string client_id;
-  std::string ca_file;           // PEM; empty: the system's store. Read again for each attempt.
+  std::string ca_file;           // PEM; empty: the system's store. Read again when it changes.
   std::string certificate_file;  // mutual TLS; empty: none
   std::string key_file;
   std::string username;

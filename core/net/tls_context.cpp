@@ -3,9 +3,11 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
+#include <cstdlib>
 #include <ctime>
 #include <utility>
 
@@ -69,7 +71,32 @@ std::string alternative_names(X509* certificate) {
 // Without this OpenSSL would ask for a passphrase on the terminal of a daemon.
 int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*unused*/) { return -1; }
 
+/// Where the system's store lies, as OpenSSL looks for it.
+std::string system_place(const char* variable, const char* usual) {
+  const char* const set = ::secure_getenv(variable);
+  return set == nullptr ? usual : set;
+}
+
 }  // namespace
+
+std::vector<TlsContext::FileStamp> TlsContext::stamps_of(const TlsIdentity& identity) {
+  std::vector<std::string> files{identity.certificate_file, identity.key_file, identity.ca_file};
+  if (identity.ca_file.empty()) {
+    files.push_back(system_place(X509_get_default_cert_file_env(), X509_get_default_cert_file()));
+    files.push_back(system_place(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()));
+  }
+  std::vector<FileStamp> stamps;
+  for (const std::string& file : files) {
+    struct stat found {};
+    FileStamp stamp{};
+    if (!file.empty() && ::stat(file.c_str(), &found) == 0) {
+      stamp = {static_cast<std::int64_t>(found.st_dev), static_cast<std::int64_t>(found.st_ino),
+               found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec};
+    }
+    stamps.push_back(stamp);
+  }
+  return stamps;
+}
 
 Result<std::unique_ptr<TlsContext>> TlsContext::create(TlsIdentity identity) {
   SSL_CTX* const context = SSL_CTX_new(TLS_client_method());

@@ -4,8 +4,11 @@
 // so that both say the same about a bad certificate.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/result.h"
 
@@ -34,19 +37,24 @@ class TlsContext {
 
   /// Owned by this object; whoever keeps it longer takes a reference of its own.
   SSL_CTX* native() const { return context_; }
+  /// False once a file it was read from, or the system's store, is another one: time for a new one.
+  bool is_current() const { return stamps_of(identity_) == stamps_; }
   /// Which check the last server certificate failed and what to do, once; empty when none failed
   /// since the last call.
   std::string take_failure();
 
  private:
+  using FileStamp = std::array<std::int64_t, 5>;  // all zero: the file is not there
+  static std::vector<FileStamp> stamps_of(const TlsIdentity& identity);
   TlsContext(TlsIdentity identity, SSL_CTX* context)
-      : identity_(std::move(identity)), context_(context) {}
+      : identity_(std::move(identity)), stamps_(stamps_of(identity_)), context_(context) {}
   static int verify(X509_STORE_CTX* store, void* self);
   Status load_trust();
   Status load_certificate();
   std::string describe(X509_STORE_CTX* store) const;
 
   TlsIdentity identity_;
+  std::vector<FileStamp> stamps_;  // taken before the files are read
   SSL_CTX* context_;
   std::string failure_;
 };

@@ -55,12 +55,12 @@ bool wait_for(int descriptor, short events, Monotonic deadline) {
   }
 }
 
-Result<Socket> connect_to(const std::string& host, std::uint16_t port, const std::string& peer,
-                          Monotonic deadline) {
+Result<Socket> connect_to(const Url& server, Monotonic deadline) {
+  const std::string peer = server.peer();
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  const int answer = ::getaddrinfo(host.c_str(), cat(port).c_str(), &hints, &found);
+  const int answer = ::getaddrinfo(server.host.c_str(), cat(server.port).c_str(), &hints, &found);
   if (answer != 0) return not_reached(peer, cat(::gai_strerror(answer), "; check name and DNS"));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
   std::string why = "no address";
@@ -86,6 +86,35 @@ Result<Socket> connect_to(const std::string& host, std::uint16_t port, const std
   return not_reached(peer, why);
 }
 
+Status ask_for_tunnel(int descriptor, const HttpProxy& proxy, const Url& server,
+                      Monotonic deadline) {
+  const std::string request = tunnel_request(proxy, server);
+  // A fresh socket takes so little at once.
+  if (::send(descriptor, request.data(), request.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(request.size())) {
+    return not_reached(server.peer(), cat("the proxy ", proxy.url.peer(), " hung up"));
+  }
+  TunnelAnswer answer(proxy, server);
+  char bytes[TunnelAnswer::bytes_wanted()];
+  while (true) {
+    const bool heard = wait_for(descriptor, POLLIN, deadline);
+    const ssize_t count = heard ? ::recv(descriptor, bytes, sizeof bytes, 0) : 0;
+    if (count <= 0) {
+      return not_reached(server.peer(), cat("the proxy ", proxy.url.peer(),
+                                            heard ? " hung up" : " did not answer in time"));
+    }
+    GW_TRY(const bool open, answer.take({bytes, static_cast<std::size_t>(count)}));
+    if (open) return {};
+  }
+}
+
+Result<Socket> reach(const Url& server, const HttpProxy* proxy, Monotonic deadline) {
+  if (proxy == nullptr) return connect_to(server, deadline);
+  GW_TRY(Socket socket, connect_to(proxy->url, deadline));
+  GW_CHECK(ask_for_tunnel(socket.get(), *proxy, server, deadline));
+  return socket;
+}
+
 /// The earliest end of the verified chain.
 TlsPeer describe_chain(SSL* session) {
   TlsPeer peer{SSL_get_version(session), std::numeric_limits<std::int64_t>::max(), ""};
@@ -106,12 +135,14 @@ TlsPeer describe_chain(SSL* session) {
 
 }  // namespace
 
-Result<TlsPeer> probe_tls(TlsIdentity identity, std::uint16_t port, Milliseconds timeout) {
+Result<TlsPeer> probe_tls(TlsIdentity identity, std::uint16_t port, Milliseconds timeout,
+                          const HttpProxy* proxy) {
   const Monotonic deadline = std::chrono::steady_clock::now() + timeout;
   const std::string host = identity.host;
-  const std::string peer = cat(host, ':', port);
+  const Url server{true, host, port, ""};
+  const std::string peer = server.peer();
   GW_TRY(const auto context, TlsContext::create(std::move(identity)));
-  GW_TRY(const Socket socket, connect_to(host, port, peer, deadline));
+  GW_TRY(const Socket socket, reach(server, proxy, deadline));
   const std::unique_ptr<SSL, decltype(&SSL_free)> session(SSL_new(context->native()), SSL_free);
   if (!session || SSL_set_fd(session.get(), socket.get()) != 1 ||
       SSL_set_tlsext_host_name(session.get(), host.c_str()) != 1) {
@@ -136,9 +167,10 @@ Result<TlsPeer> probe_tls(TlsIdentity identity, std::uint16_t port, Milliseconds
   return Error(Code::untrusted, cat("TLS to ", peer, ": ", describe_tls_error(number).text));
 }
 
-Status probe_tcp(const std::string& host, std::uint16_t port, Milliseconds timeout) {
+Status probe_tcp(const std::string& host, std::uint16_t port, Milliseconds timeout,
+                 const HttpProxy* proxy) {
   GW_TRY([[maybe_unused]] const Socket socket,
-         connect_to(host, port, cat(host, ':', port), std::chrono::steady_clock::now() + timeout));
+         reach({false, host, port, ""}, proxy, std::chrono::steady_clock::now() + timeout));
   return {};
 }
 

@@ -280,20 +280,23 @@ int add_tang(const CommonOptions& common, const KeysOptions& given) {
       format_slot);
 }
 
-std::string kind_of_slot(const CommonOptions& common, const std::string& id) {
+/// True where the slot is the only one whose secret is sealed in a file of this machine.
+bool is_only_credential(const CommonOptions& common, const std::string& id) {
   const auto slots = ask(common.socket, get("/v1/keys"), kTimeout);
-  if (!slots.ok()) return "";
+  if (!slots.ok()) return false;
+  std::vector<std::string_view> credentials;
   for (const Json& slot : (*slots)["slots"].items()) {
-    if (slot["id"].text() == id) return std::string(slot["kind"].text());
+    if (slot["kind"].text() == "credential") credentials.push_back(slot["id"].text());
   }
-  return "";
+  return credentials.size() == 1 && credentials[0] == id;
 }
 
-/// A credential's file goes after its slot, so that the next one finds its place free.
-int remove(const CommonOptions& common, const KeysOptions& given) {
-  const bool credential = kind_of_slot(common, given.id) == "credential";
+/// A credential's file goes after its slot, so that the next one finds its place free. The default
+/// place may be another credential slot's.
+int remove(const CommonOptions& common, const KeysOptions& given, bool file_named) {
+  const bool with_file = file_named || is_only_credential(common, given.id);
   const auto removed = ask_keys(common, "remove", Json::object({{"id", given.id}}), "");
-  if (removed.ok() && credential && ::unlink(given.sealing.file.c_str()) != 0 && errno != ENOENT) {
+  if (removed.ok() && with_file && ::unlink(given.sealing.file.c_str()) != 0 && errno != ENOENT) {
     std::fprintf(stderr, "clinic-gateway: %s stays behind (%s); remove it\n",
                  given.sealing.file.c_str(), std::strerror(errno));
   }
@@ -399,10 +402,16 @@ void add_keys_commands(CLI::App& app, const CommonOptions& common, std::function
   add_kinds(*add, common, options, action);
   CLI::App& remove_command =
       group.command("remove", "take a slot away; never the last one that opens by itself",
-                    [&common, &options] { return remove(common, options); });
+                    [&common, &options, keys] {
+                      const auto& file = *keys->get_subcommand("remove")->get_option("--file");
+                      return remove(common, options, file.count() > 0);
+                    });
   remove_command.add_option("id", options.id, "the slot's id in keys list")->required();
   remove_command
-      .add_option("--file", options.sealing.file, "a credential slot's sealed credential")
+      .add_option(
+          "--file", options.sealing.file,
+          "a credential slot's sealed credential, removed too; needs to be named where there "
+          "are several such slots")
       ->capture_default_str();
   CLI::App& prove_command =
       group.command("prove", "say which slot a secret opens, without changing anything",

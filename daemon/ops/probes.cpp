@@ -12,6 +12,7 @@
 #include "core/net/tls_probe.h"
 #include "core/net/url.h"
 #include "core/text.h"
+#include "sync/options.h"
 
 namespace gateway::daemon {
 namespace {
@@ -36,9 +37,9 @@ std::string certificate_text(const core::net::TlsPeer& peer) {
 }
 
 void probe_handshake(const std::string& host, std::uint16_t port, core::net::TlsIdentity identity,
-                     PeerCheck& check) {
+                     const core::net::HttpProxy* proxy, PeerCheck& check) {
   identity.host = host;
-  const auto peer = core::net::probe_tls(std::move(identity), port, kHandshakeTimeout);
+  const auto peer = core::net::probe_tls(std::move(identity), port, kHandshakeTimeout, proxy);
   if (!peer.ok()) {
     check.problem = peer.error().message();
     return;
@@ -103,10 +104,22 @@ PeerCheck probe_uplink(const UplinkPeer& peer) {
     check.problem = url.error().message();
     return check;
   }
+  std::optional<core::net::HttpProxy> proxy;
+  if (!peer.http.proxy.empty()) {
+    auto read =
+        core::net::read_proxy(peer.http.proxy, peer.http.proxy_username, peer.http.proxy_password);
+    if (!read.ok()) {
+      check.problem = read.error().message();
+      return check;
+    }
+    proxy = std::move(*read);
+  }
+  const core::net::HttpProxy* const by = proxy ? &*proxy : nullptr;
   if (url->tls) {
     probe_handshake(url->host, url->port,
-                    {"", peer.http.ca_file, peer.http.certificate_file, peer.http.key_file}, check);
-  } else if (const auto reached = core::net::probe_tcp(url->host, url->port, kHandshakeTimeout);
+                    {"", peer.http.ca_file, peer.http.certificate_file, peer.http.key_file}, by,
+                    check);
+  } else if (const auto reached = core::net::probe_tcp(url->host, url->port, kHandshakeTimeout, by);
              reached.ok()) {
     check.detail = "reached, without TLS";
   } else {
@@ -120,7 +133,7 @@ PeerCheck probe_broker(const MqttSettings& mqtt) {
   PeerCheck check{.name = "mqtt broker"};
   if (!mqtt.plain) {
     probe_handshake(mqtt.host, mqtt.port, {"", mqtt.ca_file, mqtt.certificate_file, mqtt.key_file},
-                    check);
+                    nullptr, check);
   } else if (const auto reached = core::net::probe_tcp(mqtt.host, mqtt.port, kHandshakeTimeout);
              reached.ok()) {
     check.detail = "reached, without TLS";
@@ -130,27 +143,13 @@ PeerCheck probe_broker(const MqttSettings& mqtt) {
   return check;
 }
 
-UplinkPeer uplink_peer(const core::Config& config, const std::string& name) {
-  const auto text = [&](std::string_view key) {
-    const std::string path = cat("uplink.", name, '.', key);
-    return config.has(path) ? config.text(path) : std::string();
-  };
-  UplinkPeer peer{.name = name, .kind = text("kind"), .http = {}};
-  peer.http.url = text("url");
-  peer.http.ca_file = text("ca_file");
-  peer.http.certificate_file = text("certificate_file");
-  peer.http.key_file = text("key_file");
-  peer.http.username = text("username");
+core::Result<UplinkPeer> uplink_peer(const core::Config& config, const std::string& name) {
+  UplinkPeer peer{.name = name, .kind = config.text(cat("uplink.", name, ".kind")), .http = {}};
+  GW_TRY(peer.http, sync::uplink_client_options(config, name));
   peer.http.connect_timeout = kHandshakeTimeout;
   peer.http.idle_timeout = kAnswerTimeout;
   peer.http.connections_max = 1;
   peer.http.plain_allowed = true;  // what the configuration allows was checked before
-  if (const std::string file = text("password_file"); !file.empty()) {
-    // Unreadable: check_config() has said so; the peer's 401 will follow.
-    if (auto password = core::read_secret_file(file); password.ok()) {
-      peer.http.password = std::move(*password);
-    }
-  }
   return peer;
 }
 
@@ -159,7 +158,10 @@ UplinkPeer uplink_peer(const core::Config& config, const std::string& name) {
 std::vector<PeerCheck> probe_peers(const core::Config& config, const Settings& settings) {
   std::vector<std::function<PeerCheck()>> probes;
   for (const std::string& name : config.names("uplink")) {
-    probes.push_back([peer = uplink_peer(config, name)] { return probe_uplink(peer); });
+    probes.push_back([peer = uplink_peer(config, name), name] {
+      if (peer.ok()) return probe_uplink(*peer);
+      return PeerCheck{.name = cat("uplink ", name), .problem = peer.error().message()};
+    });
   }
   if (settings.mqtt) probes.push_back([mqtt = *settings.mqtt] { return probe_broker(mqtt); });
   std::vector<PeerCheck> checks(probes.size());

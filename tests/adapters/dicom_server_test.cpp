@@ -3,6 +3,7 @@
 #include "adapters/dicom/dicom_server.h"
 
 #include <arpa/inet.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -360,6 +361,39 @@ TEST_F(WorklistServerTest, AnswersMatchesWithTheKeysAskedFor) {
 
   put(keys, DCM_PatientComments, "");
   EXPECT_EQ(scu->find(keys).pending.at(0), 0xff01);
+}
+
+TEST_F(WorklistServerTest, WhoWasShownWhatIsInTheAuditTrailOnceAnHour) {
+  unlock();
+  order(1, "García");
+  serve();
+  auto scu = connect();
+  const auto ask = [&] {
+    DcmDataset keys;
+    put(keys, DCM_PatientName, "");
+    return scu->find(keys).identifiers.size();
+  };
+  const auto rows = [&] {
+    const auto found = door_.get()->database().read_value<std::vector<std::string>>(
+        [](crypto::Connection& connection) -> core::Result<std::vector<std::string>> {
+          GW_TRY(auto query, connection.query("SELECT actor, resource FROM audit WHERE action ="
+                                              " 'query' ORDER BY seq"));
+          std::vector<std::string> all;
+          while (true) {
+            GW_TRY(const bool more, query.next());
+            if (!more) return all;
+            all.push_back(core::cat(query.text(0), ' ', query.text(1)));
+          }
+        });
+    return found.ok() ? found.value() : std::vector<std::string>{found.error().message()};
+  };
+  EXPECT_EQ(ask(), 1u);
+  EXPECT_EQ(ask(), 1u) << "the same again, as a modality does every minute";
+  order(2, "Smith");
+  EXPECT_EQ(ask(), 2u);
+  EXPECT_TRUE(eventually([&] { return rows().size() == 2; }));
+  EXPECT_THAT(rows(),
+              ::testing::ElementsAre("ae:TEST_SCU worklist/1 matches", "ae:TEST_SCU worklist/2 matches"));
 }
 
 // A query of 256 KB that DCMTK would read by one call within another for each level.

@@ -139,12 +139,16 @@ TEST_F(HeldInstanceTest, ACorrectedIdentityShows) {
   EXPECT_EQ(
       originals["04000550"]["Value"][std::size_t{0}]["00100020"]["Value"][std::size_t{0}].text(),
       "P1");
-  const auto found =
-      query_archive(*door_.get(), {WebLevel::study, {{"PatientID", "P9"}}, 0, 10}, "https://here");
+  const auto found = query_archive(*door_.get(), {WebLevel::study, {{"PatientID", "P9"}}, 0, 10},
+                                   "https://here", [] { return false; });
   ASSERT_TRUE(found.ok());
   ASSERT_EQ(found->matches.size(), 1u);
   EXPECT_EQ(found->matches[0]["00081190"]["Value"][std::size_t{0}].text(),
             "https://here/studies/1.2.826.0.1.3680043.10.1");
+  const auto late = query_archive(*door_.get(), {WebLevel::study, {{"PatientID", "P9"}}, 0, 10},
+                                  "https://here", [] { return true; });
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().code(), core::Code::cancelled);
 }
 
 TEST_F(HeldInstanceTest, MakesPicturesInBothFormatsAndSmall) {

@@ -100,7 +100,7 @@ TEST(CrashMatrix, EveryPromiseIsKeptWhereverThePowerGoes) {
   Inspection inspection;
   Life life(new_disk(), {});
   std::atomic<const char*> step = "";
-  life.files().watch([&](std::uint64_t operation, const FaultFiles::AfterPowerCut& after) {
+  life.disk().watch([&](std::uint64_t operation, const FaultFiles::AfterPowerCut& after) {
     for (Unsynced unsynced : {Unsynced::lost, Unsynced::kept, Unsynced::torn}) {
       inspection.add({operation, unsynced, step.load(), after(unsynced), life.ledger().now()});
     }
@@ -116,22 +116,22 @@ TEST(CrashMatrix, EveryPromiseIsKeptWhereverThePowerGoes) {
   EXPECT_TRUE(rested.ok()) << rested.error().message();
   step = "stop";
   life.close();
-  life.files().watch(nullptr);
+  life.disk().watch(nullptr);
   inspection.finish();
 
   const auto& faults = inspection.faults();
   for (std::size_t i = 0; i < faults.size() && i < 10; ++i) ADD_FAILURE() << faults[i];
-  std::cout << "operations " << life.files().operations() << ", crashed at " << inspection.points()
+  std::cout << "operations " << life.disk().operations() << ", crashed at " << inspection.points()
             << " points, failures " << faults.size() << "\n";
   EXPECT_GE(inspection.points(), 2000U);
-  EXPECT_EQ(find_fault(life.files().image(), life.ledger().now()), "");
+  EXPECT_EQ(find_fault(life.disk().image(), life.ledger().now()), "");
 }
 
 TEST(CrashMatrix, TheLookItselfSeesWhatIsWrong) {
   Life life(new_disk(), {});
   for (const Step& step : whole_life().first(3)) ASSERT_TRUE(step.run(life).ok()) << step.name;
   life.close();
-  const DiskImage whole = life.files().image();
+  const DiskImage whole = life.disk().image();
   const Promises promises = life.ledger().now();
   ASSERT_EQ(find_fault(whole, promises), "");
 

@@ -46,13 +46,13 @@ Outcome live_with(const Step& step, const fakes::DiskImage& image, const Promise
     auto opened = life.open();
     if (!opened.ok()) return {false, "before the failure: " + opened.error().message()};
   }
-  arm(life.files(), failure, operation);
+  arm(life.disk(), failure, operation);
   const core::Status lived = step.run(life);
-  if (!life.files().failed()) return {false, lived.ok() ? "" : lived.error().message()};
+  if (!life.disk().failed()) return {false, lived.ok() ? "" : lived.error().message()};
   if (!lived.ok() && !is_honest(lived.error().code(), failure)) {
     return {true, "it was told: " + lived.error().message()};
   }
-  life.files().empty_disk();
+  life.disk().empty_disk();
   if (!life.is_open()) {
     auto opened = life.open();
     if (!opened.ok()) return {true, "it does not open again: " + opened.error().message()};
@@ -66,14 +66,13 @@ Outcome live_with(const Step& step, const fakes::DiskImage& image, const Promise
   }
   if (!works.ok()) return {true, "it does not go on: " + works.error().message()};
   return {true,
-          find_fault(life.files().after_power_cut(fakes::Unsynced::lost), life.ledger().now())};
+          find_fault(life.disk().after_power_cut(fakes::Unsynced::lost), life.ledger().now())};
 }
 
-/// Every operation fails once with EIO; of the rest a fixed choice, unless all are wanted. A life
-/// reads more often than it writes, and most readings are of one kind.
+/// Every operation fails; of the readings a fixed choice, unless all are wanted: a life reads more
+/// often than it writes, and most readings are of one kind.
 std::uint64_t stride_of(Failure failure) {
-  if (every_point() || failure == Failure::io_once) return 1;
-  return failure == Failure::read_once ? 7 : 3;
+  return every_point() || failure != Failure::read_once ? 1 : 7;
 }
 
 class FailingDisk : public testing::TestWithParam<Failure> {};
@@ -98,7 +97,7 @@ TEST_P(FailingDisk, LosesNothingThatWasAcknowledged) {
     auto lived = step.run(life);
     ASSERT_TRUE(lived.ok()) << step.name << ": " << lived.error().message();
     life.close();
-    image = life.files().image();
+    image = life.disk().image();
     promises = life.ledger().now();
     first = false;
   }

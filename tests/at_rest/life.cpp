@@ -76,7 +76,7 @@ core::Status check_instances(Life& life, const Promises& promises) {
     }
     if (promises.evicted.contains(one.first)) return fault(cat("evicted and back: ", one.first));
   }
-  for (const std::string& path : life.files().paths()) {
+  for (const std::string& path : life.disk().paths()) {
     if (!path.starts_with(cat(kState, "/objects/"))) continue;
     const std::string name = path.substr(path.find_last_of('/') + 1);
     if (!visible.objects.contains(name)) return fault(cat("no row knows the file ", path));
@@ -166,7 +166,7 @@ bool may_stay(const std::string& path) {
 }
 
 core::Status check_leftovers(Life& life) {
-  for (const std::string& path : life.files().paths()) {
+  for (const std::string& path : life.disk().paths()) {
     if (path.starts_with(cat(kState, "/objects/"))) continue;
     if (!may_stay(path)) return fault(cat("left behind after a stop: ", path));
   }
@@ -197,18 +197,27 @@ Promises Ledger::now() const {
   return promises_;
 }
 
-Life::Life(const fakes::DiskImage& image, Promises promises) : files_(image), vfs_(files_) {
+Life::Life(const fakes::DiskImage& image, Promises promises)
+    : disk_(std::make_unique<MemoryDisk>(image)),
+      files_(disk_->files),
+      state_(kState),
+      medium_(kMedium) {
+  ledger_.note([&](Promises& own) { own = std::move(promises); });
+}
+
+Life::Life(const std::string& folder, Promises promises)
+    : files_(core::system_files()), state_(cat(folder, kState)), medium_(cat(folder, kMedium)) {
   ledger_.note([&](Promises& own) { own = std::move(promises); });
 }
 
 core::Status Life::open() {
   sync::HoldingsOptions options;
-  options.state_folder = kState;
+  options.state_folder = state_;
   options.ingest = {sync::kIssuer, {"pacs"}, {"his"}};
   options.worklist.patient_id_issuer = sync::kIssuer;
   options.worklist.time_zone = "Europe/Madrid";
   options.worklist.accession_prefix = "GW";
-  GW_TRY(auto keyring, open_keyring(files_, kState));
+  GW_TRY(auto keyring, open_keyring(files_, state_));
   GW_TRY(auto held,
          sync::Holdings::open(files_, std::move(keyring), core::system_clock(), options));
   held_ = std::move(held);
@@ -218,11 +227,11 @@ core::Status Life::open() {
 }
 
 core::Status Life::settle() {
-  GW_CHECK(crypto::remove_backup_spool(files_, kState));
+  GW_CHECK(crypto::remove_backup_spool(files_, state_));
   if (held_->keyring().root().is_moving) GW_CHECK(crypto::rotate_root(under_root(*this)));
-  GW_TRY(const bool unfinished, crypto::epoch_rotation_unfinished(files_, kState));
+  GW_TRY(const bool unfinished, crypto::epoch_rotation_unfinished(files_, state_));
   if (unfinished) {
-    GW_CHECK(crypto::finish_epoch_rotation(files_, kState, held_->keyring(), held_->objects(),
+    GW_CHECK(crypto::finish_epoch_rotation(files_, state_, held_->keyring(), held_->objects(),
                                            core::Milliseconds(2000)));
   }
   GW_CHECK(sync::shred_doomed(held_->database(), held_->objects(), core::system_clock(),
@@ -255,7 +264,7 @@ core::Status Life::receive(const std::string& study, const std::string& sop,
 
 core::Status wait_for_idle_checkpoint(Life& life) {
   // The writer checkpoints after two seconds without work: only then the database file changes.
-  const auto content = [&] { return life.files().content(cat(kState, "/gateway.db")); };
+  const auto content = [&] { return life.disk().content(cat(kState, "/gateway.db")); };
   const std::string before = content();
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (content() == before) {
@@ -301,9 +310,8 @@ core::Result<std::unique_ptr<crypto::Keyring>> open_keyring(core::Files& files,
 }
 
 crypto::UnderRoot under_root(Life& life) {
-  return {life.files(),          kState,
-          life.held().keyring(), life.held().database(),
-          life.held().audit(),   *life.held().witness()};
+  return {life.files(),           life.state(),        life.held().keyring(),
+          life.held().database(), life.held().audit(), *life.held().witness()};
 }
 
 std::string find_fault(const fakes::DiskImage& image, const Promises& promises) {
@@ -319,13 +327,13 @@ std::string find_fault_twice(const fakes::DiskImage& image, const Promises& prom
                              std::uint64_t& points) {
   std::string found;
   Life life(image, promises);
-  life.files().watch([&](std::uint64_t, const fakes::FaultFiles::AfterPowerCut& after) {
+  life.disk().watch([&](std::uint64_t, const fakes::FaultFiles::AfterPowerCut& after) {
     if (!found.empty()) return;
     found = find_fault(after(fakes::Unsynced::torn), life.ledger().now());
     ++points;
   });
   auto looked = look(life);
-  life.files().watch(nullptr);
+  life.disk().watch(nullptr);
   return !found.empty() || looked.ok() ? found : looked.error().message();
 }
 

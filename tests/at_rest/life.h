@@ -61,8 +61,10 @@ class Ledger {
 /// One machine: its disk, what runs on it, and what it promised.
 class Life {
  public:
-  /// A machine that starts with this disk.
+  /// A machine that starts with this disk, in memory.
   Life(const fakes::DiskImage& image, Promises promises);
+  /// A machine whose disk is a folder of the real file system.
+  Life(const std::string& folder, Promises promises);
   ~Life() { close(); }
   Life(const Life&) = delete;
   Life& operator=(const Life&) = delete;
@@ -71,7 +73,12 @@ class Life {
   core::Status open();
   void close();
 
-  fakes::FaultFiles& files() { return files_; }
+  core::Files& files() { return files_; }
+  /// Where its state is and where its backups go, on files().
+  const std::string& state() const { return state_; }
+  const std::string& medium() const { return medium_; }
+  /// The disk in memory; none is there for a folder of the real file system.
+  fakes::FaultFiles& disk() { return disk_->files; }
   Ledger& ledger() { return ledger_; }
   sync::Holdings& held() { return *held_; }
   bool is_open() const { return held_ != nullptr; }
@@ -86,8 +93,16 @@ class Life {
   /// What the daemon does in the background once it has opened.
   core::Status settle();
 
-  fakes::FaultFiles files_;
-  fakes::FaultVfs vfs_;
+  struct MemoryDisk {
+    explicit MemoryDisk(const fakes::DiskImage& image) : files(image), vfs(files) {}
+    fakes::FaultFiles files;
+    fakes::FaultVfs vfs;
+  };
+
+  std::unique_ptr<MemoryDisk> disk_;
+  core::Files& files_;
+  const std::string state_;
+  const std::string medium_;
   Ledger ledger_;
   std::shared_ptr<sync::Holdings> held_;
 };

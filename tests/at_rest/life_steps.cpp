@@ -75,14 +75,14 @@ Json order_of(std::size_t number) {
 /// A database of the first version: only the first migration of each room, and a resource in it.
 /// The holdings migrate it, and make its search index, when they open.
 core::Status set_up_as_an_older_version(Life& life) {
-  GW_TRY(const auto keyring, open_keyring(life.files(), kState));
+  GW_TRY(const auto keyring, open_keyring(life.files(), life.state()));
   GW_TRY(const crypto::Secret key, crypto::database_key(*keyring, 1, 1));
   const std::array older = {crypto::migrations().front(), sync::migrations().front()};
   const Json ward =
       Json::object({{"resourceType", "Location"}, {"id", "ward"}, {"description", kNotes[3]}});
   {
     GW_TRY(auto database,
-           crypto::Database::open(crypto::database_path(kState), key, older, life.files()));
+           crypto::Database::open(crypto::database_path(life.state()), key, older, life.files()));
     auto outcome = database->write([&](Connection& connection) -> core::Status {
       GW_CHECK(connection.run("INSERT INTO resource VALUES ('Location', 'ward', 1, 0)"));
       return connection.run(
@@ -219,14 +219,15 @@ core::Status evict_what_was_delivered(Life& life) {
 }
 
 core::Status rotate_the_database_key(Life& life) {
-  GW_CHECK(crypto::rotate_database_key(life.files(), life.held().keyring(), kState,
+  GW_CHECK(crypto::rotate_database_key(life.files(), life.held().keyring(), life.state(),
                                        life.held().database()));
   return {};
 }
 
 core::Status rotate_the_epochs(Life& life) {
-  GW_TRY(const auto rotation, crypto::rotate_epochs(life.files(), kState, life.held().keyring(),
-                                                    life.held().objects(), kPatience));
+  GW_TRY(const auto rotation,
+         crypto::rotate_epochs(life.files(), life.state(), life.held().keyring(),
+                               life.held().objects(), kPatience));
   life.ledger().note([&](Promises& promises) {
     for (const std::uint32_t epoch : rotation.retired) promises.retired_epochs.insert(epoch);
   });
@@ -241,10 +242,11 @@ core::Status rotate_the_root(Life& life) {
 
 /// The second run writes only what the first has not.
 core::Status back_up(Life& life) {
-  GW_TRY(auto source, crypto::BackupSource::begin({life.files(), kState, 0, life.held().keyring(),
-                                                   life.held().database(), life.held().objects(),
-                                                   sync::each_object, sync::kNow}));
-  GW_CHECK(crypto::BackupFolder(life.files(), kMedium).run(crypto::feed_of(*source)));
+  GW_TRY(auto source,
+         crypto::BackupSource::begin({life.files(), life.state(), 0, life.held().keyring(),
+                                      life.held().database(), life.held().objects(),
+                                      sync::each_object, sync::kNow}));
+  GW_CHECK(crypto::BackupFolder(life.files(), life.medium()).run(crypto::feed_of(*source)));
   life.ledger().note([](Promises& promises) { promises.backed_up = true; });
   return {};
 }

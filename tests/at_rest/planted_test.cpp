@@ -67,26 +67,26 @@ TEST(PlantedStrings, AreNowhereToBeReadInAWholeLife) {
     }
     if (found.empty()) found = find_planted(image.files);
   };
-  life.files().watch([&](std::uint64_t operation, const fakes::FaultFiles::AfterPowerCut& after) {
+  life.disk().watch([&](std::uint64_t operation, const fakes::FaultFiles::AfterPowerCut& after) {
     if (operation % kCutEvery == 0) look_at(after(fakes::Unsynced::kept));
     if (operation % kStartEvery == 0) cuts.push_back(after(fakes::Unsynced::torn));
   });
   for (const Step& step : whole_life()) {
     const auto lived = step.run(life);
     ASSERT_TRUE(lived.ok()) << step.name << ": " << lived.error().message();
-    look_at(life.files().image());
+    look_at(life.disk().image());
     EXPECT_EQ(found, "") << step.name;
   }
-  life.files().watch(nullptr);
+  life.disk().watch(nullptr);
   life.close();
-  look_at(life.files().image());
+  look_at(life.disk().image());
   EXPECT_EQ(found, "");
   for (const fakes::DiskImage& cut : cuts) {
     Life again(cut, {});
     const auto opened = again.open();
     ASSERT_TRUE(opened.ok()) << opened.error().message();
     again.close();
-    look_at(again.files().image());
+    look_at(again.disk().image());
   }
   EXPECT_EQ(found, "") << "after a start from what a power cut left";
   const std::string logged = log.stop();
@@ -127,7 +127,7 @@ TEST(PlantedStrings, AreFoundWhereOneLiesInPlaintext) {
   Life life(new_disk(), {});
   ASSERT_TRUE(whole_life().front().run(life).ok());
   life.close();
-  fakes::DiskImage image = life.files().image();
+  fakes::DiskImage image = life.disk().image();
   ASSERT_EQ(find_planted(image.files), "");
   image.files["/state/note"] = put_down(planted().back());
   EXPECT_EQ(find_planted(image.files), core::cat("/state/note: ", planted().back()));

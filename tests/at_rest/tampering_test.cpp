@@ -58,12 +58,12 @@ class Tampering : public testing::Test {
     Life life(new_disk(), {});
     for (const Step& step : whole_life().first(3)) ASSERT_TRUE(step.run(life).ok()) << step.name;
     life.close();
-    early_ = life.files().image();
+    early_ = life.disk().image();
     ASSERT_TRUE(life.open().ok());
     const std::string large(2 * crypto::kChunkBytes + 1000, 'L');
     ASSERT_TRUE(life.receive("1.2.3.5", "1.2.3.5.1", large).ok());
     life.close();
-    image_ = life.files().image();
+    image_ = life.disk().image();
     for (const auto& [path, content] : image_.files) {
       if (content.size() > 2 * crypto::kChunkBytes && path != kDatabase) large_ = path;
     }
@@ -96,7 +96,7 @@ TEST_F(Tampering, AFlippedBitAnywhereInAnObjectIsNamed) {
          at += at < crypto::kObjectHeaderBytes + 64 || at + 64 >= content.size() ? 1 : 997) {
       std::string changed = content;
       changed[at] = static_cast<char>(changed[at] ^ (1 << (at % 8)));
-      life.files().set_content(path, std::move(changed));
+      life.disk().set_content(path, std::move(changed));
       const auto read = read_object(life, name_of(path));
       ASSERT_FALSE(read.ok()) << path << ", byte " << at;
       ASSERT_THAT(read.error().message(), HasSubstr(name_of(path)));
@@ -104,7 +104,7 @@ TEST_F(Tampering, AFlippedBitAnywhereInAnObjectIsNamed) {
           << "byte " << at << ": " << read.error().message();
       ++flips;
     }
-    life.files().set_content(path, content);
+    life.disk().set_content(path, content);
     ASSERT_TRUE(read_object(life, name_of(path)).ok());
   }
   std::cout << "flipped " << flips << " bits of objects\n";
@@ -179,7 +179,7 @@ TEST_F(Tampering, AnOldDatabasePutBackIsNamedAndNothingIsSweptAway) {
   EXPECT_EQ(opened.error().code(), core::Code::corrupt);
   EXPECT_THAT(opened.error().message(), HasSubstr("An older copy was put back"));
   EXPECT_THAT(opened.error().message(), HasSubstr(kWitness));
-  EXPECT_EQ(object_paths(life.files().image()), object_paths(image_));
+  EXPECT_EQ(object_paths(life.disk().image()), object_paths(image_));
 }
 
 TEST_F(Tampering, AnOperatorWhoAcceptsTheOldDatabaseLeavesATrace) {

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """kill9.py [--build DIR] [--dir DIR] [--rounds N] [--senders N] [--seed N]: kill -9 in a loop on the daemon under load.
 
-Each round starts the daemon, waits until it is ready, and kills it with SIGKILL a random moment later (0 to 400 ms) while several
-modalities (dcmtk's storescu) send, an uplink delivers to a small STOW-RS server, and the command reads status and studies. What had
-no success is sent again, as a modality does. At the end the stopped state is opened: every instance that was answered with success
-must be there with the very bytes of its data set, the audit chain must be whole, and what the uplink's server was given must be
-byte-identical too. Exit code 1 if not.
+Each round starts the daemon, waits until it is ready, and kills it with SIGKILL a random moment later (0 to 400 ms, in every tenth
+round 0 to 2 s) while several modalities (dcmtk's storescu) send, an uplink delivers to a small STOW-RS server that wants access
+tokens, the command reads status and studies, and an operator backs up and rotates the database's key, the root key and the epochs.
+What had no success is sent again, as a modality does. At the end each of the operator's works must succeed, and the stopped state is
+opened: every instance that was answered with success must be there with the very bytes of its data set, the audit chain must be
+whole, what the uplink's server was given must be byte-identical too, and none of the names, ids, pixel runs and secrets that went
+through may be readable in state, backups, temporary folder or log. Exit code 1 if not.
 
-{"rounds", "acknowledged", "lost", "corrupt", "delivered", "kills_while_sending"} is the last line. Without --build the release
-preset is built.
+{"rounds", "acknowledged", "lost", "corrupt", "delivered", "kills_while_sending", "backups", "rotations", "planted",
+"plaintext_hits"} is the last line. Without --build the release preset is built.
 """
 
 import argparse
@@ -31,9 +33,15 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 sys.path.insert(0, str(ROOT / "tests" / "bench"))
 from dicom_ingest import CT_STORAGE, dicom_head  # noqa: E402
+from rig import plaintext  # noqa: E402
 from rig.process import Process, free_ports  # noqa: E402
 
 AET = "KILLED"
+# As long as what dicom_head() writes there.
+NAMES = [f"Ulloa{letter}^Petra" for letter in "bcdfghklmnpr"]
+IDS = [f"KILLID{number}" for number in range(21, 33)]
+PASSPHRASE, TOKEN = "a long passphrase, 42 horses", "access-token-4711-of-the-pacs"
+PIXEL_RUNS = 24
 SIZES = (2_000, 40_000, 262_100, 525_000)
 READER = Path("tests/bench/bench_open_holdings")
 
@@ -50,7 +58,7 @@ class Instances:
     def __init__(self, folder, seed):
         self._folder, self._lock, self._count = folder, threading.Lock(), 0
         self._random = random.Random(seed)
-        self.digests, self.acknowledged = {}, set()
+        self.digests, self.acknowledged, self.pixel_runs = {}, set(), []
 
     def fresh(self, sender):
         with self._lock:
@@ -59,7 +67,12 @@ class Instances:
         study = f"1.2.826.0.1.3680043.10.99.{os.getpid()}.{sender}.{number // 40}"
         sop = f"{study}.1.{number}"
         # One frame's head, with another length of pixels: nobody on the way looks into them.
-        part10 = dicom_head(CT_STORAGE, study, study + ".1", sop, number, 1)[:-4] + struct.pack("<I", len(pixels)) + pixels
+        head = dicom_head(CT_STORAGE, study, study + ".1", sop, number, 1)
+        head = head.replace(b"Bench^Ingest", NAMES[number % len(NAMES)].encode())
+        head = head.replace(b"BENCH-1 ", IDS[number % len(IDS)].encode())
+        part10 = head[:-4] + struct.pack("<I", len(pixels)) + pixels
+        if number % 7 == 0 and len(self.pixel_runs) < PIXEL_RUNS:
+            self.pixel_runs.append(pixels[100:124])
         path = self._folder / f"{sop}.dcm"
         path.write_bytes(part10)
         self.digests[sop] = hashlib.sha256(data_set_of(part10)).hexdigest()
@@ -107,7 +120,7 @@ class Sender(threading.Thread):
 
 
 class StowServer:
-    """Takes what the uplink sends, remembers each data set's digest, and answers as PS3.18 wants it."""
+    """Takes what the uplink sends with a token, remembers each data set's digest, and answers as PS3.18 wants it."""
 
     def __init__(self):
         self.digests, self.doubled, outer = {}, 0, self
@@ -117,6 +130,10 @@ class StowServer:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path == "/token":
+                    return self.answer({"access_token": TOKEN, "token_type": "bearer", "expires_in": 300})
+                if self.headers["Authorization"] != f"Bearer {TOKEN}":
+                    return self.answer({}, 401)
                 boundary = re.search(r'boundary="?([^";]+)', self.headers["Content-Type"])[1].encode()
                 stored = []
                 for part in body.split(b"--" + boundary)[1:-1]:
@@ -131,10 +148,10 @@ class StowServer:
                 sop = self.path.rpartition("SOPInstanceUID=")[2]
                 self.answer([{"00080018": {"vr": "UI", "Value": [sop]}}] if sop in outer.digests else [])
 
-            def answer(self, document):
+            def answer(self, document, status=200):
                 text = json.dumps(document).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/dicom+json")
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json" if self.path == "/token" else "application/dicom+json")
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text)
@@ -176,25 +193,65 @@ class Reader(threading.Thread):
             self.stopping.wait(0.2)
 
 
+class Operator(threading.Thread):
+    """Backs up and rotates keys, all the time; most of it is killed in the middle."""
+
+    def __init__(self, gateway, seed):
+        super().__init__(daemon=True)
+        self._gateway, self._dice, self.stopping = gateway, random.Random(seed), threading.Event()
+        self.backups, self.rotations = 0, 0
+
+    def run(self):
+        while not self.stopping.is_set():
+            self._do(self._dice.choice(("backup", "backup", "database", "root", "epoch")))
+            self.stopping.wait(0.05)
+
+    def finish(self):
+        """Each once more, without a kill."""
+        until = time.monotonic() + 120
+        for what in ("epoch", "root", "database", "backup"):
+            # What a kill left unfinished is gone on with first.
+            while "running already" in (done := self._do(what)).stderr and time.monotonic() < until:
+                time.sleep(0.2)
+            if done.returncode != 0:
+                raise SystemExit(f"{what} does not work after all the kills: {done.stderr}")
+
+    def _do(self, what):
+        command = ["backup", "--to", self._gateway.medium] if what == "backup" else ["keys", "rotate", what]
+        tool = [self._gateway.tool, "--socket", self._gateway.socket, *command]
+        done = subprocess.run(tool, capture_output=True, text=True, timeout=300)
+        self.backups += done.returncode == 0 and what == "backup"
+        self.rotations += done.returncode == 0 and what != "backup"
+        return done
+
+
 class Gateway:
     def __init__(self, build, folder, stow_port):
         [self.port], self.folder, self.process = free_ports(1), folder, None
         self._daemon, self.tool = build / "daemon" / "clinic-gatewayd", build / "daemon" / "clinic-gateway"
-        self.socket, self.state, self.passphrase = folder / "control.sock", folder / "state", folder / "passphrase"
-        self.passphrase.write_text("a long passphrase, 42 horses")
-        (folder / "password").write_text("none")
-        for secret in ("passphrase", "password"):
-            (folder / secret).chmod(0o600)
+        self.socket, self.passphrase, client_key = folder / "control.sock", folder / "passphrase", folder / "client.pem"
+        # What is searched for plaintext; the secrets themselves lie beside it.
+        self.written = folder / "written"
+        self.state, self.medium, self.temporary = (self.written / name for name in ("state", "medium", "tmp"))
+        self.temporary.mkdir(parents=True)
+        self.medium.mkdir()
+        self.passphrase.write_text(PASSPHRASE)
+        curve = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384", "-out", client_key]
+        subprocess.run(curve, check=True, capture_output=True)
+        for secret in (self.passphrase, client_key):
+            secret.chmod(0o600)
         (folder / "gateway.toml").write_text(
             f'[site]\nname = "kill9"\n[storage]\nstate_dir = "{self.state}"\nreserve_mb = 16\n'
             f'[keys]\npassphrase_file = "{self.passphrase}"\n[control]\nsocket = "{self.socket}"\n'
             f'[dicom]\nbind = "127.0.0.1"\nport = {self.port}\nae_title = "{AET}"\npatient_id_issuer = "urn:oid:2.25.1"\n'
             f'[uplink.pacs]\nkind = "stow"\nurl = "http://127.0.0.1:{stow_port}/dicom-web"\n'
-            f'username = "bench"\npassword_file = "{folder}/password"\n[log]\nlevel = "warn"\n'
+            f'token_url = "http://127.0.0.1:{stow_port}/token"\nclient_id = "kill9"\nclient_key_id = "1"\n'
+            f'client_key_file = "{client_key}"\n[log]\nlevel = "warn"\n'
         )
 
     def start(self):
-        self.process = Process("clinic-gatewayd", [self._daemon, "--config", self.folder / "gateway.toml"], self.folder / "log")
+        command = ["env", f"TMPDIR={self.temporary}", self._daemon, "--config", self.folder / "gateway.toml"]
+        self.process = Process("clinic-gatewayd", command, self.written / "log")
         self.process.wait_ready(self._is_ready, "is ready", 60)
 
     def _is_ready(self):
@@ -226,6 +283,16 @@ def look(build, gateway, instances, stow):
     return len(lost), len(problems)
 
 
+def search_plaintext(gateway, instances):
+    """How many strings went in, and how many lie there to be read."""
+    texts = [*NAMES, *IDS, PASSPHRASE, TOKEN]
+    needles = [*(text.encode() for text in texts), *instances.pixel_runs]
+    hits = plaintext.find(needles, [gateway.written])
+    for hit in hits[:20]:
+        print(f"in plaintext: {hit}", file=sys.stderr)
+    return len(needles), len(hits)
+
+
 def run(arguments, build, folder):
     dice = random.Random(arguments.seed)
     for name in ("gateway", "files"):
@@ -233,26 +300,30 @@ def run(arguments, build, folder):
     instances, stow = Instances(folder / "files", arguments.seed), StowServer()
     gateway = Gateway(build, folder / "gateway", stow.port)
     senders = [Sender(number, gateway.port, instances) for number in range(arguments.senders)]
-    reader = Reader(gateway.tool, gateway.socket)
+    reader, operator = Reader(gateway.tool, gateway.socket), Operator(gateway, arguments.seed)
     under_way = 0
     try:
-        for thread in (*senders, reader):
+        for thread in (*senders, reader, operator):
             thread.start()
         for number in range(arguments.rounds):
             gateway.start()
-            time.sleep(dice.uniform(0, 0.4))  # the moment of the kill, not a wait for anything
+            # The moment of the kill, not a wait for anything; now and then long enough for a backup to end.
+            time.sleep(dice.uniform(0, 2 if number % 10 == 0 else 0.4))
             under_way += any(sender.under_way for sender in senders)
             gateway.process.kill()
             if (number + 1) % 25 == 0:
                 print(f"{number + 1} rounds, {len(instances.acknowledged)} acknowledged", file=sys.stderr)
-        for thread in (*senders, reader):
+        for thread in (*senders, reader, operator):
             thread.stopping.set()
-        for sender in senders:
-            sender.join()
+        for thread in (*senders, operator):
+            thread.join()
+        gateway.start()
+        operator.finish()
     finally:
         if gateway.process:
             gateway.process.stop()
         stow.stop()
+    planted, hits = search_plaintext(gateway, instances)
     lost, corrupt = look(build, gateway, instances, stow)
     return {
         "rounds": arguments.rounds,
@@ -261,6 +332,10 @@ def run(arguments, build, folder):
         "corrupt": corrupt,
         "delivered": len(stow.digests),
         "kills_while_sending": under_way,
+        "backups": operator.backups,
+        "rotations": operator.rotations,
+        "planted": planted,
+        "plaintext_hits": hits,
     }
 
 
@@ -293,7 +368,7 @@ def main():
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(result))
-    return 1 if result["lost"] or result["corrupt"] or not result["acknowledged"] else 0
+    return 1 if result["lost"] or result["corrupt"] or result["plaintext_hits"] or not result["acknowledged"] else 0
 
 
 if __name__ == "__main__":

@@ -170,6 +170,9 @@ TEST(Keyring, NeverLosesTheLastSlotThatOpensByItself) {
       << "central alone can open an escrow slot";
   const auto recovery = box.keyring->add_slot(ways[2].made_of);
   ASSERT_TRUE(recovery.ok());
+  EXPECT_EQ(box.keyring->remove_slot(first).error().code(), core::Code::invalid)
+      << "nobody may have read the code";
+  ASSERT_TRUE(box.keyring->prove(ways[2].opener).ok());
   EXPECT_TRUE(box.keyring->remove_slot(first).ok());
   EXPECT_EQ(box.open(passphrase("correct horse")).error().code(), core::Code::locked);
   EXPECT_TRUE(box.open(ways[2].opener).ok());
@@ -211,7 +214,8 @@ TEST(Keyring, PowerCutWhileASlotIsAddedOrRemovedLeavesTheOldSlotsOrTheNew) {
     Box box;
     box.files.crash_at_operation(at);
     const auto added = box.keyring->add_slot(ways[2].made_of);
-    const bool removed = added.ok() && box.keyring->remove_slot(box.keyring->opened_by().id).ok();
+    const bool removed = added.ok() && box.keyring->prove(ways[2].opener).ok() &&
+                         box.keyring->remove_slot(box.keyring->opened_by().id).ok();
     const bool crashed = box.files.crashed();
     box.files.restart(at % 2 == 0 ? Unsynced::torn : Unsynced::lost);
     if (added.ok()) {

@@ -38,6 +38,7 @@ class Rings {
     auto keyring = Keyring::create(files, kState, passphrase("correct horse"), clock_);
     const auto first = keyring.value()->slots().at(0).id;
     EXPECT_TRUE((*keyring)->add_slot({copy_of(code_), ""}).ok());
+    EXPECT_TRUE((*keyring)->prove(copy_of(code_)).ok());
     EXPECT_TRUE((*keyring)->remove_slot(first).ok());
     EXPECT_TRUE((*keyring)->current_epoch().ok());
     disk_ = files.image();

@@ -157,6 +157,16 @@ TEST(ConfigCheck, AMalformedUrlNamesItsPlace) {
               HasSubstr("gateway.toml:5: uplink.his.url"));
 }
 
+TEST(ConfigCheck, AProxyThatIsNoneNamesItsPlace) {
+  const std::string uplink =
+      "[site]\nname = \"a\"\n[uplink.his]\nkind = \"fhir\"\nurl = \"https://his.example\"\n";
+  EXPECT_THAT(mistakes_in(uplink + "proxy = \"proxy.example:3128\"\n"),
+              HasSubstr("gateway.toml:6: uplink.his.proxy: "));
+  EXPECT_THAT(mistakes_in(uplink + "proxy_username = \"clinic\"\n"),
+              HasSubstr("gateway.toml:6: uplink.his.proxy_username"));
+  EXPECT_EQ(mistakes_in(uplink + "proxy = \"http://proxy.example:3128\"\n"), "");
+}
+
 TEST(ConfigCheck, AnAeTitleTooLongIsNamedOnce) {
   EXPECT_THAT(mistakes_in("[site]\nname = \"a\"\n[dicom]\nae_title = \"ABCDEFGHIJKLMNOPQ\"\n"),
               testing::MatchesRegex("gateway.toml:4: dicom.ae_title: [^:]*16[^:]* .fatal.\n"));

@@ -1,7 +1,8 @@
-// What DICOMweb's addresses and Accept headers mean.
+// What DICOMweb's addresses and Accept headers mean, and what its answers may take.
 #include <gtest/gtest.h>
 
 #include "daemon/api/dicomweb/accept.h"
+#include "daemon/api/dicomweb/memory.h"
 #include "daemon/api/dicomweb/place.h"
 
 namespace gateway::daemon::dicomweb {
@@ -121,6 +122,29 @@ TEST(DicomWebAccept, FramesComeDecodedUnlessTheirOwnTypeIsAskedFor) {
             FrameForm::as_held);
   EXPECT_EQ(form("multipart/related; type=\"image/jpeg\"", true), std::nullopt);
   EXPECT_EQ(form("multipart/related; type=\"application/octet-stream\"", false), std::nullopt);
+}
+
+TEST(DicomWebMemory, NoTurnWhileTooMuchIsBeingSentOrSomebodyElseHasIt) {
+  const auto memory = std::make_shared<Memory>();
+  {
+    const auto turn = memory->try_turn();
+    EXPECT_TRUE(turn.owns_lock());
+    EXPECT_FALSE(memory->try_turn().owns_lock());
+  }
+  auto much = memory->take(1u << 30);
+  EXPECT_FALSE(memory->has_room());
+  EXPECT_FALSE(memory->try_turn().owns_lock());
+  much.reset();
+  EXPECT_TRUE(memory->try_turn().owns_lock());
+}
+
+TEST(DicomWebMemory, ASeatIsFreeAgainWhenItsOwnerHasGone) {
+  const auto seats = std::make_shared<Seats>(1);
+  auto seat = seats->try_take();
+  ASSERT_TRUE(seat);
+  EXPECT_FALSE(seats->try_take());
+  seat.reset();
+  EXPECT_TRUE(seats->try_take());
 }
 
 }  // namespace

@@ -233,6 +233,13 @@ TEST_F(KeysTest, AwayFromItsTangServerItStaysLockedAndOpensWhenItIsBack) {
 
 std::size_t count_in_memory(pid_t process, const std::string& wanted);
 
+/// Of a sanitizer: its shadow cannot be searched, and it leaves memory unlocked.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kForeignMemory = true;
+#else
+constexpr bool kForeignMemory = false;
+#endif
+
 TEST_F(KeysTest, NoSecretIsInArgumentsEnvironmentLogStateOrLeftInMemory) {
   start_ready();
   const std::string code = add_recovery();
@@ -263,11 +270,12 @@ TEST_F(KeysTest, NoSecretIsInArgumentsEnvironmentLogStateOrLeftInMemory) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(state)) {
     if (entry.is_regular_file()) seen += content(entry.path());
   }
-  if (::geteuid() == 0) {
+  if (::geteuid() == 0 && !kForeignMemory) {
     EXPECT_GT(count_in_memory(daemon_.process(), state), 0u) << "the search finds nothing at all";
   }
   for (const std::string& secret : secrets) {
     EXPECT_THAT(seen, Not(HasSubstr(secret)));
+    if (kForeignMemory) continue;
     EXPECT_EQ(count_in_memory(daemon_.process(), secret), 0u) << secret;
   }
 }
@@ -302,7 +310,9 @@ TEST_F(KeysTest, TheDaemonsMemoryIsClosedToItsOwnUserAndToCoreFiles) {
   struct stat facts {};
   ASSERT_EQ(::stat((proc + "/mem").c_str(), &facts), 0);
   EXPECT_EQ(facts.st_uid, 0u);
-  EXPECT_THAT(content(proc + "/status"), testing::ContainsRegex("VmLck:[ \t]+[1-9]"));
+  if (!kForeignMemory) {
+    EXPECT_THAT(content(proc + "/status"), testing::ContainsRegex("VmLck:[ \t]+[1-9]"));
+  }
 }
 
 }  // namespace

@@ -1,9 +1,7 @@
 #include "tests/fakes/mosquitto_broker.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,18 +15,6 @@ namespace gateway::fakes {
 namespace {
 
 constexpr char broker_program[] = "/usr/sbin/mosquitto";
-
-bool listens(std::uint16_t port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const bool connected =
-      ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  ::close(fd);
-  return connected;
-}
 
 }  // namespace
 
@@ -56,7 +42,7 @@ void MosquittoBroker::start(const TestCa& ca, const CertificateFiles& certificat
     ::execl(broker_program, "mosquitto", "-c", file.c_str(), nullptr);
     ::_exit(127);
   }
-  if (!eventually([this] { return listens(port_); }))
+  if (!eventually([this] { return listens_on_loopback(port_); }))
     throw std::runtime_error("mosquitto does not listen");
 }
 

@@ -94,5 +94,6 @@ class TlsServer {
 
 /// Listens on a free loopback port; nobody accepts.
 int listen_on_loopback(std::uint16_t& port);
+bool listens_on_loopback(std::uint16_t port);
 
 }  // namespace gateway::fakes

@@ -65,9 +65,11 @@ void judge_replicas(const Aftermath& after, Verdict& verdict) {
 /// One losing value of each clinic's newest review comes back in one action.
 void judge_restoring(const Aftermath& after, Verdict& verdict) {
   for (const auto& clinic : after.clinics) {
-    const auto reviews = clinic->reviews(false);
-    if (reviews.empty()) continue;
-    const std::int64_t number = reviews.back();
+    // A flag across resources holds no value that lost.
+    const std::int64_t number = clinic->count(
+        "SELECT max(number) FROM review WHERE decisions NOT LIKE "
+        "'%\"group\":\"contraindication\"%'");
+    if (number <= 0) continue;
     auto decisions = Json::parse(
         clinic->text(core::cat("SELECT decisions FROM review WHERE number = ", number)));
     if (!decisions.ok()) continue;

@@ -181,6 +181,25 @@ TEST_F(UpkeepTest, DamageThatCannotBeMendedIsReportedByNameAndMendedLater) {
   EXPECT_EQ(content(row), part10_head("1.2.3") + "pixels");
 }
 
+// Nobody has compared it with the PACS yet, so no digest says what it must be.
+TEST_F(UpkeepTest, ACopyThatDiffersWhereTheDamagedOneIsReadableIsNotTaken) {
+  options_.scrub_bytes_per_s = 100'000'000;
+  const std::string pixels(kBig, 'p');
+  const auto row = take_in("1.2", "1.2.3", pixels);
+  const std::string damaged = object_of(row);
+  damage(damaged, 5'000);
+  std::string other = pixels;
+  other[kBig - 10] = 'q';
+  at_pacs("1.2.3", part10_head("1.2.3") + other);
+  run();
+  ASSERT_TRUE(eventually([&] { return scrub()["damaged_now"].integer() == 1; }));
+  EXPECT_EQ(object_of(row), damaged);
+  EXPECT_EQ(state(row), "damaged");
+  at_pacs("1.2.3", part10_head("1.2.3") + pixels);
+  EXPECT_TRUE(eventually([&] { return state(row) == "held"; }));
+  EXPECT_EQ(content(row), part10_head("1.2.3") + pixels);
+}
+
 TEST_F(UpkeepTest, ALostFileIsDamageToo) {
   options_.scrub_bytes_per_s = 100'000'000;
   const auto row = take_in("1.2", "1.2.3", "pixels");

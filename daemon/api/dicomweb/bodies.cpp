@@ -4,7 +4,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <mutex>
 #include <utility>
 
 #include "core/log.h"
@@ -20,38 +19,8 @@ using core::net::Awaitable;
 using core::net::BodyStream;
 
 namespace {
+
 constexpr std::size_t kPieceBytes = 256 * 1024;
-constexpr std::uint64_t kRewrittenMax = 256u << 20;
-}  // namespace
-
-class Memory {
- public:
-  /// A place in the queue of those that write anew: one at a time, and none while too much of it is
-  /// still being sent.
-  std::unique_lock<std::mutex> try_turn() {
-    std::unique_lock turn(turn_, std::try_to_lock);
-    const std::lock_guard lock(mutex_);
-    if (turn && used_ >= kRewrittenMax) turn.unlock();
-    return turn;
-  }
-  void take(std::uint64_t bytes) {
-    const std::lock_guard lock(mutex_);
-    used_ += bytes;
-  }
-  void give(std::uint64_t bytes) {
-    const std::lock_guard lock(mutex_);
-    used_ -= bytes;
-  }
-
- private:
-  std::mutex turn_;
-  std::mutex mutex_;
-  std::uint64_t used_ = 0;  // guarded by mutex_
-};
-
-std::shared_ptr<Memory> make_memory() { return std::make_shared<Memory>(); }
-
-namespace {
 
 std::string part_head(const std::string& boundary, const std::string& content_type) {
   return cat("--", boundary, "\r\nContent-Type: ", content_type, "\r\n\r\n");
@@ -73,19 +42,12 @@ class Body : public BodyStream {
   bool broken_ = false;
 };
 
-Awaitable<void> a_moment() {
-  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
-                                  std::chrono::milliseconds(20));
-  (void)co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-}
-
 class Instances final : public Body {
  public:
   Instances(Source source, std::vector<GivenInstance> instances, std::string boundary)
       : source_(std::move(source)),
         instances_(std::move(instances)),
         boundary_(std::move(boundary)) {}
-  ~Instances() override { close(); }
 
   Awaitable<std::string> next() override {
     while (true) {
@@ -124,12 +86,12 @@ class Instances final : public Body {
     if (!opened.ok()) return true;
     current_ = std::move(*opened);
     offset_ = 0;
-    source_.memory->take(current_->memory());
+    held_ = source_.memory->take(current_->memory());
     return true;
   }
   void close() {
-    if (current_) source_.memory->give(current_->memory());
     current_.reset();
+    held_.reset();
   }
   std::string end() {
     if (std::exchange(ended_, true)) return {};
@@ -141,6 +103,7 @@ class Instances final : public Body {
   const std::string boundary_;
   std::size_t next_ = 0;
   std::unique_ptr<MediaExport> current_;
+  Memory::Held held_;
   std::uint64_t offset_ = 0;
   bool ended_ = false;
 };
@@ -151,7 +114,13 @@ class Metadata final : public Body {
       : source_(std::move(source)), rows_(std::move(rows)), base_(std::move(base)) {}
 
   Awaitable<std::string> next() override {
+    held_.reset();
     while (next_ < rows_.size()) {
+      const auto turn = source_.memory->try_turn();
+      if (!turn.owns_lock()) {
+        co_await a_moment();
+        continue;
+      }
       auto instance = HeldInstance::open(*source_.holdings, source_.clock, rows_[next_++]);
       if (!instance.ok() && instance.error().code() == Code::not_found) continue;
       if (!instance.ok()) co_return give_up(instance.error());
@@ -160,7 +129,9 @@ class Metadata final : public Body {
                                                   about.series_uid, "/instances/",
                                                   about.sop_instance_uid, "/bulkdata"));
       if (!json.ok()) co_return give_up(json.error());
-      co_return cat(std::exchange(begun_, true) ? "," : "[", json->dump());
+      std::string piece = cat(std::exchange(begun_, true) ? "," : "[", json->dump());
+      held_ = source_.memory->take(piece.size());
+      co_return piece;
     }
     if (std::exchange(ended_, true)) co_return std::string();
     co_return begun_ ? "]" : "[]";
@@ -170,6 +141,7 @@ class Metadata final : public Body {
   const Source source_;
   const std::vector<std::int64_t> rows_;
   const std::string base_;
+  Memory::Held held_;
   std::size_t next_ = 0;
   bool begun_ = false;
   bool ended_ = false;
@@ -177,27 +149,35 @@ class Metadata final : public Body {
 
 class Frames final : public Body {
  public:
-  Frames(std::unique_ptr<HeldInstance> instance, std::vector<std::uint32_t> frames, bool as_held,
+  Frames(OpenInstance open, std::vector<std::uint32_t> frames, bool as_held,
          std::string content_type, std::string boundary)
-      : instance_(std::move(instance)),
+      : open_(std::move(open)),
         frames_(std::move(frames)),
         as_held_(as_held),
         content_type_(std::move(content_type)),
         boundary_(std::move(boundary)) {}
 
   Awaitable<std::string> next() override {
+    held_.reset();
     if (next_ == frames_.size()) {
       if (std::exchange(ended_, true)) co_return std::string();
       co_return last_line(boundary_);
     }
-    const auto frame = instance_->frame(frames_[next_], as_held_);
+    auto turn = open_.memory->try_turn();
+    while (!turn.owns_lock()) {
+      co_await a_moment();
+      turn = open_.memory->try_turn();
+    }
+    const auto frame = open_.instance->frame(frames_[next_], as_held_);
     if (!frame.ok()) co_return give_up(frame.error());
     ++next_;
+    held_ = open_.memory->take(frame->size());
     co_return cat(part_head(boundary_, content_type_), *frame, "\r\n");
   }
 
  private:
-  const std::unique_ptr<HeldInstance> instance_;
+  const OpenInstance open_;
+  Memory::Held held_;
   const std::vector<std::uint32_t> frames_;
   const bool as_held_;
   const std::string content_type_;
@@ -208,12 +188,12 @@ class Frames final : public Body {
 
 class Value final : public Body {
  public:
-  Value(std::unique_ptr<HeldInstance> instance, std::string place, std::string boundary)
-      : instance_(std::move(instance)), place_(std::move(place)), boundary_(std::move(boundary)) {}
+  Value(OpenInstance open, std::string place, std::string boundary)
+      : open_(std::move(open)), place_(std::move(place)), boundary_(std::move(boundary)) {}
 
   Awaitable<std::string> next() override {
     if (ended_) co_return std::string();
-    const auto piece = instance_->bulk(place_, offset_, kPieceBytes);
+    const auto piece = open_.instance->bulk(place_, offset_, kPieceBytes);
     if (!piece.ok()) co_return give_up(piece.error());
     const std::string head =
         offset_ == 0 ? part_head(boundary_, "application/octet-stream") : std::string();
@@ -223,11 +203,28 @@ class Value final : public Body {
   }
 
  private:
-  const std::unique_ptr<HeldInstance> instance_;
+  const OpenInstance open_;
   const std::string place_;
   const std::string boundary_;
   std::uint64_t offset_ = 0;
   bool ended_ = false;
+};
+
+class Made final : public BodyStream {
+ public:
+  Made(Memory& memory, std::string body)
+      : held_(memory.take(body.size())), body_(std::move(body)) {}
+
+  Awaitable<std::string> next() override {
+    std::string piece = body_.substr(at_, kPieceBytes);
+    at_ += piece.size();
+    co_return piece;
+  }
+
+ private:
+  const Memory::Held held_;
+  const std::string body_;
+  std::size_t at_ = 0;
 };
 
 }  // namespace
@@ -242,16 +239,26 @@ std::shared_ptr<BodyStream> stream_metadata(Source source, std::vector<std::int6
   return std::make_shared<Metadata>(std::move(source), std::move(rows), std::move(base));
 }
 
-std::shared_ptr<BodyStream> stream_frames(std::unique_ptr<HeldInstance> instance,
-                                          std::vector<std::uint32_t> frames, bool as_held,
-                                          std::string content_type, std::string boundary) {
-  return std::make_shared<Frames>(std::move(instance), std::move(frames), as_held,
+std::shared_ptr<BodyStream> stream_frames(OpenInstance open, std::vector<std::uint32_t> frames,
+                                          bool as_held, std::string content_type,
+                                          std::string boundary) {
+  return std::make_shared<Frames>(std::move(open), std::move(frames), as_held,
                                   std::move(content_type), std::move(boundary));
 }
 
-std::shared_ptr<BodyStream> stream_value(std::unique_ptr<HeldInstance> instance, std::string place,
+std::shared_ptr<BodyStream> stream_value(OpenInstance open, std::string place,
                                          std::string boundary) {
-  return std::make_shared<Value>(std::move(instance), std::move(place), std::move(boundary));
+  return std::make_shared<Value>(std::move(open), std::move(place), std::move(boundary));
+}
+
+std::shared_ptr<BodyStream> stream_whole(Memory& memory, std::string body) {
+  return std::make_shared<Made>(memory, std::move(body));
+}
+
+Awaitable<void> a_moment() {
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
+                                  std::chrono::milliseconds(10));
+  (void)co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
 }
 
 }  // namespace gateway::daemon::dicomweb

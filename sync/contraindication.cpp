@@ -1,0 +1,187 @@
+#include "sync/contraindication.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/text.h"
+#include "sync/fhir/resource_rules.h"
+#include "sync/review.h"
+#include "sync/search_params.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::Json;
+using crypto::Connection;
+
+constexpr int kOthersMax = 1'000;  // of one patient, the newest ids first
+constexpr std::string_view kPrescription = "MedicationRequest";
+constexpr std::string_view kAllergy = "AllergyIntolerance";
+
+bool is_one_of(std::string_view code, std::initializer_list<std::string_view> codes) {
+  return std::ranges::find(codes, code) != codes.end();
+}
+
+bool is_coded_as(const Json& concept_, std::initializer_list<std::string_view> codes) {
+  return std::ranges::any_of(concept_["coding"].items(), [&](const Json& coding) {
+    return is_one_of(coding["code"].text(), codes);
+  });
+}
+
+/// In force, or a status nobody can tell; an allergy that stands.
+bool may_matter(const Json& resource) {
+  if (resource["resourceType"].text() == kPrescription) {
+    return !is_one_of(resource["status"].text(),
+                      {"cancelled", "completed", "entered-in-error", "stopped"}) &&
+           !resource["doNotPerform"].boolean();
+  }
+  return resource["resourceType"].text() == kAllergy &&
+         !is_coded_as(resource["verificationStatus"], {"refuted", "entered-in-error"}) &&
+         !is_coded_as(resource["clinicalStatus"], {"inactive", "resolved"});
+}
+
+/// System and code; what has no system, and text, under the empty one.
+using Substances = std::set<std::pair<std::string, std::string>>;
+
+void collect(const Json& concept_, Substances& substances) {
+  for (const Json& coding : concept_["coding"].items()) {
+    if (!coding["code"].text().empty())
+      substances.emplace(coding["system"].text(), coding["code"].text());
+  }
+  if (!concept_["text"].text().empty()) substances.emplace("", concept_["text"].text());
+}
+
+Substances substances_of(const Json& resource) {
+  Substances substances;
+  if (resource["resourceType"].text() == kPrescription) {
+    collect(resource["medicationCodeableConcept"], substances);
+    const std::string_view reference = resource["medicationReference"]["reference"].text();
+    if (!reference.empty()) substances.emplace("", reference);
+    return substances;
+  }
+  collect(resource["code"], substances);
+  for (const Json& reaction : resource["reaction"].items())
+    collect(reaction["substance"], substances);
+  return substances;
+}
+
+/// True where both name something in one system, and never the same. What a code's class is, nobody
+/// here knows: penicillin and amoxicillin differ.
+bool say_they_differ(const Json& prescription, const Json& allergy) {
+  const Substances given = substances_of(prescription);
+  bool comparable = false;
+  for (const auto& feared : substances_of(allergy)) {
+    if (given.contains(feared)) return false;
+    comparable =
+        comparable || (!feared.first.empty() && std::ranges::any_of(given, [&](const auto& one) {
+          return one.first == feared.first;
+        }));
+  }
+  return comparable;
+}
+
+/// For the person who is asked.
+std::string named(const Json& concept_) {
+  if (!concept_["text"].text().empty()) return std::string(concept_["text"].text());
+  for (const Json& coding : concept_["coding"].items()) {
+    for (const std::string_view member : {"display", "code"}) {
+      if (!coding[member].text().empty()) return std::string(coding[member].text());
+    }
+  }
+  return "a substance that is not named";
+}
+
+struct Other {
+  ResourceKey key;
+  bool is_made_here = false;
+};
+
+core::Result<std::vector<Other>> others_of(Connection& connection, std::string_view type,
+                                           std::string_view patient) {
+  std::vector<Other> others;
+  const SearchParam* param = find_search_param(type, "patient");
+  if (!param || patient.empty()) return others;
+  GW_TRY(auto rows,
+         connection.query("SELECT s.id, v.origin = 'clinic' FROM search_reference s JOIN"
+                          " resource_version v ON v.type = s.type AND v.id = s.id AND v.version = 1"
+                          " WHERE s.target = ? AND s.type = ? AND s.param = ?"
+                          " ORDER BY s.id DESC LIMIT ?",
+                          patient, type, param->index_name(), kOthersMax));
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return others;
+    others.push_back({{std::string(type), std::string(rows.text(0))}, rows.integer(1) != 0});
+  }
+}
+
+/// What the hospital's server last knew of it; null: nothing.
+core::Result<Json> known_there(Connection& connection, const Reconciling& with,
+                               const ResourceKey& key) {
+  GW_TRY(const auto base, read_base(connection, with.uplink, key));
+  if (!base) return Json();
+  GW_TRY(auto body, read_version(connection, key, base->version));
+  return body ? std::move(*body) : Json();
+}
+
+core::Status ask_about(Connection& connection, const Reconciling& with,
+                       const ResourceKey& prescription, const Json& body, const Json& allergy,
+                       std::string_view now) {
+  GW_TRY(const auto held, read_newest(connection, prescription));
+  const std::int64_t version = held ? held->version : 0;
+  GroupDecision decision;
+  decision.group = kContraindication;
+  decision.asked = true;
+  decision.reason = core::cat(
+      named(body["medicationCodeableConcept"]), " was prescribed on one side and allergy ", "to ",
+      named(allergy["code"]), " (AllergyIntolerance/", allergy["id"].text(),
+      ") recorded on the other. Both act as they are, nothing was changed: stop or change"
+      " the prescription where it must be, then decide here");
+  decision.base = decision.ours = decision.theirs = decision.merged = Json::object();
+  Merge merge;
+  merge.decisions.push_back(std::move(decision));
+  const ReviewVersions versions{version, version, version, version};
+  GW_TRY(const std::int64_t number,
+         put_review(connection, with.uplink, prescription, versions, merge, now));
+  return with.audit.append(connection, {.at = with.clock.wall(),
+                                        .actor = core::cat("policy:", kPolicyVersion),
+                                        .action = "flag",
+                                        .resource = prescription.text(),
+                                        .patient = patient_of(body),
+                                        .source = core::cat("review/", number),
+                                        .outcome = "a person is asked"});
+}
+
+}  // namespace
+
+bool may_harm(const Json& prescription, const Json& allergy, bool other_side_knew) {
+  if (!may_matter(prescription) || !may_matter(allergy)) return false;
+  return !other_side_knew || !say_they_differ(prescription, allergy);
+}
+
+core::Status flag_contraindications(Connection& connection, const Reconciling& with,
+                                    const ResourceKey& arrived, const Json& before,
+                                    const Json& after, std::string_view now) {
+  const bool is_prescription = arrived.type == kPrescription;
+  if ((!is_prescription && arrived.type != kAllergy) || !may_matter(after)) return {};
+  if (may_matter(before) && substances_of(before) == substances_of(after)) return {};
+  GW_TRY(const auto others,
+         others_of(connection, is_prescription ? kAllergy : kPrescription, patient_of(after)));
+  for (const Other& other : others) {
+    GW_TRY(const auto held, read_resource(connection, other.key));
+    GW_TRY(const Json known, known_there(connection, with, other.key));
+    if (!held) continue;
+    const bool they_knew = may_matter(known) && substances_of(known) == substances_of(held->body);
+    if (they_knew && !other.is_made_here) continue;
+    const Json& prescription = is_prescription ? after : held->body;
+    const Json& allergy = is_prescription ? held->body : after;
+    if (!may_harm(prescription, allergy, they_knew)) continue;
+    GW_CHECK(ask_about(connection, with, is_prescription ? arrived : other.key, prescription,
+                       allergy, now));
+  }
+  return {};
+}
+
+}  // namespace gateway::sync
