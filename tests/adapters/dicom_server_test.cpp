@@ -392,8 +392,8 @@ TEST_F(WorklistServerTest, WhoWasShownWhatIsInTheAuditTrailOnceAnHour) {
   order(2, "Smith");
   EXPECT_EQ(ask(), 2u);
   EXPECT_TRUE(eventually([&] { return rows().size() == 2; }));
-  EXPECT_THAT(rows(),
-              ::testing::ElementsAre("ae:TEST_SCU worklist/1 matches", "ae:TEST_SCU worklist/2 matches"));
+  EXPECT_THAT(rows(), ::testing::ElementsAre("ae:TEST_SCU worklist/1 matches",
+                                             "ae:TEST_SCU worklist/2 matches"));
 }
 
 // A query of 256 KB that DCMTK would read by one call within another for each level.
