@@ -1,4 +1,4 @@
-// gzip (RFC 1952), for bodies that travel. Pure.
+// gzip (RFC 1952), for bodies that travel, and bare deflate (RFC 1951). Pure.
 #pragma once
 
 #include <cstddef>
@@ -14,5 +14,7 @@ std::string gzip(std::string_view bytes);
 
 /// Code::invalid: not gzip, cut short, or more than `size_max` bytes when unpacked.
 Result<std::string> gunzip(std::string_view bytes, std::size_t size_max);
+/// The same of bare deflate.
+Result<std::string> inflate(std::string_view bytes, std::size_t size_max);
 
 }  // namespace gateway::core

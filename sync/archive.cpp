@@ -1,6 +1,9 @@
 #include "sync/archive.h"
 
+#include <limits>
+
 #include "core/text.h"
+#include "sync/archive_candidates.h"
 
 namespace gateway::sync {
 namespace {
@@ -23,6 +26,8 @@ constexpr std::string_view kStudyColumns =
     "  AND i.state = 'held')"
     " FROM dicom_study s WHERE NOT EXISTS (SELECT 1 FROM performed_step p"
     "  WHERE p.study_uid = s.study_uid AND p.wrong_entry = 1)";
+// Of candidates: no patient has that many studies.
+constexpr std::size_t kNoBound = std::numeric_limits<std::int32_t>::max();
 // The filter is in each statement, so that an index is used where there is one.
 constexpr std::string_view kByUid = " AND s.study_uid = ?1 AND s.study_uid > ?2 LIMIT ?3";
 constexpr std::string_view kByAccession =
@@ -97,7 +102,8 @@ core::Status gather(Connection& connection, std::string_view where, const std::s
                     std::vector<WishedInstance>& list) {
   GW_TRY(auto rows,
          connection.query(
-             core::cat("SELECT i.row, i.sop_instance_uid, i.sop_class_uid, i.transfer_syntax_uid"
+             core::cat("SELECT i.row, i.sop_instance_uid, i.sop_class_uid, i.transfer_syntax_uid,"
+                       " i.study_uid, i.state"
                        " FROM dicom_instance i WHERE i.copy = 0 AND NOT EXISTS (SELECT 1 FROM"
                        " performed_step p WHERE p.study_uid = i.study_uid AND p.wrong_entry = 1)"
                        " AND ",
@@ -110,24 +116,25 @@ core::Status gather(Connection& connection, std::string_view where, const std::s
       return Error(Code::invalid, core::cat("more than ", most, " objects: ask for fewer"));
     list.push_back({rows.integer(0),
                     std::string(rows.text(1)),
-                    {std::string(rows.text(2)), std::string(rows.text(3))}});
+                    {std::string(rows.text(2)), std::string(rows.text(3))},
+                    std::string(rows.text(4)),
+                    rows.text(5) == "held"});
   }
 }
 
 core::Result<std::vector<std::string>> studies_of_patient(Connection& connection,
                                                           const std::string& patient_id,
                                                           std::string_view own_issuer) {
-  constexpr int kPage = 200;
   std::vector<std::string> uids;
-  std::string after;
-  while (true) {
-    GW_TRY(const auto page, archive_studies(connection, {}, after, kPage, own_issuer));
-    for (const ArchiveStudy& study : page) {
+  GW_TRY(const auto candidates,
+         archive_candidates(connection, {.patient_id = patient_id}, kNoBound));
+  for (const std::string& candidate : candidates.value_or(std::vector<std::string>())) {
+    GW_TRY(const auto studies, archive_studies(connection, {candidate, ""}, "", 1, own_issuer));
+    for (const ArchiveStudy& study : studies) {
       if (study.patient.id == patient_id) uids.push_back(study.study_uid);
     }
-    if (page.size() < kPage) return uids;
-    after = page.back().study_uid;
   }
+  return uids;
 }
 
 }  // namespace

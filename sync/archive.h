@@ -106,6 +106,8 @@ struct WishedInstance {
   std::int64_t row = 0;
   std::string sop_instance_uid;
   ArchiveSyntax syntax;
+  std::string study_uid;
+  bool is_held = false;
 };
 /// Code::invalid when there are more than `most`.
 core::Result<std::vector<WishedInstance>> wished_instances(crypto::Connection& connection,

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "sync/data_set_digest.h"
+#include "sync/fhir/person_name.h"
 #include "sync/identity.h"
 #include "sync/instance_row.h"
 #include "sync/outbox.h"
@@ -120,12 +121,13 @@ core::Result<Study> begin_study(Connection& connection, const InstanceFacts& fac
       "service_request,"
       " patient_id, patient_name, birth_date, sex, accession_number, study_id, study_date, "
       "study_time,"
-      " description, referring_physician, received_at)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " description, referring_physician, received_at, name_key)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       facts.study_instance_uid, study.imaging_study_id, identity.state, identity.reason,
       identity.patient, identity.service_request, facts.patient_id, facts.patient_name,
       facts.birth_date, facts.sex, facts.accession_number, facts.study_id, facts.study_date,
-      facts.study_time, facts.study_description, facts.referring_physician, now));
+      facts.study_time, facts.study_description, facts.referring_physician, now,
+      fhir::pn_search_key(facts.patient_name.substr(0, facts.patient_name.find('=')))));
   return study;
 }
 

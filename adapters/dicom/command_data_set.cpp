@@ -13,16 +13,11 @@ namespace gateway::adapters::dicom {
 using core::Code;
 using core::Error;
 
-namespace {
-
-// Of the syntaxes that are accepted for what is parsed here (negotiation.cpp).
 Encoding encoding_of(E_TransferSyntax syntax) {
   const DcmXfer xfer(syntax);
   if (xfer.isImplicitVR()) return Encoding::implicit_little;
   return xfer.isBigEndian() ? Encoding::explicit_big : Encoding::explicit_little;
 }
-
-}  // namespace
 
 core::Result<std::string> receive_command_data_set(Association& association,
                                                    T_ASC_PresentationContextID context,

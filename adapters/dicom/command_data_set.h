@@ -9,6 +9,7 @@
 #include <string>
 
 #include "adapters/dicom/association.h"
+#include "adapters/dicom/element_header.h"
 #include "core/result.h"
 
 namespace gateway::adapters::dicom {
@@ -18,6 +19,9 @@ namespace gateway::adapters::dicom {
 core::Result<std::string> receive_command_data_set(Association& association,
                                                    T_ASC_PresentationContextID context,
                                                    std::size_t bytes_max);
+
+/// Of every syntax but the deflated one.
+Encoding encoding_of(E_TransferSyntax syntax);
 
 /// Code::invalid when the bytes are no data set in the syntax, or one whose sequences nest deeper
 /// than any that is meant.

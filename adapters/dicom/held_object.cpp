@@ -1,7 +1,6 @@
 #include "adapters/dicom/held_object.h"
 
 #include <dcmtk/dcmdata/dccodec.h>
-#include <dcmtk/dcmdata/dcistrmb.h>
 #include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
@@ -10,7 +9,7 @@
 #include <mutex>
 
 #include "adapters/dicom/character_sets.h"
-#include "adapters/dicom/command_data_set.h"
+#include "adapters/dicom/lazy_data_set.h"
 #include "core/text.h"
 
 namespace gateway::adapters::dicom {
@@ -20,18 +19,6 @@ using core::Code;
 using core::Error;
 
 E_TransferSyntax syntax_of(const std::string& uid) { return DcmXfer(uid.c_str()).getXfer(); }
-
-core::Result<std::string> read_data_set(crypto::SealedReader& reader,
-                                        const sync::ArchiveInstance& instance) {
-  if (instance.data_set_bytes > kDecodedBytesMax)
-    return Error(Code::invalid, core::cat("it is longer than the ", kDecodedBytesMax >> 20,
-                                          " MB that are decoded"));
-  std::string bytes(instance.data_set_bytes, '\0');
-  GW_TRY(const std::size_t got,
-         reader.read(instance.data_set_offset, std::as_writable_bytes(std::span(bytes))));
-  if (got != bytes.size()) return Error(Code::corrupt, "it is shorter than it was");
-  return bytes;
-}
 
 struct Attribute {
   DcmTagKey tag;
@@ -69,12 +56,13 @@ bool can_decode(const std::string& transfer_syntax, const std::string& wanted) {
   return DcmCodecList::canChangeCoding(from.getXfer(), EXS_LittleEndianExplicit);
 }
 
-core::Result<std::unique_ptr<DcmDataset>> decode_object(crypto::SealedReader& reader,
-                                                        const sync::ArchiveInstance& instance,
-                                                        const std::string& transfer_syntax) {
-  GW_TRY(const std::string bytes, read_data_set(reader, instance));
-  GW_TRY(auto data_set, parse_data_set(bytes, syntax_of(instance.transfer_syntax_uid)));
-  // Values must not point into `bytes` any more.
+core::Result<std::unique_ptr<DcmDataset>> decode_object(
+    std::shared_ptr<crypto::SealedReader> reader, const sync::ArchiveInstance& instance,
+    const std::string& transfer_syntax) {
+  if (instance.data_set_bytes > kDecodedBytesMax)
+    return Error(Code::invalid, core::cat("it is longer than the ", kDecodedBytesMax >> 20,
+                                          " MB that are decoded"));
+  GW_TRY(auto data_set, open_data_set(std::move(reader), instance));
   if (data_set->loadAllDataIntoMemory().bad())
     return Error(Code::invalid, "it cannot be read as a whole");
   if (transfer_syntax == instance.transfer_syntax_uid) return data_set;

@@ -26,9 +26,9 @@ void register_codecs();
 bool can_decode(const std::string& transfer_syntax, const std::string& wanted);
 
 /// Code::invalid: it cannot be decoded to `transfer_syntax` (or encoded anew in its own).
-core::Result<std::unique_ptr<DcmDataset>> decode_object(crypto::SealedReader& reader,
-                                                        const sync::ArchiveInstance& instance,
-                                                        const std::string& transfer_syntax);
+core::Result<std::unique_ptr<DcmDataset>> decode_object(
+    std::shared_ptr<crypto::SealedReader> reader, const sync::ArchiveInstance& instance,
+    const std::string& transfer_syntax);
 
 /// The moment as DT, in UTC.
 std::string dicom_now(const core::Clock& clock);

@@ -189,6 +189,13 @@ core::Result<IdentifierKeys> IdentifierKeys::parse(const std::string& bytes,
   return identifier;
 }
 
+IdentifierKeys IdentifierKeys::of(std::unique_ptr<DcmDataset> keys) {
+  IdentifierKeys identifier;
+  identifier.keys_ = std::move(keys);
+  identifier.character_set_ = "ISO_IR 192";
+  return identifier;
+}
+
 bool IdentifierKeys::match(DcmItem& values) const { return all_match(*keys_, values); }
 
 bool IdentifierKeys::make_answer(DcmDataset& values) const {

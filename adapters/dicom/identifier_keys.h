@@ -19,6 +19,9 @@ class IdentifierKeys {
   static core::Result<IdentifierKeys> parse(const std::string& bytes, E_TransferSyntax syntax,
                                             const std::string& character_set);
 
+  /// Of keys that are in UTF-8 already.
+  static IdentifierKeys of(std::unique_ptr<DcmDataset> keys);
+
   /// The keys, in UTF-8.
   DcmDataset& keys() const { return *keys_; }
 

@@ -82,6 +82,7 @@ class Import final : public MediaImport {
 class AsHeld final : public MediaExport {
  public:
   explicit AsHeld(std::unique_ptr<crypto::SealedReader> reader) : reader_(std::move(reader)) {}
+  std::uint64_t memory() const override { return 0; }
   core::Result<std::string> read(std::uint64_t offset, std::size_t most) override {
     const std::uint64_t left = reader_->size() - std::min(offset, reader_->size());
     std::string bytes(static_cast<std::size_t>(std::min<std::uint64_t>(most, left)), '\0');
@@ -95,9 +96,10 @@ class AsHeld final : public MediaExport {
   std::unique_ptr<crypto::SealedReader> reader_;
 };
 
-class Corrected final : public MediaExport {
+class Rewritten final : public MediaExport {
  public:
-  explicit Corrected(std::string bytes) : bytes_(std::move(bytes)) {}
+  explicit Rewritten(std::string bytes) : bytes_(std::move(bytes)) {}
+  std::uint64_t memory() const override { return bytes_.size(); }
   core::Result<std::string> read(std::uint64_t offset, std::size_t most) override {
     if (offset >= bytes_.size()) return std::string();
     return bytes_.substr(static_cast<std::size_t>(offset), most);
@@ -107,11 +109,12 @@ class Corrected final : public MediaExport {
   const std::string bytes_;
 };
 
-core::Result<std::string> encode(DcmDataset& data_set, const sync::ArchiveInstance& instance) {
-  const E_TransferSyntax syntax = DcmXfer(instance.transfer_syntax_uid.c_str()).getXfer();
+core::Result<std::string> encode(DcmDataset& data_set, const sync::ArchiveInstance& instance,
+                                 const std::string& transfer_syntax) {
+  const E_TransferSyntax syntax = DcmXfer(transfer_syntax.c_str()).getXfer();
   std::string bytes;
   for (const std::byte octet : part10_header(instance.sop_class_uid, instance.sop_instance_uid,
-                                             instance.transfer_syntax_uid, "CLINICGW"))
+                                             transfer_syntax, "CLINICGW"))
     bytes += static_cast<char>(octet);
   std::vector<char> buffer(1u << 20);
   DcmOutputBufferStream stream(buffer.data(), static_cast<offile_off_t>(buffer.size()));
@@ -138,7 +141,8 @@ std::unique_ptr<MediaImport> MediaImport::begin(std::shared_ptr<sync::Holdings> 
 
 core::Result<std::unique_ptr<MediaExport>> MediaExport::open(sync::Holdings& holdings,
                                                              const core::Clock& clock,
-                                                             std::int64_t row) {
+                                                             std::int64_t row,
+                                                             const std::string& transfer_syntax) {
   GW_TRY(const auto found, holdings.database().read_value<sync::RetrievedInstance>(
                                [&](crypto::Connection& connection) {
                                  return sync::retrieved_instance(
@@ -147,13 +151,15 @@ core::Result<std::unique_ptr<MediaExport>> MediaExport::open(sync::Holdings& hol
   if (!found.instance.is_held)
     return Error(Code::not_found, "the bytes of the instance are not here any more");
   GW_TRY(auto reader, holdings.objects().open_object(found.instance.object_id));
-  if (!found.patient.is_corrected)
+  const std::string& wanted =
+      transfer_syntax.empty() ? found.instance.transfer_syntax_uid : transfer_syntax;
+  if (!found.patient.is_corrected && wanted == found.instance.transfer_syntax_uid)
     return std::unique_ptr<MediaExport>(std::make_unique<AsHeld>(std::move(reader)));
-  GW_TRY(const auto data_set,
-         decode_object(*reader, found.instance, found.instance.transfer_syntax_uid));
-  GW_CHECK(correct_identity(*data_set, found.patient, dicom_now(clock)));
-  GW_TRY(std::string bytes, encode(*data_set, found.instance));
-  return std::unique_ptr<MediaExport>(std::make_unique<Corrected>(std::move(bytes)));
+  GW_TRY(const auto data_set, decode_object(std::move(reader), found.instance, wanted));
+  if (found.patient.is_corrected)
+    GW_CHECK(correct_identity(*data_set, found.patient, dicom_now(clock)));
+  GW_TRY(std::string bytes, encode(*data_set, found.instance, wanted));
+  return std::unique_ptr<MediaExport>(std::make_unique<Rewritten>(std::move(bytes)));
 }
 
 core::Result<DicomDirReport> write_dicomdir(const std::string& folder,

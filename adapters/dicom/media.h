@@ -31,11 +31,13 @@ class MediaImport {
 /// A held instance as a file, the patient as shown.
 class MediaExport {
  public:
-  /// Code::not_found: it has gone, or is held back; Code::invalid: it cannot be written anew, as
-  /// the corrected identity needs.
+  /// In `transfer_syntax`; empty: as it is held. Code::not_found: it has gone, or is held back;
+  /// Code::invalid: it cannot be written anew, as the corrected identity or the syntax needs.
   static core::Result<std::unique_ptr<MediaExport>> open(sync::Holdings& holdings,
-                                                         const core::Clock& clock,
-                                                         std::int64_t row);
+                                                         const core::Clock& clock, std::int64_t row,
+                                                         const std::string& transfer_syntax = {});
+  /// Bytes of memory it takes as long as it is there.
+  virtual std::uint64_t memory() const = 0;
   virtual ~MediaExport() = default;
   /// At most `most` bytes; none at the end.
   virtual core::Result<std::string> read(std::uint64_t offset, std::size_t most) = 0;

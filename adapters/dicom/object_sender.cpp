@@ -93,13 +93,13 @@ ObjectSender::Outcome ObjectSender::send(crypto::ObjectStore& objects,
   if (context == nullptr)
     return fail(cat("the peer takes no ", instance.sop_class_uid, " in a transfer syntax that ",
                     instance.transfer_syntax_uid, " can be given in"));
-  const auto reader = objects.open_object(instance.object_id);
+  auto reader = objects.open_object(instance.object_id);
   if (!reader.ok()) return fail(reader.error().message());
   message_id_ = association_.nextMsgID++;
   const bool as_held = context->transfer_syntax == instance.transfer_syntax_uid;
   if (as_held && !retrieved.patient.is_corrected) return send_stored(**reader, instance, *context);
   const std::lock_guard one_at_a_time(decoding());
-  return send_decoded(**reader, retrieved, *context, now);
+  return send_decoded(std::move(*reader), retrieved, *context, now);
 }
 
 T_DIMSE_C_StoreRQ ObjectSender::request_of(const sync::ArchiveInstance& instance) const {
@@ -177,11 +177,12 @@ ObjectSender::Outcome ObjectSender::send_stored(crypto::SealedReader& reader,
   }
 }
 
-ObjectSender::Outcome ObjectSender::send_decoded(crypto::SealedReader& reader,
+ObjectSender::Outcome ObjectSender::send_decoded(std::shared_ptr<crypto::SealedReader> reader,
                                                  const sync::RetrievedInstance& retrieved,
                                                  const SendContext& context,
                                                  const std::string& now) {
-  const auto data_set = decode_object(reader, retrieved.instance, context.transfer_syntax);
+  const auto data_set =
+      decode_object(std::move(reader), retrieved.instance, context.transfer_syntax);
   if (!data_set.ok()) return fail(data_set.error().message());
   if (retrieved.patient.is_corrected) {
     const core::Status corrected = correct_identity(**data_set, retrieved.patient, now);

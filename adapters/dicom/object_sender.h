@@ -55,8 +55,9 @@ class ObjectSender {
   const SendContext* choose(const sync::ArchiveInstance& instance) const;
   Outcome send_stored(crypto::SealedReader& reader, const sync::ArchiveInstance& instance,
                       const SendContext& context);
-  Outcome send_decoded(crypto::SealedReader& reader, const sync::RetrievedInstance& retrieved,
-                       const SendContext& context, const std::string& now);
+  Outcome send_decoded(std::shared_ptr<crypto::SealedReader> reader,
+                       const sync::RetrievedInstance& retrieved, const SendContext& context,
+                       const std::string& now);
   bool send_command(const sync::ArchiveInstance& instance, T_ASC_PresentationContextID context);
   bool send_fragment(T_ASC_PresentationContextID context, DUL_DATAPDV kind, void* bytes,
                      std::size_t size, bool is_last);

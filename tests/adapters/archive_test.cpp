@@ -274,6 +274,13 @@ TEST_F(ArchiveTest, ACorrectedIdentityShowsAndTheOriginalIsKept) {
   const std::string keys = cat("-S -k QueryRetrieveLevel=STUDY -k StudyInstanceUID=", kStudy);
   EXPECT_EQ(found(find("", keys + " -k PatientID=P1")), 0u);
   EXPECT_EQ(found(find("", keys + " -k PatientID=P9 -k PatientName=")), 1u);
+  // By index too.
+  const std::string any = "-S -k QueryRetrieveLevel=STUDY -k StudyInstanceUID= ";
+  EXPECT_EQ(found(find("", any + "-k PatientID=P1")), 0u);
+  EXPECT_EQ(found(find("", any + "-k PatientID=P9")), 1u);
+  const std::string in_utf8 = any + "-k 'SpecificCharacterSet=ISO_IR 192' ";
+  EXPECT_EQ(found(find("", in_utf8 + "-k 'PatientName=ΚΟΥΤ*'")), 1u);
+  EXPECT_EQ(found(find("", in_utf8 + "-k 'PatientName=muller*'")), 0u);
   const Ran ran = get(keys);
   EXPECT_EQ(ran.status, 0) << ran.output;
   const auto files = fs::directory_iterator(folder_ + "/got");
@@ -293,6 +300,41 @@ TEST_F(ArchiveTest, ACorrectedIdentityShowsAndTheOriginalIsKept) {
   EXPECT_EQ(std::string(text.c_str()), "P1");
   ASSERT_TRUE(originals->findAndGetOFStringArray(DCM_PatientName, text).good());
   EXPECT_EQ(std::string(text.c_str()), "Müller^Jörg");
+}
+
+TEST_F(ArchiveTest, FindsByIndexWhatIsSentOddlyOrOfAPatientMergedAway) {
+  unlock();
+  serve();
+  const std::string any = "-S -k QueryRetrieveLevel=STUDY -k StudyInstanceUID= ";
+  const auto count = [&](const std::string& key) { return found(find("", any + "-k " + key)); };
+  send(write({.number = 1, .patient_name = "M\xfcller^J\xf6rg", .character_set = "ISO_IR 100"}));
+  send(write({.number = 2, .study = "1.2.3.4", .patient_id = "P2", .patient_name = "Doe^John"}));
+  EXPECT_EQ(count("PatientName=MULLER"), 0u);
+  EXPECT_EQ(count("PatientName=MULLER^*"), 1u);
+  EXPECT_EQ(count("PatientName=*john"), 1u);
+  EXPECT_EQ(count("StudyDate=20260301"), 2u);
+  const auto odd = [](crypto::Connection& connection) {
+    return connection.run(
+        "UPDATE dicom_study SET study_date = '2026.03.02', name_key = NULL"
+        " WHERE patient_id = 'P2'");
+  };
+  ASSERT_TRUE(door_.get()->database().write(odd).ok());
+  EXPECT_EQ(count("StudyDate=20260302-20260303"), 1u);
+  EXPECT_EQ(count("PatientName=doe*"), 1u);
+  put_patient(R"({"resourceType":"Patient","id":"p1",
+    "link":[{"type":"replaced-by","other":{"reference":"Patient/p7"}}]})");
+  const auto stays = core::Json::parse(R"({"resourceType":"Patient","id":"p7",
+    "identifier":[{"system":"urn:oid:2.25.1","value":"P77"}],"name":[{"family":"Nemo"}]})",
+                                       16);
+  const auto change = [&](crypto::Connection& connection) -> core::Status {
+    GW_CHECK(
+        sync::put_resource(connection, {"Patient", "p7"}, *stays, "his", "2026-03-01T00:00:00Z"));
+    return {};
+  };
+  ASSERT_TRUE(door_.get()->database().write(change).ok());
+  EXPECT_EQ(count("PatientID=P77"), 2u);
+  EXPECT_EQ(count("PatientName=nemo"), 2u);
+  EXPECT_EQ(count("PatientName=doe*"), 0u);
 }
 
 }  // namespace

@@ -48,6 +48,17 @@ TEST(Nesting, ManyItemsSideBySideAreOneLevel) {
       nests_at_most(encode(data_set, EXS_LittleEndianExplicit), Encoding::explicit_little, 1));
 }
 
+TEST(Nesting, FragmentsOfPixelsAreNoLevels) {
+  std::string bytes("\xe0\x7f\x10\x00OB\x00\x00\xff\xff\xff\xff", 12);
+  for (int i = 0; i < 100; ++i)
+    bytes += std::string("\xfe\xff\x00\xe0\x04\x00\x00\x00\xff\xd8\xff\xe0", 12);
+  bytes += std::string("\xfe\xff\xdd\xe0\x00\x00\x00\x00", 8);
+  EXPECT_TRUE(nests_at_most(bytes, Encoding::explicit_little, 1));
+  // Nor do they end the look at what follows.
+  EXPECT_FALSE(nests_at_most(bytes + deep_data_set(10, Encoding::explicit_little),
+                             Encoding::explicit_little, 9));
+}
+
 TEST(Nesting, SeesThroughUnknownSequences) {
   const std::string inner = deep_data_set(9, Encoding::implicit_little);
   const std::string item = std::string("\xfe\xff\x00\xe0\xff\xff\xff\xff", 8) + inner;

@@ -71,6 +71,8 @@ LINK_OWNERS = {
     "OpenSSL::Crypto": ["crypto"],
     "DCMTK::dcmnet": ["adapters"],
     "DCMTK::dcmdata": ["adapters"],
+    "DCMTK::dcmimage": ["adapters"],
+    "DCMTK::dcmimgle": ["adapters"],
     "DCMTK::dcmjpeg": ["adapters"],
     "DCMTK::dcmjpls": ["adapters"],
     "CLI11::CLI11": ["daemon"],

@@ -6,9 +6,12 @@
 #include "core/log.h"
 #include "core/net/https_server.h"
 #include "core/text.h"
+#include "daemon/api/dicomweb/dicomweb.h"
+#include "daemon/api/dicomweb/place.h"
 #include "daemon/api/fhir/http_form.h"
 #include "daemon/api/fhir/interactions.h"
 #include "daemon/api/read_trail.h"
+#include "daemon/api/route_tree.h"
 #include "sync/async_write.h"
 
 namespace gateway::daemon::fhir {
@@ -52,7 +55,8 @@ class Server final : public FhirServer {
         options_(std::move(options)),
         door_(door),
         clock_(clock),
-        wake_(std::move(wake)) {}
+        wake_(std::move(wake)),
+        web_(dicomweb::DicomWeb::create(door, clock, trail_)) {}
 
   core::Status listen(const core::Config& config) {
     core::net::HttpsServerOptions https;
@@ -62,9 +66,18 @@ class Server final : public FhirServer {
     https.key_file = config.text("api.key_file");
     https.client_ca_file = config.text("api.client_ca_file");
     https.body_max = kBodyMax;
+    https.threads = 4;  // a picture is made on one of them
+    faces_.mount("", [this](HttpRequest request, const HttpPeer& peer) {
+      return answer(std::move(request), peer);
+    });
+    faces_.mount(dicomweb::kBasePath, [this](HttpRequest request, const HttpPeer& peer) {
+      const ApiClient* client = client_of(request, peer);
+      const std::string origin = origin_of(request);
+      return web_->answer(std::move(request), peer, client, origin);
+    });
     GW_TRY(https_,
            core::net::HttpsServer::listen(https, [this](HttpRequest request, const HttpPeer& peer) {
-             return answer(std::move(request), peer);
+             return faces_.answer(std::move(request), peer);
            }));
     return {};
   }
@@ -240,6 +253,8 @@ class Server final : public FhirServer {
   const core::Clock& clock_;
   const std::function<void()> wake_;
   const std::shared_ptr<ReadTrail> trail_ = std::make_shared<ReadTrail>();
+  const std::unique_ptr<dicomweb::DicomWeb> web_;
+  RouteTree faces_;
   std::unique_ptr<core::net::HttpsServer> https_;  // ends first: it calls into the rest
 };
 

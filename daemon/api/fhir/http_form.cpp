@@ -69,15 +69,17 @@ std::string_view header_of(const Headers& headers, std::string_view name) {
   return {};
 }
 
-std::string base_of(const HttpRequest& http) {
+std::string origin_of(const HttpRequest& http) {
   const std::string_view host = header_of(http.headers, "Host");
   const bool good =
       !host.empty() && host.size() <= 260 && std::all_of(host.begin(), host.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                contains("-._:[]", std::string_view(&c, 1));
       });
-  return cat("https://", good ? host : "localhost", kBasePath);
+  return cat("https://", good ? host : "localhost");
 }
+
+std::string base_of(const HttpRequest& http) { return origin_of(http) + kBasePath; }
 
 ReadRequest read_head(const HttpRequest& http) {
   ReadRequest out;

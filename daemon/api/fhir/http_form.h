@@ -28,7 +28,9 @@ std::string_view header_of(const core::net::Headers& headers, std::string_view n
 core::net::HttpResponse to_http(FhirResponse response, const std::string& base,
                                 const core::net::Headers& asked);
 
-/// "https://" and the Host header with kBasePath; a Host that is none is answered as localhost.
+/// "https://" and the Host header; a Host that is none is answered as localhost.
+std::string origin_of(const core::net::HttpRequest& http);
+/// The same with kBasePath.
 std::string base_of(const core::net::HttpRequest& http);
 
 }  // namespace gateway::daemon::fhir
