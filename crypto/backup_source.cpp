@@ -227,12 +227,15 @@ core::Status BackupSource::check_key_files() {
                                  "that file back before the service is restarted, then run the "
                                  "backup again"));
   };
+  // A drive may give on the second try what it refused on the first: that says nothing of the file.
+  if (!stored.ok() && stored.error().code() == core::Code::io) return stored.error();
   if (!stored.ok() || *stored != root.number) return changed("keyring.json");
   GW_TRY(Secret wrapping, inputs_.keyring.derived_key_of(root.number, "epoch-wrap"));
   GW_TRY(EpochFiles on_disk, EpochFiles::open(files, folder, std::move(wrapping)));
   for (const auto& [epoch, key] : epoch_keys_) {
     const auto found = on_disk.key(epoch);
     const std::string name = core::cat("epochs/", epoch, ".key");
+    if (!found.ok() && found.error().code() == core::Code::io) return found.error();
     if (!found.ok() || !same_secret(*found, key) || !key_files_.contains(name))
       return changed(name);
   }
