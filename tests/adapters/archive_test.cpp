@@ -41,7 +41,7 @@ class ArchiveTest : public DicomServerTest {
     put(data_set, DCM_SeriesInstanceUID, image.study + ".1");
     put(data_set, DCM_PatientID, image.patient_id);
     put(data_set, DCM_PatientName, image.patient_name);
-    const std::string path = cat(folder_, "/sent/", image.number, ".dcm");
+    std::string path = cat(folder_, "/sent/", image.number, ".dcm");
     EXPECT_TRUE(file.saveFile(path.c_str(), image.syntax).good());
     return path;
   }

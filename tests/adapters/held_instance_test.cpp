@@ -15,7 +15,6 @@ namespace gateway::adapters::dicom {
 namespace {
 
 using core::cat;
-namespace fs = std::filesystem;
 
 constexpr int kFrames = 100;  // more than the levels sequences may nest
 constexpr std::size_t kFrameBytes = 16 * 16 * 2;
@@ -52,7 +51,7 @@ class HeldInstanceTest : public DicomServerTest {
                                              reinterpret_cast<const Uint16*>(bytes.data()),
                                              bytes.size() / 2)
                     .good());
-    const std::string path = folder_ + "/" + name;
+    std::string path = folder_ + "/" + name;
     EXPECT_TRUE(file.saveFile(path.c_str(), syntax).good());
     return path;
   }
@@ -65,7 +64,7 @@ class HeldInstanceTest : public DicomServerTest {
     return held.ok() ? std::move(*held) : nullptr;
   }
 
-  const StillClock clock_;
+  StillClock clock_;
 };
 
 TEST_F(HeldInstanceTest, GivesEachFrameOfAnUncompressedObject) {

@@ -170,8 +170,9 @@ core::Result<Search> search_of(const Place& place, const sync::QueryPairs& pairs
     } else if (name == "includefield") {
       GW_CHECK(check_include(value));  // all that is known is always answered
     } else if (name != "accept" && name != "charset") {
-      const auto same = std::find_if(query.keys.begin(), query.keys.end(),
-                                     [&](const auto& key) { return key.first == name; });
+      const auto same =
+          std::find_if(query.keys.begin(), query.keys.end(),
+                       [&wanted = name](const auto& key) { return key.first == wanted; });
       if (same == query.keys.end())
         query.keys.emplace_back(name, value_of(name, value));
       else
