@@ -93,18 +93,15 @@ core::Result<std::shared_ptr<Holdings>> Holdings::open(core::Files& files,
 core::Status Holdings::set_damaged_aside(const core::Clock& clock, const core::Error& error) {
   const std::string& folder = options_.state_folder;
   const RecoveryInputs recovery{files_, *keyring_, clock, folder, options_.backup_folder};
-  const bool was_open = database_ != nullptr;
-  if (was_open) {
-    const auto findings = check_database([](std::uint64_t) { return true; });
-    if (findings.ok() && findings->empty()) return error;  // it is something else
-  }
+  if (!database_) return error;  // open_or_restore_database() has tried, or never came to it
+  const auto findings = check_database([](std::uint64_t) { return true; });
+  if (findings.ok() && findings->empty()) return error;  // it is something else
   intake_.reset();
   ingest_.reset();
   witness_.reset();
   database_.reset();
   GW_TRY(const bool is_to_be_rebuilt, is_rebuild_wanted(files_, folder));
   if (is_to_be_rebuilt) return set_database_aside(recovery, error.message());
-  if (!was_open) return error;  // open_or_restore_database() has tried
   const auto given_up = give_up_database(recovery, error.message());
   if (given_up.ok()) return {};
   return core::Error(
