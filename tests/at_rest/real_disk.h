@@ -25,8 +25,9 @@ class RealDisk {
   virtual void leave(std::uint64_t bytes) = 0;
   /// Of those.
   virtual std::uint64_t bytes_left() = 0;
-  /// There is room again. Nothing may be open on a disk that does not survive its end.
-  virtual void give_room() = 0;
+  /// There is room again. Nothing may be open on a disk that does not survive its end. False: its
+  /// file system lost structure of its own, so what is missing from it says nothing about us.
+  [[nodiscard]] virtual bool give_room() = 0;
   /// What runs on it goes on, without a start of the machine.
   virtual bool survives_its_end() const = 0;
 };
@@ -39,7 +40,7 @@ class SmallTmpfs final : public RealDisk {
   const std::string& folder() const override { return folder_.path(); }
   void leave(std::uint64_t bytes) override;
   std::uint64_t bytes_left() override;
-  void give_room() override;
+  [[nodiscard]] bool give_room() override;
   bool survives_its_end() const override { return true; }
 
  private:
@@ -56,7 +57,7 @@ class FailingDevice final : public RealDisk {
   const std::string& folder() const override { return folder_.path(); }
   void leave(std::uint64_t bytes) override;
   std::uint64_t bytes_left() override;
-  void give_room() override;
+  [[nodiscard]] bool give_room() override;
   bool survives_its_end() const override { return false; }
 
  private:
