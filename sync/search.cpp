@@ -269,8 +269,11 @@ bool leads_alone(const SearchQuery& query) {
   const auto over_time = [](const Criterion& criterion) {
     return criterion.over == Criterion::Over::last_updated;
   };
+  const auto by_time = [](const SearchSort& sort) {
+    return sort.by == SearchSort::By::last_updated;
+  };
   return first && first->over == Criterion::Over::param &&
-         query.sort.by != SearchSort::By::last_updated &&
+         std::none_of(query.sorts.begin(), query.sorts.end(), by_time) &&
          std::none_of(query.criteria.begin(), query.criteria.end(), over_time);
 }
 
@@ -292,18 +295,17 @@ void add_matches(Statement& out, const SearchQuery& query) {
   }
 }
 
-bool sorts_numbers(const SearchQuery& query) {
-  return query.sort.by == SearchSort::By::param && query.sort.param->kind == SearchKind::date;
+bool sorts_numbers(const SearchSort& sort) {
+  return sort.by == SearchSort::By::param && sort.param->kind == SearchKind::date;
 }
 
-void add_sort_key(Statement& out, const SearchQuery& query) {
-  const SearchSort& sort = query.sort;
+void add_sort_key(Statement& out, const SearchQuery& query, const SearchSort& sort) {
   if (sort.by == SearchSort::By::id) {
     out.add("r.id");
   } else if (sort.by == SearchSort::By::last_updated) {
     // With a criterion that leads, the plus keeps SQLite from reading the whole type in this order.
     out.add(leading(query) ? "+r.at" : "r.at");
-  } else if (sorts_numbers(query)) {
+  } else if (sorts_numbers(sort)) {
     out.add(sort.descending ? "coalesce((SELECT max(high)" : "coalesce((SELECT min(low)");
     out.add(" FROM search_date WHERE type = ").bind(query.type);
     out.add(" AND id = r.id AND param = ").bind(sort.param->index_name()).add("), ");
@@ -334,23 +336,55 @@ core::Result<std::int64_t> number_of(const std::string& text) {
   return *number;
 }
 
+core::Status add_key(Statement& sql, const SearchSort& sort, const std::string& key) {
+  if (!sorts_numbers(sort)) {
+    sql.bind(key);
+    return {};
+  }
+  GW_TRY(const std::int64_t number, number_of(key));
+  sql.bind(number);
+  return {};
+}
+
+/// Entries of one place in the sort go by id, in the last key's direction: an index that ends with
+/// the id is then read in order.
+bool ids_descend(const SearchQuery& query) {
+  return !query.sorts.empty() && query.sorts.back().descending;
+}
+
+/// What is after `place` by the keys from number `from` on.
+core::Status add_after(Statement& sql, const SearchQuery& query, const SearchPlace& place,
+                       std::size_t from) {
+  if (from == query.sorts.size()) {
+    sql.add(ids_descend(query) ? "r.id < " : "r.id > ").bind(place.id);
+    return {};
+  }
+  const SearchSort& sort = query.sorts[from];
+  // Said first without the keys after it, which an index can follow.
+  add_sort_key(sql, query, sort);
+  sql.add(sort.descending ? " <= " : " >= ");
+  GW_CHECK(add_key(sql, sort, place.keys[from]));
+  sql.add(" AND (");
+  add_sort_key(sql, query, sort);
+  sql.add(sort.descending ? " < " : " > ");
+  GW_CHECK(add_key(sql, sort, place.keys[from]));
+  sql.add(" OR (");
+  GW_CHECK(add_after(sql, query, place, from + 1));
+  sql.add("))");
+  return {};
+}
+
 core::Status add_page(Statement& sql, const SearchQuery& query) {
   if (query.after) {
     sql.add(" AND (");
-    add_sort_key(sql, query);
-    sql.add(query.sort.descending ? ", r.id) < (" : ", r.id) > (");
-    if (sorts_numbers(query)) {
-      GW_TRY(const std::int64_t key, number_of(query.after->key));
-      sql.bind(key);
-    } else {
-      sql.bind(query.after->key);
-    }
-    sql.add(", ").bind(query.after->id).add(")");
+    GW_CHECK(add_after(sql, query, *query.after, 0));
+    sql.add(")");
   }
-  const std::string_view direction = query.sort.descending ? " DESC" : "";
   sql.add(" ORDER BY ");
-  if (query.sort.by != SearchSort::By::id) sql.add("2").add(direction).add(", ");
-  sql.add("r.id").add(direction).add(" LIMIT ").bind(std::int64_t{query.count} + 1);
+  for (std::size_t i = 0; i < query.sorts.size(); ++i)
+    sql.add(std::to_string(i + 2)).add(query.sorts[i].descending ? " DESC, " : ", ");
+  sql.add(ids_descend(query) ? "r.id DESC" : "r.id");
+  sql.add(" LIMIT ").bind(std::int64_t{query.count} + 1);
   return {};
 }
 
@@ -363,8 +397,11 @@ core::Result<SearchPage> run_search(Connection& connection, const SearchQuery& q
   }
   if (query.count == 0) return page;
   Statement sql;
-  sql.add("SELECT r.id, ");
-  add_sort_key(sql, query);
+  sql.add("SELECT r.id");
+  for (const SearchSort& sort : query.sorts) {
+    sql.add(", ");
+    add_sort_key(sql, query, sort);
+  }
   add_matches(sql, query);
   GW_CHECK(add_page(sql, query));
   GW_TRY(auto rows, sql.run(connection));
@@ -377,7 +414,9 @@ core::Result<SearchPage> run_search(Connection& connection, const SearchQuery& q
       return page;
     }
     last.id = rows.text(0);
-    last.key = rows.text(1);
+    last.keys.clear();
+    for (std::size_t i = 0; i < query.sorts.size(); ++i)
+      last.keys.emplace_back(rows.text(static_cast<int>(i) + 1));
     page.ids.push_back(last.id);
   }
 }

@@ -153,6 +153,7 @@ class Parser {
 
   core::Result<SearchQuery> parse(const QueryPairs& pairs) {
     for (const auto& [name, value] : pairs) GW_CHECK(take(name, value));
+    if (query_.after && query_.after->keys.size() != query_.sorts.size()) return foreign_place();
     return std::move(query_);
   }
 
@@ -202,31 +203,51 @@ class Parser {
   }
 
   core::Result<bool> take_sort(std::string_view value) {
-    SearchSort sort;
-    if (value.starts_with('-')) {
-      sort.descending = true;
-      value.remove_prefix(1);
+    std::vector<SearchSort> sorts;
+    for (const std::string& name : split_values(value, ',')) {
+      const auto sort = sort_of(name);
+      if (!sort || sorts.size() == kSearchSortsMax) return false;
+      sorts.push_back(*sort);
     }
-    if (value == "_lastUpdated") {
-      sort.by = SearchSort::By::last_updated;
-    } else if (value != "_id") {
-      sort.by = SearchSort::By::param;
-      sort.param = find_search_param(query_.type, value);
-      const bool sortable = sort.param && (sort.param->kind == SearchKind::date ||
-                                           sort.param->kind == SearchKind::string);
-      if (!sortable) return false;
-    }
-    query_.sort = sort;
+    query_.sorts = std::move(sorts);
     return true;
   }
 
-  core::Result<bool> take_place(std::string_view value) {
-    const auto comma = value.rfind(',');
-    if (comma == std::string_view::npos || !parse_reference(cat("Any/", value.substr(comma + 1)))) {
-      return Error(Code::invalid, "_page is not of a link this server gave; search anew");
+  std::optional<SearchSort> sort_of(std::string_view name) const {
+    SearchSort sort;
+    if (name.starts_with('-')) {
+      sort.descending = true;
+      name.remove_prefix(1);
     }
-    query_.after =
-        SearchPlace{std::string(value.substr(0, comma)), std::string(value.substr(comma + 1))};
+    if (name == "_id") return sort;
+    if (name == "_lastUpdated") {
+      sort.by = SearchSort::By::last_updated;
+      return sort;
+    }
+    sort.by = SearchSort::By::param;
+    sort.param = find_search_param(query_.type, name);
+    if (!sort.param) return std::nullopt;
+    if (sort.param->kind != SearchKind::date && sort.param->kind != SearchKind::string)
+      return std::nullopt;
+    return sort;
+  }
+
+  static Error foreign_place() {
+    return {Code::invalid, "_page is not of a link this server gave; search anew"};
+  }
+
+  core::Result<bool> take_place(const std::string& value) {
+    auto parsed = core::Json::parse(value);
+    if (!parsed.ok() || parsed->items().empty()) return foreign_place();
+    SearchPlace place;
+    for (const core::Json& part : parsed->items()) {
+      if (!part.is_string()) return foreign_place();
+      place.keys.emplace_back(part.text());
+    }
+    place.id = std::move(place.keys.back());
+    place.keys.pop_back();
+    if (!parse_reference(cat("Any/", place.id))) return foreign_place();
+    query_.after = std::move(place);
     return true;
   }
 
@@ -405,6 +426,11 @@ core::Result<SearchQuery> parse_search(std::string_view type, const QueryPairs& 
   return Parser(type, demands).parse(pairs);
 }
 
-std::string write_place(const SearchPlace& place) { return cat(place.key, ',', place.id); }
+std::string write_place(const SearchPlace& place) {
+  core::Json parts = core::Json::array();
+  for (const std::string& key : place.keys) parts.add(key);
+  parts.add(place.id);
+  return parts.dump();
+}
 
 }  // namespace gateway::sync

@@ -59,14 +59,14 @@ struct SearchInclude {
 
 /// Where a page begins: after this entry in the order of the sort.
 struct SearchPlace {
-  std::string key;
+  std::vector<std::string> keys;  // what it is sorted as, one of each of query.sorts
   std::string id;
 };
 
 struct SearchQuery {
   std::string type;
   std::vector<Criterion> criteria;
-  SearchSort sort;
+  std::vector<SearchSort> sorts;  // what equals by one goes by the next, in the end by id
   std::vector<SearchInclude> includes;
   int count = 50;  // 0: only how many there are
   bool total = false;
@@ -76,6 +76,7 @@ struct SearchQuery {
 };
 
 inline constexpr int kSearchCountMax = 500;
+inline constexpr std::size_t kSearchSortsMax = 4;
 
 struct SearchDemands {
   bool strict = false;   // what is not understood is an error

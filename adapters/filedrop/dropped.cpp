@@ -4,8 +4,8 @@
 
 #include "adapters/fields/documents.h"
 #include "adapters/filedrop/file_kind.h"
-#include "adapters/mapping/base64.h"
 #include "adapters/mapping/character_set.h"
+#include "core/base64.h"
 #include "core/text.h"
 #include "crypto/digest.h"
 
@@ -71,7 +71,7 @@ Json context_of(const std::string& name, const std::string& separator) {
 sync::Draft document_draft(const DroppedFile& file, FileKind kind, const FieldDevice& device) {
   const std::string& type = device.profile.fields.document_type;
   Json attachment = Json::object({{"contentType", media_type(kind)}});
-  attachment.set("data", mapping::base64(file.bytes));
+  attachment.set("data", core::to_base64(file.bytes));
   attachment.set("title", type.empty() ? device.profile.device : type);
   if (attachment["title"].text().empty()) attachment.set("title", device.options.profile.name);
   Json body = Json::object({{"resourceType", "DocumentReference"}, {"status", "current"}});

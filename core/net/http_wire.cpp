@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "core/base64.h"
 #include "core/text.h"
 
 namespace gateway::core::net {
@@ -36,24 +37,6 @@ bool is_target(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-std::string base64(std::string_view bytes) {
-  static constexpr char alphabet[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      const auto byte = at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0U;
-      group = group << 8 | byte;
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      const bool padding = at + i > bytes.size();
-      out += padding ? '=' : alphabet[group >> (18 - 6 * i) & 63];
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string_view HttpResponse::header(std::string_view name) const {
@@ -65,7 +48,7 @@ std::string_view HttpResponse::header(std::string_view name) const {
 }
 
 std::string basic_authorization(std::string_view username, std::string_view password) {
-  return cat("Basic ", base64(cat(username, ':', password)));
+  return cat("Basic ", to_base64(cat(username, ':', password)));
 }
 
 Result<std::string> request_head(const HttpRequest& request, const Url& url,

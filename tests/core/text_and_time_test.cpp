@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "core/base64.h"
 #include "core/civil_time.h"
 #include "core/clock.h"
 #include "core/ids.h"
@@ -25,6 +26,25 @@ TEST(Text, HexGoesBothWays) {
   EXPECT_EQ(from_hex("00ABff"), std::string("\x00\xab\xff", 3));
   EXPECT_EQ(from_hex("abc"), "");
   EXPECT_EQ(from_hex("zz"), "");
+}
+
+TEST(Text, Base64GoesBothWays) {
+  // RFC 4648 10.
+  const std::pair<std::string_view, std::string_view> vectors[] = {{"", ""},
+                                                                   {"f", "Zg=="},
+                                                                   {"fo", "Zm8="},
+                                                                   {"foo", "Zm9v"},
+                                                                   {"foob", "Zm9vYg=="},
+                                                                   {"fooba", "Zm9vYmE="},
+                                                                   {"foobar", "Zm9vYmFy"}};
+  for (const auto& [bytes, text] : vectors) {
+    EXPECT_EQ(to_base64(bytes), text);
+    EXPECT_EQ(from_base64(text), bytes);
+  }
+  EXPECT_EQ(from_base64(" Zm\r\n9v Yg=\n="), "foob");
+  for (const auto* wrong :
+       {"Z", "Zg", "Zg=", "Zg===", "Z===", "Zg==Zg==", "Zm9v=", "Zm9-", "=", "Zm\xc3\xa4v"})
+    EXPECT_EQ(from_base64(wrong), std::nullopt) << wrong;
 }
 
 TEST(Ids, UuidsAreVersion7DistinctAndOrderedByTime) {

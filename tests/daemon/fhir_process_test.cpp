@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/base64.h"
 #include "core/text.h"
 #include "daemon_process.h"
 #include "fhir_client.h"
@@ -165,6 +166,27 @@ TEST_F(FhirApi, ATransactionIsDoneWholeOrNotAtAll) {
   const FhirAnswered batch = send("POST", "/", of_type("batch"));
   EXPECT_EQ(batch.body["entry"][std::size_t{0}]["response"]["status"].text(), "201");
   EXPECT_EQ(batch.body["entry"][std::size_t{1}]["response"]["status"].text(), "422");
+}
+
+TEST_F(FhirApi, ABundleHoldsAPatchAsABinary) {
+  start();
+  ASSERT_EQ(send("PUT", "/Patient/p1", kPatient).status, 201);
+  const auto patched = [&](std::string_view type, std::string_view data, std::string_view tag) {
+    return send("POST", "/",
+                cat(R"({"resourceType":"Bundle","type":")", type,
+                    R"(","entry":[{"request":{"method":"PATCH","url":"Patient/p1","ifMatch":"W/\")",
+                    tag, R"(\""},"resource":{"resourceType":"Binary","contentType":)",
+                    R"("application/json-patch+json","data":")", data, R"("}}]})"));
+  };
+  const std::string patch = core::to_base64(R"([{"op":"add","path":"/gender","value":"female"}])");
+  const FhirAnswered done = patched("transaction", patch, "1");
+  EXPECT_EQ(done.body["entry"][std::size_t{0}]["response"]["status"].text(), "200")
+      << done.http.body;
+  EXPECT_EQ(send("GET", "/Patient/p1").body["gender"].text(), "female");
+  const FhirAnswered stale = patched("batch", patch, "1");
+  EXPECT_EQ(stale.body["entry"][std::size_t{0}]["response"]["status"].text(), "412");
+  EXPECT_EQ(patched("transaction", "no base64", "2").status, 400);
+  EXPECT_EQ(patched("transaction", core::to_base64("{"), "2").status, 400);
 }
 
 TEST_F(FhirApi, LetsIn_WhoMayAndOnlyToWhatTheyMay) {

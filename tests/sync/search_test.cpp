@@ -172,6 +172,48 @@ TEST_F(SearchTest, PagesNeitherRepeatNorSkipWhateverComesMeanwhile) {
   EXPECT_THAT(seen, ElementsAre("o8", "o7", "o6", "o5", "o4", "o3", "o2", "o1", "o0"));
 }
 
+TEST_F(SearchTest, SortsByOneKeyAfterTheOtherAcrossPages) {
+  const auto person = [&](std::string_view id, std::string_view family, std::string_view born) {
+    put(core::cat(R"({"resourceType":"Patient","id":")", id, R"(","name":[{"family":")", family,
+                  R"("}],"birthDate":")", born, R"("})"));
+  };
+  person("p1", "Roe", "1980-01-02");
+  person("p2", "Doe", "1975-11-05");
+  person("p3", R"(Doe, \"Q\")", "1999-01-01");
+  person("p4", "Roe", "1990-01-02");
+  person("p5", "Roe", "1980-01-02");
+  put(R"({"resourceType":"Patient","id":"p6","birthDate":"2000-01-01"})");
+  for (const auto& [sort, expected] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"family,-birthdate", {"p2", "p3", "p4", "p5", "p1", "p6"}},
+           {"-family,birthdate,-_id", {"p5", "p1", "p4", "p3", "p2", "p6"}},
+           {"-family,birthdate", {"p1", "p5", "p4", "p3", "p2", "p6"}}}) {
+    std::vector<std::string> seen;
+    std::optional<SearchPlace> after;
+    do {
+      const SearchPage found = page("Patient", core::cat("_count=1&_sort=", sort), after);
+      ASSERT_EQ(found.ids.size(), 1U);
+      seen.push_back(found.ids.front());
+      // As a client brings it back.
+      const auto back =
+          QueryPairs{{"_sort", sort}, {"_page", found.next ? write_place(*found.next) : ""}};
+      const auto parsed = parse_search("Patient", back, {true, ""});
+      ASSERT_TRUE(parsed.ok()) << parsed.error().message();
+      after = parsed->after;
+    } while (after);
+    EXPECT_EQ(seen, expected) << sort;
+  }
+}
+
+TEST_F(SearchTest, APlaceOfAnotherSortIsRefused) {
+  for (const auto* place : {R"(["a","b","p1"])", R"(["p1"])", R"([])", R"(["a",1])", "a,p1", "{}",
+                            R"(["a","../p1"])"}) {
+    const auto parsed =
+        parse_search("Patient", {{"_page", place}, {"_sort", "family"}}, {true, ""});
+    EXPECT_FALSE(parsed.ok()) << place;
+  }
+  EXPECT_FALSE(parse_search("Patient", {{"_sort", "family,gender"}}, {true, ""}).ok());
+}
+
 TEST_F(SearchTest, ANewVersionIsFoundByWhatItSaysNow) {
   observe("o1", "p1", "1-1", "2026-03-01");
   observe("o1", "p2", "1-1", "2026-03-01");

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "adapters/hl7/mapping/code_tables.h"
-#include "adapters/mapping/base64.h"
 #include "adapters/mapping/coding_systems.h"
 #include "adapters/mapping/ucum.h"
 #include "core/civil_time.h"
@@ -256,7 +255,5 @@ Json quantity(Mapping& mapping, std::string_view number, const Piece& units) {
   if (!made.is_null()) set_unit(mapping, made, units);
   return made;
 }
-
-std::string base64(std::string_view bytes) { return mapping::base64(bytes); }
 
 }  // namespace gateway::adapters::hl7

@@ -72,6 +72,4 @@ core::Json quantity(Mapping& mapping, std::string_view number, const Piece& unit
 /// The unit alone: unit, and system and code where it is UCUM.
 void set_unit(Mapping& mapping, core::Json& quantity, const Piece& units);
 
-std::string base64(std::string_view bytes);
-
 }  // namespace gateway::adapters::hl7

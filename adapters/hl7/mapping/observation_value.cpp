@@ -3,6 +3,7 @@
 
 #include "adapters/hl7/mapping/datatypes.h"
 #include "adapters/hl7/mapping/observation.h"
+#include "core/base64.h"
 #include "core/text.h"
 
 namespace gateway::adapters::hl7 {
@@ -127,13 +128,6 @@ bool set_typed(Mapping& mapping, std::string_view type, const Segment& obx, Json
   return true;
 }
 
-bool is_base64(std::string_view text) {
-  return !text.empty() && text.size() % 4 == 0 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '/' || c == '=';
-  });
-}
-
 void set_absent(Json& body, std::string_view code) {
   body.set("dataAbsentReason",
            Json::object(
@@ -168,15 +162,15 @@ Json attachment(Mapping& mapping, const Piece& field, bool is_pointer) {
   if (encoding == "base64") {
     std::erase_if(data, [](char c) { return c == ' ' || c == '\n' || c == '\t'; });
     while (data.size() % 4 != 0) data += '=';  // padding that a sender left away
-    if (!is_base64(data)) {
+    if (!core::from_base64(data)) {
       mapping.gap("value", "ED", "base64");
       return {};
     }
     made.set("data", data);
   } else if (encoding == "hex") {
-    made.set("data", base64(core::from_hex(core::to_lower_ascii(data))));
+    made.set("data", core::to_base64(core::from_hex(core::to_lower_ascii(data))));
   } else {
-    made.set("data", base64(data));
+    made.set("data", core::to_base64(data));
   }
   return made;
 }

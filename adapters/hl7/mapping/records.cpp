@@ -6,6 +6,7 @@
 #include "adapters/hl7/mapping/datatypes.h"
 #include "adapters/hl7/mapping/observation.h"
 #include "adapters/hl7/mapping/order_parts.h"
+#include "core/base64.h"
 #include "core/civil_time.h"
 #include "core/text.h"
 
@@ -34,8 +35,8 @@ Json document_contents(Mapping& mapping) {
       text += cat(segment.field(5).repetition(i).text(), "\n");
   }
   if (!text.empty()) {
-    Json file =
-        Json::object({{"contentType", "text/plain; charset=utf-8"}, {"data", base64(text)}});
+    Json file = Json::object(
+        {{"contentType", "text/plain; charset=utf-8"}, {"data", core::to_base64(text)}});
     contents.add(Json::object({{"attachment", std::move(file)}}));
   }
   if (contents.size() == 0) {

@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "core/base64.h"
 #include "core/ids.h"
 #include "core/text.h"
 #include "daemon/api/fhir/interactions.h"
@@ -169,6 +170,18 @@ core::Status settle_identities(Desk& desk, std::vector<Entry>& entries) {
   return {};
 }
 
+/// The JSON Patch that a Binary carries (R4 3.1.0.8.1: how a Bundle holds a patch).
+core::Result<Json> patch_of(const Json& binary) {
+  if (binary["resourceType"].text() != "Binary" ||
+      !binary["contentType"].text().starts_with("application/json-patch+json")) {
+    return Error(Code::invalid,
+                 "a patch in a Bundle is a Binary of contentType application/json-patch+json");
+  }
+  const auto bytes = core::from_base64(binary["data"].text());
+  if (!bytes) return Error(Code::invalid, "the data of the patch's Binary is not base64");
+  return Json::parse(*bytes);
+}
+
 /// A condition may fit what an entry before it has just made: references would then lead nowhere.
 bool became_another(const Entry& entry) {
   return !entry.identity.empty() && !entry.response.location.empty() &&
@@ -195,10 +208,10 @@ core::Result<FhirRequest> request_of_entry(const Json& entry, const std::string&
   request.if_match = asked["ifMatch"].text();
   request.if_none_match = asked["ifNoneMatch"].text();
   request.if_none_exist = asked["ifNoneExist"].text();
-  if (request.method == "PATCH") {
-    return Error(Code::invalid, "a patch within a Bundle is not taken; send it by itself");
-  }
   request.body = entry["resource"];
+  if (request.method == "PATCH") {
+    GW_TRY(request.body, patch_of(request.body));
+  }
   request.want = Want::minimal;
   return request;
 }
