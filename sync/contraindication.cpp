@@ -1,6 +1,7 @@
 #include "sync/contraindication.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "core/text.h"
 #include "sync/fhir/resource_rules.h"
+#include "sync/merged_patients.h"
 #include "sync/review.h"
 #include "sync/search_params.h"
 
@@ -117,6 +119,21 @@ core::Result<std::vector<Other>> others_of(Connection& connection, std::string_v
   }
 }
 
+/// An allergy recorded before the hospital merged two records is one of the person's.
+core::Result<std::vector<Other>> others_of_person(Connection& connection, std::string_view type,
+                                                  std::string_view patient) {
+  std::vector<Other> others;
+  const auto key = parse_reference(patient);
+  if (!key) return others;
+  GW_TRY(const auto records, records_of_person(connection, key->id));
+  for (const std::string& record : records) {
+    GW_TRY(auto found, others_of(connection, type, core::cat("Patient/", record)));
+    others.insert(others.end(), std::make_move_iterator(found.begin()),
+                  std::make_move_iterator(found.end()));
+  }
+  return others;
+}
+
 /// What the hospital's server last knew of it; null: nothing.
 core::Result<Json> known_there(Connection& connection, const Reconciling& with,
                                const ResourceKey& key) {
@@ -167,8 +184,8 @@ core::Status flag_contraindications(Connection& connection, const Reconciling& w
   const bool is_prescription = arrived.type == kPrescription;
   if ((!is_prescription && arrived.type != kAllergy) || !may_matter(after)) return {};
   if (may_matter(before) && substances_of(before) == substances_of(after)) return {};
-  GW_TRY(const auto others,
-         others_of(connection, is_prescription ? kAllergy : kPrescription, patient_of(after)));
+  GW_TRY(const auto others, others_of_person(connection, is_prescription ? kAllergy : kPrescription,
+                                             patient_of(after)));
   for (const Other& other : others) {
     GW_TRY(const auto held, read_resource(connection, other.key));
     GW_TRY(const Json known, known_there(connection, with, other.key));

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "sync/async_write.h"
 #include "sync/contraindication.h"
+#include "sync/duplicate_patients.h"
 #include "sync/fhir_deletions.h"
 #include "sync/pull_state.h"
 #include "sync/replica.h"
@@ -305,6 +306,7 @@ core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& wi
                                       now));
     }
   }
+  if (is_news && key->type == "Patient") GW_CHECK(propose_merges(connection, with, resource, now));
   GW_CHECK(connection.run("DELETE FROM inbox WHERE uplink = ? AND type = ? AND id = ?", with.uplink,
                           key->type, key->id));
   GW_CHECK(refresh_after(connection, *key, worklist));

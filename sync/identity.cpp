@@ -9,6 +9,7 @@
 #include "sync/fhir/person_name.h"
 #include "sync/fhir/resource_rules.h"
 #include "sync/issuer.h"
+#include "sync/merged_patients.h"
 #include "sync/replica.h"
 
 namespace gateway::sync {
@@ -31,18 +32,39 @@ std::string disagreement(const PersonFacts& facts, const Json& patient) {
   return what;
 }
 
+/// Links to `patient`, not to the record that has replaced it: the hospital may part them again.
+/// Either may say who it is.
 core::Result<StudyIdentity> compare_with(crypto::Connection& connection, const PersonFacts& facts,
                                          const std::string& patient, std::string service_request) {
-  GW_TRY(const auto held, read_resource(connection, {"Patient", patient}));
-  if (!held)
-    return StudyIdentity{"disputed", "the patient's record is not held", "",
-                         std::move(service_request)};
-  const std::string what = disagreement(facts, held->body);
-  if (!what.empty()) {
-    return StudyIdentity{"disputed", core::cat("the patient id is known, but ", what, " differ"),
-                         "", std::move(service_request)};
+  GW_TRY(const auto records, replacements_of(connection, patient));
+  std::string what;
+  for (const std::string& record : records) {
+    GW_TRY(const auto held, read_resource(connection, {"Patient", record}));
+    if (!held)
+      return StudyIdentity{"disputed", "the patient's record is not held", "",
+                           std::move(service_request)};
+    what = disagreement(facts, held->body);
+    if (what.empty()) return StudyIdentity{"linked", "", patient, std::move(service_request)};
   }
-  return StudyIdentity{"linked", "", patient, std::move(service_request)};
+  return StudyIdentity{"disputed", core::cat("the patient id is known, but ", what, " differ"), "",
+                       std::move(service_request)};
+}
+
+/// Of records that are of one person, the one with most replacements; empty: they are of several.
+core::Result<std::string> first_record(crypto::Connection& connection,
+                                       std::span<const std::string> patients) {
+  std::string first;
+  std::string survivor;
+  std::size_t longest = 0;
+  for (const std::string& patient : patients) {
+    GW_TRY(const auto records, replacements_of(connection, patient));
+    if (!survivor.empty() && records.back() != survivor) return std::string();
+    survivor = records.back();
+    if (records.size() <= longest) continue;
+    longest = records.size();
+    first = patient;
+  }
+  return first;
 }
 
 PersonFacts person_of(const InstanceFacts& facts) {
@@ -63,16 +85,17 @@ core::Result<StudyIdentity> match_patient(crypto::Connection& connection,
         patients.push_back(std::move(patient));
     }
   }
-  if (patients.size() > 1)
-    return StudyIdentity{"disputed", "several patients carry this patient id", "", ""};
   if (patients.empty()) return StudyIdentity{"provisional", "", "", ""};
-  return compare_with(connection, facts, patients[0], "");
+  GW_TRY(const std::string patient, first_record(connection, patients));
+  if (patient.empty())
+    return StudyIdentity{"disputed", "several patients carry this patient id", "", ""};
+  return compare_with(connection, facts, patient, "");
 }
 
 core::Result<StudyIdentity> match_carrier(crypto::Connection& connection,
                                           std::span<const PatientId> carriers,
                                           const PersonFacts& facts) {
-  std::set<std::string> patients;
+  std::set<std::string> owners;
   for (const PatientId& carrier : carriers) {
     for (const char* type : {"Specimen", "ServiceRequest"}) {
       GW_TRY(const auto found, find_by_identifier(connection, type, carrier.system, carrier.value));
@@ -82,16 +105,18 @@ core::Result<StudyIdentity> match_carrier(crypto::Connection& connection,
         const bool is_ordered = held && (type == std::string_view("ServiceRequest") ||
                                          held->body["request"].size() > 0);
         const auto owner = parse_reference(is_ordered ? patient_of(held->body) : std::string());
-        if (owner) patients.insert(owner->id);
+        if (owner) owners.insert(owner->id);
       }
     }
   }
+  const std::vector<std::string> patients(owners.begin(), owners.end());
   if (patients.empty())
     return StudyIdentity{"unassigned", "no patient id was sent, and no order names the specimen",
                          "", ""};
-  if (patients.size() > 1)
+  GW_TRY(const std::string patient, first_record(connection, patients));
+  if (patient.empty())
     return StudyIdentity{"disputed", "orders of several patients name this specimen", "", ""};
-  return compare_with(connection, facts, *patients.begin(), "");
+  return compare_with(connection, facts, patient, "");
 }
 
 std::string patient_id_system(std::string_view issuer_text, std::string_view default_system) {

@@ -1,7 +1,10 @@
 #include "sync/outgoing.h"
 
 #include "core/civil_time.h"
+#include "core/text.h"
+#include "sync/fhir/resource_rules.h"
 #include "sync/imaging.h"
+#include "sync/merged_patients.h"
 #include "sync/reconcile.h"
 #include "sync/reference_order.h"
 
@@ -13,6 +16,25 @@ using crypto::Connection;
 
 // How far back a version found at the server is looked for among our own.
 constexpr int kVersionsCompared = 50;
+
+/// What the hospital never had goes to the patient it holds now. What it has, it aims itself.
+core::Status follow_merge(Connection& connection, Holdings& holdings, const core::Clock& clock,
+                          const std::string& uplink, const ResourceKey& key) {
+  GW_TRY(const auto base, read_base(connection, uplink, key));
+  if (base) return {};
+  GW_TRY(const auto held, read_resource(connection, key));
+  if (!held) return {};
+  GW_TRY(const auto aimed, aimed_at_survivor(connection, uplink, held->body));
+  if (!aimed) return {};
+  GW_CHECK(put_resource(connection, key, *aimed, "clinic", core::to_instant(clock.wall())));
+  return holdings.audit().append(connection, {.at = clock.wall(),
+                                              .actor = core::cat("uplink:", uplink),
+                                              .action = "follow-merge",
+                                              .resource = key.text(),
+                                              .patient = patient_of(*aimed),
+                                              .source = patient_of(held->body),
+                                              .outcome = "sent for the patient who stays"});
+}
 
 }  // namespace
 
@@ -35,8 +57,7 @@ core::Result<std::optional<Outgoing>> load_held(Connection& connection, const st
                                           base_is_deleted, std::move(proposed)});
 }
 
-core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection,
-                                                    const Holdings& holdings,
+core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection, Holdings& holdings,
                                                     const core::Clock& clock,
                                                     const std::string& uplink,
                                                     const ResourceKey& key) {
@@ -49,6 +70,7 @@ core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection,
     for (const auto& [member, value] : made.members()) body.set(member, value);
     GW_CHECK(put_resource(connection, key, body, "clinic", core::to_instant(clock.wall())));
   }
+  GW_CHECK(follow_merge(connection, holdings, clock, uplink, key));
   return load_held(connection, uplink, key);
 }
 

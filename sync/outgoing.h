@@ -38,8 +38,7 @@ core::Result<std::optional<Outgoing>> load_held(crypto::Connection& connection,
 
 /// The same before it is sent: an ImagingStudy is made of the instances held, at that moment.
 core::Result<std::optional<Outgoing>> load_outgoing(crypto::Connection& connection,
-                                                    const Holdings& holdings,
-                                                    const core::Clock& clock,
+                                                    Holdings& holdings, const core::Clock& clock,
                                                     const std::string& uplink,
                                                     const ResourceKey& key);
 

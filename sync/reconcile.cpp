@@ -14,14 +14,6 @@ namespace {
 using core::Json;
 using crypto::Connection;
 
-core::Result<bool> was_made_here(Connection& connection, const ResourceKey& key) {
-  GW_TRY(const auto origin,
-         connection.text("SELECT origin FROM resource_version WHERE type = ? AND id = ?"
-                         " ORDER BY version LIMIT 1",
-                         key.type, key.id));
-  return origin == "clinic";
-}
-
 Json coding(std::string_view system, std::string_view code) {
   return Json::object(
       {{"coding", Json::array({Json::object({{"system", system}, {"code", code}})})}});

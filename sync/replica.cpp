@@ -182,6 +182,14 @@ core::Status put_base(Connection& connection, std::string_view uplink, const Res
       uplink, key.type, key.id, base.remote_version, base.version);
 }
 
+core::Result<bool> was_made_here(Connection& connection, const ResourceKey& key) {
+  GW_TRY(const auto origin,
+         connection.text("SELECT origin FROM resource_version WHERE type = ? AND id = ?"
+                         " ORDER BY version LIMIT 1",
+                         key.type, key.id));
+  return origin == "clinic";
+}
+
 core::Result<std::vector<std::string>> find_by_identifier(Connection& connection,
                                                           std::string_view type,
                                                           std::string_view system,

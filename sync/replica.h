@@ -66,6 +66,9 @@ struct VersionFacts {
 core::Result<std::optional<VersionFacts>> read_newest(crypto::Connection& connection,
                                                       const ResourceKey& key);
 
+/// Whether its first version was entered here, not read from a hospital. False: it is not held.
+core::Result<bool> was_made_here(crypto::Connection& connection, const ResourceKey& key);
+
 struct AgreedVersion {
   std::string remote_version;
   std::int64_t version = 0;

@@ -422,10 +422,11 @@ core::Result<SearchPage> run_search(Connection& connection, const SearchQuery& q
 }
 
 core::Result<std::vector<std::string>> find_referrers(Connection& connection,
-                                                      std::string_view target, int limit) {
+                                                      std::string_view target, int limit,
+                                                      std::string_view type) {
   GW_TRY(auto rows, connection.query("SELECT DISTINCT type, id FROM search_reference"
-                                     " WHERE target = ? LIMIT ?",
-                                     target, limit));
+                                     " WHERE target = ? AND (? = '' OR type = ?) LIMIT ?",
+                                     target, type, type, limit));
   std::vector<std::string> found;
   while (true) {
     GW_TRY(const bool more, rows.next());

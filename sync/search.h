@@ -23,9 +23,10 @@ struct SearchPage {
 /// last.
 core::Result<SearchPage> run_search(crypto::Connection& connection, const SearchQuery& query);
 
-/// Resources that refer to `target` ("Type/id") by a parameter of the index: "Type/id" of at most
-/// `limit`.
+/// Resources that refer to `target` ("Type/id") by a parameter of the index, of one `type` or,
+/// where that is empty, of any: "Type/id" of at most `limit`.
 core::Result<std::vector<std::string>> find_referrers(crypto::Connection& connection,
-                                                      std::string_view target, int limit);
+                                                      std::string_view target, int limit,
+                                                      std::string_view type = {});
 
 }  // namespace gateway::sync

@@ -1,9 +1,8 @@
 #include "sync/shown_patient.h"
 
-#include <optional>
-
 #include "core/civil_time.h"
 #include "sync/fhir/person_name.h"
+#include "sync/merged_patients.h"
 #include "sync/replica.h"
 
 namespace gateway::sync {
@@ -11,18 +10,6 @@ namespace {
 
 using core::Json;
 using crypto::Connection;
-
-// A chain of merges longer than this is a ring.
-constexpr int kMergesMax = 8;
-
-std::optional<ResourceKey> survivor_of(const Json& patient) {
-  for (const Json& link : patient["link"].items()) {
-    if (link["type"].text() != "replaced-by") continue;
-    auto key = parse_reference(link["other"]["reference"].text());
-    if (key && key->type == "Patient") return key;
-  }
-  return std::nullopt;
-}
 
 bool has_identifier(const Json& patient, std::string_view value) {
   for (const Json& identifier : patient["identifier"].items()) {
@@ -71,15 +58,11 @@ const Json* shown_identifier(const Json& patient, std::string_view own_issuer) {
 core::Result<ShownPatient> shown_patient(Connection& connection, ShownPatient sent,
                                          const std::string& patient, std::string_view own_issuer) {
   if (patient.empty()) return sent;
-  ResourceKey key{"Patient", patient};
-  for (int hop = 0; hop < kMergesMax; ++hop) {
-    GW_TRY(const auto held, read_resource(connection, key));
-    if (!held) return sent;
-    const auto survivor = survivor_of(held->body);
-    if (!survivor) return corrected(std::move(sent), held->body, own_issuer);
-    key = *survivor;
-  }
-  return sent;
+  GW_TRY(const auto chain, replacements_of(connection, patient));
+  GW_TRY(const auto held, read_resource(connection, {"Patient", chain.back()}));
+  // Replaced by one who is not held, or in a ring: nobody knows whom to show instead.
+  if (!held || replaced_by(held->body)) return sent;
+  return corrected(std::move(sent), held->body, own_issuer);
 }
 
 }  // namespace gateway::sync

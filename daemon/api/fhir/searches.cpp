@@ -135,6 +135,9 @@ FhirResponse answer_search(Desk& desk, const FhirRequest& request, const std::st
   auto query = sync::parse_search(type, request.query, {request.strict, desk.base});
   if (!query.ok()) return refusal_of(query.error());
   if (auto refused = refuse_chains(desk, *query)) return std::move(*refused);
+  // The links keep what was asked.
+  if (auto widened = sync::widen_to_person(desk.connection, *query); !widened.ok())
+    return refusal_of(widened.error());
   auto bundle = bundle_of(desk, *query);
   if (!bundle.ok()) return refusal_of(bundle.error());
   desk.note_read("search", cat(type, "?", sync::write_query_pairs(request.query)),

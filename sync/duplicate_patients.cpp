@@ -1,0 +1,97 @@
+#include "sync/duplicate_patients.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/text.h"
+#include "sync/merged_patients.h"
+#include "sync/outbox.h"
+#include "sync/reference_order.h"
+#include "sync/stable_id.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::cat;
+using core::Json;
+using crypto::Connection;
+
+// An identifier that so many carry is none.
+constexpr std::size_t kNamesakesMax = 10;
+
+/// Patients made here that carry an identifier of the hospital's.
+core::Result<std::set<std::string>> namesakes_of(Connection& connection, const Json& arrived) {
+  std::set<std::string> made_here;
+  for (const Json& identifier : arrived["identifier"].items()) {
+    const std::string_view system = identifier["system"].text();
+    const std::string_view value = identifier["value"].text();
+    if (system.empty() || value.empty() || identifier["use"].text() == "old") continue;
+    GW_TRY(const auto carriers, find_by_identifier(connection, "Patient", system, value));
+    if (carriers.size() > kNamesakesMax) continue;
+    for (const std::string& id : carriers) {
+      GW_TRY(const bool is_ours, was_made_here(connection, {"Patient", id}));
+      if (is_ours) made_here.insert(id);
+    }
+  }
+  return made_here;
+}
+
+Json proposal(const std::string& id, const std::string& hospitals, const std::string& ours,
+              std::string_view now) {
+  const auto patient = [](const std::string& of) {
+    return Json::object({{"reference", cat("Patient/", of)}});
+  };
+  Json task = Json::object({{"resourceType", "Task"}, {"id", id}});
+  task.set("status", "requested");
+  task.set("intent", "proposal");
+  task.set("code", Json::object({{"text", "merge patients"}}));
+  task.set("description",
+           "Both records carry the same identifier. One of them was registered in the clinic; are "
+           "they one person?");
+  task.set("focus", patient(hospitals));
+  task.set("for", patient(hospitals));
+  task.set("authoredOn", now);
+  Json input = Json::object({{"type", Json::object({{"text", "patient to be merged"}})}});
+  input.set("valueReference", patient(ours));
+  task.set("input", Json::array({std::move(input)}));
+  return task;
+}
+
+core::Status propose(Connection& connection, const Reconciling& with, const std::string& hospitals,
+                     const std::string& ours, std::string_view now) {
+  const ResourceKey key{"Task", stable_id(cat("merge|", with.uplink, '|', hospitals, '|', ours))};
+  GW_TRY(const auto known, read_newest(connection, key));
+  if (known) return {};
+  const Json task = proposal(key.id, hospitals, ours, now);
+  GW_CHECK(put_resource(connection, key, task, "clinic", now));
+  GW_TRY(const auto first, row_to_wait_for(connection, with.uplink, key, task));
+  GW_CHECK(queue_row(connection, with.uplink, "resource", key.text(), 0, first, now));
+  return with.audit.append(connection, {.at = with.clock.wall(),
+                                        .actor = cat("uplink:", with.uplink),
+                                        .action = "propose-merge",
+                                        .resource = key.text(),
+                                        .patient = cat("Patient/", hospitals),
+                                        .source = cat("Patient/", ours),
+                                        .outcome = "the hospital is asked"});
+}
+
+}  // namespace
+
+core::Status propose_merges(Connection& connection, const Reconciling& with, const Json& arrived,
+                            std::string_view now) {
+  const std::string id(arrived["id"].text());
+  GW_TRY(const bool is_ours, was_made_here(connection, {"Patient", id}));
+  if (is_ours) return {};
+  GW_TRY(const std::set<std::string> namesakes, namesakes_of(connection, arrived));
+  if (namesakes.empty()) return {};
+  GW_TRY(const auto records, records_of_person(connection, id));
+  for (const std::string& ours : namesakes) {
+    if (std::ranges::find(records, ours) == records.end())
+      GW_CHECK(propose(connection, with, id, ours, now));
+  }
+  return {};
+}
+
+}  // namespace gateway::sync
