@@ -18,8 +18,8 @@ die() {
 . /etc/os-release
 [[ ${ID:-} == debian ]] || die "this is ${PRETTY_NAME:-an unknown system}; it runs on Debian 12 and 13"
 case ${VERSION_CODENAME:-} in
-  bookworm) boost=libboost1.81-dev jdk=openjdk-17-jdk-headless tcti=libtss2-tcti-swtpm0 ;;
-  trixie) boost=libboost-dev jdk=openjdk-21-jdk-headless tcti=libtss2-tcti-swtpm0t64 ;;
+  bookworm) boost=libboost1.81-dev clang_rt=libclang-rt-14-dev jdk=openjdk-17-jdk-headless tcti=libtss2-tcti-swtpm0 ;;
+  trixie) boost=libboost-dev clang_rt=libclang-rt-19-dev jdk=openjdk-21-jdk-headless tcti=libtss2-tcti-swtpm0t64 ;;
   *) die "this is ${PRETTY_NAME:-an unknown Debian}; it runs on Debian 12 (bookworm) and 13 (trixie)" ;;
 esac
 
@@ -32,7 +32,7 @@ build_packages=(
   debhelper dpkg-dev fakeroot tzdata
 )
 test_packages=(
-  clang-format clang-tidy shellcheck systemd
+  clang clang-format clang-tidy "$clang_rt" shellcheck systemd
   orthanc orthanc-dicomweb stunnel4 mosquitto mosquitto-clients tinyproxy-bin
   "$jdk" maven python3-venv socat iproute2 procps curl
   tang swtpm swtpm-tools tpm2-tools "$tcti"

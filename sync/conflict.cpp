@@ -9,7 +9,7 @@
 
 #include "core/text.h"
 #include "sync/array_union.h"
-#include "sync/replica.h"
+#include "sync/fhir/same_content.h"
 
 namespace gateway::sync {
 namespace {

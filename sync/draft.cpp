@@ -5,7 +5,7 @@
 #include <charconv>
 
 #include "core/text.h"
-#include "sync/replica.h"
+#include "sync/fhir/same_content.h"
 
 namespace gateway::sync {
 namespace {

@@ -11,6 +11,7 @@
 #include "sync/async_write.h"
 #include "sync/contraindication.h"
 #include "sync/duplicate_patients.h"
+#include "sync/fhir/same_content.h"
 #include "sync/fhir_deletions.h"
 #include "sync/pull_state.h"
 #include "sync/replica.h"

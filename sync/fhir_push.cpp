@@ -5,6 +5,7 @@
 
 #include "core/text.h"
 #include "sync/async_write.h"
+#include "sync/fhir/same_content.h"
 #include "sync/peer_answer.h"
 #include "sync/reconcile.h"
 

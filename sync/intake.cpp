@@ -350,15 +350,6 @@ core::Status Admission::write_audit(const crypto::Audit& audit) {
 
 }  // namespace
 
-std::string IncomingMessage::add(Draft draft) {
-  drafts.push_back(std::move(draft));
-  return draft_reference(drafts.size() - 1);
-}
-
-void IncomingMessage::add(MappingGap gap) {
-  if (std::ranges::find(gaps, gap) == gaps.end()) gaps.push_back(std::move(gap));
-}
-
 std::string_view to_string(Taken::Outcome outcome) {
   switch (outcome) {
     case Taken::Outcome::stored:

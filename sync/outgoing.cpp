@@ -3,6 +3,7 @@
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/fhir/resource_rules.h"
+#include "sync/fhir/same_content.h"
 #include "sync/imaging.h"
 #include "sync/merged_patients.h"
 #include "sync/reconcile.h"

@@ -1,7 +1,6 @@
 #include "sync/replica.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <utility>
 
@@ -204,51 +203,6 @@ core::Result<std::vector<std::string>> find_by_identifier(Connection& connection
     if (!more) return ids;
     ids.emplace_back(rows.text(0));
   }
-}
-
-Json without_meta(Json resource) {
-  resource.erase("meta");
-  return resource;
-}
-
-bool same_value(const Json& a, const Json& b) {
-  if (a.is_object() && b.is_object()) {
-    return a.size() == b.size() &&
-           std::all_of(a.members().begin(), a.members().end(), [&](const Json::Member& member) {
-             return same_value(member.second, b[std::string_view(member.first)]);
-           });
-  }
-  if (a.is_array() && b.is_array()) {
-    return a.size() == b.size() &&
-           std::equal(a.items().begin(), a.items().end(), b.items().begin(), same_value);
-  }
-  return a == b;
-}
-
-std::string canonical_text(const Json& value) {
-  if (value.is_object()) {
-    std::map<std::string_view, const Json*> sorted;
-    for (const auto& [member, inner] : value.members()) sorted.emplace(member, &inner);
-    std::string text = "{";
-    for (const auto& [member, inner] : sorted)
-      text += core::cat(Json(member).dump(), ':', canonical_text(*inner), ',');
-    return text + '}';
-  }
-  if (value.is_array()) {
-    std::string text = "[";
-    for (const Json& item : value.items()) text += canonical_text(item) + ',';
-    return text + ']';
-  }
-  return value.dump();
-}
-
-bool same_content(const Json& a, const Json& b) {
-  Json left = without_meta(a);
-  Json right = without_meta(b);
-  // A server may generate the narrative; it says nothing the elements do not say.
-  if (left["text"]["status"].text() != "additional") left.erase("text");
-  if (right["text"]["status"].text() != "additional") right.erase("text");
-  return same_value(left, right);
 }
 
 }  // namespace gateway::sync

@@ -1,9 +1,9 @@
 #!/bin/bash
 # The tests, from a clean checkout with nothing pre-built, on Debian 12 and 13.
 #
-#   tests/run.sh [all]          unit, devices, style, at-rest, sim, integration and ops tests: what must be green on every change
-#   tests/run.sh unit           the rooms' own tests (also: devices, style, at-rest, sim, integration, ops; dicom: those of all kinds
-#                               that speak DICOM)
+#   tests/run.sh [all]          unit, devices, style, at-rest, sim, integration, ops and fuzz tests: what must be green on every change
+#   tests/run.sh unit           the rooms' own tests (also: devices, style, at-rest, sim, integration, ops, fuzz; dicom: those of all
+#                               kinds that speak DICOM)
 #   tests/run.sh release        what takes longer: both sanitizer builds, clang-tidy over all sources, power cuts and failing
 #                               disks at every point there is, the package with lintian, and its life in booted Debian 12
 #                               and 13 trees (needs root)
@@ -42,6 +42,7 @@ run_tests() {
   mkdir -p build
   part "install dependencies" packaging/install-deps.sh "$group"
   part "build" build_preset dev
+  [[ $labels != *fuzz* ]] || part "build fuzz targets" build_preset fuzz
   run_ctest dev "$labels"
 }
 
@@ -54,7 +55,8 @@ case ${1:-all} in
   devices) run_tests test devices ;;
   sim) run_tests build sim ;;
   dicom) run_tests test dicom ;;
-  all) run_tests test 'unit|devices|style|at-rest|sim|integration|ops' ;;
+  fuzz) run_tests test fuzz ;;
+  all) run_tests test 'unit|devices|style|at-rest|sim|integration|ops|fuzz' ;;
   release)
     mkdir -p build
     part "install dependencies" packaging/install-deps.sh release

@@ -12,7 +12,7 @@
 
 #include "adapters/astm/astm_options.h"
 #include "adapters/astm/records.h"
-#include "sync/intake.h"
+#include "sync/incoming_message.h"
 
 namespace gateway::adapters::astm {
 

@@ -10,7 +10,7 @@
 #include "adapters/frame/device_options.h"
 #include "adapters/profiles/profile.h"
 #include "core/json.h"
-#include "sync/intake.h"
+#include "sync/incoming_message.h"
 
 namespace gateway::adapters::fields {
 

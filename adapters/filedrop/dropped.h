@@ -12,7 +12,7 @@
 
 #include "adapters/fields/field_mapping.h"
 #include "core/result.h"
-#include "sync/intake.h"
+#include "sync/incoming_message.h"
 
 namespace gateway::adapters::filedrop {
 

@@ -7,7 +7,7 @@
 
 #include "adapters/profiles/profile.h"
 #include "core/json.h"
-#include "sync/intake.h"
+#include "sync/incoming_message.h"
 
 namespace gateway::adapters::profiles {
 

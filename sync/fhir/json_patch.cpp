@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/text.h"
-#include "sync/replica.h"
+#include "sync/fhir/same_content.h"
 
 namespace gateway::sync {
 namespace {

@@ -7,6 +7,7 @@
 #include "core/civil_time.h"
 #include "core/gzip.h"
 #include "core/text.h"
+#include "sync/fhir/same_content.h"
 #include "sync/reference_order.h"
 
 namespace gateway::sim {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/text.h"
+#include "sync/fhir/same_content.h"
 #include "sync/reference_order.h"
 
 namespace gateway::sim {

@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "sync/array_union.h"
+#include "sync/fhir/same_content.h"
 #include "sync/replica.h"
 
 namespace gateway::sync {

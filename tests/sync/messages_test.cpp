@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "sync/fhir/person_name.h"
+#include "sync/fhir/same_content.h"
 #include "sync/fhir_pull.h"
 #include "sync/multipart.h"
 #include "sync/peer_answer.h"

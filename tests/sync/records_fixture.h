@@ -27,7 +27,15 @@ using crypto::Connection;
 inline constexpr char kIssuer[] = "urn:oid:2.25.1";
 inline constexpr char kNow[] = "2026-03-01T08:00:00.000Z";
 
-/// One real keyring for all cases: opening its slot takes half a second by design.
+/// Its monotonic time stands still: a keyring then chooses the least passphrase cost, not half a
+/// second of this machine.
+class StoppedClock final : public core::Clock {
+ public:
+  core::Monotonic monotonic() const override { return {}; }
+  core::Wall wall() const override { return core::system_clock().wall(); }
+};
+
+/// One real keyring for all cases.
 class BorrowedKeyring final : public crypto::Keyring {
  public:
   explicit BorrowedKeyring(crypto::Keyring& lent) : lent_(lent) {}
@@ -97,7 +105,7 @@ class RecordsTest : public ::testing::Test {
     const crypto::Passphrase passphrase{
         crypto::Secret::copy_of(std::string_view("a test's passphrase"))};
     auto made = crypto::Keyring::create(core::system_files(), keyring_folder_ + "/keyring",
-                                        passphrase, core::system_clock());
+                                        passphrase, keyring_clock_);
     ASSERT_TRUE(made.ok()) << made.error().message();
     keyring_ = std::move(*made);
   }
@@ -250,6 +258,7 @@ class RecordsTest : public ::testing::Test {
       R"("orderDetail":[{"coding":[{"system":"http://dicom.nema.org/resources/ontology/DCM","code":"CT"}]}],)"
       R"("subject":{"reference":"Patient/p1"},"occurrenceDateTime":"2026-03-01T09:30:00Z","requester":{"display":"Dr. Gil"}})";
 
+  static inline const StoppedClock keyring_clock_;
   static inline std::string keyring_folder_;
   static inline std::unique_ptr<crypto::Keyring> keyring_;
   std::string folder_;

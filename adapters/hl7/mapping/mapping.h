@@ -14,7 +14,7 @@
 #include "adapters/mapping/device_profile.h"
 #include "core/json.h"
 #include "core/result.h"
-#include "sync/intake.h"
+#include "sync/incoming_message.h"
 
 namespace gateway::adapters::hl7 {
 

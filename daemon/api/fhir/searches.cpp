@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "daemon/api/fhir/interactions.h"
 #include "sync/fhir/resource_rules.h"
+#include "sync/merged_patients.h"
 #include "sync/search.h"
 
 namespace gateway::daemon::fhir {
