@@ -74,7 +74,7 @@ class Tree:
             return
         text = script.read_text(encoding="utf-8")
         lists = " ".join(re.findall(r"^(?:build|test|release)_packages=\(([^)]*)\)", text, re.MULTILINE))
-        variables = re.findall(r"\b(?:boost|jdk|tcti)=(\S+)", text)
+        variables = re.findall(r"\b(?:boost|clang_rt|jdk|tcti)=(\S+)", text)
         wanted = set(re.findall(r"[a-z0-9][a-z0-9+.-]+", re.sub(r'"\$\w+"', "", lists))) | set(variables)
         rows = re.findall(r"^\| *((?:`[^`]+`[ ,/]*)+)\|", page.read_text(encoding="utf-8"), re.MULTILINE)
         described = {package for row in rows for package in re.findall(r"`([^`]+)`", row)}
