@@ -127,7 +127,7 @@ core::Status BackupFolder::check_keys(const BackupFeed& feed) {
     const std::string path = body_path(body.id);
     GW_TRY(const bool there, is_there(path));
     if (!there || !was_in_last_run(path)) continue;
-    const auto whole = feed.check(body.id);
+    auto whole = feed.check(body.id);
     if (whole.ok() || whole.error().code() == core::Code::not_found) continue;
     if (whole.error().code() != core::Code::corrupt) return whole;
     if (lost++ == 0) first = core::cat(body.doubt, " (", whole.error().message(), ')');

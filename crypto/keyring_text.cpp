@@ -178,8 +178,8 @@ core::Result<KeyringText> read_keyring_text(std::string_view text) {
   std::string checksum(keyring["checksum"].text());
   keyring.erase("checksum");
   if (checksum != json_checksum(keyring)) return damaged("its checksum does not fit");
-  const auto version = keyring["version"].integer();
-  if (version != kVersion && version != kRotatedVersion) {
+  const std::int64_t version = keyring["version"].integer().value_or(0);
+  if (version < kVersion || version > kRotatedVersion) {
     return Error(Code::invalid,
                  "the key slots were written by a newer clinic-gateway; install that version");
   }

@@ -61,9 +61,9 @@ std::string compact_time_of_day(std::string_view text) {
 std::string compact_time(std::string_view text, DateOrder order) {
   text = core::trim(text);
   const auto end = text.find_first_not_of("0123456789");
-  if (end == text.npos || end >= 8) return std::string(text);
+  if (end >= 8) return std::string(text);
   const auto gap = text.find_first_of("T ");
-  const std::string date = compact_date(text.substr(0, gap), order);
+  std::string date = compact_date(text.substr(0, gap), order);
   if (date.empty() || gap == text.npos) return date;
   return date + compact_time_of_day(text.substr(gap + 1));
 }

@@ -109,7 +109,7 @@ core::Status FolderIntake::take_group(const Group& group, const HeldBy& holdings
     claims.push_back(std::move(*claimed));
   }
   traffic_.see(clock_.wall());
-  const core::Status taken = take_claims(claims, group[0].rested, holdings);
+  core::Status taken = take_claims(claims, group[0].rested, holdings);
   if (taken.ok()) return {};
   for (const auto& one : claims) GW_CHECK(folder_->put_back(*one));
   return taken;

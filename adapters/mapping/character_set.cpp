@@ -75,6 +75,7 @@ DecodedText convert(std::string_view bytes, const char* from) {
   };
   DecodedText text;
   iconv_t opened = iconv_open("UTF-8", from);
+  // What POSIX says of a failure. NOLINTNEXTLINE(performance-no-int-to-ptr)
   if (opened == reinterpret_cast<iconv_t>(-1)) {
     text.utf8 = std::string(bytes);
     text.is_unknown_set = true;

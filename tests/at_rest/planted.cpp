@@ -103,8 +103,9 @@ class Scanner {
   Scanner() {
     for (const std::string& text : planted()) {
       for (std::string& form : forms_of(text)) {
-        begins_.set(pair_at(form, 0));
-        patterns_[pair_at(form, 0)].push_back({std::move(form), text});
+        const auto begin = pair_at(form, 0);
+        begins_.set(begin);
+        patterns_[begin].push_back({std::move(form), text});
       }
     }
   }

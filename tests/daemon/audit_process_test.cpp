@@ -53,7 +53,7 @@ class AuditProcess : public testing::Test {
     ASSERT_TRUE(done.ok()) << done.error().message();
   }
   std::string checkpoint_file(const std::string& text) const {
-    const std::string path = daemon_.folder() + "/checkpoint.json";
+    std::string path = daemon_.folder() + "/checkpoint.json";
     std::ofstream(path) << text;
     return path;
   }

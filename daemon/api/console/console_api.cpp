@@ -18,8 +18,6 @@ namespace gateway::daemon::console {
 namespace {
 
 using core::cat;
-using core::Code;
-using core::Error;
 using core::Json;
 using core::net::Awaitable;
 using core::net::HttpPeer;

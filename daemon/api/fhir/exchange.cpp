@@ -8,7 +8,6 @@
 
 namespace gateway::daemon::fhir {
 
-using core::cat;
 using core::Json;
 
 void Desk::note_read(std::string action, std::string resource, std::string patient) {
