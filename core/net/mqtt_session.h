@@ -30,7 +30,9 @@ struct MqttOptions {
   bool plain = false;  // only for a loopback broker: no TLS
   std::string will_topic;
   std::string will_payload;  // retained, QoS 1
-  // The session stands, or has ended; called in its thread, returns at once.
+  std::string subscription;  // a topic, QoS 1; empty: none
+  // Both are called in the session's thread and return at once. A message has at most 16 KiB.
+  std::function<void(std::string payload)> on_message;
   std::function<void(bool connected)> on_standing;
   // A new attempt comes at any moment of the back-off: a thousand gateways that lost their broker
   // together come back one by one.
