@@ -102,6 +102,7 @@ class LoopSession final : public MqttSession {
   void note_answers(MqttClient& client);
   void note_answer(const MqttClient::Acknowledged& answer);
   void hand_on_messages(MqttClient& client);
+  void take(MqttClient& client, const std::vector<MqttMessage>& messages);
   bool all_answered() const;
   void forget_session();
   void say_goodbye(MqttClient& client);
@@ -321,9 +322,20 @@ void LoopSession::note_answer(const MqttClient::Acknowledged& answer) {
 }
 
 void LoopSession::hand_on_messages(MqttClient& client) {
-  for (std::string& payload : client.messages()) {
-    if (options_.on_message) options_.on_message(std::move(payload));
+  std::vector<MqttMessage> messages = client.messages();
+  if (options_.take) return take(client, messages);
+  for (MqttMessage& message : messages) {
+    if (options_.on_message) options_.on_message(std::move(message.payload));
   }
+}
+
+void LoopSession::take(MqttClient& client, const std::vector<MqttMessage>& messages) {
+  for (const MqttMessage& message : messages) {
+    note_turn();
+    const Status taken = stopping_ ? Error(Code::cancelled, "stopped") : options_.take(message);
+    if (!taken.ok()) return client.drop(taken.error().message());
+  }
+  if (!messages.empty()) client.acknowledge();
 }
 
 bool LoopSession::all_answered() const {
@@ -388,6 +400,7 @@ void LoopSession::note_connected(MqttClient& client) {
   }
   // A failure ends the session, which drive() sees.
   if (!options_.subscription.empty()) (void)client.subscribe(options_.subscription);
+  for (const std::string& filter : options_.filters) (void)client.subscribe(filter);
   if (options_.on_standing) options_.on_standing(true);
 }
 
