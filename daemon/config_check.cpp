@@ -13,6 +13,7 @@
 #include "adapters/dicom/dicom_options.h"
 #include "adapters/filedrop/folder_options.h"
 #include "adapters/hl7/hl7_options.h"
+#include "adapters/mqtt/mqtt_options.h"
 #include "core/net/certificate_file.h"
 #include "core/net/http_tunnel.h"
 #include "core/net/url.h"
@@ -282,6 +283,10 @@ class Checker {
     take_mistake_of(folders, true);
     if (folders.ok())
       take_mistake_of(adapters::filedrop::folder_devices(config_, core::system_files()), false);
+    const auto speaking = adapters::frame::read_devices(config_, "mqtt");
+    take_mistake_of(speaking, true);
+    if (speaking.ok())
+      take_mistake_of(adapters::mqtt::brokers(config_, core::system_files()), false);
   }
 
   /// What only an adapter knows to be wrong: "PLACE: KEY: what".

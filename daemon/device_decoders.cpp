@@ -7,6 +7,7 @@
 #include "adapters/dicom/dropped_file.h"
 #include "adapters/hl7/hl7_options.h"
 #include "adapters/hl7/message_reader.h"
+#include "adapters/mqtt/mqtt_server.h"
 #include "core/text.h"
 
 namespace gateway::daemon {
@@ -53,6 +54,12 @@ adapters::Decoders device_decoders(const core::Config& config, const core::Clock
     for (const auto& device : *devices) {
       decoders.emplace(device.device.options.profile.name,
                        adapters::filedrop::decoder_of(device, file_decoders(clock)));
+    }
+  }
+  if (const auto brokers = adapters::mqtt::brokers(config, core::system_files()); brokers.ok()) {
+    for (const auto& broker : *brokers) {
+      for (const auto& device : broker.devices)
+        decoders.emplace(device.device.options.profile.name, adapters::mqtt::decoder_of(device));
     }
   }
   return decoders;

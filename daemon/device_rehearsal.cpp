@@ -2,11 +2,15 @@
 
 #include "adapters/astm/rehearsal.h"
 #include "adapters/filedrop/dropped.h"
+#include "adapters/mqtt/arrival.h"
+#include "core/text.h"
 
 namespace gateway::daemon {
 namespace {
 
 using core::Json;
+
+constexpr char kRehearsedAt[] = "2026-11-20T08:00:00Z";
 
 Json outcomes_of(const std::vector<std::shared_ptr<sync::IncomingMessage>>& messages) {
   Json list = Json::array();
@@ -25,15 +29,35 @@ Json rehearse_drop(const adapters::profiles::Profile& profile,
                    const std::vector<adapters::profiles::Fixture>& fixtures) {
   std::vector<adapters::filedrop::DroppedFile> files;
   for (const adapters::profiles::Fixture& one : fixtures)
-    files.push_back({one.name, one.bytes, "2026-11-20T08:00:00Z"});
+    files.push_back({one.name, one.bytes, kRehearsedAt});
   return outcomes_of(adapters::filedrop::read_dropped(std::move(files), field_device(profile)));
 }
 
 }  // namespace
 
+/// A fixture is the topic on a line of its own, and the payload.
+Json rehearse_mqtt(const adapters::profiles::Profile& profile, std::string_view fixture) {
+  const auto end = fixture.find('\n');
+  const adapters::mqtt::MqttDevice device{field_device(profile), "rehearsal", profile.fields.topic};
+  const std::string topic(core::trim(fixture.substr(0, end)));
+  if (!device.topic.match(topic)) return Json::object({{"messages", Json::array()}});
+  auto arrival = adapters::mqtt::arrival_of(
+      topic, std::string(end == fixture.npos ? "" : fixture.substr(end + 1)), device);
+  arrival.came_at = kRehearsedAt;
+  const auto read = adapters::mqtt::read_arrival(arrival, device);
+  Json outcome = outcomes_of({read.message});
+  Json limits = Json::array();
+  for (const auto& crossing : read.crossings) {
+    if (crossing.is_beyond) limits.add(crossing.text);
+  }
+  outcome.set("limits", std::move(limits));
+  return outcome;
+}
+
 core::Result<Json> rehearse(const adapters::profiles::Profile& profile,
                             const std::vector<adapters::profiles::Fixture>& fixtures) {
   if (profile.protocol == "folder") return rehearse_drop(profile, fixtures);
+  if (profile.protocol == "mqtt") return rehearse_mqtt(profile, fixtures[0].bytes);
   return adapters::astm::rehearse(profile, fixtures[0].bytes);
 }
 

@@ -13,6 +13,7 @@
 #include "adapters/dicom/dicom_server.h"
 #include "adapters/dicom/facts_reader.h"
 #include "adapters/hl7/hl7_server.h"
+#include "adapters/mqtt/mqtt_server.h"
 #include "core/files.h"
 #include "core/ids.h"
 #include "core/log.h"
@@ -110,6 +111,9 @@ class GatewayImpl final : public Gateway {
         folder_component_(
             loop_, "folder", kFileRetry, [this] { return start_folders(); },
             [this] { on_change(); }),
+        mqtt_devices_component_(
+            loop_, "mqtt-devices", kFileRetry, [this] { return start_mqtt_devices(); },
+            [this] { on_change(); }),
         mqtt_component_(
             loop_, "mqtt", kFileRetry, [this] { return start_mqtt(); }, [this] { on_change(); }),
         control_component_(
@@ -146,6 +150,7 @@ class GatewayImpl final : public Gateway {
     if (has_device(config_, "hl7")) hl7_component_.start();
     if (has_device(config_, "astm")) astm_component_.start();
     if (has_device(config_, "folder")) folder_component_.start();
+    if (has_device(config_, "mqtt")) mqtt_devices_component_.start();
     if (config_.has("api.port")) api_component_.start();
     if (config_.has("console.port")) console_component_.start();
     if (health_) mqtt_component_.start();
@@ -207,6 +212,16 @@ class GatewayImpl final : public Gateway {
     return folders_->start();
   }
 
+  core::Status start_mqtt_devices() {
+    if (!mqtt_devices_) {
+      GW_TRY(auto brokers, adapters::mqtt::brokers(config_, core::system_files()));
+      mqtt_devices_ = adapters::mqtt::MqttServer::create(std::move(brokers), door_, clock_, [this] {
+        boost::asio::post(loop_, [this] { on_change(); });
+      });
+    }
+    return mqtt_devices_->start();
+  }
+
   core::Status start_api() {
     GW_TRY(api_,
            fhir::FhirServer::start(
@@ -253,6 +268,7 @@ class GatewayImpl final : public Gateway {
         {"hl7", [this] { return turns_of(hl7_component_, hl7_.get()); }},
         {"astm", [this] { return turns_of(astm_component_, astm_.get()); }},
         {"folder", [this] { return turns_of(folder_component_, folders_.get()); }},
+        {"mqtt-devices", [this] { return turns_of(mqtt_devices_component_, mqtt_devices_.get()); }},
         {"mqtt", [this]() -> std::optional<std::uint64_t> {
            if (!mqtt_component_.running()) return std::nullopt;
            return health_->state().loop_turns;
@@ -325,14 +341,16 @@ class GatewayImpl final : public Gateway {
 
   /// Those that have been made.
   std::vector<adapters::Adapter*> device_adapters() const {
-    std::vector<adapters::Adapter*> made{dicom_.get(), hl7_.get(), astm_.get(), folders_.get()};
+    std::vector<adapters::Adapter*> made{dicom_.get(), hl7_.get(), astm_.get(), folders_.get(),
+                                         mqtt_devices_.get()};
     std::erase(made, nullptr);
     return made;
   }
 
-  std::array<Component*, 8> components() {
-    return {&control_component_, &dicom_component_, &hl7_component_, &astm_component_,
-            &folder_component_,  &mqtt_component_,  &api_component_, &console_component_};
+  std::array<Component*, 9> components() {
+    return {&control_component_, &dicom_component_,  &hl7_component_,
+            &astm_component_,    &folder_component_, &mqtt_devices_component_,
+            &mqtt_component_,    &api_component_,    &console_component_};
   }
 
   std::vector<Problem> problems() {
@@ -366,6 +384,7 @@ class GatewayImpl final : public Gateway {
     if (hl7_) vitals.hl7 = hl7_->report();
     if (astm_) vitals.astm = astm_->report();
     if (folders_) vitals.folder = folders_->report();
+    if (mqtt_devices_) vitals.mqtt_devices = mqtt_devices_->report();
     vitals.mqtt.configured = settings_.mqtt.has_value();
     if (health_) {
       const core::net::MqttState state = health_->state();
@@ -641,6 +660,7 @@ class GatewayImpl final : public Gateway {
   Component hl7_component_;
   Component astm_component_;
   Component folder_component_;
+  Component mqtt_devices_component_;
   Component mqtt_component_;
   Component control_component_;
   Component api_component_;
@@ -657,6 +677,7 @@ class GatewayImpl final : public Gateway {
   std::unique_ptr<adapters::hl7::Hl7Server> hl7_;
   std::unique_ptr<adapters::astm::AstmServer> astm_;
   std::unique_ptr<adapters::filedrop::FolderServer> folders_;
+  std::unique_ptr<adapters::mqtt::MqttServer> mqtt_devices_;
   std::unique_ptr<core::net::UnixHttpServer> control_;
   std::unique_ptr<fhir::FhirServer> api_;
   std::unique_ptr<console::ConsoleServer> console_;

@@ -469,6 +469,25 @@ core::Result<KeptMessage> read_kept_message(Connection& connection, std::int64_t
   return kept;
 }
 
+core::Result<std::vector<std::string>> newest_messages(Connection& connection,
+                                                       const std::string& device,
+                                                       std::size_t count_max) {
+  // The plus keeps it from walking through the messages of all devices.
+  GW_TRY(auto rows,
+         connection.query("SELECT r.bytes FROM message m JOIN message_raw r USING (number)"
+                          " WHERE m.device = ? ORDER BY +m.number DESC LIMIT ?",
+                          device, static_cast<std::int64_t>(count_max)));
+  std::vector<std::string> newest;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) break;
+    const auto bytes = rows.blob(0);
+    newest.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  std::reverse(newest.begin(), newest.end());
+  return newest;
+}
+
 core::Result<Json> letters_report(Connection& connection, std::int64_t limit) {
   GW_TRY(auto rows,
          connection.query("SELECT m.number, m.device, m.kind, m.control_id, m.received_at, m.state,"

@@ -76,6 +76,11 @@ class Intake {
 /// A message that is not stored; Code::not_found when there is none of that number.
 core::Result<KeptMessage> read_kept_message(crypto::Connection& connection, std::int64_t number);
 
+/// The bytes of a device's newest messages that are still held, the oldest of them first.
+core::Result<std::vector<std::string>> newest_messages(crypto::Connection& connection,
+                                                       const std::string& device,
+                                                       std::size_t count_max);
+
 /// What waits for a person, oldest first: {"number","device","kind","control_id","received_at",
 /// "state","reason","bytes"}.
 core::Result<core::Json> letters_report(crypto::Connection& connection, std::int64_t limit);

@@ -21,7 +21,7 @@ struct FieldDevice {
 
 struct FieldDocument {
   core::Json whole;      // as parse_document() makes it
-  core::Json context;    // {"file":{...}} or {"topic":[...]}
+  core::Json context;    // {"file":{...}} or {"topic":{...}}
   std::string came_at;   // instant: of what names no time of its own
   std::string document;  // draft reference of the document beside it; or empty
 };

@@ -1,6 +1,8 @@
 #include <array>
+#include <charconv>
 
 #include "adapters/fields/field_mapping.h"
+#include "core/clock.h"
 #include "core/text.h"
 
 namespace gateway::adapters::fields {
@@ -56,9 +58,25 @@ std::string compact_time_of_day(std::string_view text) {
   return time;
 }
 
+/// Seconds, with a fraction or not, or milliseconds, since 1970; none before 2001 or after 2286.
+std::string time_of_epoch(std::string_view text) {
+  const auto point = text.find('.');
+  const std::string_view whole = text.substr(0, point);
+  std::int64_t number = 0;
+  const auto [end, code] = std::from_chars(whole.data(), whole.data() + whole.size(), number);
+  if (code != std::errc() || end != whole.data() + whole.size()) return {};
+  if (whole.size() == 13) return core::to_instant(core::Wall(core::Milliseconds(number)));
+  if (whole.size() != 10) return {};
+  return core::to_instant(core::Wall(std::chrono::seconds(number)));
+}
+
 }  // namespace
 
 std::string compact_time(std::string_view text, DateOrder order) {
+  if (order == DateOrder::unix_epoch) {
+    const std::string instant = time_of_epoch(core::trim(text));
+    return instant.empty() ? instant : compact_time(instant, DateOrder::year_first);
+  }
   text = core::trim(text);
   const auto end = text.find_first_not_of("0123456789");
   if (end >= 8) return std::string(text);

@@ -15,7 +15,7 @@ std::vector<ConfigKey> device_config_keys() {
       {.path = "device.*.protocol",
        .meaning = "what the device speaks",
        .required = true,
-       .choices = {"hl7", "astm", "folder"}},
+       .choices = {"hl7", "astm", "folder", "mqtt"}},
       {.path = "device.*.bind",
        .meaning = "address on which the device reaches the gateway",
        .default_text = "\"0.0.0.0\""},
@@ -147,7 +147,7 @@ core::Result<DeviceOptions> read_device(const core::Config& config, const std::s
   DeviceOptions device;
   GW_CHECK(read_site(config, name, device.profile));
   const std::string protocol = config.text(key("protocol"));
-  if (protocol != "folder") GW_CHECK(read_transport(config, name, device));
+  if (protocol == "hl7" || protocol == "astm") GW_CHECK(read_transport(config, name, device));
   device.model = config.text(key("profile"));
   device.silent_after = core::Milliseconds(config.integer(key("silent_after_s")) * 1000);
   device.message_bytes_max = static_cast<std::size_t>(config.integer(key("message_max_mb"))) << 20;

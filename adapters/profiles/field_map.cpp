@@ -68,9 +68,9 @@ std::vector<ConfigKey> field_keys() {
       {.path = "rows", .meaning = "each measurement of a document; default: it is one"},
       {.path = "time", .meaning = "when it was measured; default: when it came"},
       {.path = "date_order",
-       .meaning = "of dates written with / . or -",
+       .meaning = "of dates written with / . or -; unix: seconds or milliseconds since 1970",
        .default_text = "\"ymd\"",
-       .choices = {"ymd", "dmy", "mdy"}},
+       .choices = {"ymd", "dmy", "mdy", "unix"}},
       {.path = "patient.id", .meaning = "the patient's id"},
       {.path = "patient.family", .meaning = "family name"},
       {.path = "patient.given", .meaning = "given names"},
@@ -100,6 +100,19 @@ std::vector<ConfigKey> field_keys() {
   };
 }
 
+std::vector<ConfigKey> topic_keys() {
+  return {{.path = "topic",
+           .meaning = "where it speaks; {name} for a level that differs, $topic.name in a path"}};
+}
+
+core::Status read_topic(const Config& config, FieldMap& map) {
+  auto topic = TopicPattern::parse(config.text("topic"));
+  if (!topic.ok()) return mistake(config, "topic", topic.error().message());
+  map.topic = std::move(*topic);
+  if (map.format.empty()) return mistake(config, "format", "a message has one; write json");
+  return {};
+}
+
 core::Result<FieldMap> read_field_map(const Config& config) {
   FieldMap map;
   map.format = config.text("format");
@@ -107,6 +120,7 @@ core::Result<FieldMap> read_field_map(const Config& config) {
   const std::string order = config.text("date_order");
   if (order == "dmy") map.date_order = DateOrder::day_first;
   if (order == "mdy") map.date_order = DateOrder::month_first;
+  if (order == "unix") map.date_order = DateOrder::unix_epoch;
   const std::pair<const char*, FieldPath*> paths[] = {
       {"rows", &map.rows},
       {"time", &map.time},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "adapters/profiles/field_path.h"
+#include "adapters/profiles/topic_pattern.h"
 #include "core/config.h"
 #include "core/result.h"
 
@@ -20,7 +21,12 @@ struct MeasuredField {
   std::string low, high;  // beyond them somebody is told; empty: no limit
 };
 
-enum class DateOrder { year_first, day_first, month_first };
+enum class DateOrder {
+  year_first,
+  day_first,
+  month_first,
+  unix_epoch,  // seconds or milliseconds since 1970 in UTC
+};
 
 struct FieldMap {
   std::string format;    // "xml", "csv", "json"; empty: documents only
@@ -37,12 +43,15 @@ struct FieldMap {
   std::string document_type;   // how a document is called
   bool has_companion = false;  // a document comes beside each record, under the same name
   std::string name_separator;  // cuts a file's name into $file.parts
-  std::string topic;           // mqtt: where it speaks; + stands for one level
+  TopicPattern topic;          // mqtt: where it speaks
 };
 
 /// The keys of profiles with fields.
 std::vector<core::ConfigKey> field_keys();
+/// The key of those that speak MQTT, besides.
+std::vector<core::ConfigKey> topic_keys();
 /// Code::invalid names file, line and key.
 core::Result<FieldMap> read_field_map(const core::Config& config);
+core::Status read_topic(const core::Config& config, FieldMap& map);
 
 }  // namespace gateway::adapters::profiles

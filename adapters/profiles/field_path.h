@@ -2,7 +2,7 @@
 // each seen as JSON (adapters/fields). "Result.Value" walks by names; "Result[*]" takes each of
 // several, "Result[0]" one by its place, "Item[@code=FEV1]" those with that field. A path begins in
 // the row; one with "/" in front in the whole document; one with "$" in what is known of the
-// document: "$file.parts[0]", "$topic[1]". Pure.
+// document: "$file.parts[0]", "$topic.room". Pure.
 #pragma once
 
 #include <cstddef>

@@ -31,7 +31,7 @@ std::vector<ConfigKey> common_keys() {
       {.path = "protocol",
        .meaning = "what it speaks",
        .required = true,
-       .choices = {"astm", "folder"}},
+       .choices = {"astm", "folder", "mqtt"}},
       {.path = "run_failures",
        .type = KeyType::text_list,
        .meaning = "values that mean no result; what ends in ... begins so"},
@@ -80,9 +80,12 @@ core::Result<Config> parse_profile(const std::string& text, const std::string& f
   std::vector<ConfigKey> all = common_keys();
   append(all, astm_keys());
   append(all, field_keys());
+  append(all, topic_keys());
   GW_TRY(const Config any, Config::parse(text, file, all));
   std::vector<ConfigKey> own = common_keys();
-  append(own, any.text("protocol") == "astm" ? astm_keys() : field_keys());
+  const std::string protocol = any.text("protocol");
+  append(own, protocol == "astm" ? astm_keys() : field_keys());
+  if (protocol == "mqtt") append(own, topic_keys());
   return Config::parse(text, file, own);
 }
 
@@ -172,6 +175,9 @@ core::Result<Profile> read_profile(const Config& config) {
   profile.decimal_separator = config.text("decimal_separator")[0];
   if (profile.protocol != "astm") {
     GW_TRY(profile.fields, read_field_map(config));
+    if (profile.protocol == "mqtt") {
+      GW_CHECK(read_topic(config, profile.fields));
+    }
     return profile;
   }
   profile.checksum = checksum_named(config.text("checksum"));

@@ -6,11 +6,13 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <utility>
 
+#include "core/log.h"
 #include "core/text.h"
 
 namespace gateway::core::net {
@@ -18,6 +20,12 @@ namespace {
 
 constexpr int keepalive_s = 30;
 constexpr int qos_at_least_once = 1;
+constexpr std::size_t told_bytes_max = 16U << 10;
+constexpr std::size_t told_max = 64;
+// A broker sends no more than some twenty that are not acknowledged; of QoS 0 as many as it likes.
+constexpr std::size_t taken_max = 1'000;
+constexpr std::size_t cut_bytes = 4U << 10;
+constexpr int connack_reasons_end = 6;    // MQTT 3.1.1, 3.2.2.3
 constexpr int first_error_reason = 0x80;  // MQTT 5, 2.4
 
 struct ClientDeleter {
@@ -34,17 +42,24 @@ class LibraryClient final : public MqttClient {
   LibraryClient(const MqttOptions& options, TlsContext* tls)
       : peer_(cat(options.host, ':', options.port)),
         tls_(tls),
-        client_(mosquitto_new(options.client_id.c_str(), /*clean_start=*/true, this)) {}
+        is_lasting_(!options.filters.empty()),
+        message_bytes_max_(is_lasting_ ? options.message_bytes_max : told_bytes_max),
+        client_(mosquitto_new(options.client_id.c_str(), /*clean_start=*/!is_lasting_, this)) {}
 
   Status start(const MqttOptions& options);
   void turn(int wake_fd, Milliseconds wait) override;
   Phase phase() const override { return phase_; }
   const std::string& why_ended() const override { return why_ended_; }
   Result<int> publish(const std::string& topic, const std::string& payload, bool retained) override;
+  Status subscribe(const std::string& topic) override;
+  std::vector<MqttMessage> messages() override { return std::exchange(messages_, {}); }
+  void acknowledge() override;
+  void drop(const std::string& why) override { end(why); }
   std::vector<Acknowledged> acknowledged() override { return std::exchange(acknowledged_, {}); }
-  void disconnect() override { mosquitto_disconnect(client_.get()); }
+  void disconnect() override;
 
  private:
+  void take_message(const mosquitto_message& message);
   static LibraryClient& self(void* object) { return *static_cast<LibraryClient*>(object); }
   void listen();
   void end(std::string_view why);
@@ -59,6 +74,10 @@ class LibraryClient final : public MqttClient {
   std::string why_ended_;
   std::string last_tls_error_;
   std::vector<Acknowledged> acknowledged_;
+  const bool is_lasting_;
+  const std::size_t message_bytes_max_;
+  bool is_resumed_ = false;
+  std::vector<MqttMessage> messages_;
   // Last: destroying it may still call back into the members above.
   std::unique_ptr<mosquitto, ClientDeleter> client_;
 };
@@ -71,7 +90,11 @@ Status LibraryClient::start(const MqttOptions& options) {
   }
   mosquitto* const client = client_.get();
   listen();
-  mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
+  mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION,
+                       is_lasting_ ? MQTT_PROTOCOL_V311 : MQTT_PROTOCOL_V5);
+  // The library queues its acknowledgment before it shows the message, and would send it at once;
+  // for another thread's loop it only queues.
+  if (is_lasting_) mosquitto_threaded_set(client, true);
   mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
   if (!options.username.empty()) {
     const int code =
@@ -98,11 +121,14 @@ Status LibraryClient::start(const MqttOptions& options) {
 void LibraryClient::listen() {
   mosquitto* const client = client_.get();
   mosquitto_connect_v5_callback_set(
-      client, [](mosquitto*, void* object, int reason, int, const mosquitto_property*) {
+      client, [](mosquitto*, void* object, int reason, int flags, const mosquitto_property*) {
         if (reason == 0) {
           self(object).phase_ = Phase::connected;
+          self(object).is_resumed_ = (flags & 1) != 0;
         } else {
-          self(object).end(cat("the broker refused the session (", mosquitto_reason_string(reason),
+          self(object).end(cat("the broker refused the session (",
+                               reason < connack_reasons_end ? mosquitto_connack_string(reason)
+                                                            : mosquitto_reason_string(reason),
                                "); check client id, user name, password and certificate"));
         }
       });
@@ -122,9 +148,55 @@ void LibraryClient::listen() {
         self(object).acknowledged_.push_back(
             {message_id, taken ? "" : mosquitto_reason_string(reason)});
       });
+  mosquitto_message_callback_set(client,
+                                 [](mosquitto*, void* object, const mosquitto_message* message) {
+                                   if (message != nullptr) self(object).take_message(*message);
+                                 });
+  mosquitto_subscribe_callback_set(
+      client, [](mosquitto*, void* object, int, int count, const int* granted) {
+        for (int i = 0; i < count; ++i) {
+          if (granted[i] < first_error_reason) continue;
+          const std::string refused =
+              cat("the broker refused our subscription (", mosquitto_reason_string(granted[i]),
+                  "); check its access rules");
+          log_warn("core", cat(self(object).peer_, ": ", refused));
+          if (self(object).is_lasting_) self(object).end(refused);
+        }
+      });
   mosquitto_log_callback_set(client, [](mosquitto*, void* object, int level, const char* text) {
     if (level == MOSQ_LOG_ERR) self(object).last_tls_error_ = text;
   });
+}
+
+void LibraryClient::take_message(const mosquitto_message& message) {
+  const auto size = static_cast<std::size_t>(std::max(message.payloadlen, 0));
+  const bool is_long = size > message_bytes_max_;
+  if (!is_lasting_ && (is_long || messages_.size() >= told_max)) {
+    log_warn("core", cat("a message of ", size, " bytes from the MQTT broker was dropped; at most ",
+                         told_bytes_max, " bytes and ", told_max, " at once are taken"));
+    return;
+  }
+  if (messages_.size() >= taken_max) return end("the broker sent too many messages at once");
+  MqttMessage one;
+  one.topic = message.topic;
+  one.payload.assign(static_cast<const char*>(message.payload), is_long ? cut_bytes : size);
+  one.packet_id = message.qos > 0 ? message.mid : 0;
+  one.is_retained = message.retain;
+  one.is_cut = is_long;
+  one.is_resumed = is_resumed_;
+  messages_.push_back(std::move(one));
+}
+
+void LibraryClient::acknowledge() {
+  if (phase_ != Phase::connected || !mosquitto_want_write(client_.get())) return;
+  const int code = mosquitto_loop_write(client_.get(), 1);
+  if (code != MOSQ_ERR_SUCCESS) end_by_code(code);
+}
+
+void LibraryClient::disconnect() {
+  mosquitto_disconnect(client_.get());
+  // Not over an acknowledgment that is queued for what nobody has taken.
+  if (is_lasting_ && messages_.empty()) acknowledge();
 }
 
 void LibraryClient::end(std::string_view why) {
@@ -168,7 +240,8 @@ int LibraryClient::carry_on(short happened) {
   }
   // Reading also carries the TLS handshake on, whichever way it wants to go.
   int code = mosquitto_loop_read(client, 1);
-  if (code == MOSQ_ERR_SUCCESS && mosquitto_want_write(client)) {
+  // Not before what has come is taken: its acknowledgment waits to be written.
+  if (code == MOSQ_ERR_SUCCESS && messages_.empty() && mosquitto_want_write(client)) {
     code = mosquitto_loop_write(client, 1);
   }
   // libmosquitto takes a socket that dies in the handshake for one that is not ready yet, and would
@@ -192,6 +265,13 @@ int LibraryClient::socket_error() const {
   socklen_t size = sizeof error;
   ::getsockopt(mosquitto_socket(client_.get()), SOL_SOCKET, SO_ERROR, &error, &size);
   return error;
+}
+
+Status LibraryClient::subscribe(const std::string& topic) {
+  const int code = mosquitto_subscribe(client_.get(), nullptr, topic.c_str(), qos_at_least_once);
+  if (code == MOSQ_ERR_SUCCESS) return {};
+  end_by_code(code);
+  return Error(Code::unavailable, why_ended_);
 }
 
 Result<int> LibraryClient::publish(const std::string& topic, const std::string& payload,

@@ -1,6 +1,7 @@
 // One libmosquitto client for one attempt at a session: made, driven turn by turn, thrown away.
 // Nothing of it is called from two threads: libmosquitto cannot be destroyed while something loops
-// in it. MQTT 5, for its reason codes.
+// in it. MQTT 5, for its reason codes; with filters MQTT 3.1.1, whose sessions last without a
+// property, which this library cannot send where it does not block.
 #pragma once
 
 #include <memory>
@@ -37,6 +38,15 @@ class MqttClient {
   /// it has ended; Code::invalid: this topic or payload cannot be published.
   virtual Result<int> publish(const std::string& topic, const std::string& payload,
                               bool retained) = 0;
+  /// QoS 1; what comes is in messages(). Code::unavailable: it has ended.
+  virtual Status subscribe(const std::string& topic) = 0;
+  /// What has come since the last call. Without filters at most 64 of at most 16 KiB; more is
+  /// dropped and logged. With filters nothing is dropped, and nothing is sent until acknowledge().
+  virtual std::vector<MqttMessage> messages() = 0;
+  /// Lets go out what acknowledges the messages handed out so far.
+  virtual void acknowledge() = 0;
+  /// Ends it without another word: what was not acknowledged stays so.
+  virtual void drop(const std::string& why) = 0;
   /// What the broker has answered since the last call.
   virtual std::vector<Acknowledged> acknowledged() = 0;
   /// A clean good-bye: the broker does not publish the will.

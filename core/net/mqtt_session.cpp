@@ -101,13 +101,15 @@ class LoopSession final : public MqttSession {
   void publish_letters(MqttClient& client);
   void note_answers(MqttClient& client);
   void note_answer(const MqttClient::Acknowledged& answer);
+  void hand_on_messages(MqttClient& client);
+  void take(MqttClient& client, const std::vector<MqttMessage>& messages);
   bool all_answered() const;
   void forget_session();
   void say_goodbye(MqttClient& client);
   void wait_before_next();
   void wait_for_bell(Milliseconds longest);
   void note_turn();
-  void note_connected();
+  void note_connected(MqttClient& client);
   void note_ended(const std::string& why);
 
   const MqttOptions options_;
@@ -231,7 +233,7 @@ std::string LoopSession::drive(MqttClient& client) {
   while (client.phase() != MqttClient::Phase::ended) {
     note_turn();
     if (client.phase() == MqttClient::Phase::connected) {
-      if (!stood_since_) note_connected();
+      if (!stood_since_) note_connected(client);
       if (stopping_) {
         say_goodbye(client);
         return "disconnected";
@@ -246,6 +248,7 @@ std::string LoopSession::drive(MqttClient& client) {
     client.turn(bell_->fd(), turn_max);
     bell_->silence();
     note_answers(client);
+    hand_on_messages(client);
   }
   return client.why_ended();
 }
@@ -318,6 +321,23 @@ void LoopSession::note_answer(const MqttClient::Acknowledged& answer) {
   if (answered) answered(answer.refusal.empty());
 }
 
+void LoopSession::hand_on_messages(MqttClient& client) {
+  std::vector<MqttMessage> messages = client.messages();
+  if (options_.take) return take(client, messages);
+  for (MqttMessage& message : messages) {
+    if (options_.on_message) options_.on_message(std::move(message.payload));
+  }
+}
+
+void LoopSession::take(MqttClient& client, const std::vector<MqttMessage>& messages) {
+  for (const MqttMessage& message : messages) {
+    note_turn();
+    const Status taken = stopping_ ? Error(Code::cancelled, "stopped") : options_.take(message);
+    if (!taken.ok()) return client.drop(taken.error().message());
+  }
+  if (!messages.empty()) client.acknowledge();
+}
+
 bool LoopSession::all_answered() const {
   const std::lock_guard lock(mutex_);
   return letters_.empty() && std::all_of(topics_.begin(), topics_.end(), [](const auto& entry) {
@@ -370,7 +390,7 @@ void LoopSession::note_turn() {
   ++state_.loop_turns;
 }
 
-void LoopSession::note_connected() {
+void LoopSession::note_connected(MqttClient& client) {
   stood_since_ = clock_.monotonic();
   {
     const std::lock_guard lock(mutex_);
@@ -378,6 +398,9 @@ void LoopSession::note_connected() {
     ++state_.connects;
     state_.last_error.clear();
   }
+  // A failure ends the session, which drive() sees.
+  if (!options_.subscription.empty()) (void)client.subscribe(options_.subscription);
+  for (const std::string& filter : options_.filters) (void)client.subscribe(filter);
   if (options_.on_standing) options_.on_standing(true);
 }
 

@@ -12,11 +12,24 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/result.h"
 
 namespace gateway::core::net {
+
+struct MqttMessage {
+  std::string topic;
+  std::string payload;
+  int packet_id = 0;  // 0: it came with QoS 0, the broker has forgotten it
+  // The broker kept it as the newest of its topic: nobody knows since when.
+  bool is_retained = false;
+  bool is_cut = false;  // longer than message_bytes_max; this is its beginning
+  // The session is an earlier one resumed: what was not acknowledged then comes first, again, under
+  // its packet id.
+  bool is_resumed = false;
+};
 
 struct MqttOptions {
   std::string host;
@@ -30,8 +43,18 @@ struct MqttOptions {
   bool plain = false;  // only for a loopback broker: no TLS
   std::string will_topic;
   std::string will_payload;  // retained, QoS 1
-  // The session stands, or has ended; called in its thread, returns at once.
+  std::string subscription;  // a topic, QoS 1; empty: none
+  // Both are called in the session's thread and return at once. A message has at most 16 KiB.
+  std::function<void(std::string payload)> on_message;
   std::function<void(bool connected)> on_standing;
+  // Instead of `subscription`, for what must not be lost: MQTT 3.1.1, a session that the broker
+  // keeps while we are away. `take` is called for each message in the session's thread, in order,
+  // and may wait for a disk. Only once it has answered ok for all that came together does an
+  // acknowledgment go out; an Error ends the session, and the broker sends again what was not
+  // acknowledged.
+  std::vector<std::string> filters;
+  std::function<Status(const MqttMessage&)> take;
+  std::size_t message_bytes_max = 1U << 20;
   // A new attempt comes at any moment of the back-off: a thousand gateways that lost their broker
   // together come back one by one.
   Milliseconds backoff_min{30'000};
@@ -48,7 +71,8 @@ struct MqttState {
 
 /// Thread-safe. One thread, all signals blocked in it, and a short-lived one for each look-up of
 /// the broker's name: that is the C library's and takes as long as DNS does. An attempt is given up
-/// after 20 s for the name and 20 s to connect; the keep-alive is 30 s. MQTT 5, clean start.
+/// after 20 s for the name and 20 s to connect; the keep-alive is 30 s. MQTT 5 and
+/// a clean start, unless there are `filters`.
 class MqttSession {
  public:
   /// Code::invalid: host, client id, CA or certificate file. An unreachable or untrusted broker is

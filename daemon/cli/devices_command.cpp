@@ -44,8 +44,10 @@ struct Asked {
 std::string format_devices(const Json& status) {
   std::vector<std::vector<std::string>> rows{
       {"DEVICE", "PROTOCOL", "PROFILE", "LAST SEEN", "STORED", "WAITING", "STATE"}};
-  for (const char* protocol : {"hl7", "astm", "folder"}) {
-    const Json& adapter = status[protocol];
+  for (const char* protocol : {"hl7", "astm", "folder", "mqtt"}) {
+    // "mqtt" is what central operations hear.
+    const std::string_view key = protocol;
+    const Json& adapter = status[key == "mqtt" ? "mqtt_devices" : key];
     for (const Json& device : adapter["devices"].items()) {
       const Json& counts = device["counts"];
       const auto waiting =
@@ -55,6 +57,7 @@ std::string format_devices(const Json& status) {
       const std::string problem(device["problem"].text());
       std::string state(adapter["state"].text());
       if (device["silent"].boolean()) state = "silent";
+      if (device["limits"].size() > 0) state = device["limits"][0U].text();
       if (!problem.empty()) state = problem;
       rows.push_back({std::string(device["name"].text()), protocol,
                       profile.empty() ? "-" : cat(profile, ' ', device["revision"].text()),

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/text.h"
+#include "daemon/ops/vitals.h"
 
 namespace gateway::daemon {
 namespace {
@@ -21,13 +22,15 @@ constexpr std::array<std::string_view, 4> kCriticalParts{"database", "disk", "re
 void add_problems(std::vector<CentralAlarm>& alarms, const Json& problems) {
   for (const Json& problem : problems.items()) {
     const std::string_view part = problem["component"].text();
-    const std::string name = cat("part/", part);
+    const bool is_limit = part.starts_with(kLimitComponent);
+    const std::string name =
+        is_limit ? cat("limit/", part.substr(kLimitComponent.size())) : cat("part/", part);
     const auto known = std::ranges::find(alarms, name, &CentralAlarm::name);
     if (known != alarms.end()) {
       known->text += cat("; ", problem["problem"].text());
       continue;
     }
-    const bool critical = std::ranges::count(kCriticalParts, part) > 0;
+    const bool critical = is_limit || std::ranges::count(kCriticalParts, part) > 0;
     alarms.push_back(
         {name, critical ? kCritical : kWarning, std::string(problem["problem"].text())});
   }

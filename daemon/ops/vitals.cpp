@@ -126,6 +126,9 @@ std::vector<Problem> device_problems(const Json& report) {
     const std::string name = core::cat("device ", device["name"].text());
     const std::string_view line = device["problem"].text();
     if (!line.empty()) found.push_back({name, std::string(line)});
+    for (const Json& limit : device["limits"].items())
+      found.push_back({core::cat(kLimitComponent, device["name"].text()),
+                       core::cat(limit.text(), "; look after it now")});
     if (!device["silent"].boolean()) continue;
     const std::string_view seen = device["last_seen"].text();
     found.push_back({name, core::cat("has said nothing since ", seen.empty() ? "the start" : seen,
@@ -176,6 +179,7 @@ Json status_document(const Vitals& vitals) {
        {"hl7", vitals.hl7},
        {"astm", vitals.astm},
        {"folder", vitals.folder},
+       {"mqtt_devices", vitals.mqtt_devices},
        {"mqtt",
         Json::object({{"configured", vitals.mqtt.configured},
                       {"connected", vitals.mqtt.connected},

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/clock.h"
@@ -20,6 +21,9 @@ struct Problem {
   std::string component;
   std::string text;
 };
+
+/// In front of the device's name: a value of it is beyond a limit.
+inline constexpr std::string_view kLimitComponent = "limit ";
 
 struct Vitals {
   OpeningReport opening;
@@ -35,6 +39,7 @@ struct Vitals {
   core::Json hl7;      // the adapter's report; null where no device is configured
   core::Json astm;     // the same of ASTM devices
   core::Json folder;   // and of drop folders
+  core::Json mqtt_devices;
   core::Json storage;  // sync::Upkeep::report(); null while not ready
   struct {
     bool configured = false;
@@ -50,7 +55,8 @@ struct Vitals {
   std::vector<Problem> problems;
 };
 
-/// Devices of an adapter's report that say nothing although they should, or are not there.
+/// Devices of an adapter's report that say nothing although they should, or are not there; what is
+/// beyond a limit of its profile, as component "limit NAME".
 std::vector<Problem> device_problems(const core::Json& report);
 /// While nothing is taken in at the reserve, or an image was refused for lack of space and none
 /// stored since; until there is twice the reserve.

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <mutex>
 #include <optional>
 
 #include "core/net/mqtt_session.h"
@@ -152,6 +153,79 @@ TEST_F(MqttSessionTest, WhatIsSentOnceIsAnsweredWithWhetherTheBrokerHasIt) {
   session->send(topic, "too late", [&](bool answer) { was_taken = answer; });
   EXPECT_FALSE(was_taken);
   session.reset();
+}
+
+TEST_F(MqttSessionTest, HandsOnWhatIsPublishedToItsSubscription) {
+  broker.start(ca, good_certificate());
+  std::atomic<int> heard{0};
+  options.subscription = "clinic/box-1/told";
+  options.on_message = [&](const std::string& payload) {
+    if (payload == "word") ++heard;
+  };
+  connect_to(broker.port());
+  ASSERT_TRUE(connected());
+  // The broker may not know of the subscription yet: whoever comes later hears the last word.
+  session->set_retained("clinic/box-1/told", "word");
+  EXPECT_TRUE(eventually([&] { return heard > 0; }));
+  session.reset();
+}
+
+TEST_F(MqttSessionTest, WhatIsNotTakenComesAgainUnderItsPacketId) {
+  broker.start(ca, good_certificate());
+  std::atomic<bool> refuses{true};
+  std::atomic<int> refused{0};
+  std::mutex guard;
+  std::vector<MqttMessage> heard;
+  options.client_id = "box-1-devices";
+  options.will_topic.clear();
+  options.filters = {"sensors/+/t"};
+  options.message_bytes_max = 8U << 10;
+  options.take = [&](const MqttMessage& message) -> Status {
+    const std::lock_guard lock(guard);
+    heard.push_back(message);
+    if (!refuses) return {};
+    ++refused;
+    return Error(Code::locked, "the gateway is locked");
+  };
+  const auto count = [&] {
+    const std::lock_guard lock(guard);
+    return heard.size();
+  };
+  connect_to(broker.port());
+  ASSERT_TRUE(connected());
+  MqttOptions speaking = quick_options(ca.file());
+  speaking.client_id = "sensor";
+  speaking.port = broker.port();
+  auto sensor = MqttSession::start(speaking, system_clock());
+  ASSERT_TRUE(sensor.ok());
+  ASSERT_TRUE(eventually([&] { return (*sensor)->state().connected; }));
+  std::atomic<int> sent{0};
+  const auto say = [&](const std::string& payload) {
+    (*sensor)->send("sensors/a/t", payload, [&](bool) { ++sent; });
+  };
+  say("first");
+  ASSERT_TRUE(eventually([&] { return refused >= 2; }));
+  EXPECT_TRUE(fails_with("locked"));
+  refuses = false;
+  say("second");
+  say(std::string(10'000, 'x'));
+  ASSERT_TRUE(eventually([&] { return sent == 3 && count() == refused + 3U; }));
+  // It was acknowledged: another session of the same name hears nothing of it.
+  session.reset();
+  connect_to(broker.port());
+  ASSERT_TRUE(connected());
+  say("third");
+  ASSERT_TRUE(eventually([&] { return count() == refused + 4U; }));
+  session.reset();
+  const auto again = static_cast<std::size_t>(refused);
+  EXPECT_EQ(heard[0].payload, "first");
+  EXPECT_FALSE(heard[0].is_resumed);
+  EXPECT_EQ(heard[again].payload, "first");
+  EXPECT_EQ(heard[again].packet_id, heard[0].packet_id);
+  EXPECT_TRUE(heard[again].is_resumed);
+  EXPECT_EQ(heard[again + 1].payload, "second");
+  EXPECT_TRUE(heard[again + 2].is_cut);
+  EXPECT_EQ(heard[again + 3].payload, "third");
 }
 
 TEST_F(MqttSessionTest, ASilentDnsHoldsUpNeitherTheLoopNorTheEnd) {

@@ -4,6 +4,7 @@ daemon to HAPI, whose $validate must find no error in anything that came of what
 """
 
 import collections
+import functools
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 import hl7
 import requests
 from hl7.client import MLLPClient
-from rig import hapi, pki
+from rig import broker, hapi, pki
 from rig.analyzer import Analyzer, Line, captured_frames, frames
 from rig.fhir import Fhir
 from rig.gateway import Gateway, Uplinks
@@ -50,6 +51,21 @@ folder = "{folder}"
 settle_s = 1
 patient_id_issuer = "urn:oid:2.25.99"
 """
+_MQTT_DEVICE = """
+[device.{name}]
+protocol = "mqtt"
+profile = "{name}"
+broker = "ward"
+patient_id_issuer = "urn:oid:2.25.99"
+"""
+_BROKER = """
+[broker.ward]
+host = "127.0.0.1"
+port = {port}
+ca_file = "{ca}"
+username = "{user}"
+password_file = "{password}"
+"""
 _HL7_DEVICE = """
 [device.lab]
 protocol = "hl7"
@@ -78,10 +94,20 @@ class Devices(unittest.TestCase):
         cls.ours, theirs = os.openpty()
         tty.setraw(theirs)
         cls.serial_model = models[0]
+        cls.speaking = models_of(cls.profiles, "mqtt")
+        cls.ward = broker.Broker(folder / "broker", mqtt, certificates)
+        cls.addClassCleanup(cls.ward.stop)
+        cls.listener = functools.partial(broker.Subscriber, mqtt, certificates)
+        password = folder / "ward-password"
+        password.touch(mode=0o600)
+        password.write_text(broker.PASSWORD)
         config = _HL7_DEVICE.format(port=cls.hl7_port, profiles=cls.profiles)
         for name in models:
             where = f'serial_port = "{os.ttyname(theirs)}"\n' if name == cls.serial_model else f'bind = "127.0.0.1"\nport = {cls.ports[name]}\n'
             config += _DEVICE.format(name=name, tubes=_TUBES) + where
+        config += _BROKER.format(port=mqtt, ca=certificates.ca, user=broker.USER, password=password)
+        for name in cls.speaking:
+            config += _MQTT_DEVICE.format(name=name)
         for name, drop in cls.folders.items():
             drop.mkdir(parents=True)
             config += _FOLDER_DEVICE.format(name=name, folder=drop)
@@ -90,6 +116,7 @@ class Devices(unittest.TestCase):
         his.wait_ready(900)
         cls.his = Fhir(his.url, certificates.ca)
         cls.addClassCleanup(cls.his.close)
+        cls.ward.wait_ready()
         cls.gateway.start()
         for port in [cls.hl7_port, *(cls.ports[name] for name in models if name != cls.serial_model)]:
             cls.gateway.process.wait_ready(lambda port=port: accepts_connections(port), f"listens on {port}", 60)
@@ -138,10 +165,27 @@ class Devices(unittest.TestCase):
             wait_until(lambda drop=drop: not files_in(drop), "files are taken", 60)
             self.assertEqual(files_in(drop / "failed"), [])
 
+    def publish_all(self):
+        """Every fixture of a profile that speaks MQTT: the topic on a line of its own, and the payload."""
+        sensor = self.listener("sensors")
+        self.addCleanup(sensor.stop)
+        wait_until(lambda: not any(self.spoken("problem")), "the gateway is at the broker", 60)
+        fixtures = sorted(path for name in self.speaking for path in (self.profiles / name / "fixtures").glob("*.mqtt"))
+        for path in fixtures:
+            topic, _, payload = path.read_bytes().partition(b"\n")
+            sensor.publish(topic.decode(), payload)
+        wait_until(lambda: sum(counts["stored"] + counts["dead"] for counts in self.spoken("counts")) == len(fixtures), "all is taken", 60)
+
+    def spoken(self, member):
+        return [device[member] for device in self.gateway.status()["mqtt_devices"]["devices"]]
+
     def assign_all(self):
         """What nobody is known for is given to a patient, as a person would."""
         patient = self.his.search("Patient?_count=1")[0]["id"]
         for letter in self.gateway.letters():
+            if letter["device"] in self.speaking:
+                self.assertEqual(letter["state"], "dead")  # a fixture that is none
+                continue
             self.assertEqual(letter["state"], "unassigned", letter["reason"])
             self.gateway.assign_letter(letter["number"], patient)
 
@@ -168,6 +212,7 @@ class Devices(unittest.TestCase):
     def test_what_comes_of_everything_is_valid(self):
         self.send_all()
         self.drop_all()
+        self.publish_all()
         wait_until(lambda: not self.gateway.queue(), "all has reached the hospital", _PATIENCE_S)
         self.assign_all()
         wait_until(lambda: not self.gateway.queue(), "the rest has reached the hospital", _PATIENCE_S)
