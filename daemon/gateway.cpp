@@ -39,6 +39,7 @@
 #include "daemon/ops/reviews_routes.h"
 #include "daemon/ops/service_notify.h"
 #include "daemon/ops/studies_api.h"
+#include "daemon/ops/uplinks_routes.h"
 #include "daemon/ops/vitals.h"
 #include "daemon/ops/watchdog.h"
 #include "daemon/ops/work_reports.h"
@@ -467,8 +468,12 @@ class GatewayImpl final : public Gateway {
                              Caller caller) {
       return letters_answer(std::move(method), std::move(path), std::move(body), std::move(caller));
     };
-    actions.peers = [this](std::string method, std::string path, std::string body) {
-      return peers_answer(std::move(method), std::move(path), std::move(body));
+    actions.peers = [this](std::string method, std::string path, std::string body, Caller caller) {
+      return peers_answer(std::move(method), std::move(path), std::move(body), std::move(caller));
+    };
+    actions.uplinks = [this](std::string method, std::string path, std::string body,
+                             Caller caller) {
+      return uplinks_answer(std::move(method), std::move(path), std::move(body), std::move(caller));
     };
     actions.accounts = [this](std::string method, std::string path, std::string body,
                               Caller caller) {
@@ -547,15 +552,27 @@ class GatewayImpl final : public Gateway {
     co_return co_await with_holdings(std::move(ask));
   }
 
-  Awaitable<core::Result<Json>> peers_answer(std::string method, std::string path,
-                                             std::string body) {
+  Awaitable<core::Result<Json>> uplinks_answer(std::string method, std::string path,
+                                               std::string body, Caller caller) {
+    auto holdings = door_.get();
+    if (!holdings) co_return locked_error(opening_.report());
+    core::Result<Json> answer =
+        co_await answer_uplinks(uplinks_, std::move(holdings), clock_, std::move(method),
+                                std::move(path), std::move(body), std::move(caller));
+    on_change();
+    co_return answer;
+  }
+
+  Awaitable<core::Result<Json>> peers_answer(std::string method, std::string path, std::string body,
+                                             Caller caller) {
     auto holdings = door_.get();
     if (!holdings) co_return locked_error(opening_.report());
     auto dicom = adapters::dicom::dicom_options(config_);
     if (!dicom.ok()) co_return std::move(dicom).error();
     auto ask = [holdings = std::move(holdings), &clock = clock_, dicom = std::move(*dicom),
-                method = std::move(method), path = std::move(path), body = std::move(body)] {
-      return answer_peers(*holdings, clock, dicom, method, path, body);
+                method = std::move(method), path = std::move(path), body = std::move(body),
+                caller = std::move(caller)] {
+      return answer_peers(*holdings, clock, dicom, method, path, body, caller);
     };
     co_return co_await lane_.run(std::move(ask));
   }

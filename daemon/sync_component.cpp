@@ -7,6 +7,13 @@
 #include "sync/options.h"
 
 namespace gateway::daemon {
+namespace {
+
+core::Error not_running() {
+  return {core::Code::locked, "the gateway is locked: nothing is sent until it is unlocked"};
+}
+
+}  // namespace
 
 void SyncComponent::Waker::wake() {
   const std::lock_guard lock(mutex);
@@ -43,6 +50,24 @@ void SyncComponent::stop() {
   // The service itself stays until we go: its coroutines end on the loop after this.
   if (service_) service_->stop();
   holdings_.reset();
+}
+
+core::Status SyncComponent::sync_now() {
+  if (!service_) return not_running();
+  service_->sync_now();
+  return {};
+}
+
+core::Status SyncComponent::set_paused(const std::string& uplink, bool paused) {
+  if (!service_) return not_running();
+  service_->set_paused(uplink, paused);
+  return {};
+}
+
+core::net::Awaitable<core::Result<core::Json>> SyncComponent::probe(std::string uplink) {
+  const auto service = service_;
+  if (!service) co_return not_running();
+  co_return co_await service->probe(std::move(uplink));
 }
 
 core::Json SyncComponent::report() const { return service_ ? service_->report() : core::Json(); }

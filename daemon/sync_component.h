@@ -32,6 +32,10 @@ class SyncComponent {
   void stop();
   /// Thread-safe.
   void wake() { waker_->wake(); }
+  /// As sync::SyncService says; Code::locked until it runs.
+  core::Status sync_now();
+  core::Status set_paused(const std::string& uplink, bool paused);
+  core::net::Awaitable<core::Result<core::Json>> probe(std::string uplink);
   /// sync::SyncService::report(); null until it runs.
   core::Json report() const;
   /// sync::Upkeep::report() and problems(); null and none until it runs.

@@ -31,6 +31,10 @@ std::vector<Effect> Engine::step(core::Monotonic now, const Event& event) {
     on(now, *recorded, effects);
   } else if (const auto* pulled = std::get_if<event::Pulled>(&event)) {
     on(now, *pulled, effects);
+  } else if (std::holds_alternative<event::SyncWanted>(event)) {
+    try_everything_now();
+  } else if (const auto* set = std::get_if<event::PauseSet>(&event)) {
+    lines_.at(set->uplink).standing.paused = set->paused;
   }
 
   std::optional<core::Monotonic> wake;
@@ -195,12 +199,21 @@ void Engine::link_worked(Line& line) {
   line.next_try = {};
 }
 
+void Engine::try_everything_now() {
+  for (auto& [name, line] : lines_) {
+    line.next_try = {};
+    line.next_pull = {};
+    line.held.clear();
+    line.outbox_may_have_rows = true;
+  }
+}
+
 void Engine::advance(const std::string& name, Line& line, core::Monotonic now,
                      std::vector<Effect>& effects) {
   if (!line.unwritten.empty() && now >= line.next_write) {
     effects.emplace_back(effect::RecordVerdicts{name, std::exchange(line.unwritten, {})});
   }
-  if (now < line.next_try) return;
+  if (line.standing.paused || now < line.next_try) return;
   if (line.limits.pull_every && !line.pulling && now >= line.next_pull) {
     line.pulling = true;
     effects.emplace_back(effect::StartPull{name});
@@ -240,6 +253,7 @@ std::optional<core::Monotonic> Engine::next_wake(const Line& line, core::Monoton
     if (time > now && (!wake || time < *wake)) wake = time;
   };
   if (!line.unwritten.empty()) consider(line.next_write);
+  if (line.standing.paused) return wake;
   if (now < line.next_try) {
     consider(line.next_try);
     return wake;

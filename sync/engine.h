@@ -29,8 +29,13 @@ namespace gateway::sync {
 
 namespace event {
 struct Started {};
-struct Queued {};  // something may be new in the outbox
-struct Ticked {};  // the time asked for has come
+struct Queued {};      // something may be new in the outbox
+struct Ticked {};      // the time asked for has come
+struct SyncWanted {};  // by a person: everything is tried now, whatever waits for its time
+struct PauseSet {      // by a person: nothing new is begun until it is taken back
+  std::string uplink;
+  bool paused = false;
+};
 struct Claimed {
   std::string uplink;
   std::vector<OutboxRow> rows;
@@ -51,8 +56,9 @@ struct Pulled {
   PullReport report;
 };
 }  // namespace event
-using Event = std::variant<event::Started, event::Queued, event::Ticked, event::Claimed,
-                           event::Delivered, event::Recorded, event::Pulled>;
+using Event =
+    std::variant<event::Started, event::Queued, event::Ticked, event::Claimed, event::Delivered,
+                 event::Recorded, event::Pulled, event::SyncWanted, event::PauseSet>;
 
 namespace effect {
 struct ClaimRows {
@@ -83,6 +89,7 @@ using Effect = std::variant<effect::ClaimRows, effect::DeliverRows, effect::Reco
 struct UplinkStanding {
   enum class State { unknown, up, down } state = State::unknown;
   std::string last_error;  // of the newest failure; empty once something worked again
+  bool paused = false;     // what is under way ends, nothing new begins
   std::size_t in_flight = 0;
 };
 
@@ -137,6 +144,7 @@ class Engine {
   void link_failed(Line& line, core::Monotonic now, const std::string& reason,
                    std::optional<core::Milliseconds> wish);
   void link_worked(Line& line);
+  void try_everything_now();
   void advance(const std::string& name, Line& line, core::Monotonic now,
                std::vector<Effect>& effects);
   void claim(const std::string& name, Line& line, std::vector<Effect>& effects);

@@ -1,5 +1,7 @@
 #include "sync/fhir_uplink.h"
 
+#include <utility>
+
 #include "core/ids.h"
 #include "sync/fhir_endpoint.h"
 #include "sync/fhir_probe.h"
@@ -51,19 +53,31 @@ class FhirUplink final : public Uplink {
                                     options_.pull);
   }
   core::Json abilities() const override { return abilities_.report(); }
+  Awaitable<core::Result<core::Json>> probe() override {
+    GW_CO_CHECK(co_await ask_server());
+    co_return abilities_.report();
+  }
   void close() override { endpoint_.close(); }
 
  private:
   /// At first contact, and daily. Who comes while it is asked goes on with what is known.
   Awaitable<void> probe_when_due() {
-    if (clock_.monotonic() < next_probe_) co_return;
+    // What failed is asked again in a while; deliveries say for themselves what is wrong.
+    if (clock_.monotonic() >= next_probe_) (void)co_await ask_server();
+  }
+
+  Awaitable<core::Status> ask_server() {
+    if (std::exchange(asking_, true))
+      co_return core::Error(core::Code::busy, "the server is being asked already; wait for it");
     next_probe_ = clock_.monotonic() + kProbeAgain;
-    auto found = co_await probe_server(endpoint_, probe_id_, clock_);
-    if (!found.ok()) co_return;
+    core::Result<ServerAbilities> found = co_await probe_server(endpoint_, probe_id_, clock_);
+    asking_ = false;
+    if (!found.ok()) co_return std::move(found).error();
     next_probe_ = clock_.monotonic() + kProbeEvery;
     abilities_ = std::move(*found);
     endpoint_.pack_bodies(abilities_.gzip == Known::yes);
     bundling_ = bundling_for(abilities_);
+    co_return core::Status();
   }
 
   FhirUplinkOptions options_;
@@ -72,6 +86,7 @@ class FhirUplink final : public Uplink {
   const core::Clock& clock_;
   std::string probe_id_;
   core::Monotonic next_probe_{};
+  bool asking_ = false;
   ServerAbilities abilities_;
   Bundling bundling_;
   Crossings crossings_;

@@ -38,6 +38,11 @@ class PreparedUplink final : public Uplink {
 
   core::Json abilities() const override { return uplink_ ? uplink_->abilities() : core::Json(); }
 
+  Awaitable<core::Result<core::Json>> probe() override {
+    GW_CO_CHECK(prepare());
+    co_return co_await uplink_->probe();
+  }
+
   void close() override {
     closed_ = true;
     if (uplink_) uplink_->close();

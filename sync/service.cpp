@@ -16,6 +16,7 @@
 #include "sync/engine.h"
 #include "sync/outbox.h"
 #include "sync/patient_trail.h"
+#include "sync/uplink_pauses.h"
 
 namespace gateway::sync {
 namespace {
@@ -91,6 +92,22 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
     });
   }
 
+  void sync_now() override { step(event::SyncWanted{}); }
+
+  void set_paused(const std::string& uplink, bool paused) override {
+    if (uplinks_.contains(uplink)) step(event::PauseSet{uplink, paused});
+  }
+
+  Awaitable<core::Result<Json>> probe(std::string uplink) override {
+    // The uplink lives as long as the service.
+    const auto self = shared_from_this();
+    const auto found = uplinks_.find(uplink);
+    if (found == uplinks_.end())
+      co_return core::Error(core::Code::not_found,
+                            core::cat("there is no uplink \"", uplink, "\""));
+    co_return co_await found->second->probe();
+  }
+
   Json report() const override {
     Json list = Json::array();
     for (const auto& [name, uplink] : uplinks_) {
@@ -100,6 +117,7 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
           {{"name", name},
            {"kind", uplink->kind()},
            {"state", state_name(standing.state)},
+           {"paused", standing.paused},
            {"last_success", success == last_success_.end() ? Json() : Json(success->second)},
            {"last_error", standing.last_error},
            {"in_flight", static_cast<std::int64_t>(standing.in_flight)},
@@ -119,7 +137,12 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
   }
 
   static Awaitable<void> begin(std::shared_ptr<Service> self) {
-    crypto::Change release = release_claims;
+    const auto paused = std::make_shared<std::vector<std::string>>();
+    crypto::Change release = [paused](crypto::Connection& connection) -> core::Status {
+      GW_CHECK(release_claims(connection));
+      GW_TRY(*paused, paused_uplinks(connection));
+      return {};
+    };
     const auto released = co_await write_async(self->holdings_->database(), std::move(release));
     if (self->stopped_) co_return;
     if (!released.ok()) {
@@ -129,6 +152,7 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
       co_return;
     }
     self->has_begun_ = true;
+    for (const std::string& uplink : *paused) self->set_paused(uplink, true);
     self->step(event::Started{});
   }
 

@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/net/http.h"
 #include "core/result.h"
 #include "sync/holdings.h"
 #include "sync/uplink.h"
@@ -35,7 +36,7 @@ struct ServiceSeams {
 
 class SyncService {
  public:
-  /// `loop` runs on one thread; start(), stop() and report() are called on that thread.
+  /// `loop` runs on one thread; everything is called on that thread but for wake() and turns().
   static std::shared_ptr<SyncService> create(boost::asio::any_io_executor loop,
                                              std::shared_ptr<Holdings> holdings,
                                              std::vector<std::unique_ptr<Uplink>> uplinks,
@@ -51,7 +52,15 @@ class SyncService {
   virtual void stop() = 0;
   /// Something new is in the outbox. Thread-safe, cheap, coalescing.
   virtual void wake() = 0;
-  /// Per uplink: {"name","kind","state":"up|down|unknown","last_success","last_error","in_flight"};
+  /// Everything that waits for its time is tried at once, pulls too.
+  virtual void sync_now() = 0;
+  /// The named uplink begins nothing new until this is taken back; sync/uplink_pauses.h keeps it
+  /// across restarts. Nothing happens for a name that is not configured.
+  virtual void set_paused(const std::string& uplink, bool paused) = 0;
+  /// Uplink::probe() of the named one, else Code::not_found.
+  virtual core::net::Awaitable<core::Result<core::Json>> probe(std::string uplink) = 0;
+  /// Per uplink: {"name","kind","state":"up|down|unknown","paused","last_success","last_error",
+  /// "in_flight","server"};
   /// last_success: when the peer last confirmed a row or answered a whole pull.
   virtual core::Json report() const = 0;
   /// Grows while the loop makes progress: for the watchdog.

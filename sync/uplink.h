@@ -71,6 +71,9 @@ class Uplink {
   virtual core::net::Awaitable<PullReport> pull() = 0;
   /// What the peer was found to do, for status; null: nothing is known of it.
   virtual core::Json abilities() const { return {}; }
+  /// Asks the peer anew and answers abilities(). Code::busy: it is being asked. What is sent
+  /// meanwhile goes by what was known.
+  virtual core::net::Awaitable<core::Result<core::Json>> probe() { co_return core::Json(); }
   /// Ends what is running; every waiting call returns soon.
   virtual void close() = 0;
 };

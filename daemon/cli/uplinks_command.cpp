@@ -1,5 +1,7 @@
 #include "daemon/cli/uplinks_command.h"
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,6 +55,33 @@ std::string format_uplinks(const Json& status) {
   return text;
 }
 
+std::string format_tried(const Json&) { return "Everything that waits is tried now.\n"; }
+
+std::string format_changed(const Json& answer) {
+  std::string text;
+  for (const Json& name : answer["changed"].items()) text += cat(name.text(), ": done\n");
+  return text;
+}
+
+std::string format_probed(const Json& answer) {
+  std::string text;
+  for (const Json& uplink : answer["uplinks"].items()) {
+    text += cat(uplink["name"].text(), ":\n");
+    const std::string_view error = uplink["error"].text();
+    text += error.empty() ? format_server(uplink["server"]) : cat("  ", error, '\n');
+  }
+  return text;
+}
+
+int act(const CommonOptions& common, const char* route, const Json& body, Format format) {
+  const auto answer = ask(common.socket, post(route, body.dump()), kLongTimeout);
+  if (!answer.ok()) return complain(common, answer.error());
+  const int printed = print(common, *answer, format);
+  for (const Json& uplink : (*answer)["uplinks"].items())
+    if (!uplink["error"].is_null()) return kFailed;
+  return printed;
+}
+
 }  // namespace
 
 void add_uplinks_commands(CLI::App& app, const CommonOptions& common,
@@ -65,6 +94,25 @@ void add_uplinks_commands(CLI::App& app, const CommonOptions& common,
   one->callback([&common, &action] {
     action = [&common] { return show(common, "/v1/status", format_uplinks); };
   });
+  const auto uplink = std::make_shared<std::string>();
+  const auto acting = [&](const char* name, const char* what, const char* route, Format format,
+                          std::optional<bool> paused = std::nullopt) {
+    CLI::App* sub = uplinks->add_subcommand(name, what);
+    sub->fallthrough();
+    if (format != format_tried) sub->add_option("--uplink", *uplink, "only this one");
+    sub->callback([&common, &action, uplink, route, format, paused] {
+      action = [&common, uplink, route, format, paused] {
+        Json body = Json::object({{"uplink", *uplink}});
+        if (paused) body.set("paused", *paused);
+        return act(common, route, body, format);
+      };
+    });
+  };
+  acting("sync", "try everything now, whatever waits for its time", "/v1/uplinks/sync",
+         format_tried);
+  acting("pause", "begin nothing new, until resumed", "/v1/uplinks/pause", format_changed, true);
+  acting("resume", "go on", "/v1/uplinks/pause", format_changed, false);
+  acting("probe", "ask the servers anew what they can do", "/v1/uplinks/probe", format_probed);
 }
 
 }  // namespace gateway::cli

@@ -103,14 +103,12 @@ class Routes {
     }
     for (const auto& [place, work] :
          {std::pair{"/v1/reviews", &actions_.reviews}, std::pair{"/v1/letters", &actions_.letters},
-          std::pair{"/v1/accounts", &actions_.accounts}}) {
+          std::pair{"/v1/accounts", &actions_.accounts}, std::pair{"/v1/peers", &actions_.peers},
+          std::pair{"/v1/uplinks", &actions_.uplinks}}) {
       if (path == place || path.starts_with(cat(place, '/'))) {
         co_return co_await (*work)(request.method, std::string(path), std::move(request.body),
                                    std::move(caller));
       }
-    }
-    if (path == "/v1/peers" || path.starts_with("/v1/peers/")) {
-      co_return co_await actions_.peers(request.method, std::string(path), std::move(request.body));
     }
     const bool get = request.method == "GET";
     const bool post = request.method == "POST";

@@ -13,6 +13,7 @@
 //   *    /v1/reviews, /v1/reviews/N reviews_routes.h
 //   *    /v1/letters, /v1/letters/N letters_routes.h
 //   *    /v1/peers, /v1/peers/...   peers_routes.h
+//   POST /v1/uplinks/...            uplinks_routes.h
 //   GET  /v1/worklist?limit=N       what modalities are offered today and later, with patients
 //   GET  /v1/last-seen              {"devices":[{"name":"ae:CT1","last_seen"}]}, from the audit
 //   trail GET  /v1/certificates           own certificates and authorities, with the days left
@@ -57,7 +58,8 @@ struct ControlActions {
   Work reviews;
   Work letters;
   Work accounts;
-  std::function<JsonAnswer(std::string method, std::string path, std::string body)> peers;
+  Work peers;
+  Work uplinks;
   std::function<JsonAnswer(std::int64_t limit)> worklist;
   std::function<JsonAnswer()> last_seen;
   std::function<JsonAnswer()> certificates;

@@ -27,7 +27,7 @@ core::Result<Json> list_peers(sync::Holdings& holdings,
 }
 
 core::Result<Json> change_callers(sync::Holdings& holdings, const core::Clock& clock, bool approves,
-                                  const std::string& body) {
+                                  const std::string& body, const Caller& caller) {
   GW_TRY(const Json wish, Json::parse(body, 4));
   if (!wish["ae_title"].is_string())
     return Error(Code::invalid, R"(the body must be {"ae_title":"...","address":"..."})");
@@ -38,11 +38,11 @@ core::Result<Json> change_callers(sync::Holdings& holdings, const core::Clock& c
     GW_TRY(count, approves ? sync::approve_callers(connection, ae_title, address)
                            : sync::remove_callers(connection, ae_title, address));
     return holdings.audit().append(connection, {.at = clock.wall(),
-                                                .actor = "operator",
+                                                .actor = caller.actor,
                                                 .action = approves ? "approve" : "remove",
                                                 .resource = core::cat("DicomCaller/", ae_title),
                                                 .patient = "",
-                                                .source = "local",
+                                                .source = caller.source,
                                                 .outcome = "success"});
   };
   GW_CHECK(holdings.database().write(change));
@@ -53,14 +53,16 @@ core::Result<Json> change_callers(sync::Holdings& holdings, const core::Clock& c
 
 core::Result<Json> answer_peers(sync::Holdings& holdings, const core::Clock& clock,
                                 const adapters::dicom::DicomOptions& dicom, std::string_view method,
-                                std::string_view path, const std::string& body) {
+                                std::string_view path, const std::string& body,
+                                const Caller& caller) {
   const bool approves = path == core::cat(kPeerRoutes, "/approve");
   const bool is_list = path == kPeerRoutes;
   if (!is_list && !approves && path != core::cat(kPeerRoutes, "/remove"))
     return Error(Code::not_found, "there is no such route");
   if (method != (is_list ? "GET" : "POST"))
     return Error(Code::refused, core::cat("this route takes ", is_list ? "GET" : "POST"));
-  return is_list ? list_peers(holdings, dicom) : change_callers(holdings, clock, approves, body);
+  return is_list ? list_peers(holdings, dicom)
+                 : change_callers(holdings, clock, approves, body, caller);
 }
 
 }  // namespace gateway::daemon

@@ -16,6 +16,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/result.h"
+#include "daemon/ops/control.h"
 #include "sync/holdings.h"
 
 namespace gateway::daemon {
@@ -25,6 +26,6 @@ inline constexpr std::string_view kPeerRoutes = "/v1/peers";
 core::Result<core::Json> answer_peers(sync::Holdings& holdings, const core::Clock& clock,
                                       const adapters::dicom::DicomOptions& dicom,
                                       std::string_view method, std::string_view path,
-                                      const std::string& body);
+                                      const std::string& body, const Caller& caller);
 
 }  // namespace gateway::daemon

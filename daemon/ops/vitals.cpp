@@ -35,6 +35,7 @@ Json uplink_entry(const Vitals& vitals, const Json& uplink) {
   const Json& counts = counts_of(vitals, uplink["name"].text());
   Json entry = Json::object(
       {{"name", uplink["name"]}, {"kind", uplink["kind"]}, {"state", uplink["state"]}});
+  entry.set("paused", uplink["paused"]);
   const std::string_view seen = uplink["last_success"].text();
   const std::string_view stored = counts["last_success"].text();
   entry.set("last_success", or_null(std::string(std::max(seen, stored))));
@@ -74,6 +75,20 @@ std::vector<Problem> left_behind(const Vitals& vitals) {
   return problems;
 }
 
+/// What a person stopped, so that nobody forgets it.
+std::vector<Problem> paused(const Vitals& vitals) {
+  std::vector<Problem> problems;
+  for (const Json& uplink : vitals.uplinks.items()) {
+    if (!uplink["paused"].boolean()) continue;
+    const std::string_view name = uplink["name"].text();
+    problems.push_back({core::cat("uplink ", name),
+                        core::cat("is paused: nothing goes out or comes in by it; go on with "
+                                  "clinic-gateway uplinks resume --uplink ",
+                                  name)});
+  }
+  return problems;
+}
+
 Json problems_of(const Vitals& vitals) {
   Json problems = Json::array();
   const auto add = [&problems](const Problem& problem) {
@@ -81,6 +96,7 @@ Json problems_of(const Vitals& vitals) {
   };
   for (const Problem& problem : vitals.problems) add(problem);
   for (const Problem& problem : left_behind(vitals)) add(problem);
+  for (const Problem& problem : paused(vitals)) add(problem);
   return problems;
 }
 

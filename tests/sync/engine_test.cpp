@@ -377,6 +377,30 @@ TEST(EnginePull, PullsAtTheStartThenAtItsPaceAndAfterAFailureWithTheBackOff) {
   EXPECT_TRUE(has_pull(engine.step(now, event::Ticked{})));
 }
 
+TEST_F(EngineTest, APausedUplinkEndsWhatIsUnderWayAndBeginsNothing) {
+  step(event::Started{});
+  claimed({row(1)});
+  step(event::PauseSet{"pacs", true});
+  const auto ended = delivered({outcome(1, Delivery::delivered)});
+  EXPECT_TRUE(find<effect::RecordVerdicts>(ended));
+  EXPECT_FALSE(find<effect::ClaimRows>(claimed({})));
+  EXPECT_FALSE(find<effect::ClaimRows>(step(event::Queued{})));
+  EXPECT_FALSE(find<effect::ClaimRows>(step(event::SyncWanted{})));
+  EXPECT_TRUE(engine_.standing("pacs").paused);
+  EXPECT_TRUE(find<effect::ClaimRows>(step(event::PauseSet{"pacs", false})));
+}
+
+TEST_F(EngineTest, WhoWantsASyncNeedNotWaitForTheBackOff) {
+  step(event::Started{});
+  claimed({row(1)});
+  delivered({outcome(1, Delivery::unreached, "no route")});
+  claimed({});
+  EXPECT_FALSE(find<effect::ClaimRows>(step(event::Queued{})));
+  const auto wanted = step(event::SyncWanted{});
+  ASSERT_TRUE(find<effect::ClaimRows>(wanted));
+  EXPECT_EQ(find<effect::ClaimRows>(wanted)->rows_max, 1u) << "still a guess";
+}
+
 TEST(RetryDelay, GrowsToItsLongestAndIsSpreadOverItsUpperHalf) {
   const RetryPace pace{milliseconds(1'000), milliseconds(60'000)};
   for (unsigned failures = 1; failures < 100; ++failures) {

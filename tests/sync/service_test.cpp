@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 
+#include "sync/uplink_pauses.h"
 #include "tests/sync/records_fixture.h"
 
 namespace gateway::sync {
@@ -128,6 +129,20 @@ TEST_F(ServiceTest, NothingIsSentBeforeWhatWasBeingSentWaitsAgain) {
   EXPECT_EQ(rows("sending"), 1);
   write([](Connection& c) { return c.run("DROP TRIGGER full"); });
   run_until([&] { return rows("sending") == 0 && sent_ == 1; });
+}
+
+TEST_F(ServiceTest, APauseOutlivesARestartUntilItIsTakenBack) {
+  write([](Connection& c) { return keep_paused(c, "pacs", true); });
+  store(facts("1.2", "1.2.3"), "pixels");
+  start(Delivery::delivered);
+  run_until([&] { return service_->report()[std::size_t{0}]["paused"].boolean(); });
+  service_->sync_now();
+  loop_.restart();
+  loop_.poll();
+  EXPECT_EQ(sent_, 0);
+  service_->set_paused("pacs", false);
+  run_until([&] { return sent_ == 1; });
+  EXPECT_EQ(sent_, 1);
 }
 
 TEST_F(ServiceTest, APeerThatTakesNothingHasNoSuccess) {
