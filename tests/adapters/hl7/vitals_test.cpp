@@ -60,6 +60,12 @@ TEST_F(Sampler, WithoutAnIntervalEverythingIsSent) {
   EXPECT_TRUE(all.due({heart_rate(70, 0)})[0]);
 }
 
+TEST_F(Sampler, ATimeBeforeTheLastIsThinnedOutLikeTheRest) {
+  EXPECT_TRUE(sends(heart_rate(70, 1'000)));
+  EXPECT_FALSE(sends(heart_rate(70, 900)));
+  EXPECT_TRUE(sends(heart_rate(70, 600)));
+}
+
 class Samples : public Hl7Test {
  protected:
   bool keep(const std::string& bytes, const std::string& device = "monitor") {
