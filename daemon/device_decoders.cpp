@@ -42,7 +42,7 @@ adapters::Decoders device_decoders(const core::Config& config, const core::Clock
   adapters::Decoders decoders;
   if (const auto devices = adapters::hl7::hl7_devices(config); devices.ok()) {
     for (const auto& device : *devices)
-      decoders.emplace(device.profile.name, adapters::hl7::decoder_of(device.profile, clock));
+      decoders.emplace(device.profile.name, adapters::hl7::decoder_of(device, clock));
   }
   if (const auto devices = adapters::astm::astm_devices(config, core::system_files());
       devices.ok()) {

@@ -2,7 +2,9 @@
 
 #include "adapters/astm/rehearsal.h"
 #include "adapters/filedrop/dropped.h"
+#include "adapters/hl7/message_reader.h"
 #include "adapters/mqtt/arrival.h"
+#include "core/clock.h"
 #include "core/text.h"
 
 namespace gateway::daemon {
@@ -54,9 +56,32 @@ Json rehearse_mqtt(const adapters::profiles::Profile& profile, std::string_view 
   return outcome;
 }
 
+/// A fixture is one message or several, which the sampling thins out.
+Json rehearse_hl7(const adapters::profiles::Profile& profile, const std::string& fixture) {
+  adapters::hl7::VitalsSampler sampler(profile.sampling);
+  Json messages = Json::array();
+  for (std::string& one : adapters::hl7::cut_frame(fixture)) {
+    const auto read =
+        adapters::hl7::read_message(std::move(one), adapters::profiles::rehearsed_device(),
+                                    "fixture", core::system_clock(), &profile);
+    if (read.vitals) {
+      const auto due = sampler.due(*read.vitals);
+      sampler.note_sent(*read.vitals, due);
+      if (!adapters::hl7::keep_due(*read.incoming, *read.vitals, due)) {
+        messages.add(
+            Json::object({{"kind", "sample"}, {"values", static_cast<std::uint64_t>(due.size())}}));
+        continue;
+      }
+    }
+    messages.add(adapters::profiles::outcome_of(*read.incoming));
+  }
+  return Json::object({{"messages", std::move(messages)}});
+}
+
 core::Result<Json> rehearse(const adapters::profiles::Profile& profile,
                             const std::vector<adapters::profiles::Fixture>& fixtures) {
   if (profile.protocol == "folder") return rehearse_drop(profile, fixtures);
+  if (profile.protocol == "hl7") return rehearse_hl7(profile, fixtures[0].bytes);
   if (profile.protocol == "mqtt") return rehearse_mqtt(profile, fixtures[0].bytes);
   return adapters::astm::rehearse(profile, fixtures[0].bytes);
 }

@@ -20,6 +20,8 @@ using crypto::Connection;
 
 // Where a resource's newest version came from, in meta.source.
 constexpr std::string_view kSourcePrefix = "urn:clinic-gateway:message:";
+// What newest_messages() answers at most, but for its last.
+constexpr std::size_t kNewestBytesMax = 8U << 20;
 
 /// One message on its way in, inside the writer's transaction.
 class Admission {
@@ -478,11 +480,13 @@ core::Result<std::vector<std::string>> newest_messages(Connection& connection,
                           " WHERE m.device = ? ORDER BY +m.number DESC LIMIT ?",
                           device, static_cast<std::int64_t>(count_max)));
   std::vector<std::string> newest;
-  while (true) {
+  std::size_t held = 0;
+  while (held < kNewestBytesMax) {
     GW_TRY(const bool more, rows.next());
     if (!more) break;
     const auto bytes = rows.blob(0);
     newest.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    held += bytes.size();
   }
   std::reverse(newest.begin(), newest.end());
   return newest;

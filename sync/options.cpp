@@ -221,6 +221,12 @@ std::vector<ConfigKey> sync_config_keys() {
        .default_text = "90",
        .minimum = 0,
        .maximum = 36'500});
+  add({.path = "retention.sample_days",
+       .type = KeyType::integer,
+       .meaning = "days for which values of monitors stay here that are not sent on",
+       .default_text = "7",
+       .minimum = 1,
+       .maximum = 3'650});
   add({.path = "scrub.rate_mb_s",
        .type = KeyType::integer,
        .meaning = "MB per second at which stored objects are read to find damage; 0: not at all",
@@ -271,6 +277,7 @@ UpkeepOptions upkeep_options(const core::Config& config) {
     options.retention.keep = std::chrono::hours(24 * days);
   if (const auto days = config.integer("retention.raw_message_days"); days > 0)
     options.keep_raw_messages = std::chrono::hours(24 * days);
+  options.keep_samples = std::chrono::hours(24 * config.integer("retention.sample_days"));
   std::error_code unknown;
   const auto disk = std::filesystem::space(config.text("storage.state_dir"), unknown);
   const RetentionPolicy usual =

@@ -18,6 +18,7 @@
 #include "sync/message_retention.h"
 #include "sync/recovery.h"
 #include "sync/retention_round.h"
+#include "sync/samples.h"
 #include "sync/scrub.h"
 #include "sync/shredding.h"
 
@@ -34,6 +35,7 @@ constexpr core::Milliseconds kBetweenSteps{20};
 constexpr core::Milliseconds kTruncateAgain{5'000};
 constexpr int kMessageSteps = 8;
 constexpr std::int64_t kMessagesAtOnce = 250;
+constexpr core::Milliseconds kSamplesRest{600'000};
 
 Json retention_json(const RetentionReport& report) {
   const char* state = report.is_short      ? "short_of_space"
@@ -166,7 +168,8 @@ class UpkeepThread final : public Upkeep {
       self->look_for_epochs();
       // One that fails must not keep the other from its work.
       const core::Status expired = self->expire_messages();
-      self->note(done.ok() ? expired : done);
+      const core::Status packed = self->pack_samples();
+      self->note(!done.ok() ? done : !expired.ok() ? expired : packed);
       self->show_retention(report);
       if (report.evicted > evicted) {
         core::log_info("retention", core::cat(report.evicted - evicted, " instances evicted"));
@@ -187,6 +190,29 @@ class UpkeepThread final : public Upkeep {
       GW_CHECK(holdings_->database().write(step));
       if (message_walk_.ended) break;
     }
+    return {};
+  }
+
+  /// What is young stays as it came, so that a message sent again is recognised.
+  core::Status pack_samples() {
+    const core::Wall now = clock_.wall();
+    std::int64_t packed = 0;
+    std::int64_t gone = 0;
+    const auto pack = [&](crypto::Connection& connection) -> core::Status {
+      GW_TRY(packed, sync::pack_samples(connection, core::to_instant(now - kSamplesRest)));
+      return {};
+    };
+    const auto expire = [&](crypto::Connection& connection) -> core::Status {
+      const std::string before = core::to_instant(now - options_.keep_samples);
+      GW_TRY(gone, expire_samples(connection, before, kMessagesAtOnce));
+      return {};
+    };
+    do {
+      GW_CHECK(holdings_->database().write(pack));
+    } while (packed > 0 && !stopping_);
+    do {
+      GW_CHECK(holdings_->database().write(expire));
+    } while (gone > 0 && !stopping_);
     return {};
   }
 

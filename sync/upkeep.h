@@ -28,6 +28,7 @@ namespace gateway::sync {
 struct UpkeepOptions {
   RetentionPolicy retention;
   std::optional<core::Milliseconds> keep_raw_messages;  // nothing: they stay
+  core::Milliseconds keep_samples = std::chrono::hours(7 * 24);
   core::Milliseconds retention_every{60'000};
   core::Milliseconds epochs_retire_after = kRetireAfter;
   std::uint64_t scrub_bytes_per_s = 0;  // 0: no scrub

@@ -48,6 +48,7 @@ Json DeviceTraffic::report(const DeviceOptions& device, core::Wall now) const {
                               {"dead", dead_.load()},
                               {"refused", refused_.load()}});
   if (controls_ > 0) counts.set("controls", controls_.load());
+  if (samples_ > 0) counts.set("samples", samples_.load());
   Json report = Json::object({{"name", device.profile.name}});
   if (!device.model.empty()) report.set("profile", device.model);
   report.set("last_seen", instant_or_null(last_seen()));

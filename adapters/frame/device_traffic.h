@@ -20,6 +20,8 @@ class DeviceTraffic {
   void count_refused() { ++refused_; }
   /// A quality control: it is kept and becomes nothing.
   void count_control() { ++controls_; }
+  /// A monitor's message of which nothing is sent on.
+  void count_sample() { ++samples_; }
 
   core::Wall last_seen() const;
   /// {"name","profile","last_seen","silent","counts":{...}}; `silent` by the device's
@@ -29,7 +31,7 @@ class DeviceTraffic {
  private:
   std::atomic<std::int64_t> watched_ms_{0}, last_seen_ms_{0};
   std::atomic<std::uint64_t> stored_{0}, repeated_{0}, unassigned_{0}, dead_{0}, refused_{0},
-      controls_{0};
+      controls_{0}, samples_{0};
 };
 
 core::Json instant_or_null(core::Wall time);

@@ -5,8 +5,15 @@
 namespace gateway::adapters::hl7 {
 
 core::Result<std::vector<Hl7Device>> hl7_devices(const core::Config& config) {
-  GW_TRY(std::vector<Hl7Device> devices, frame::read_devices(config, "hl7"));
-  for (const Hl7Device& device : devices) {
+  GW_TRY(auto known, frame::read_devices(config, "hl7"));
+  std::vector<Hl7Device> devices;
+  for (frame::DeviceOptions& one : known) {
+    Hl7Device& device = devices.emplace_back();
+    static_cast<frame::DeviceOptions&>(device) = std::move(one);
+    if (!device.model.empty()) {
+      GW_TRY(device.monitor,
+             profiles::profile_of_device(config, core::system_files(), device.profile.name, "hl7"));
+    }
     if (!device.line) continue;
     const std::string key = core::cat("device.", device.profile.name,
                                       device.line->host.empty() ? ".serial_port" : ".host");

@@ -1,16 +1,20 @@
 // What a site says of each HL7 device: a table [device.NAME] per listener.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "adapters/frame/device_options.h"
+#include "adapters/profiles/profile.h"
 #include "core/config.h"
 #include "core/result.h"
 
 namespace gateway::adapters::hl7 {
 
 using mapping::DeviceProfile;
-using Hl7Device = frame::DeviceOptions;
+struct Hl7Device : frame::DeviceOptions {
+  std::optional<profiles::Profile> monitor;  // its results are vitals, sampled by this profile
+};
 
 /// The devices that speak HL7; all of them call. Code::invalid names the place and what to write
 /// instead.

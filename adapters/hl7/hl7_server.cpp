@@ -11,6 +11,7 @@
 #include "adapters/hl7/mllp_framer.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "sync/samples.h"
 
 namespace gateway::adapters::hl7 {
 namespace {
@@ -20,9 +21,14 @@ using core::Json;
 using frame::FrameEvent;
 
 struct ServedDevice {
-  explicit ServedDevice(Hl7Device what) : device(std::move(what)) {}
+  explicit ServedDevice(Hl7Device what) : device(std::move(what)) {
+    if (device.monitor) sampler.emplace(device.monitor->sampling);
+  }
+  const profiles::Profile* monitor() const { return device.monitor ? &*device.monitor : nullptr; }
+
   Hl7Device device;
   frame::DeviceTraffic traffic;
+  std::optional<VitalsSampler> sampler;  // the listeners' thread only
 };
 
 /// The conversation of one MLLP connection.
@@ -53,7 +59,7 @@ class MllpConversation final : public frame::Conversation {
     }
     std::string answers;
     for (std::string& bytes : cut_frame(std::move(event.bytes))) {
-      Read read = read_message(std::move(bytes), profile, peer_, clock_);
+      Read read = read_message(std::move(bytes), profile, peer_, clock_, served_.monitor());
       answers += co_await take(std::move(read));
     }
     co_return answers;
@@ -63,6 +69,15 @@ class MllpConversation final : public frame::Conversation {
   core::net::Awaitable<std::string> take(Read read) {
     const auto holdings = door_.get();
     if (!holdings) co_return refuse(read, "the gateway is locked; send again later");
+    std::vector<bool> due;
+    if (read.vitals) {
+      for (Vital& vital : *read.vitals) {
+        if (vital.at == core::Wall()) vital.at = clock_.wall();
+      }
+      due = served_.sampler->due(*read.vitals);
+      if (!keep_due(*read.incoming, *read.vitals, due))
+        co_return co_await keep_sample(std::move(read), holdings);
+    }
     const auto taken = co_await holdings->intake().take(read.incoming);
     if (!taken.ok()) {
       core::log_warn("hl7",
@@ -71,12 +86,35 @@ class MllpConversation final : public frame::Conversation {
     }
     frame::pass_crash_point("message-committed");
     served_.traffic.count(taken->outcome);
+    if (read.vitals) served_.sampler->note_sent(*read.vitals, due);
     if (taken->outcome == sync::Taken::Outcome::dead) {
       core::log_warn(
           "hl7", cat("device ", served_.device.profile.name, ": message ", taken->number,
                      " is kept as a dead letter: ", taken->reason, "; see clinic-gateway letters"));
     }
     co_return taken->answer;
+  }
+
+  /// None of its values is due.
+  core::net::Awaitable<std::string> keep_sample(Read read,
+                                                std::shared_ptr<sync::Holdings> holdings) {
+    auto sample = std::make_shared<sync::SampleMessage>();
+    sample->device = served_.device.profile.name;
+    sample->bytes = std::move(read.incoming->bytes);
+    sample->value_count = static_cast<std::int64_t>(read.vitals->size());
+    const auto kept = co_await sync::keep_sample(std::move(holdings), std::move(sample), clock_);
+    if (!kept.ok()) {
+      core::log_warn("hl7",
+                     cat("device ", served_.device.profile.name, ": ", kept.error().message()));
+      co_return refuse(read, "the message could not be stored; send again later");
+    }
+    frame::pass_crash_point("message-committed");
+    if (*kept) {
+      served_.traffic.count_sample();
+    } else {
+      served_.traffic.count(sync::Taken::Outcome::repeated);
+    }
+    co_return read.incoming->answer;
   }
 
   std::string refuse(const Read& read, std::string_view why) {
@@ -127,7 +165,9 @@ class Server final : public Hl7Server {
     core::Wall last{};
     for (const ServedDevice& served : served_) {
       last = std::max(last, served.traffic.last_seen());
-      devices.add(served.traffic.report(served.device, clock_.wall()));
+      Json one = served.traffic.report(served.device, clock_.wall());
+      if (served.device.monitor) one.set("revision", served.device.monitor->revision);
+      devices.add(std::move(one));
     }
     const std::lock_guard lock(mutex_);
     return Json::object({{"name", "hl7"},

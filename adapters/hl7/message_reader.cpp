@@ -1,5 +1,7 @@
 #include "adapters/hl7/message_reader.h"
 
+#include <algorithm>
+
 #include "adapters/hl7/acknowledgment.h"
 #include "adapters/hl7/character_set.h"
 #include "core/text.h"
@@ -33,7 +35,7 @@ Read broken_message(std::string bytes, const DeviceProfile& device, const std::s
 }
 
 Read read_message(std::string bytes, const DeviceProfile& device, const std::string& peer,
-                  const core::Clock& clock) {
+                  const core::Clock& clock, const profiles::Profile* monitor) {
   const DecodedText text = decode_text(bytes, device.character_set);
   std::vector<std::string> messages = split_messages(text.utf8);
   if (messages.empty())
@@ -51,7 +53,7 @@ Read read_message(std::string bytes, const DeviceProfile& device, const std::str
   incoming.bytes = std::move(bytes);
   incoming.control_id = read.message->header().field(10).text();
   incoming.kind = read.message->type();
-  map_message(*read.message, device, incoming);
+  read.vitals = map_message(*read.message, device, incoming, monitor);
   if (text.is_damaged) incoming.gaps.push_back({"text", "", "not of its character set", ""});
   if (text.is_unknown_set) incoming.gaps.push_back({"text", "", "unknown character set", ""});
   const Verdict verdict = incoming.dead_because.empty()  ? Verdict::accepted
@@ -61,14 +63,26 @@ Read read_message(std::string bytes, const DeviceProfile& device, const std::str
   return read;
 }
 
-Decoder decoder_of(const DeviceProfile& device, const core::Clock& clock) {
+bool keep_due(sync::IncomingMessage& message, const std::vector<Vital>& vitals,
+              const std::vector<bool>& due) {
+  // From behind, so that the places before stay.
+  for (std::size_t i = vitals.size(); i-- > 0;) {
+    if (!due[i] && message.dead_because.empty())
+      message.drafts.erase(message.drafts.begin() + static_cast<std::ptrdiff_t>(vitals[i].draft));
+  }
+  return std::find(due.begin(), due.end(), true) != due.end();
+}
+
+Decoder decoder_of(const Hl7Device& device, const core::Clock& clock) {
   return {.decode =
               [device, &clock](std::string bytes) {
-                return read_message(std::move(bytes), device, "cli", clock).incoming;
+                return read_message(std::move(bytes), device.profile, "cli", clock,
+                                    device.monitor ? &*device.monitor : nullptr)
+                    .incoming;
               },
           .text =
               [device](std::string_view bytes) {
-                return decode_text(bytes, device.character_set).utf8;
+                return decode_text(bytes, device.profile.character_set).utf8;
               }};
 }
 

@@ -31,7 +31,7 @@ std::vector<ConfigKey> common_keys() {
       {.path = "protocol",
        .meaning = "what it speaks",
        .required = true,
-       .choices = {"astm", "folder", "mqtt"}},
+       .choices = {"astm", "folder", "mqtt", "hl7"}},
       {.path = "run_failures",
        .type = KeyType::text_list,
        .meaning = "values that mean no result; what ends in ... begins so"},
@@ -81,10 +81,13 @@ core::Result<Config> parse_profile(const std::string& text, const std::string& f
   append(all, astm_keys());
   append(all, field_keys());
   append(all, topic_keys());
+  append(all, sampling_keys());
   GW_TRY(const Config any, Config::parse(text, file, all));
   std::vector<ConfigKey> own = common_keys();
   const std::string protocol = any.text("protocol");
-  append(own, protocol == "astm" ? astm_keys() : field_keys());
+  append(own, protocol == "astm"  ? astm_keys()
+              : protocol == "hl7" ? sampling_keys()
+                                  : field_keys());
   if (protocol == "mqtt") append(own, topic_keys());
   return Config::parse(text, file, own);
 }
@@ -173,6 +176,10 @@ core::Result<Profile> read_profile(const Config& config) {
   profile.protocol = config.text("protocol");
   profile.run_failures = config.texts("run_failures");
   profile.decimal_separator = config.text("decimal_separator")[0];
+  if (profile.protocol == "hl7") {
+    GW_TRY(profile.sampling, read_sampling(config));
+    return profile;
+  }
   if (profile.protocol != "astm") {
     GW_TRY(profile.fields, read_field_map(config));
     if (profile.protocol == "mqtt") {

@@ -15,6 +15,7 @@
 
 #include "adapters/profiles/code_map.h"
 #include "adapters/profiles/field_map.h"
+#include "adapters/profiles/sampling.h"
 #include "core/config.h"
 #include "core/files.h"
 #include "core/result.h"
@@ -49,7 +50,7 @@ struct Profile {
   std::string id;
   std::string revision;  // "3+8c1f20aa": its own number and the first bytes of its files' SHA-256
   std::string device;    // "Roche cobas c111"
-  std::string protocol;  // "astm", "folder", "mqtt"
+  std::string protocol;  // "astm", "folder", "mqtt", "hl7"
   Checksum checksum = Checksum::standard;
   std::size_t frame_bytes_max = 240;         // text of a frame we send
   std::vector<std::size_t> code_components;  // of the test id, joined by '^'
@@ -61,7 +62,8 @@ struct Profile {
   Place interpretation;                   // abnormal flags
   char decimal_separator = '.';
   CodeMap codes;
-  FieldMap fields;  // of protocols that write named fields
+  FieldMap fields;    // of protocols that write named fields
+  Sampling sampling;  // hl7: of a monitor
 
   bool is_run_failure(std::string_view value) const;
 };

@@ -44,7 +44,8 @@ struct MqttOptions {
   std::string will_topic;
   std::string will_payload;  // retained, QoS 1
   std::string subscription;  // a topic, QoS 1; empty: none
-  // Both are called in the session's thread and return at once. A message has at most 16 KiB.
+  // Both are called in the session's thread and return at once; with `take` the second may wait for
+  // a disk. A message has at most 16 KiB.
   std::function<void(std::string payload)> on_message;
   std::function<void(bool connected)> on_standing;
   // Instead of `subscription`, for what must not be lost: MQTT 3.1.1, a session that the broker

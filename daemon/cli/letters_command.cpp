@@ -17,6 +17,7 @@ using core::Json;
 struct Asked {
   std::int64_t number = 0;
   std::string patient;
+  std::string device;
 };
 
 std::string format_letters(const Json& answer) {
@@ -57,6 +58,31 @@ std::string format_outcome(const Json& outcome) {
              reason.empty() ? "" : ": ", reason, "\n");
 }
 
+std::string format_samples(const Json& answer) {
+  std::vector<std::vector<std::string>> rows{
+      {"DEVICE", "MESSAGES", "VALUES", "BYTES", "FIRST", "LAST"}};
+  for (const Json& one : answer["samples"].items()) {
+    rows.push_back({std::string(one["device"].text()), one["messages"].number_text(),
+                    one["values"].number_text(), one["bytes"].number_text(),
+                    std::string(one["first_at"].text()), std::string(one["last_at"].text())});
+  }
+  if (rows.size() == 1) return "No monitor has said anything that is not sent on.\n";
+  return format_table(rows);
+}
+
+std::string format_samples_of(const Json& answer) {
+  std::string text;
+  for (const Json& one : answer["messages"].items())
+    text += cat(one["received_at"].text(), '\n', one["text"].text(), '\n');
+  std::replace(text.begin(), text.end(), '\r', '\n');
+  return text;
+}
+
+int show_samples(const CommonOptions& common, const Asked& asked) {
+  if (asked.device.empty()) return show(common, "/v1/letters/samples", format_samples);
+  return show(common, cat("/v1/letters/samples/", asked.device), format_samples_of);
+}
+
 int retry(const CommonOptions& common, const Asked& asked) {
   Json body = Json::object();
   if (!asked.patient.empty()) body.set("patient", asked.patient);
@@ -85,6 +111,13 @@ void add_letters_commands(CLI::App& app, const CommonOptions& common,
     action = [&common, asked] {
       return show(common, cat("/v1/letters/", asked->number), format_letter);
     };
+  });
+  CLI::App* samples =
+      letters->add_subcommand("samples", "what monitors said between the values that are sent");
+  samples->fallthrough();
+  samples->add_option("device", asked->device, "its newest messages as they came; default: counts");
+  samples->callback([&common, &action, asked] {
+    action = [&common, asked] { return show_samples(common, *asked); };
   });
   CLI::App* again = letters->add_subcommand("retry", "work on it again, as configured now");
   again->fallthrough();

@@ -4,6 +4,7 @@
 
 #include "adapters/mapping/character_set.h"
 #include "core/text.h"
+#include "sync/samples.h"
 
 namespace gateway::daemon {
 namespace {
@@ -13,6 +14,8 @@ using core::Error;
 using core::Json;
 
 constexpr std::int64_t kLettersMax = 200;
+constexpr std::size_t kSamplesMax = 1'000;
+constexpr std::string_view kSamples = "samples";
 
 core::Result<Json> list_letters(sync::Holdings& holdings) {
   return holdings.database().read_value<Json>(
@@ -45,6 +48,29 @@ core::Result<Json> show_letter(sync::Holdings& holdings, const adapters::Decoder
                        {"text", std::move(text)}});
 }
 
+core::Result<Json> list_samples(sync::Holdings& holdings) {
+  GW_TRY(const Json samples, holdings.database().read_value<Json>(sync::samples_report));
+  return Json::object({{"samples", samples}});
+}
+
+core::Result<Json> show_samples(sync::Holdings& holdings, const adapters::Decoders& decoders,
+                                const std::string& device) {
+  std::vector<sync::KeptSample> kept;
+  GW_TRY(kept, holdings.database().read_value<std::vector<sync::KeptSample>>(
+                   [&](crypto::Connection& connection) {
+                     return sync::read_samples(connection, device, kSamplesMax);
+                   }));
+  const auto decoder = decoders.find(device);
+  Json messages = Json::array();
+  for (const sync::KeptSample& one : kept) {
+    std::string text = decoder == decoders.end()
+                           ? adapters::mapping::decode_text(one.bytes, "", "").utf8
+                           : decoder->second.text(one.bytes);
+    messages.add(Json::object({{"received_at", one.received_at}, {"text", std::move(text)}}));
+  }
+  return Json::object({{"device", device}, {"messages", std::move(messages)}});
+}
+
 }  // namespace
 
 core::Result<Json> answer_letters(sync::Holdings& holdings, const core::Clock& clock,
@@ -56,6 +82,11 @@ core::Result<Json> answer_letters(sync::Holdings& holdings, const core::Clock& c
     return list_letters(holdings);
   }
   const std::string_view text = path.substr(kLetterRoutes.size() + 1);
+  if (text == kSamples || text.starts_with(core::cat(kSamples, '/'))) {
+    if (method != "GET") return Error(Code::refused, "this route takes GET");
+    if (text == kSamples) return list_samples(holdings);
+    return show_samples(holdings, decoders, std::string(text.substr(kSamples.size() + 1)));
+  }
   std::int64_t number = 0;
   const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (wrong != std::errc() || end != text.data() + text.size())

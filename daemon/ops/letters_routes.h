@@ -3,6 +3,8 @@
 //   GET  /v1/letters     {"letters":[...],"gaps":[...]}: oldest first, at most 200, and what no map
 //                        covers
 //   GET  /v1/letters/N   one with its text as it came
+//   GET  /v1/letters/samples        what monitors said and nobody sends on, counted per device
+//   GET  /v1/letters/samples/NAME   {"messages":[{"received_at","text"}]}: its newest 1,000
 //   POST /v1/letters/N   {"patient":"ID"} or {}: worked on again -> {"state","reason"}; who asked
 //                        for it is in the audit trail before it is done
 //

@@ -52,6 +52,45 @@ TEST(Devices, AnHl7ResultIsAcknowledgedAndARepeatHearsTheSame) {
   EXPECT_EQ(daemon.log().find("Roe"), std::string::npos);
 }
 
+std::string heart_rate(const std::string& id, const std::string& second, const std::string& value) {
+  return "MSH|^~\\&|MONITOR|WARD|GW|CLINIC|202611201015" + second + "+0200||ORU^R01^ORU_R01|" + id +
+         "|P|2.6|||||||||IHE_PCD_001\rPID|1||P1||Roe^Jane||19800102|F\r"
+         "OBR|1|" +
+         id + "|" + id + "|182777000^Monitoring^SCT|||202611201015" + second +
+         "+0200\rOBX|1|NM|147842^MDC_ECG_HEART_RATE^MDC|1.1.1.1|" + value +
+         "|264864^MDC_DIM_BEAT_PER_MIN^MDC|||||R|||||||EUI-1\r";
+}
+
+TEST(Devices, OfAMonitorsStreamWhatIsNotDueStaysHere) {
+  const std::uint16_t port = free_port();
+  DaemonProcess daemon;
+  daemon.configure("[profiles]\nshipped_dir = \"" GATEWAY_PROFILES
+                   "\"\nsite_dir = \"/nonexistent\"\n" +
+                   device_table(port) + "profile = \"pcd-01-monitor\"\n");
+  daemon.start();
+  ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
+  const MllpDevice device(port);
+  ASSERT_TRUE(device.connected()) << daemon.log();
+  EXPECT_THAT(device.send(heart_rate("1", "00", "72")), HasSubstr("MSA|AA|1"));
+  EXPECT_THAT(device.send(heart_rate("2", "01", "73")), HasSubstr("MSA|AA|2"));
+  EXPECT_THAT(device.send(heart_rate("2", "01", "73")), HasSubstr("MSA|AA|2"));
+  EXPECT_THAT(device.send(heart_rate("3", "02", "99")), HasSubstr("MSA|AA|3"));
+  EXPECT_EQ(counts(daemon).dump(),
+            R"({"stored":2,"repeated":1,"unassigned":0,"dead":0,"refused":0,"samples":1})");
+  EXPECT_THAT(daemon.ask({"letters", "samples"}).out, HasSubstr("\"values\":1"));
+  const std::string kept = daemon.ask({"letters", "samples", "lab"}).out;
+  EXPECT_THAT(kept, HasSubstr("|73|"));
+  EXPECT_EQ(kept.find("|72|"), std::string::npos);
+  // What the sampler knew is gone with the daemon: at worst a value is sent once more.
+  EXPECT_EQ(daemon.stop(), 0) << daemon.log();
+  daemon.start();
+  ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
+  const MllpDevice again(port);
+  EXPECT_THAT(again.send(heart_rate("4", "03", "98")), HasSubstr("MSA|AA|4"));
+  EXPECT_THAT(counts(daemon).dump(), HasSubstr("\"stored\":1"));
+  EXPECT_THAT(daemon.ask({"letters", "samples", "lab"}).out, HasSubstr("|73|"));
+}
+
 TEST(Devices, WhileLockedNothingIsTakenAndTheDeviceIsToldToSendAgain) {
   const std::uint16_t port = free_port();
   DaemonProcess daemon;

@@ -140,6 +140,28 @@ TEST_F(UpkeepTest, WhatWasDoomedBeforeACrashIsShreddedAfterIt) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST_F(UpkeepTest, OldSamplesArePackedAndVeryOldOnesGo) {
+  const auto insert = [](Connection& connection, const std::string& received_at) {
+    return connection.run(
+        "INSERT INTO sample (device, digest, received_at, value_count, bytes)"
+        " VALUES ('monitor', x'', ?, 20, CAST('words' AS BLOB))",
+        received_at);
+  };
+  const core::Wall now = core::system_clock().wall();
+  write([&](Connection& connection) -> core::Status {
+    GW_CHECK(insert(connection, core::to_instant(now - std::chrono::minutes(30))));
+    return insert(connection, core::to_instant(now - std::chrono::minutes(20)));
+  });
+  run();
+  ASSERT_TRUE(eventually([&] { return count("SELECT count(*) FROM sample") == 0; }));
+  EXPECT_EQ(count("SELECT message_count FROM sample_block"), 2);
+  EXPECT_EQ(count("SELECT value_count FROM sample_block"), 40);
+  write([](Connection& connection) {
+    return connection.run("UPDATE sample_block SET last_at = '2001-01-01T00:00:00.000Z'");
+  });
+  EXPECT_TRUE(eventually([&] { return count("SELECT count(*) FROM sample_block") == 0; }));
+}
+
 TEST_F(UpkeepTest, TheScrubFetchesADamagedObjectAgain) {
   options_.scrub_bytes_per_s = 100'000'000;
   const std::string pixels(kBig, 'p');

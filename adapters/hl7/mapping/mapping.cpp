@@ -118,21 +118,29 @@ std::string event_time(const Mapping& mapping) {
 
 bool is_supported(std::string_view type) { return find_supported(type) != nullptr; }
 
-void map_message(const Message& message, const DeviceProfile& device, sync::IncomingMessage& out) {
+std::optional<std::vector<Vital>> map_message(const Message& message, const DeviceProfile& device,
+                                              sync::IncomingMessage& out,
+                                              const profiles::Profile* monitor) {
   Mapping mapping(message, device, out);
   const std::string type = message.type();
   const Supported* supported = find_supported(type);
   if (supported == nullptr) {
     out.dead_because = core::cat("messages of type ", type, " are not taken");
-    return;
+    return std::nullopt;
   }
   out.event_at = event_time(mapping);
   out.patient.is_required = true;
   map_patient(mapping);
-  const auto caret = type.find('^');
-  map_family(mapping, supported->family,
-             caret == std::string::npos ? "" : std::string_view(type).substr(caret + 1));
+  std::optional<std::vector<Vital>> vitals;
+  if (monitor != nullptr && supported->family == Family::result) {
+    vitals = map_vitals(mapping, *monitor);
+  } else {
+    const auto caret = type.find('^');
+    map_family(mapping, supported->family,
+               caret == std::string::npos ? "" : std::string_view(type).substr(caret + 1));
+  }
   if (!out.dead_because.empty()) out.drafts.clear();
+  return vitals;
 }
 
 }  // namespace gateway::adapters::hl7

@@ -6,12 +6,15 @@
 // extension.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "adapters/hl7/message.h"
+#include "adapters/hl7/vitals.h"
 #include "adapters/mapping/device_profile.h"
+#include "adapters/profiles/profile.h"
 #include "core/json.h"
 #include "core/result.h"
 #include "sync/incoming_message.h"
@@ -46,21 +49,26 @@ class Mapping {
   sync::IncomingMessage& out_;
 };
 
-/// Fills `out` (patient, drafts, gaps, event_at, dead_because) from the message.
-void map_message(const Message& message, const DeviceProfile& device, sync::IncomingMessage& out);
+/// Fills `out` (patient, drafts, gaps, event_at, dead_because) from the message. With `monitor`
+/// (may be null) results are a monitor's, by that profile; answers their values, of whatever else
+/// nothing.
+std::optional<std::vector<Vital>> map_message(const Message& message, const DeviceProfile& device,
+                                              sync::IncomingMessage& out,
+                                              const profiles::Profile* monitor);
 
 /// True for a type this adapter takes ("ORU^R01").
 bool is_supported(std::string_view type);
 
 // What each family of messages becomes; called by map_message().
 void map_patient(Mapping& mapping);
-void map_visit(Mapping& mapping, std::string_view event);        // ADT: Encounter
-void map_merge(Mapping& mapping);                                // A40: Task, a proposal
-void map_results(Mapping& mapping);                              // ORU, OUL
-void map_orders(Mapping& mapping);                               // ORM, OMG, OML
-void map_referral(Mapping& mapping, std::string_view event);     // REF
-void map_document(Mapping& mapping, std::string_view event);     // MDM
-void map_appointment(Mapping& mapping, std::string_view event);  // SIU
-void map_immunizations(Mapping& mapping);                        // VXU
+void map_visit(Mapping& mapping, std::string_view event);  // ADT: Encounter
+void map_merge(Mapping& mapping);                          // A40: Task, a proposal
+void map_results(Mapping& mapping);                        // ORU, OUL
+std::vector<Vital> map_vitals(Mapping& mapping, const profiles::Profile& profile);  // ORU
+void map_orders(Mapping& mapping);                                                  // ORM, OMG, OML
+void map_referral(Mapping& mapping, std::string_view event);                        // REF
+void map_document(Mapping& mapping, std::string_view event);                        // MDM
+void map_appointment(Mapping& mapping, std::string_view event);                     // SIU
+void map_immunizations(Mapping& mapping);                                           // VXU
 
 }  // namespace gateway::adapters::hl7

@@ -172,7 +172,9 @@ TEST_F(Hl7Test, AnAssignedMessageBecomesThatPatientsResults) {
   std::string message = oru("1", "5.0");
   message.replace(message.find("P1^^^^MR"), 8, "");
   const sync::Taken held = take(message);
-  const Decoders decoders{{"lab", decoder_of(device_, core::system_clock())}};
+  Hl7Device lab;
+  lab.profile = device_;
+  const Decoders decoders{{"lab", decoder_of(lab, core::system_clock())}};
   auto retried = retry_message(*held_, held.number, decoders, "p1");
   ASSERT_TRUE(retried.ok()) << retried.error().message();
   EXPECT_EQ(retried->outcome, Outcome::stored);
