@@ -6,11 +6,13 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <utility>
 
+#include "core/log.h"
 #include "core/text.h"
 
 namespace gateway::core::net {
@@ -18,6 +20,8 @@ namespace {
 
 constexpr int keepalive_s = 30;
 constexpr int qos_at_least_once = 1;
+constexpr std::size_t message_bytes_max = 16U << 10;
+constexpr std::size_t messages_max = 64;
 constexpr int first_error_reason = 0x80;  // MQTT 5, 2.4
 
 struct ClientDeleter {
@@ -41,12 +45,15 @@ class LibraryClient final : public MqttClient {
   Phase phase() const override { return phase_; }
   const std::string& why_ended() const override { return why_ended_; }
   Result<int> publish(const std::string& topic, const std::string& payload, bool retained) override;
+  Status subscribe(const std::string& topic) override;
+  std::vector<std::string> messages() override { return std::exchange(messages_, {}); }
   std::vector<Acknowledged> acknowledged() override { return std::exchange(acknowledged_, {}); }
   void disconnect() override { mosquitto_disconnect(client_.get()); }
 
  private:
   static LibraryClient& self(void* object) { return *static_cast<LibraryClient*>(object); }
   void listen();
+  void take_message(const mosquitto_message& message);
   void end(std::string_view why);
   void end_by_code(int code);
   int carry_on(short happened);
@@ -59,6 +66,7 @@ class LibraryClient final : public MqttClient {
   std::string why_ended_;
   std::string last_tls_error_;
   std::vector<Acknowledged> acknowledged_;
+  std::vector<std::string> messages_;
   // Last: destroying it may still call back into the members above.
   std::unique_ptr<mosquitto, ClientDeleter> client_;
 };
@@ -122,9 +130,32 @@ void LibraryClient::listen() {
         self(object).acknowledged_.push_back(
             {message_id, taken ? "" : mosquitto_reason_string(reason)});
       });
+  mosquitto_message_callback_set(client,
+                                 [](mosquitto*, void* object, const mosquitto_message* message) {
+                                   self(object).take_message(*message);
+                                 });
+  mosquitto_subscribe_callback_set(
+      client, [](mosquitto*, void*, int, int count, const int* granted) {
+        for (int i = 0; i < count; ++i) {
+          if (granted[i] >= first_error_reason)
+            log_warn("core", cat("the MQTT broker refused our subscription (",
+                                 mosquitto_reason_string(granted[i]), "); check its access rules"));
+        }
+      });
   mosquitto_log_callback_set(client, [](mosquitto*, void* object, int level, const char* text) {
     if (level == MOSQ_LOG_ERR) self(object).last_tls_error_ = text;
   });
+}
+
+void LibraryClient::take_message(const mosquitto_message& message) {
+  const auto bytes = static_cast<std::size_t>(std::max(message.payloadlen, 0));
+  if (bytes > message_bytes_max || messages_.size() >= messages_max) {
+    log_warn("core",
+             cat("a message of ", bytes, " bytes from the MQTT broker was dropped: at most ",
+                 message_bytes_max, " bytes, and ", messages_max, " at once, are taken"));
+    return;
+  }
+  messages_.emplace_back(static_cast<const char*>(message.payload), bytes);
 }
 
 void LibraryClient::end(std::string_view why) {
@@ -192,6 +223,13 @@ int LibraryClient::socket_error() const {
   socklen_t size = sizeof error;
   ::getsockopt(mosquitto_socket(client_.get()), SOL_SOCKET, SO_ERROR, &error, &size);
   return error;
+}
+
+Status LibraryClient::subscribe(const std::string& topic) {
+  const int code = mosquitto_subscribe(client_.get(), nullptr, topic.c_str(), qos_at_least_once);
+  if (code == MOSQ_ERR_SUCCESS) return {};
+  end_by_code(code);
+  return Error(Code::unavailable, why_ended_);
 }
 
 Result<int> LibraryClient::publish(const std::string& topic, const std::string& payload,

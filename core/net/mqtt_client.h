@@ -37,6 +37,11 @@ class MqttClient {
   /// it has ended; Code::invalid: this topic or payload cannot be published.
   virtual Result<int> publish(const std::string& topic, const std::string& payload,
                               bool retained) = 0;
+  /// QoS 1; what comes is in messages(). Code::unavailable: it has ended.
+  virtual Status subscribe(const std::string& topic) = 0;
+  /// Payloads that have come since the last call, at most 64 of at most 16 KiB; more is dropped and
+  /// logged. The library has acknowledged them before they are here.
+  virtual std::vector<std::string> messages() = 0;
   /// What the broker has answered since the last call.
   virtual std::vector<Acknowledged> acknowledged() = 0;
   /// A clean good-bye: the broker does not publish the will.

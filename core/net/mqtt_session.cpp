@@ -71,7 +71,7 @@ class LoopSession final : public MqttSession {
 
   Status start();
   void set_retained(const std::string& topic, std::string payload) override;
-  void send(const std::string& topic, std::string payload,
+  void send(const std::string& topic, std::string payload, bool retained,
             std::function<void(bool)> answered) override;
   MqttState state() const override;
 
@@ -88,6 +88,7 @@ class LoopSession final : public MqttSession {
   struct Letter {
     std::string topic;
     std::string payload;
+    bool retained = false;
     std::function<void(bool)> answered;
     int message_id = 0;  // 0: not handed to the client yet
   };
@@ -107,7 +108,7 @@ class LoopSession final : public MqttSession {
   void wait_before_next();
   void wait_for_bell(Milliseconds longest);
   void note_turn();
-  void note_connected();
+  void note_connected(MqttClient& client);
   void note_ended(const std::string& why);
 
   const MqttOptions options_;
@@ -172,12 +173,12 @@ void LoopSession::set_retained(const std::string& topic, std::string payload) {
   bell_->ring();
 }
 
-void LoopSession::send(const std::string& topic, std::string payload,
+void LoopSession::send(const std::string& topic, std::string payload, bool retained,
                        std::function<void(bool)> answered) {
   {
     const std::lock_guard lock(mutex_);
     if (state_.connected && letters_.size() < letters_max) {
-      letters_.push_back({topic, std::move(payload), std::move(answered)});
+      letters_.push_back({topic, std::move(payload), retained, std::move(answered)});
       answered = nullptr;
     }
   }
@@ -231,7 +232,7 @@ std::string LoopSession::drive(MqttClient& client) {
   while (client.phase() != MqttClient::Phase::ended) {
     note_turn();
     if (client.phase() == MqttClient::Phase::connected) {
-      if (!stood_since_) note_connected();
+      if (!stood_since_) note_connected(client);
       if (stopping_) {
         say_goodbye(client);
         return "disconnected";
@@ -246,6 +247,7 @@ std::string LoopSession::drive(MqttClient& client) {
     client.turn(bell_->fd(), turn_max);
     bell_->silence();
     note_answers(client);
+    for (std::string& payload : client.messages()) options_.on_message(std::move(payload));
   }
   return client.why_ended();
 }
@@ -273,7 +275,7 @@ void LoopSession::publish_letters(MqttClient& client) {
     const std::lock_guard lock(mutex_);
     for (auto letter = letters_.begin(); letter != letters_.end();) {
       if (letter->message_id == 0) {
-        const auto message_id = client.publish(letter->topic, letter->payload, /*retained=*/false);
+        const auto message_id = client.publish(letter->topic, letter->payload, letter->retained);
         if (!message_id.ok() && message_id.error().code() != Code::unavailable) {
           log_warn("core", message_id.error().message());
           unfit.push_back(std::move(*letter));
@@ -370,7 +372,7 @@ void LoopSession::note_turn() {
   ++state_.loop_turns;
 }
 
-void LoopSession::note_connected() {
+void LoopSession::note_connected(MqttClient& client) {
   stood_since_ = clock_.monotonic();
   {
     const std::lock_guard lock(mutex_);
@@ -378,6 +380,8 @@ void LoopSession::note_connected() {
     ++state_.connects;
     state_.last_error.clear();
   }
+  // A failure ends the session, which drive() sees.
+  if (!options_.subscription.empty()) (void)client.subscribe(options_.subscription);
   if (options_.on_standing) options_.on_standing(true);
 }
 

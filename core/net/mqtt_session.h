@@ -30,6 +30,9 @@ struct MqttOptions {
   bool plain = false;  // only for a loopback broker: no TLS
   std::string will_topic;
   std::string will_payload;  // retained, QoS 1
+  std::string subscription;  // a topic, QoS 1; empty: none
+  // What comes there, at most 16 KiB each; called in the session's thread, returns at once.
+  std::function<void(std::string payload)> on_message;
   // The session stands, or has ended; called in its thread, returns at once.
   std::function<void(bool connected)> on_standing;
   // A new attempt comes at any moment of the back-off: a thousand gateways that lost their broker
@@ -60,9 +63,9 @@ class MqttSession {
   /// Retained, QoS 1. Replaces what waits for the same topic. A topic the broker refuses is logged
   /// and left until its next value or session. Topics are ours, never input: each is kept for good.
   virtual void set_retained(const std::string& topic, std::string payload) = 0;
-  /// Once, QoS 1, not retained. `answered` is called once, with true when the broker has taken it:
+  /// Once, QoS 1. `answered` is called once, with true when the broker has taken it:
   /// in the session's thread, or before this returns where there is no session or 64 wait already.
-  virtual void send(const std::string& topic, std::string payload,
+  virtual void send(const std::string& topic, std::string payload, bool retained,
                     std::function<void(bool taken)> answered) = 0;
   virtual MqttState state() const = 0;
 };
