@@ -184,7 +184,7 @@ TEST_F(CommandsTest, ARepeatedCommandIsToldAgainAndNotDoneAgainAlsoAfterARestart
 TEST_F(CommandsTest, TheAnswerComesAlsoWhereTheBrokerWasAwayWhileTheCommandRan) {
   const std::uint16_t his = free_port();
   daemon_.configure(
-      cat("[uplink.his]\nkind = \"fhir\"\nurl = \"http://127.0.0.1:", his, "/fhir\"\n"));
+      cat("[uplink.his]\nkind = \"fhir\"\npull = []\nurl = \"http://127.0.0.1:", his, "/fhir\"\n"));
   allow(R"("probe")");
   auto silent = std::make_unique<PortHolder>(his);
   start();
