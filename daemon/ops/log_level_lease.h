@@ -19,8 +19,9 @@ namespace gateway::daemon {
 class LogLevelLease {
  public:
   /// `clock` outlives it.
-  LogLevelLease(boost::asio::any_io_executor loop, const core::Clock& clock, core::Level usual)
-      : clock_(clock), usual_(usual), end_(std::move(loop)) {}
+  LogLevelLease(const boost::asio::any_io_executor& loop, const core::Clock& clock,
+                core::Level usual)
+      : clock_(clock), usual_(usual), end_(loop) {}
 
   /// Takes the place of the one before. Code::invalid: no such level, or not 1 to 1440 minutes.
   core::Result<core::Json> take(const std::string& body);
