@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "crypto/octets.h"
+#include "crypto/signing_key.h"
 
 namespace gateway::crypto {
 namespace {
@@ -73,12 +74,7 @@ core::Result<AuditCheckpoint> AuditCheckpoint::parse(std::string_view json) {
 }
 
 bool AuditCheckpoint::is_signed() const {
-  const std::string key = core::from_hex(public_key);
-  const std::string sign = core::from_hex(signature);
-  if (key.size() != crypto_sign_PUBLICKEYBYTES || sign.size() != crypto_sign_BYTES) return false;
-  const std::string text = signed_text();
-  return crypto_sign_verify_detached(raw(as_octets(sign)), raw(as_octets(text)), text.size(),
-                                     raw(as_octets(key))) == 0;
+  return crypto::is_signed({core::from_hex(public_key)}, signed_text(), core::from_hex(signature));
 }
 
 core::Result<AuditSigner> AuditSigner::create(const Keyring& keyring, std::uint32_t root) {

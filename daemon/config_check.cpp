@@ -14,13 +14,16 @@
 #include "adapters/filedrop/folder_options.h"
 #include "adapters/hl7/hl7_options.h"
 #include "adapters/mqtt/mqtt_options.h"
+#include "core/files.h"
 #include "core/net/certificate_file.h"
 #include "core/net/http_tunnel.h"
 #include "core/net/url.h"
 #include "core/text.h"
 #include "crypto/backup_place.h"
+#include "crypto/signing_key.h"
 #include "daemon/api/access.h"
 #include "daemon/api/console/console_server.h"
+#include "daemon/ops/command_envelope.h"
 #include "daemon/settings.h"
 
 namespace gateway::daemon {
@@ -41,6 +44,8 @@ bool is_secret(const std::string& component) {
          component == "token_file";
 }
 
+constexpr std::size_t kPemMax = 4000;
+
 class Checker {
  public:
   Checker(const core::Config& config, const std::vector<core::ConfigKey>& keys)
@@ -54,6 +59,7 @@ class Checker {
     check_site();
     check_folders();
     check_mqtt();
+    check_commands();
     check_uplinks();
     check_worklist();
     check_retention();
@@ -270,6 +276,27 @@ class Checker {
         prefix.ends_with('/')) {
       mistake("mqtt.topic_prefix", "must be a topic without +, # and a / at its ends");
     }
+  }
+
+  void check_commands() {
+    for (const std::string& kind : config_.texts("commands.allowed")) {
+      if (command_kinds().contains(kind)) continue;
+      mistake("commands.allowed",
+              cat("\"", kind, "\" is no kind of command; see clinic-gateway.toml(5)"));
+    }
+    for (const std::string& name : config_.names("commands.key")) {
+      const std::string key = cat("commands.key.", name, ".public_key_file");
+      const auto pem = core::read_whole_file(core::system_files(), config_.text(key), kPemMax);
+      if (!pem.ok()) continue;  // check_text() says so
+      if (const auto read = crypto::read_verifying_key(*pem); !read.ok())
+        mistake(key, read.error().message());
+    }
+    if (!config_.has("commands.allowed")) return;
+    if (!config_.has("mqtt.host") && !config_.is_faulty("mqtt.host"))
+      mistake("commands.allowed", "commands come over MQTT; set mqtt.host too");
+    if (config_.names("commands.key").empty())
+      mistake("commands.allowed",
+              "nobody could sign a command; set commands.key.NAME.public_key_file too");
   }
 
   void check_devices() {

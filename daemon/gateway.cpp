@@ -34,6 +34,7 @@
 #include "daemon/ops/health.h"
 #include "daemon/ops/keys_api.h"
 #include "daemon/ops/letters_routes.h"
+#include "daemon/ops/log_level_lease.h"
 #include "daemon/ops/maintenance.h"
 #include "daemon/ops/peers_routes.h"
 #include "daemon/ops/reviews_routes.h"
@@ -48,7 +49,6 @@
 #include "daemon/version.h"
 #include "daemon/writer_pulse.h"
 #include "sync/options.h"
-#include "sync/pins.h"
 #include "sync/rebuild.h"
 #include "sync/reports.h"
 #include "sync/review.h"
@@ -129,13 +129,15 @@ class GatewayImpl final : public Gateway {
         uplinks_(loop_, config_, clock, [this] { restart_unattended(); }),
         studies_(door_, clock, [this] { uplinks_.wake(); }),
         maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
+        log_level_(loop_, clock, settings_.log_level),
         checkpoints_(loop_, door_, lane_, seconds(settings_.audit_checkpoint_every_s),
                      [this](const Json& checkpoint) {
                        if (health_) health_->publish_document("audit", checkpoint);
                      }) {
     if (settings_.mqtt) {
-      central_ = std::make_unique<CentralReports>(loop_, door_, lane_, clock_, config_,
-                                                  *settings_.mqtt, boot_id_);
+      central_ =
+          std::make_unique<CentralReports>(loop_, door_, lane_, clock_, config_, *settings_.mqtt,
+                                           boot_id_, command_policy(settings_), command_asks());
       health_ = &central_->publisher();
     }
   }
@@ -438,6 +440,16 @@ class GatewayImpl final : public Gateway {
     if (auto problem = space_problem(vitals)) vitals.problems.push_back(std::move(*problem));
   }
 
+  /// The same routes that command and console use.
+  ControlAsk command_asks() {
+    return [this, asks = control_asks(control_actions())](core::net::HttpRequest request,
+                                                          Caller caller) {
+      if (request.target == "/v1/keys/rotate")
+        return maintenance_.rotate(std::move(request.body), std::move(caller));
+      return asks(std::move(request), std::move(caller));
+    };
+  }
+
   ControlActions control_actions() {
     ControlActions actions;
     actions.status = [this] { return status_answer(); };
@@ -456,7 +468,10 @@ class GatewayImpl final : public Gateway {
     actions.doctor = [this] { return doctor_answer(); };
     actions.storage = [this] { return storage_answer(); };
     actions.pin = [this](std::string study_uid, bool pinned) {
-      return pin_answer(std::move(study_uid), pinned);
+      return with_holdings(
+          [&clock = clock_, study_uid = std::move(study_uid), pinned](sync::Holdings& holdings) {
+            return answer_pin(holdings, clock, study_uid, pinned);
+          });
     };
     actions.rebuild_index = [this] { return rebuild_answer(); };
     actions.audit = [this](std::string target) { return audit_answer(std::move(target)); };
@@ -486,6 +501,7 @@ class GatewayImpl final : public Gateway {
       });
     };
     actions.last_seen = [this] { return with_holdings(answer_last_seen); };
+    actions.log_level = [this](const std::string& body) { return log_level_.take(body); };
     actions.certificates = [this] { return certificates_answer(); };
     return actions;
   }
@@ -619,15 +635,6 @@ class GatewayImpl final : public Gateway {
     co_return document;
   }
 
-  Awaitable<core::Result<Json>> pin_answer(std::string study_uid, bool pinned) {
-    auto pin = [&clock = clock_, study_uid = std::move(study_uid),
-                pinned](sync::Holdings& holdings) -> core::Result<Json> {
-      GW_CHECK(sync::pin_study(holdings, clock, study_uid, pinned));
-      return Json::object({{"pinned", pinned}});
-    };
-    co_return co_await with_holdings(std::move(pin));
-  }
-
   Awaitable<core::Result<Json>> rebuild_answer() {
     if (door_.get()) {
       co_return Error(Code::refused,
@@ -686,6 +693,7 @@ class GatewayImpl final : public Gateway {
   SyncComponent uplinks_;
   StudiesApi studies_;
   Maintenance maintenance_;
+  LogLevelLease log_level_;
   AuditCheckpoints checkpoints_;
   WriterPulse writer_pulse_;
   std::unique_ptr<CentralReports> central_;

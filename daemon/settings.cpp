@@ -77,6 +77,14 @@ std::vector<ConfigKey> daemon_config_keys() {
        .type = KeyType::boolean,
        .meaning = "no TLS; for a broker on the loopback interface only",
        .default_text = "false"},
+      {.path = "commands.allowed",
+       .type = KeyType::text_list,
+       .meaning = "kinds of commands that central operations may send over MQTT: approve-device, "
+                  "log-level, pause-uplink, probe, resend, resume-uplink, rotate-keys, sync-now",
+       .default_text = "[]"},
+      {.path = "commands.key.*.public_key_file",
+       .meaning = "Ed25519 public key, PEM, of whoever signs commands under this name",
+       .required = true},
   };
 }
 
@@ -123,6 +131,10 @@ Settings read_settings(const core::Config& config) {
   // The key's choices are exactly the known levels.
   settings.log_level = core::parse_log_level(config.text("log.level")).value();
   if (config.has("mqtt.host")) settings.mqtt = read_mqtt(config);
+  settings.commands.allowed = config.texts("commands.allowed");
+  for (const std::string& name : config.names("commands.key"))
+    settings.commands.public_keys[name] =
+        config.text(core::cat("commands.key.", name, ".public_key_file"));
   return settings;
 }
 

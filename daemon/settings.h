@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,12 @@ struct MqttSettings {
   std::int64_t health_every_s = 30;
 };
 
+/// Commands of central operations over MQTT.
+struct CommandSettings {
+  std::vector<std::string> allowed;                // kinds; empty: none is listened for
+  std::map<std::string, std::string> public_keys;  // PEM file by the key's name
+};
+
 struct Settings {
   std::string site_name;
   std::string time_zone;
@@ -38,7 +45,8 @@ struct Settings {
   std::string control_socket;
   std::int64_t audit_checkpoint_every_s = 300;
   core::Level log_level = core::Level::info;
-  std::optional<MqttSettings> mqtt;          // absent: no broker
+  std::optional<MqttSettings> mqtt;  // absent: no broker
+  CommandSettings commands;
   std::vector<std::string> config_problems;  // what was left out of the configuration, and why
   std::string dicom_fault;                   // why DICOM is not served; empty: it is
   bool is_hub = false;                       // by the command line: other gateways' upstream

@@ -17,6 +17,16 @@ struct Noted {
   std::string raised_at;
 };
 
+core::Status queue(Connection& connection, const std::string& topic, const std::string& session,
+                   const std::string& payload, bool retained) {
+  GW_CHECK(connection.run(
+      "INSERT INTO central_message (topic, session, payload, retained) VALUES (?, ?, ?, ?)", topic,
+      session, payload, retained ? 1 : 0));
+  return connection.run(
+      "DELETE FROM central_message WHERE number <= (SELECT MAX(number) FROM central_message) - ?",
+      kCentralMessagesMax);
+}
+
 core::Result<std::map<std::string, Noted>> noted_alarms(Connection& connection) {
   GW_TRY(auto rows, connection.query("SELECT name, severity, text, raised_at FROM central_alarm"));
   std::map<std::string, Noted> noted;
@@ -46,24 +56,25 @@ core::Status queue_event(Connection& connection, const char* event, const Noted&
 
 core::Status queue_central(Connection& connection, const std::string& topic,
                            const std::string& session, const Json& payload) {
-  GW_CHECK(connection.run("INSERT INTO central_message (topic, session, payload) VALUES (?, ?, ?)",
-                          topic, session, payload.dump()));
-  return connection.run(
-      "DELETE FROM central_message WHERE number <= (SELECT MAX(number) FROM central_message) - ?",
-      kCentralMessagesMax);
+  return queue(connection, topic, session, payload.dump(), false);
+}
+
+core::Status queue_retained(Connection& connection, const std::string& topic, const Json& payload) {
+  GW_CHECK(connection.run("DELETE FROM central_message WHERE retained = 1 AND topic = ?", topic));
+  return queue(connection, topic, "", payload.is_null() ? "" : payload.dump(), true);
 }
 
 core::Result<std::vector<CentralMessage>> oldest_central(Connection& connection,
                                                          std::int64_t count_max) {
-  GW_TRY(auto rows, connection.query("SELECT number, topic, session, payload FROM central_message"
-                                     " ORDER BY number LIMIT ?",
+  GW_TRY(auto rows, connection.query("SELECT number, topic, session, payload, retained FROM"
+                                     " central_message ORDER BY number LIMIT ?",
                                      count_max));
   std::vector<CentralMessage> messages;
   while (true) {
     GW_TRY(const bool more, rows.next());
     if (!more) return messages;
     messages.push_back({rows.integer(0), std::string(rows.text(1)), std::string(rows.text(2)),
-                        std::string(rows.text(3))});
+                        std::string(rows.text(3)), rows.integer(4) != 0});
   }
 }
 

@@ -22,11 +22,15 @@ struct CentralMessage {
   std::int64_t number = 0;
   std::string topic;    // below <mqtt.topic_prefix>/<site.name>/
   std::string session;  // with the broker, while it came about; empty where there was none
-  std::string payload;  // a JSON object
+  std::string payload;  // a JSON object; empty where a retained value is taken away
+  bool retained = false;
 };
 
 core::Status queue_central(crypto::Connection& connection, const std::string& topic,
                            const std::string& session, const core::Json& payload);
+/// What the topic holds from then on; null: nothing. Takes the place of what waits for it.
+core::Status queue_retained(crypto::Connection& connection, const std::string& topic,
+                            const core::Json& payload);
 /// The oldest, in order.
 core::Result<std::vector<CentralMessage>> oldest_central(crypto::Connection& connection,
                                                          std::int64_t count_max);

@@ -71,7 +71,7 @@ class LoopSession final : public MqttSession {
 
   Status start();
   void set_retained(const std::string& topic, std::string payload) override;
-  void send(const std::string& topic, std::string payload,
+  void send(const std::string& topic, std::string payload, bool retained,
             std::function<void(bool)> answered) override;
   MqttState state() const override;
 
@@ -88,6 +88,7 @@ class LoopSession final : public MqttSession {
   struct Letter {
     std::string topic;
     std::string payload;
+    bool retained = false;
     std::function<void(bool)> answered;
     int message_id = 0;  // 0: not handed to the client yet
   };
@@ -174,12 +175,12 @@ void LoopSession::set_retained(const std::string& topic, std::string payload) {
   bell_->ring();
 }
 
-void LoopSession::send(const std::string& topic, std::string payload,
+void LoopSession::send(const std::string& topic, std::string payload, bool retained,
                        std::function<void(bool)> answered) {
   {
     const std::lock_guard lock(mutex_);
     if (state_.connected && letters_.size() < letters_max) {
-      letters_.push_back({topic, std::move(payload), std::move(answered)});
+      letters_.push_back({topic, std::move(payload), retained, std::move(answered)});
       answered = nullptr;
     }
   }
@@ -276,7 +277,7 @@ void LoopSession::publish_letters(MqttClient& client) {
     const std::lock_guard lock(mutex_);
     for (auto letter = letters_.begin(); letter != letters_.end();) {
       if (letter->message_id == 0) {
-        const auto message_id = client.publish(letter->topic, letter->payload, /*retained=*/false);
+        const auto message_id = client.publish(letter->topic, letter->payload, letter->retained);
         if (!message_id.ok() && message_id.error().code() != Code::unavailable) {
           log_warn("core", message_id.error().message());
           unfit.push_back(std::move(*letter));

@@ -47,6 +47,7 @@ struct MqttOptions {
   // Both are called in the session's thread and return at once; with `take` the second may wait for
   // a disk. A message has at most 16 KiB.
   std::function<void(std::string payload)> on_message;
+  // The session stands, or has ended; called in its thread, returns at once.
   std::function<void(bool connected)> on_standing;
   // Instead of `subscription`, for what must not be lost: MQTT 3.1.1, a session that the broker
   // keeps while we are away. `take` is called for each message in the session's thread, in order,
@@ -85,9 +86,9 @@ class MqttSession {
   /// Retained, QoS 1. Replaces what waits for the same topic. A topic the broker refuses is logged
   /// and left until its next value or session. Topics are ours, never input: each is kept for good.
   virtual void set_retained(const std::string& topic, std::string payload) = 0;
-  /// Once, QoS 1, not retained. `answered` is called once, with true when the broker has taken it:
+  /// Once, QoS 1. `answered` is called once, with true when the broker has taken it:
   /// in the session's thread, or before this returns where there is no session or 64 wait already.
-  virtual void send(const std::string& topic, std::string payload,
+  virtual void send(const std::string& topic, std::string payload, bool retained,
                     std::function<void(bool taken)> answered) = 0;
   virtual MqttState state() const = 0;
 };

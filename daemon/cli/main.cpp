@@ -12,6 +12,7 @@
 #include "daemon/cli/audit.h"
 #include "daemon/cli/backup.h"
 #include "daemon/cli/client.h"
+#include "daemon/cli/commands_command.h"
 #include "daemon/cli/devices_command.h"
 #include "daemon/cli/exchange.h"
 #include "daemon/cli/keys_command.h"
@@ -230,6 +231,7 @@ int run(int argc, char** argv) {
       ->add_option("number", options.number, "number of the item in the queue; without it: all")
       ->check(CLI::NonNegativeNumber);
   add_accounts_commands(app, options, action);
+  add_commands_commands(app, options, action);
   add_devices_commands(app, options, action);
   add_letters_commands(app, options, action);
   add_peers_commands(app, options, action);

@@ -26,17 +26,33 @@ Json metrics_document(const Vitals& vitals, const Json& certificates) {
 CentralReports::CentralReports(boost::asio::any_io_executor loop, const sync::HoldingsDoor& door,
                                BlockingLane& lane, const core::Clock& clock,
                                const core::Config& config, const MqttSettings& settings,
-                               const std::string& boot_id)
+                               const std::string& boot_id, CommandPolicy commands, ControlAsk ask)
     : lane_(lane),
       clock_(clock),
       config_(config),
-      sender_(std::move(loop), door, lane, clock, boot_id,
-              [this](const std::string& topic, std::string payload,
+      sender_(loop, door, lane, clock, boot_id,
+              [this](const std::string& topic, std::string payload, bool retained,
                      std::function<void(bool)> answered) {
-                publisher_.send(topic, std::move(payload), std::move(answered));
+                publisher_.send(topic, std::move(payload), retained, std::move(answered));
               }),
-      publisher_(settings, config.text("site.name"), boot_id, clock,
-                 {.on_standing = [this](bool connected) { sender_.on_standing(connected); }}) {}
+      commands_(std::move(loop), door, clock, commands,
+                {.ask = std::move(ask),
+                 .told = [this] { sender_.wake(); },
+                 .refuse = [this](const Json& refusal) { tell_refused(refusal); }}),
+      publisher_(settings, config.text("site.name"), boot_id, clock, calls(commands)) {}
+
+CentralCalls CentralReports::calls(const CommandPolicy& commands) {
+  CentralCalls calls;
+  calls.on_standing = [this](bool connected) { sender_.on_standing(connected); };
+  if (!commands.allowed.empty())
+    calls.on_command = [this](std::string envelope) { commands_.take(std::move(envelope)); };
+  return calls;
+}
+
+/// Once, and only if somebody is there: whoever may publish commands must not fill the queue.
+void CentralReports::tell_refused(const Json& refusal) {
+  publisher_.send("command/refused", refusal.dump(), /*retained=*/false, [](bool) {});
+}
 
 core::net::Awaitable<void> CentralReports::tell(Vitals vitals) {
   const std::shared_ptr<bool> alive = alive_;
@@ -48,6 +64,7 @@ core::net::Awaitable<void> CentralReports::tell(Vitals vitals) {
     publisher_.publish_document("inventory",
                                 inventory_document(vitals, config_, certificates_, system_));
   }
+  commands_.go_on();
   sender_.note(alarms_of(health_document(vitals, 0), certificates_));
 }
 

@@ -12,6 +12,7 @@
 #include "core/json.h"
 #include "daemon/blocking.h"
 #include "daemon/ops/central_sender.h"
+#include "daemon/ops/commands.h"
 #include "daemon/ops/health.h"
 #include "daemon/ops/inventory.h"
 #include "sync/holdings.h"
@@ -20,10 +21,12 @@ namespace gateway::daemon {
 
 class CentralReports {
  public:
-  /// All it is given outlives it.
+  /// All it is given by reference outlives it. `ask` carries commands out; a policy that allows
+  /// none listens for none.
   CentralReports(boost::asio::any_io_executor loop, const sync::HoldingsDoor& door,
                  BlockingLane& lane, const core::Clock& clock, const core::Config& config,
-                 const MqttSettings& settings, const std::string& boot_id);
+                 const MqttSettings& settings, const std::string& boot_id, CommandPolicy commands,
+                 ControlAsk ask);
   ~CentralReports() { *alive_ = false; }
   CentralReports(const CentralReports&) = delete;
   CentralReports& operator=(const CentralReports&) = delete;
@@ -33,11 +36,14 @@ class CentralReports {
 
  private:
   core::net::Awaitable<bool> look_at_certificates();
+  CentralCalls calls(const CommandPolicy& commands);
+  void tell_refused(const core::Json& refusal);
 
   BlockingLane& lane_;
   const core::Clock& clock_;
   const core::Config& config_;
   CentralSender sender_;
+  Commands commands_;
   const SystemFacts system_ = read_system_facts();
   core::Json certificates_ = core::Json::array();
   std::optional<core::Monotonic> looked_at_;

@@ -91,7 +91,7 @@ void CentralSender::send_all(const std::vector<sync::CentralMessage>& batch) {
   taken_.clear();
   unanswered_ = batch.size();
   for (const sync::CentralMessage& message : batch) {
-    send_(message.topic, payload_of(message),
+    send_(message.topic, payload_of(message), message.retained,
           [this, alive = alive_, loop = loop_, number = message.number](bool taken) {
             boost::asio::post(loop, [this, alive, number, taken] {
               if (*alive) on_answered(number, taken);
@@ -101,6 +101,7 @@ void CentralSender::send_all(const std::vector<sync::CentralMessage>& batch) {
 }
 
 std::string CentralSender::payload_of(const sync::CentralMessage& message) const {
+  if (message.retained) return message.payload;
   auto payload = Json::parse(message.payload);
   Json document = payload.ok() ? std::move(*payload) : Json::object();
   document.set("sequence", message.number);

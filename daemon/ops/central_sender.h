@@ -1,8 +1,8 @@
 // Carries what waits for central operations (sync/central_outbox.h) to the broker, oldest first,
 // and forgets each once the broker has taken it; what a session left unanswered goes again. Adds to
-// each payload its "sequence" and whether it is "historical": it came about before the present
-// session with the broker began, whatever the clock says. Loop thread only, where nothing else is
-// said.
+// each payload that is not retained its "sequence" and whether it is "historical": it came about
+// before the present session with the broker began, whatever the clock says. Loop thread only,
+// where nothing else is said.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -24,7 +24,7 @@ namespace gateway::daemon {
 
 /// core::net::MqttSession::send() below the gateway's own topics.
 using SendToCentral = std::function<void(const std::string& topic, std::string payload,
-                                         std::function<void(bool)> answered)>;
+                                         bool retained, std::function<void(bool)> answered)>;
 
 class CentralSender {
  public:

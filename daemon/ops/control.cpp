@@ -116,7 +116,8 @@ class Routes {
                        path == "/v1/doctor" || path == "/v1/storage" || path == "/v1/worklist" ||
                        path == "/v1/certificates" || path == "/v1/last-seen";
     if (path.starts_with("/v1/audit/") && get) co_return co_await actions_.audit(request.target);
-    const bool acts = path == "/v1/retry" || path == "/v1/pin" || path == "/v1/rebuild-index";
+    const bool acts = path == "/v1/retry" || path == "/v1/pin" || path == "/v1/rebuild-index" ||
+                      path == "/v1/log-level";
     if (!reads && !acts) co_return Error(Code::not_found, "there is no such route");
     if ((reads && !get) || (acts && !post)) {
       co_return Error(Code::refused, cat("this route takes ", reads ? "GET" : "POST"));
@@ -127,6 +128,7 @@ class Routes {
     if (path == "/v1/certificates") co_return co_await actions_.certificates();
     if (path == "/v1/storage") co_return co_await actions_.storage();
     if (path == "/v1/rebuild-index") co_return co_await actions_.rebuild_index();
+    if (path == "/v1/log-level") co_return actions_.log_level(request.body);
     if (path == "/v1/pin") {
       GW_CO_TRY(Pin pin, pin_of(request.body));
       co_return co_await actions_.pin(std::move(pin.study_uid), pin.pinned);

@@ -14,6 +14,7 @@
 //   *    /v1/letters, /v1/letters/N letters_routes.h
 //   *    /v1/peers, /v1/peers/...   peers_routes.h
 //   POST /v1/uplinks/...            uplinks_routes.h
+//   POST /v1/log-level              log_level_lease.h
 //   GET  /v1/worklist?limit=N       what modalities are offered today and later, with patients
 //   GET  /v1/last-seen              {"devices":[{"name":"ae:CT1","last_seen"}]}, from the audit
 //   trail GET  /v1/certificates           own certificates and authorities, with the days left
@@ -60,6 +61,7 @@ struct ControlActions {
   Work accounts;
   Work peers;
   Work uplinks;
+  std::function<core::Result<core::Json>(const std::string& body)> log_level;
   std::function<JsonAnswer(std::int64_t limit)> worklist;
   std::function<JsonAnswer()> last_seen;
   std::function<JsonAnswer()> certificates;

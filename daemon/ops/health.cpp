@@ -33,6 +33,10 @@ core::Status HealthPublisher::start() {
   options.username = settings_.username;
   options.plain = settings_.plain;
   options.on_standing = calls_.on_standing;
+  if (calls_.on_command) {
+    options.subscription = root_topic_ + "command";
+    options.on_message = calls_.on_command;
+  }
   options.will_topic = status_topic_;
   options.will_payload = mqtt_offline_document(boot_id_).dump();
   if (!settings_.password_file.empty()) {
@@ -54,10 +58,10 @@ void HealthPublisher::publish_document(const std::string& name, const core::Json
   if (session_) session_->set_retained(root_topic_ + name, document.dump());
 }
 
-void HealthPublisher::send(const std::string& name, std::string payload,
+void HealthPublisher::send(const std::string& name, std::string payload, bool retained,
                            std::function<void(bool)> answered) {
   if (!session_) return answered(false);
-  session_->send(root_topic_ + name, std::move(payload), std::move(answered));
+  session_->send(root_topic_ + name, std::move(payload), retained, std::move(answered));
 }
 
 core::net::MqttState HealthPublisher::state() const {

@@ -1,8 +1,8 @@
 // What central operations hear over MQTT, below `<prefix>/<site>/`, described by
 // docs/mqtt/*.schema.json: status, health, metrics, inventory and audit, all retained, and what is
-// send()ed once (daemon/ops/central_sender.h). A will says
-// "offline"; because a will misses a daemon that hangs, health carries `seq` and `boot_id` and
-// comes at a steady pace. Loop thread only.
+// send()ed (daemon/ops/central_sender.h). Commands come the other way (daemon/ops/commands.h). A
+// will says "offline"; because a will misses a daemon that hangs, health carries `seq` and
+// `boot_id` and comes at a steady pace. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,7 @@ namespace gateway::daemon {
 /// What comes from the session; called in its thread.
 struct CentralCalls {
   std::function<void(bool connected)> on_standing;
+  std::function<void(std::string envelope)> on_command;  // empty: none are listened for
 };
 
 class HealthPublisher {
@@ -40,7 +41,8 @@ class HealthPublisher {
   /// Sets `<prefix>/<site>/<name>`, likewise.
   void publish_document(const std::string& name, const core::Json& document);
   /// core::net::MqttSession::send() of `<prefix>/<site>/<name>`.
-  void send(const std::string& name, std::string payload, std::function<void(bool)> answered);
+  void send(const std::string& name, std::string payload, bool retained,
+            std::function<void(bool)> answered);
   /// All zero before start() has succeeded.
   core::net::MqttState state() const;
   const std::string& status_topic() const { return status_topic_; }

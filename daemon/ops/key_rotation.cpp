@@ -22,12 +22,13 @@ std::string outcome_of(const core::Status& status) {
   return status.ok() ? "success" : std::string(core::to_string(status.error().code()));
 }
 
-core::Result<Json> rotate_database(sync::Holdings& holdings, const core::Clock& clock) {
+core::Result<Json> rotate_database(sync::Holdings& holdings, const core::Clock& clock,
+                                   const Caller& who) {
   const auto generation =
       crypto::rotate_database_key(core::system_files(), holdings.keyring(),
                                   holdings.options().state_folder, holdings.database());
   const core::Status status = generation.ok() ? core::Status() : core::Status(generation.error());
-  GW_CHECK(record_by_operator(holdings, clock, "rotate", "key/database", outcome_of(status)));
+  GW_CHECK(record_upkeep(holdings, clock, who, "rotate", "key/database", outcome_of(status)));
   GW_CHECK(core::Status(status));
   core::log_info("daemon", cat("the database is under generation ", *generation, " of its key"));
   return Json::object({{"generation", std::int64_t{*generation}}});
@@ -44,7 +45,7 @@ Json epoch_document(const crypto::EpochRotation& rotation) {
 }
 
 core::Result<Json> rotate_epoch(sync::Holdings& holdings, const core::Clock& clock,
-                                bool finish_only) {
+                                const Caller& who, bool finish_only) {
   core::Files& files = core::system_files();
   const std::string& folder = holdings.options().state_folder;
   const auto rotation = finish_only
@@ -53,7 +54,7 @@ core::Result<Json> rotate_epoch(sync::Holdings& holdings, const core::Clock& clo
                             : crypto::rotate_epochs(files, folder, holdings.keyring(),
                                                     holdings.objects(), kWriterPatience);
   const core::Status status = rotation.ok() ? core::Status() : core::Status(rotation.error());
-  GW_CHECK(record_by_operator(holdings, clock, "rotate", "key/epoch", outcome_of(status)));
+  GW_CHECK(record_upkeep(holdings, clock, who, "rotate", "key/epoch", outcome_of(status)));
   GW_CHECK(core::Status(status));
   const bool was_done_already = rotation->current == 0;
   if (!was_done_already) {
@@ -63,12 +64,13 @@ core::Result<Json> rotate_epoch(sync::Holdings& holdings, const core::Clock& clo
   return epoch_document(*rotation);
 }
 
-core::Result<Json> rotate_root(sync::Holdings& holdings, const core::Clock& clock) {
+core::Result<Json> rotate_root(sync::Holdings& holdings, const core::Clock& clock,
+                               const Caller& who) {
   auto rotation = crypto::rotate_root({core::system_files(), holdings.options().state_folder,
                                        holdings.keyring(), holdings.database(), holdings.audit(),
                                        *holdings.witness()});
   const core::Status status = rotation.ok() ? core::Status() : core::Status(rotation.error());
-  GW_CHECK(record_by_operator(holdings, clock, "rotate", "key/root", outcome_of(status)));
+  GW_CHECK(record_upkeep(holdings, clock, who, "rotate", "key/root", outcome_of(status)));
   if (!rotation.ok() && holdings.keyring().root().is_moving) {
     return std::move(rotation).error().with_context(
         "the new root key is in place, but not everything is under it yet; run it again, or "
@@ -83,15 +85,15 @@ core::Result<Json> rotate_root(sync::Holdings& holdings, const core::Clock& cloc
 
 }  // namespace
 
-core::Status record_by_operator(sync::Holdings& holdings, const core::Clock& clock,
-                                std::string action, std::string resource, std::string outcome) {
+core::Status record_upkeep(sync::Holdings& holdings, const core::Clock& clock, const Caller& who,
+                           std::string action, std::string resource, std::string outcome) {
   const auto append = [&](crypto::Connection& connection) {
     return holdings.audit().append(connection, {.at = clock.wall(),
-                                                .actor = "operator",
+                                                .actor = who.actor,
                                                 .action = action,
                                                 .resource = resource,
                                                 .patient = "",
-                                                .source = "cli",
+                                                .source = who.source,
                                                 .outcome = outcome});
   };
   return holdings.database().write(append);
@@ -106,27 +108,28 @@ core::Result<std::string> rotation_asked(const std::string& body) {
 }
 
 core::Result<Json> rotate_keys(sync::Holdings& holdings, const core::Clock& clock,
-                               const std::string& what) {
+                               const std::string& what, const Caller& who) {
   Json answer = Json::object();
   if (what == "root" || what == "all") {
-    GW_TRY(answer, rotate_root(holdings, clock));
+    GW_TRY(answer, rotate_root(holdings, clock, who));
   }
   if (what == "epoch" || what == "all") {
-    GW_TRY(Json epoch, rotate_epoch(holdings, clock, false));
+    GW_TRY(Json epoch, rotate_epoch(holdings, clock, who, false));
     answer.set("epoch", std::move(epoch));
   }
   if (what == "database") {
-    GW_TRY(Json database, rotate_database(holdings, clock));
+    GW_TRY(Json database, rotate_database(holdings, clock, who));
     answer.set("database", std::move(database));
   }
   return answer;
 }
 
 core::Status finish_rotations(sync::Holdings& holdings, const core::Clock& clock) {
-  if (holdings.keyring().root().is_moving) GW_CHECK(rotate_root(holdings, clock));
+  const Caller who = operator_on_the_box();
+  if (holdings.keyring().root().is_moving) GW_CHECK(rotate_root(holdings, clock, who));
   GW_TRY(const bool unfinished,
          crypto::epoch_rotation_unfinished(core::system_files(), holdings.options().state_folder));
-  if (unfinished) GW_CHECK(rotate_epoch(holdings, clock, true));
+  if (unfinished) GW_CHECK(rotate_epoch(holdings, clock, who, true));
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/result.h"
+#include "daemon/ops/control.h"
 #include "sync/holdings.h"
 
 namespace gateway::daemon {
@@ -16,12 +17,14 @@ core::Result<std::string> rotation_asked(const std::string& body);
 /// "root" takes the database along. "all" is root, then epoch: afterwards no older copy of the key
 /// files opens anything that is new. Answers what is in use now.
 core::Result<core::Json> rotate_keys(sync::Holdings& holdings, const core::Clock& clock,
-                                     const std::string& what);
+                                     const std::string& what, const Caller& who);
 /// Goes on with what a stop interrupted.
 core::Status finish_rotations(sync::Holdings& holdings, const core::Clock& clock);
 
-/// An audit row for what an operator did over the control socket.
-core::Status record_by_operator(sync::Holdings& holdings, const core::Clock& clock,
-                                std::string action, std::string resource, std::string outcome);
+/// Whoever came over the control socket, as these routes have always named them.
+inline Caller operator_on_the_box() { return {"operator", "cli"}; }
+/// An audit row of it.
+core::Status record_upkeep(sync::Holdings& holdings, const core::Clock& clock, const Caller& who,
+                           std::string action, std::string resource, std::string outcome);
 
 }  // namespace gateway::daemon

@@ -13,7 +13,6 @@
 #include "core/text.h"
 #include "crypto/backup_place.h"
 #include "crypto/backup_restore.h"
-#include "daemon/ops/control.h"
 #include "daemon/ops/key_rotation.h"
 #include "sync/damage.h"
 #include "sync/recovery.h"
@@ -217,7 +216,8 @@ Awaitable<HttpResponse> Maintenance::answer(HttpRequest request) {
   }
   if (!post) co_return respond(Error(Code::refused, "this route takes POST"));
   if (request.target == "/v1/keys/rotate") {
-    core::Result<Json> rotated = co_await rotate(std::move(request.body));
+    Caller caller = operator_on_the_box();
+    core::Result<Json> rotated = co_await rotate(std::move(request.body), std::move(caller));
     co_return respond(rotated);
   }
   if (request.target == "/v1/backup") {
@@ -228,13 +228,12 @@ Awaitable<HttpResponse> Maintenance::answer(HttpRequest request) {
   co_return respond(dismissed);
 }
 
-Awaitable<core::Result<Json>> Maintenance::rotate(std::string body) {
+Awaitable<core::Result<Json>> Maintenance::rotate(std::string body, Caller caller) {
   GW_CO_TRY(std::string what, rotation_asked(body));
   auto holdings = door_.get();
   if (!holdings) co_return not_open();
-  auto work = [holdings = std::move(holdings), &clock = clock_, what = std::move(what)] {
-    return rotate_keys(*holdings, clock, what);
-  };
+  auto work = [holdings = std::move(holdings), &clock = clock_, what = std::move(what),
+               caller = std::move(caller)] { return rotate_keys(*holdings, clock, what, caller); };
   if (std::exchange(rotating_, true)) {
     co_return Error(Code::busy, "a rotation is running already; wait for it to end");
   }
@@ -290,8 +289,8 @@ Awaitable<core::Result<Json>> Maintenance::end_backup(std::string body) {
   GW_CO_TRY(const Json report, Json::parse(body, 4));
   auto work = [run = std::move(run_), &clock = clock_,
                outcome = std::string(report["outcome"].text())]() mutable -> core::Result<Json> {
-    GW_CHECK(record_by_operator(*run->holdings, clock, "backup", cat("backup/", run->source->id()),
-                                outcome));
+    GW_CHECK(record_upkeep(*run->holdings, clock, operator_on_the_box(), "backup",
+                           cat("backup/", run->source->id()), outcome));
     run.reset();
     return Json::object({{"ended", true}});
   };

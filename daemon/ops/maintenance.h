@@ -30,6 +30,7 @@
 #include "core/net/http.h"
 #include "crypto/backup_source.h"
 #include "daemon/blocking.h"
+#include "daemon/ops/control.h"
 #include "sync/holdings.h"
 
 namespace gateway::daemon {
@@ -45,6 +46,8 @@ class Maintenance {
 
   /// Its own routes, else `rest`.
   core::net::HttpHandler routes(core::net::HttpHandler rest);
+  /// What POST /v1/keys/rotate does, for whoever asks otherwise.
+  core::net::Awaitable<core::Result<core::Json>> rotate(std::string body, Caller caller);
   /// Removes what an interrupted backup left, goes on with an interrupted rotation.
   void on_opened(std::shared_ptr<sync::Holdings> holdings);
   /// What a restore could not bring back, until an operator dismisses it; else empty.
@@ -59,7 +62,6 @@ class Maintenance {
   struct Run;
 
   core::net::Awaitable<Response> answer(core::net::HttpRequest request);
-  core::net::Awaitable<core::Result<core::Json>> rotate(std::string body);
   core::net::Awaitable<core::Result<core::Json>> begin_backup(std::string body);
   core::net::Awaitable<core::Result<Response>> continue_backup(std::string target,
                                                                std::string body);

@@ -35,7 +35,7 @@ Json uplink_entry(const Vitals& vitals, const Json& uplink) {
   const Json& counts = counts_of(vitals, uplink["name"].text());
   Json entry = Json::object(
       {{"name", uplink["name"]}, {"kind", uplink["kind"]}, {"state", uplink["state"]}});
-  entry.set("paused", uplink["paused"]);
+  entry.set("paused", uplink["paused"].boolean());
   const std::string_view seen = uplink["last_success"].text();
   const std::string_view stored = counts["last_success"].text();
   entry.set("last_success", or_null(std::string(std::max(seen, stored))));

@@ -2,6 +2,7 @@
 
 #include "core/civil_time.h"
 #include "core/text.h"
+#include "sync/pins.h"
 #include "sync/reports.h"
 
 namespace gateway::daemon {
@@ -33,6 +34,12 @@ core::Result<Json> answer_retry(sync::Holdings& holdings, const core::Clock& clo
   if (number != 0 && count == 0)
     return Error(Code::not_found, cat("there is no parked item ", number));
   return Json::object({{"retried", count}});
+}
+
+core::Result<Json> answer_pin(sync::Holdings& holdings, const core::Clock& clock,
+                              const std::string& study_uid, bool pinned) {
+  GW_CHECK(sync::pin_study(holdings, clock, study_uid, pinned));
+  return Json::object({{"pinned", pinned}});
 }
 
 core::Result<Json> answer_worklist(sync::Holdings& holdings, const core::Clock& clock,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "core/clock.h"
 #include "core/json.h"
@@ -15,6 +16,9 @@ namespace gateway::daemon {
 /// {"retried":K}, durable and in the audit trail; number 0: every parked item. Code::not_found.
 core::Result<core::Json> answer_retry(sync::Holdings& holdings, const core::Clock& clock,
                                       std::int64_t number, const Caller& caller);
+/// {"pinned":...}: sync::pin_study().
+core::Result<core::Json> answer_pin(sync::Holdings& holdings, const core::Clock& clock,
+                                    const std::string& study_uid, bool pinned);
 /// {"worklist": sync::worklist_report()} from yesterday (UTC) on: today in every zone.
 core::Result<core::Json> answer_worklist(sync::Holdings& holdings, const core::Clock& clock,
                                          std::int64_t limit);

@@ -36,6 +36,11 @@ class CentralListener {
             "exec stdbuf -oL mosquitto_sub -p " + port_ + " -t '#' -q 1 -F '%t %p' >> " + file()});
     return holds_within(20, [this] { return text().find("ready 1") != std::string::npos; });
   }
+  /// The broker is gone, with all it held.
+  void close() {
+    subscriber_.reset();
+    broker_.reset();
+  }
   /// Everything so far, as it came.
   std::string text() const {
     std::ifstream in(file());

@@ -36,9 +36,10 @@ class CentralSenderTest : public sync::RecordsTest {
   /// As at a start of the daemon.
   void start(const std::string& boot_id) {
     sender_.emplace(loop_.get_executor(), door_, lane_, core::system_clock(), boot_id,
-                    [this](const std::string& topic, const std::string& payload,
+                    [this](const std::string& topic, const std::string& payload, bool retained,
                            std::function<void(bool)> answered) {
                       EXPECT_EQ(topic, "events");
+                      EXPECT_FALSE(retained);
                       sent_.push_back({*Json::parse(payload), std::move(answered)});
                     });
   }

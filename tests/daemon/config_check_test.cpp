@@ -205,6 +205,19 @@ TEST(ConfigCheck, RelativePathsAndLongSocketsAreRefused) {
       HasSubstr("control.socket: is longer than"));
 }
 
+TEST(ConfigCheck, CommandsNeedABrokerAKeyAndAKnownKind) {
+  EXPECT_THAT(mistakes_in(with("[commands]\nallowed = [\"reload\"]\n")),
+              HasSubstr("commands.allowed: \"reload\" is no kind of command"));
+  const std::string alone = mistakes_in(with("[commands]\nallowed = [\"resend\"]\n"));
+  EXPECT_THAT(alone, HasSubstr("commands come over MQTT; set mqtt.host too"));
+  EXPECT_THAT(alone, HasSubstr("nobody could sign a command"));
+  const TempFolder folder;
+  const std::string file = folder.path() + "/key.pem";
+  std::ofstream(file) << "not a key\n";
+  EXPECT_THAT(mistakes_in(with("[commands.key.central]\npublic_key_file = \"" + file + "\"\n")),
+              HasSubstr("commands.key.central.public_key_file: this is no ED25519 public key"));
+}
+
 TEST(ConfigCheck, TheManualNamesEveryKey) {
   const auto manual = core::read_whole_file(
       core::system_files(), std::string(GATEWAY_SOURCE_DIR) + "/docs/man/clinic-gateway.toml.5",
