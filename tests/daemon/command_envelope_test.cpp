@@ -12,7 +12,6 @@
 namespace gateway::daemon {
 namespace {
 
-using core::Code;
 using core::Json;
 using testing::HasSubstr;
 
