@@ -103,28 +103,16 @@ class GatewayImpl final : public Gateway {
             },
             [this] { on_change(); }),
         keys_api_(loop_, core::system_files(), settings_.state_folder, clock, door_, opening_),
-        dicom_component_(
-            loop_, "dicom", kPortRetry, [this] { return start_dicom(); }, [this] { on_change(); }),
-        hl7_component_(
-            loop_, "hl7", kPortRetry, [this] { return start_hl7(); }, [this] { on_change(); }),
-        astm_component_(
-            loop_, "astm", kPortRetry, [this] { return start_astm(); }, [this] { on_change(); }),
-        folder_component_(
-            loop_, "folder", kFileRetry, [this] { return start_folders(); },
-            [this] { on_change(); }),
+        dicom_component_(component("dicom", kPortRetry, &GatewayImpl::start_dicom)),
+        hl7_component_(component("hl7", kPortRetry, &GatewayImpl::start_hl7)),
+        astm_component_(component("astm", kPortRetry, &GatewayImpl::start_astm)),
+        folder_component_(component("folder", kFileRetry, &GatewayImpl::start_folders)),
         mqtt_devices_component_(
-            loop_, "mqtt-devices", kFileRetry, [this] { return start_mqtt_devices(); },
-            [this] { on_change(); }),
-        mqtt_component_(
-            loop_, "mqtt", kFileRetry, [this] { return start_mqtt(); }, [this] { on_change(); }),
-        control_component_(
-            loop_, "control", kPortRetry, [this] { return start_control(); },
-            [this] { on_change(); }),
-        api_component_(
-            loop_, "api", kPortRetry, [this] { return start_api(); }, [this] { on_change(); }),
-        console_component_(
-            loop_, "console", kPortRetry, [this] { return start_console(); },
-            [this] { on_change(); }),
+            component("mqtt-devices", kFileRetry, &GatewayImpl::start_mqtt_devices)),
+        mqtt_component_(component("mqtt", kFileRetry, &GatewayImpl::start_mqtt)),
+        control_component_(component("control", kPortRetry, &GatewayImpl::start_control)),
+        api_component_(component("api", kPortRetry, &GatewayImpl::start_api)),
+        console_component_(component("console", kPortRetry, &GatewayImpl::start_console)),
         restart_(std::move(restart)),
         uplinks_(loop_, config_, clock, [this] { restart_unattended(); }),
         studies_(door_, clock, [this] { uplinks_.wake(); }),
@@ -189,6 +177,11 @@ class GatewayImpl final : public Gateway {
   }
 
  private:
+  Component component(const char* name, seconds retry, core::Status (GatewayImpl::*begin)()) {
+    return {loop_, name, retry, [this, begin] { return (this->*begin)(); },
+            [this] { on_change(); }};
+  }
+
   core::Status start_dicom() {
     if (!settings_.dicom_fault.empty()) return Error(Code::invalid, settings_.dicom_fault);
     GW_TRY(auto options, adapters::dicom::dicom_options(config_));
@@ -506,44 +499,37 @@ class GatewayImpl final : public Gateway {
     return actions;
   }
 
-  Awaitable<core::Result<Json>> status_answer() {
-    const Vitals now = co_await vitals();
-    co_return status_document(now);
-  }
+  Awaitable<core::Result<Json>> status_answer() { co_return status_document(co_await vitals()); }
 
-  /// `work(holdings)` on the lane; LOCKED is said without it.
+  /// `work(holdings)` on the lane, or on one `apart` where it must not hold up health and status;
+  /// LOCKED is said without it.
   template <class Work>
-  Awaitable<core::Result<Json>> with_holdings(Work work) {
+  Awaitable<core::Result<Json>> with_holdings(Work work,
+                                              std::shared_ptr<BlockingLane> apart = nullptr) {
     auto holdings = door_.get();
     if (!holdings) co_return locked_error(opening_.report());
-    auto ask = [holdings = std::move(holdings), work = std::move(work)]() -> core::Result<Json> {
-      return work(*holdings);
-    };
-    co_return co_await lane_.run(std::move(ask));
+    auto ask = [holdings = std::move(holdings),
+                work = std::move(work)]() mutable -> core::Result<Json> { return work(*holdings); };
+    co_return co_await (apart ? *apart : lane_).run(std::move(ask));
   }
 
   using Report = core::Result<Json> (*)(crypto::Connection&, std::int64_t);
   Awaitable<core::Result<Json>> report_answer(Report report, const char* member,
                                               std::int64_t limit) {
-    auto holdings = door_.get();
-    if (!holdings) co_return locked_error(opening_.report());
-    auto ask = [holdings = std::move(holdings), report, limit] {
-      return holdings->database().read_value<Json>(
-          [&](crypto::Connection& connection) { return report(connection, limit); });
+    auto ask = [report, member, limit](sync::Holdings& holdings) -> core::Result<Json> {
+      GW_TRY(Json rows, holdings.database().read_value<Json>([&](crypto::Connection& connection) {
+        return report(connection, limit);
+      }));
+      return Json::object({{member, std::move(rows)}});
     };
-    core::Result<Json> rows = co_await lane_.run(std::move(ask));
-    if (!rows.ok()) co_return std::move(rows).error();
-    co_return Json::object({{member, std::move(*rows)}});
+    co_return co_await with_holdings(std::move(ask));
   }
 
   Awaitable<core::Result<Json>> audit_answer(std::string target) {
-    auto holdings = door_.get();
-    if (!holdings) co_return locked_error(opening_.report());
-    // A lane of its own: reading years of rows must not hold up health and status.
-    auto lane = std::make_shared<BlockingLane>();
-    auto ask = [holdings = std::move(holdings), site = settings_.site_name,
-                target = std::move(target)] { return answer_audit(*holdings, site, target); };
-    co_return co_await lane->run(std::move(ask));
+    auto ask = [site = settings_.site_name, target = std::move(target)](sync::Holdings& holdings) {
+      return answer_audit(holdings, site, target);
+    };
+    co_return co_await with_holdings(std::move(ask), std::make_shared<BlockingLane>());
   }
 
   Awaitable<core::Result<Json>> reviews_answer(std::string method, std::string path,
@@ -581,31 +567,26 @@ class GatewayImpl final : public Gateway {
 
   Awaitable<core::Result<Json>> peers_answer(std::string method, std::string path, std::string body,
                                              Caller caller) {
-    auto holdings = door_.get();
-    if (!holdings) co_return locked_error(opening_.report());
-    auto dicom = adapters::dicom::dicom_options(config_);
-    if (!dicom.ok()) co_return std::move(dicom).error();
-    auto ask = [holdings = std::move(holdings), &clock = clock_, dicom = std::move(*dicom),
-                method = std::move(method), path = std::move(path), body = std::move(body),
-                caller = std::move(caller)] {
-      return answer_peers(*holdings, clock, dicom, method, path, body, caller);
+    GW_CO_TRY(auto dicom, adapters::dicom::dicom_options(config_));
+    auto ask = [&clock = clock_, dicom = std::move(dicom), method = std::move(method),
+                path = std::move(path), body = std::move(body),
+                caller = std::move(caller)](sync::Holdings& holdings) {
+      return answer_peers(holdings, clock, dicom, method, path, body, caller);
     };
-    co_return co_await lane_.run(std::move(ask));
+    co_return co_await with_holdings(std::move(ask));
   }
 
   Awaitable<core::Result<Json>> accounts_answer(std::string method, std::string path,
                                                 std::string body, Caller caller) {
-    auto holdings = door_.get();
-    if (!holdings) co_return locked_error(opening_.report());
-    auto ask = [holdings = std::move(holdings), &clock = clock_, method, path,
-                body = std::move(body), caller = std::move(caller)]() mutable {
-      auto answer = answer_accounts(*holdings, clock, method, path, body, caller);
+    auto ask = [&clock = clock_, method, path, body = std::move(body),
+                caller = std::move(caller)](sync::Holdings& holdings) mutable {
+      auto answer = answer_accounts(holdings, clock, method, path, body, caller);
       ::explicit_bzero(body.data(), body.size());
       return answer;
     };
-    // A lane of its own: Argon2id must not hold up health and status.
-    auto lane = std::make_shared<BlockingLane>();
-    core::Result<Json> answer = co_await lane->run(std::move(ask));
+    // Apart: Argon2id takes its time.
+    core::Result<Json> answer =
+        co_await with_holdings(std::move(ask), std::make_shared<BlockingLane>());
     if (answer.ok() && console_) console_->end_sessions((*answer)["removed"].text());
     co_return answer;
   }
@@ -628,9 +609,8 @@ class GatewayImpl final : public Gateway {
   }
 
   Awaitable<core::Result<Json>> storage_answer() {
-    auto answer = co_await report_answer(sync::storage_report, "storage", kStorageRowsMax);
-    if (!answer.ok()) co_return std::move(answer).error();
-    Json document = std::move(*answer);
+    GW_CO_TRY(Json document,
+              co_await report_answer(sync::storage_report, "storage", kStorageRowsMax));
     document.set("upkeep", uplinks_.upkeep_report());
     co_return document;
   }
@@ -644,8 +624,7 @@ class GatewayImpl final : public Gateway {
     auto mark = [folder = settings_.state_folder] {
       return sync::want_rebuild(core::system_files(), folder);
     };
-    const core::Status done = co_await lane_.run(std::move(mark));
-    if (!done.ok()) co_return done.error();
+    GW_CO_CHECK(co_await lane_.run(std::move(mark)));
     co_return Json::object({{"wanted", true}});
   }
 

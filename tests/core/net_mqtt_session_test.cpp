@@ -219,7 +219,7 @@ TEST_F(MqttSessionTest, WhatIsNotTakenComesAgainUnderItsPacketId) {
   ASSERT_TRUE(eventually([&] { return (*sensor)->state().connected; }));
   std::atomic<int> sent{0};
   const auto say = [&](const std::string& payload) {
-    (*sensor)->send("sensors/a/t", payload, [&](bool) { ++sent; });
+    (*sensor)->send("sensors/a/t", payload, /*retained=*/false, [&](bool) { ++sent; });
   };
   say("first");
   ASSERT_TRUE(eventually([&] { return refused >= 2; }));
