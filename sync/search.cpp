@@ -424,9 +424,11 @@ core::Result<SearchPage> run_search(Connection& connection, const SearchQuery& q
 core::Result<std::vector<std::string>> find_referrers(Connection& connection,
                                                       std::string_view target, int limit,
                                                       std::string_view type) {
-  GW_TRY(auto rows, connection.query("SELECT DISTINCT type, id FROM search_reference"
-                                     " WHERE target = ? AND (? = '' OR type = ?) LIMIT ?",
-                                     target, type, type, limit));
+  Statement sql;
+  sql.add("SELECT DISTINCT type, id FROM search_reference WHERE target = ").bind(target);
+  if (!type.empty()) sql.add(" AND type = ").bind(type);
+  sql.add(" LIMIT ").bind(std::int64_t{limit});
+  GW_TRY(auto rows, sql.run(connection));
   std::vector<std::string> found;
   while (true) {
     GW_TRY(const bool more, rows.next());

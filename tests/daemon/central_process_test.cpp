@@ -57,7 +57,7 @@ bool send_planted_image(const DaemonProcess& daemon) {
 }
 
 std::string certificate_of_ten_days(const std::string& folder) {
-  const std::string file = folder + "/ca.pem";
+  std::string file = folder + "/ca.pem";
   run_command({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                "ec_paramgen_curve:prime256v1", "-nodes", "-days", "10", "-subj", "/CN=ca", "-out",
                file, "-keyout", folder + "/key"});

@@ -16,7 +16,6 @@ namespace gateway::daemon {
 namespace {
 
 using core::cat;
-using core::Json;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
