@@ -69,6 +69,9 @@ core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection, Hold
     GW_TRY(const auto known, read_resource(connection, key));
     Json body = known ? known->body : Json::object();
     for (const auto& [member, value] : made.members()) body.set(member, value);
+    // Made anew each time: its own record of the patient must not undo what the hospital merged.
+    GW_TRY(auto aimed, aimed_at_survivor(connection, uplink, body));
+    if (aimed) body = std::move(*aimed);
     GW_CHECK(put_resource(connection, key, body, "clinic", core::to_instant(clock.wall())));
   }
   GW_CHECK(follow_merge(connection, holdings, clock, uplink, key));

@@ -168,6 +168,25 @@ TEST_F(MergedPatientsTest, WhatTheHospitalHasItAimsItself) {
   EXPECT_EQ(sent_for("o1"), "Patient/a");
 }
 
+TEST_F(MergedPatientsTest, AStudyGoesToTheOneWhoStaysHoweverOftenItIsMade) {
+  hospital_says(patient("b", 1, "P2", "Roe"));
+  hospital_says(patient("a", 1, "P1", "Roe"));
+  store(facts("1.2.3", "1.2.3.1"), "pixels");
+  hospital_says(patient("a", 2, "P1", "Roe", "b"));
+  const ResourceKey study{"ImagingStudy", text("SELECT imaging_study_id FROM dicom_study")};
+  const auto sent_for_whom = [&] {
+    return in_transaction<std::string>([&](Connection& c) -> core::Result<std::string> {
+      GW_TRY(const auto outgoing, load_outgoing(c, *held_, core::system_clock(), "his", study));
+      return std::string(outgoing->resource.body["subject"]["reference"].text());
+    });
+  };
+  EXPECT_EQ(sent_for_whom(), "Patient/b");
+  const std::int64_t versions = count("SELECT count(*) FROM resource_version");
+  write([&](Connection& c) { return put_base(c, "his", study, {"1", 1}); });
+  EXPECT_EQ(sent_for_whom(), "Patient/b");
+  EXPECT_EQ(count("SELECT count(*) FROM resource_version"), versions);
+}
+
 TEST_F(MergedPatientsTest, AMergeOnlyTheClinicSaysIsNotFollowedOnTheWayOut) {
   hospital_says(patient("b", 1, "P2", "Roe"));
   hospital_says(patient("a", 1, "P1", "Roe"));
