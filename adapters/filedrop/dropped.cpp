@@ -1,5 +1,6 @@
 #include "adapters/filedrop/dropped.h"
 
+#include <algorithm>
 #include <span>
 
 #include "adapters/fields/documents.h"
@@ -153,6 +154,8 @@ std::vector<std::shared_ptr<sync::IncomingMessage>> read_dropped(std::vector<Dro
     // A measurement that names its time is the same again whenever its file is written anew.
     if (!map.time.empty()) file.modified.clear();
   }
+  // The same files are the same message, whichever of them was seen first.
+  std::ranges::sort(files, {}, &DroppedFile::name);
   std::vector<std::shared_ptr<sync::IncomingMessage>> messages;
   const Sorted sorted = sort_files(files);
   const bool is_table = sorted.record != nullptr && map.format == "csv" && files.size() == 1;

@@ -15,7 +15,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::UnorderedElementsAre;
 
 const PersonFacts kJane{"Roe^Jane", "19800102", "F"};
 

@@ -202,6 +202,10 @@ TEST_F(Folder, ARecordAndItsDocumentAreTakenTogether) {
   EXPECT_EQ(messages("stored"), 1);
   EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'DocumentReference'"), 1);
   EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'Observation'"), 5);
+  for (const char* end : {".pdf", ".xml"})
+    fs::copy(from + end, scratch_.path() + "/bronchitis" + end);
+  EXPECT_EQ(settle(), "");
+  EXPECT_EQ(messages("stored"), 1) << "seen together, not one after the other";
 }
 
 TEST_F(Folder, DoneIsKeptOnlyWhereTheSiteSaysSoAndOnlySoLong) {
