@@ -8,12 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/astm/astm_server.h"
 #include "adapters/dicom/dicom_options.h"
-#include "adapters/dicom/dicom_server.h"
 #include "adapters/dicom/facts_reader.h"
-#include "adapters/hl7/hl7_server.h"
-#include "adapters/mqtt/mqtt_server.h"
 #include "core/files.h"
 #include "core/ids.h"
 #include "core/log.h"
@@ -23,6 +19,7 @@
 #include "daemon/blocking.h"
 #include "daemon/component.h"
 #include "daemon/device_decoders.h"
+#include "daemon/device_listeners.h"
 #include "daemon/opening.h"
 #include "daemon/ops/accounts_routes.h"
 #include "daemon/ops/audit_checkpoints.h"
@@ -103,12 +100,7 @@ class GatewayImpl final : public Gateway {
             },
             [this] { on_change(); }),
         keys_api_(loop_, core::system_files(), settings_.state_folder, clock, door_, opening_),
-        dicom_component_(component("dicom", kPortRetry, &GatewayImpl::start_dicom)),
-        hl7_component_(component("hl7", kPortRetry, &GatewayImpl::start_hl7)),
-        astm_component_(component("astm", kPortRetry, &GatewayImpl::start_astm)),
-        folder_component_(component("folder", kFileRetry, &GatewayImpl::start_folders)),
-        mqtt_devices_component_(
-            component("mqtt-devices", kFileRetry, &GatewayImpl::start_mqtt_devices)),
+        devices_(loop_, config_, settings_, door_, clock, [this] { on_change(); }),
         mqtt_component_(component("mqtt", kFileRetry, &GatewayImpl::start_mqtt)),
         control_component_(component("control", kPortRetry, &GatewayImpl::start_control)),
         api_component_(component("api", kPortRetry, &GatewayImpl::start_api)),
@@ -136,12 +128,7 @@ class GatewayImpl final : public Gateway {
     // Another daemon's control socket is the one thing that ends this one.
     control_component_.start();
     if (control_conflict_) return Error(Code::exists, control_component_.problem());
-    // A hub without modalities of its own has no use for the port.
-    if (!settings_.is_hub || config_.has("dicom.port")) dicom_component_.start();
-    if (has_device(config_, "hl7")) hl7_component_.start();
-    if (has_device(config_, "astm")) astm_component_.start();
-    if (has_device(config_, "folder")) folder_component_.start();
-    if (has_device(config_, "mqtt")) mqtt_devices_component_.start();
+    devices_.start();
     if (config_.has("api.port")) api_component_.start();
     if (config_.has("console.port")) console_component_.start();
     if (health_) mqtt_component_.start();
@@ -164,7 +151,7 @@ class GatewayImpl final : public Gateway {
     console_.reset();
     api_.reset();
     opening_.stop();
-    for (adapters::Adapter* adapter : device_adapters()) adapter->stop();
+    devices_.stop();
     uplinks_.stop();
     maintenance_.stop();
     studies_.stop();
@@ -180,42 +167,6 @@ class GatewayImpl final : public Gateway {
   Component component(const char* name, seconds retry, core::Status (GatewayImpl::*begin)()) {
     return {loop_, name, retry, [this, begin] { return (this->*begin)(); },
             [this] { on_change(); }};
-  }
-
-  core::Status start_dicom() {
-    if (!settings_.dicom_fault.empty()) return Error(Code::invalid, settings_.dicom_fault);
-    GW_TRY(auto options, adapters::dicom::dicom_options(config_));
-    if (!dicom_) dicom_ = adapters::dicom::DicomServer::create(std::move(options), door_, clock_);
-    return dicom_->start();
-  }
-
-  core::Status start_hl7() {
-    GW_TRY(auto devices, adapters::hl7::hl7_devices(config_));
-    if (!hl7_) hl7_ = adapters::hl7::Hl7Server::create(std::move(devices), door_, clock_);
-    return hl7_->start();
-  }
-
-  core::Status start_astm() {
-    GW_TRY(auto devices, adapters::astm::astm_devices(config_, core::system_files()));
-    if (!astm_) astm_ = adapters::astm::AstmServer::create(std::move(devices), door_, clock_);
-    return astm_->start();
-  }
-
-  core::Status start_folders() {
-    if (!folders_) {
-      GW_TRY(folders_, folder_server(config_, door_, clock_));
-    }
-    return folders_->start();
-  }
-
-  core::Status start_mqtt_devices() {
-    if (!mqtt_devices_) {
-      GW_TRY(auto brokers, adapters::mqtt::brokers(config_, core::system_files()));
-      mqtt_devices_ = adapters::mqtt::MqttServer::create(std::move(brokers), door_, clock_, [this] {
-        boost::asio::post(loop_, [this] { on_change(); });
-      });
-    }
-    return mqtt_devices_->start();
   }
 
   core::Status start_api() {
@@ -246,29 +197,19 @@ class GatewayImpl final : public Gateway {
     return {};
   }
 
-  static std::optional<std::uint64_t> turns_of(const Component& component,
-                                               const adapters::Adapter* adapter) {
-    return component.running() ? adapter->turns() : std::nullopt;
-  }
-
   void start_watchdog() {
     const auto period = watchdog_period();
     if (!period) return;
-    std::vector<Watchdog::Part> parts{
-        {"database writer",
-         [this]() -> std::optional<std::uint64_t> {
-           if (maintenance_.rotating()) return std::nullopt;
-           return writer_pulse_.counter(door_.get());
-         }},
-        {"dicom", [this] { return turns_of(dicom_component_, dicom_.get()); }},
-        {"hl7", [this] { return turns_of(hl7_component_, hl7_.get()); }},
-        {"astm", [this] { return turns_of(astm_component_, astm_.get()); }},
-        {"folder", [this] { return turns_of(folder_component_, folders_.get()); }},
-        {"mqtt-devices", [this] { return turns_of(mqtt_devices_component_, mqtt_devices_.get()); }},
-        {"mqtt", [this]() -> std::optional<std::uint64_t> {
-           if (!mqtt_component_.running()) return std::nullopt;
-           return health_->state().loop_turns;
-         }}};
+    std::vector<Watchdog::Part> parts{{"database writer",
+                                       [this]() -> std::optional<std::uint64_t> {
+                                         if (maintenance_.rotating()) return std::nullopt;
+                                         return writer_pulse_.counter(door_.get());
+                                       }},
+                                      {"mqtt", [this]() -> std::optional<std::uint64_t> {
+                                         if (!mqtt_component_.running()) return std::nullopt;
+                                         return health_->state().loop_turns;
+                                       }}};
+    for (Watchdog::Part& part : devices_.watchdog_parts()) parts.push_back(std::move(part));
     watchdog_ =
         std::make_unique<Watchdog>(loop_, clock_, *period, std::move(parts), notify_watchdog);
     watchdog_->start();
@@ -335,18 +276,8 @@ class GatewayImpl final : public Gateway {
         boost::asio::detached);
   }
 
-  /// Those that have been made.
-  std::vector<adapters::Adapter*> device_adapters() const {
-    std::vector<adapters::Adapter*> made{dicom_.get(), hl7_.get(), astm_.get(), folders_.get(),
-                                         mqtt_devices_.get()};
-    std::erase(made, nullptr);
-    return made;
-  }
-
-  std::array<Component*, 9> components() {
-    return {&control_component_, &dicom_component_,  &hl7_component_,
-            &astm_component_,    &folder_component_, &mqtt_devices_component_,
-            &mqtt_component_,    &api_component_,    &console_component_};
+  std::array<Component*, 4> components() {
+    return {&control_component_, &mqtt_component_, &api_component_, &console_component_};
   }
 
   std::vector<Problem> problems() {
@@ -360,10 +291,7 @@ class GatewayImpl final : public Gateway {
     for (const Component* component : components()) {
       if (!component->problem().empty()) found.push_back({component->name(), component->problem()});
     }
-    for (const adapters::Adapter* adapter : device_adapters()) {
-      for (Problem& problem : device_problems(adapter->report()))
-        found.push_back(std::move(problem));
-    }
+    for (Problem& problem : devices_.problems()) found.push_back(std::move(problem));
     return found;
   }
 
@@ -376,11 +304,7 @@ class GatewayImpl final : public Gateway {
     vitals.now = clock_.wall();
     vitals.uptime_s = std::chrono::duration_cast<seconds>(clock_.monotonic() - started_).count();
     vitals.uplinks = uplinks_.report();
-    if (dicom_) vitals.dicom = dicom_->report();
-    if (hl7_) vitals.hl7 = hl7_->report();
-    if (astm_) vitals.astm = astm_->report();
-    if (folders_) vitals.folder = folders_->report();
-    if (mqtt_devices_) vitals.mqtt_devices = mqtt_devices_->report();
+    devices_.report(vitals);
     vitals.mqtt.configured = settings_.mqtt.has_value();
     if (health_) {
       const core::net::MqttState state = health_->state();
@@ -659,11 +583,7 @@ class GatewayImpl final : public Gateway {
   boost::asio::steady_timer health_timer_;
   Opening opening_;
   KeysApi keys_api_;
-  Component dicom_component_;
-  Component hl7_component_;
-  Component astm_component_;
-  Component folder_component_;
-  Component mqtt_devices_component_;
+  DeviceListeners devices_;
   Component mqtt_component_;
   Component control_component_;
   Component api_component_;
@@ -677,11 +597,6 @@ class GatewayImpl final : public Gateway {
   WriterPulse writer_pulse_;
   std::unique_ptr<CentralReports> central_;
   HealthPublisher* health_ = nullptr;  // of central_
-  std::unique_ptr<adapters::dicom::DicomServer> dicom_;
-  std::unique_ptr<adapters::hl7::Hl7Server> hl7_;
-  std::unique_ptr<adapters::astm::AstmServer> astm_;
-  std::unique_ptr<adapters::filedrop::FolderServer> folders_;
-  std::unique_ptr<adapters::mqtt::MqttServer> mqtt_devices_;
   std::unique_ptr<core::net::UnixHttpServer> control_;
   std::unique_ptr<fhir::FhirServer> api_;
   std::unique_ptr<console::ConsoleServer> console_;
