@@ -3,8 +3,11 @@
 #include <sys/utsname.h>
 
 #include <fstream>
+#include <iterator>
+#include <span>
 
 #include "core/text.h"
+#include "crypto/digest.h"
 
 namespace gateway::daemon {
 namespace {
@@ -37,6 +40,16 @@ Json devices_of(const core::Config& config) {
   return devices;
 }
 
+/// As packaging/sbom.pl wrote it into the package.
+std::string sbom_digest() {
+  std::ifstream file("/usr/share/clinic-gateway/sbom.cdx.json", std::ios::binary);
+  if (!file) return {};
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const crypto::Digest digest = crypto::sha256(std::as_bytes(std::span(text)));
+  return core::to_hex(
+      std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+}
+
 }  // namespace
 
 SystemFacts read_system_facts() {
@@ -47,6 +60,7 @@ SystemFacts read_system_facts() {
     facts.kernel = name.release;
     facts.architecture = name.machine;
   }
+  facts.sbom_sha256 = sbom_digest();
   return facts;
 }
 
@@ -63,18 +77,20 @@ Json inventory_document(const Vitals& vitals, const core::Config& config, const 
         {{"key", row["key"]}, {"ends", row["ends"]}, {"days_left", row["days_left"]}}));
   }
   const std::string& protection = vitals.opening.key_protection;
-  return Json::object({{"schema", kSchemaVersion},
-                       {"at", core::to_instant(vitals.now)},
-                       {"boot_id", vitals.boot_id},
-                       {"site", vitals.site},
-                       {"version", vitals.version},
-                       {"system", Json::object({{"distribution", system.distribution},
-                                                {"kernel", system.kernel},
-                                                {"architecture", system.architecture}})},
-                       {"key_protection", protection.empty() ? Json() : Json(protection)},
-                       {"uplinks", std::move(uplinks)},
-                       {"devices", devices_of(config)},
-                       {"certificates", std::move(ends)}});
+  return Json::object(
+      {{"schema", kSchemaVersion},
+       {"at", core::to_instant(vitals.now)},
+       {"boot_id", vitals.boot_id},
+       {"site", vitals.site},
+       {"version", vitals.version},
+       {"sbom_sha256", system.sbom_sha256.empty() ? Json() : Json(system.sbom_sha256)},
+       {"system", Json::object({{"distribution", system.distribution},
+                                {"kernel", system.kernel},
+                                {"architecture", system.architecture}})},
+       {"key_protection", protection.empty() ? Json() : Json(protection)},
+       {"uplinks", std::move(uplinks)},
+       {"devices", devices_of(config)},
+       {"certificates", std::move(ends)}});
 }
 
 }  // namespace gateway::daemon

@@ -15,8 +15,10 @@ struct SystemFacts {
   std::string distribution;  // "Debian GNU/Linux 12 (bookworm)"
   std::string kernel;
   std::string architecture;
+  std::string
+      sbom_sha256;  // of the package's bill of materials, hex; empty: not installed from a package
 };
-/// Reads /etc/os-release; what is not known reads as empty.
+/// Reads /etc/os-release and the bill of materials; what is not known reads as empty.
 SystemFacts read_system_facts();
 
 /// Pure. `certificates`: certificates_report().

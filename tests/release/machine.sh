@@ -2,6 +2,7 @@
 #
 #   machine_boot TREE      boots it and waits until systemd has started everything
 #   inside COMMAND...      runs a command in the booted machine, as root
+#   on_its_network CMD...  runs a command of this machine on the booted one's network
 #   machine_stop           powers it off and waits
 #   offline TREE CMD...    runs a command in a tree that isn't booted, with this machine's network
 #
@@ -37,6 +38,8 @@ has_started() {
   state=$(inside systemctl is-system-running 2>/dev/null)
   [[ $state == running || $state == degraded ]]
 }
+
+on_its_network() { nsenter --target "$machine_leader" --net -- "$@"; }
 
 machine_boot() {
   local tree=$1

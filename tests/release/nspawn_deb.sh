@@ -93,6 +93,11 @@ restart() { inside systemctl restart clinic-gateway.service; }
 apt_install() { inside env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$1"; }
 process_has() { inside grep -qE "$1" "/proc/$(property MainPID)/status"; }
 answers_on_port() { inside bash -c "exec 3<>/dev/tcp/127.0.0.1/$1"; }
+# Through this machine's curl: a stock Debian has none.
+console_answers() {
+  on_its_network curl --silent --show-error --insecure --max-time 5 https://127.0.0.1/console/ |
+    grep -q app.js
+}
 has_other_process() { [[ $(property MainPID) != 0 && $(property MainPID) != "$1" ]] && is_active; }
 restarts_after() {
   local signal=$1 pid
@@ -168,10 +173,24 @@ claim "after a reboot it is ready" becomes ready
 
 printf '[site]\nname = "clinic-07"\n' >"$tree/etc/clinic-gateway/conf.d/site.toml"
 chmod 644 "$tree/etc/clinic-gateway/conf.d/site.toml"
+{
+  printf '[console]\nport = 443\ncertificate_file = "/etc/clinic-gateway/console.crt"\n'
+  printf 'key_file = "/etc/clinic-gateway/console.key"\n'
+} >>"$tree/etc/clinic-gateway/conf.d/site.toml"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=gateway \
+  -keyout "$tree/etc/clinic-gateway/console.key" -out "$tree/etc/clinic-gateway/console.crt" 2>/dev/null
+inside chgrp clinic-gateway /etc/clinic-gateway/console.key
+chmod 640 "$tree/etc/clinic-gateway/console.key"
+claim "nobody opens port 443 without being told to" eval '! answers_on_port 443'
+claim "systemd opens port 443 for the console" eval 'inside systemctl stop clinic-gateway.service &&
+  inside systemctl enable --now clinic-gateway.socket && inside systemctl start clinic-gateway.service'
+claim "the console answers on port 443" wait_for 30 console_answers
+claim "the daemon has no capability with port 443 either" process_has '^CapEff:\s*0+$'
 before=$(property MainPID)
 claim "apt upgrades it without a question" apt_install /root/upgrade.deb
 claim "the upgrade started the new daemon" eval "wait_for 30 has_other_process $before"
 claim "the upgraded gateway is ready" becomes ready
+claim "the upgraded console answers on port 443" wait_for 30 console_answers
 claim "the upgrade kept the keyring" keyring_is "$keyring"
 claim "the upgrade kept the site's settings" eval '[[ $(status_of site) == clinic-07 ]]'
 
