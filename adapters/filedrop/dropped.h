@@ -22,8 +22,8 @@ struct DroppedFile {
   std::string modified;  // instant; when it was written last
 };
 
-/// A record and the document that goes with it, in any order, or one of them alone. A table becomes a
-/// message for each row.
+/// A record and the document that goes with it, in any order, or one of them alone. A table becomes
+/// a message for each row.
 std::vector<std::shared_ptr<sync::IncomingMessage>> read_dropped(std::vector<DroppedFile> files,
                                                                  const fields::FieldDevice& device);
 /// One kept message again. Code::invalid: it is not of a drop.

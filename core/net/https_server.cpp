@@ -1,7 +1,10 @@
 #include "core/net/https_server.h"
 
+#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
@@ -101,6 +104,13 @@ class Reserved {
   bool granted_;
 };
 
+/// A caller over IPv4 has one name, whether the socket that took the call knows IPv6 or not.
+std::string address_text(const asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  return address.to_string();
+}
+
 class Server final : public HttpsServer {
  public:
   Server(HttpsServerOptions options, HttpsHandler handler)
@@ -136,7 +146,26 @@ class Server final : public HttpsServer {
   std::size_t connections() const override { return connections_; }
 
  private:
-  Status bind() {
+  Status bind() { return options_.listening >= 0 ? take_over() : open(); }
+
+  Status take_over() {
+    error_code error;
+    const int socket = ::fcntl(options_.listening, F_DUPFD_CLOEXEC, 0);
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    const bool known =
+        socket >= 0 && ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+    if (known) {
+      acceptor_.assign(address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), socket, error);
+      if (!error) port_ = acceptor_.local_endpoint(error).port();
+      if (!error) return {};
+    }
+    if (socket >= 0 && !acceptor_.is_open()) ::close(socket);
+    return Error(Code::io, cat("the socket handed over for port ", options_.port,
+                               " cannot be used; restart its socket unit and this service"));
+  }
+
+  Status open() {
     error_code error;
     const auto address = asio::ip::make_address(options_.address, error);
     if (error) {
@@ -149,8 +178,11 @@ class Server final : public HttpsServer {
     if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
     if (!error) port_ = acceptor_.local_endpoint(error).port();
     if (!error) return {};
+    const char* hint = error == asio::error::access_denied
+                           ? "; a port below 1024 is opened by a socket unit, see console.md"
+                           : "";
     return Error(Code::io, cat("cannot listen on ", options_.address, ":", options_.port, ": ",
-                               error.message()));
+                               error.message(), hint));
   }
 
   Awaitable<void> accept_all() {
@@ -182,7 +214,7 @@ class Server final : public HttpsServer {
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     HttpPeer peer;
-    peer.address = socket.remote_endpoint(ignored).address().to_string();
+    peer.address = address_text(socket.remote_endpoint(ignored).address());
     Stream stream(std::move(socket), context_);
     beast::get_lowest_layer(stream).expires_after(options_.step_timeout);
     const auto [failed] = co_await stream.async_handshake(ssl::stream_base::server, awaited);

@@ -16,6 +16,7 @@ namespace gateway::core::net {
 struct HttpsServerOptions {
   std::string address = "0.0.0.0";
   std::uint16_t port = 0;        // 0: any free one
+  int listening = -1;            // a socket that listens on it already: duplicated, then used
   std::string certificate_file;  // PEM chain
   std::string key_file;          // PEM, no passphrase
   std::string client_ca_file;    // PEM; a certificate shown must be of this CA. Empty: none asked

@@ -96,6 +96,18 @@ class Console : public testing::Test {
   DaemonProcess daemon_;
 };
 
+TEST_F(Console, TakesOverTheSocketThatSystemdOpened) {
+  // Started by the first caller, who is answered too.
+  daemon_.start_through({"systemd-socket-activate", "--listen", cat("[::]:", port_)});
+  ASSERT_TRUE(holds_within(30, [&] { return send("GET", "/console/").status == 200; }))
+      << daemon_.log();
+  EXPECT_TRUE(daemon_.reaches("ready"));
+  add("maria", "viewer");
+  EXPECT_EQ(sign_in("maria").status, 200);
+  EXPECT_EQ(daemon_.stop(), 0) << daemon_.log();
+  EXPECT_EQ(daemon_.log().find("cannot listen"), std::string::npos) << daemon_.log();
+}
+
 TEST_F(Console, ServesItsPagesUnderAStrictPolicy) {
   start();
   const FhirAnswered page = send("GET", "/console/");

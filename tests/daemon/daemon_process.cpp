@@ -123,7 +123,9 @@ void DaemonProcess::write_passphrase(const std::string& text) const {
   ::rename((file + ".new").c_str(), file.c_str());
 }
 
-void DaemonProcess::start() {
+void DaemonProcess::start() { start_through({}); }
+
+void DaemonProcess::start_through(std::vector<std::string> arguments) {
   std::ofstream(config_file()) << "[site]\nname = \"clinic-1\"\n"
                                << "[storage]\nstate_dir = \"" << state_folder()
                                << "\"\nreserve_mb = 16\n"
@@ -132,8 +134,8 @@ void DaemonProcess::start() {
                                << "[dicom]\nbind = \"127.0.0.1\"\nport = " << dicom_port_ << "\n"
                                << extra_;
   const std::string output = folder() + "/log";
-  child_ = spawn({GATEWAY_DAEMON, "--config", config_file()}, {"/dev/null", output, output},
-                 environment_);
+  arguments.insert(arguments.end(), {GATEWAY_DAEMON, "--config", config_file()});
+  child_ = spawn(arguments, {"/dev/null", output, output}, environment_);
 }
 
 int DaemonProcess::stop() {

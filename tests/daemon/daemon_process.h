@@ -53,6 +53,8 @@ class DaemonProcess {
   void set_environment(const std::string& name, const std::string& value);
   void write_passphrase(const std::string& text) const;
   void start();
+  /// As start(), by a program that becomes the daemon: its own arguments, `[0]` the program.
+  void start_through(std::vector<std::string> arguments);
   /// SIGTERM; the exit code, or -1 when it had to be killed after 30 s.
   int stop();
   void kill_hard();

@@ -8,6 +8,7 @@
 #include "daemon/api/console/console_api.h"
 #include "daemon/api/metrics_face.h"
 #include "daemon/api/route_tree.h"
+#include "daemon/handed_sockets.h"
 
 namespace gateway::daemon::console {
 namespace {
@@ -74,6 +75,7 @@ class Server final : public ConsoleServer {
     core::net::HttpsServerOptions https;
     https.address = config.text("console.bind");
     https.port = static_cast<std::uint16_t>(config.integer("console.port"));
+    https.listening = handed_socket(https.port);
     https.certificate_file = config.text("console.certificate_file");
     https.key_file = config.text("console.key_file");
     https.body_max = kBodyMax;
