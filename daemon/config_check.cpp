@@ -24,6 +24,7 @@
 #include "daemon/api/access.h"
 #include "daemon/api/console/console_server.h"
 #include "daemon/ops/command_envelope.h"
+#include "daemon/ops/power.h"
 #include "daemon/settings.h"
 
 namespace gateway::daemon {
@@ -67,6 +68,7 @@ class Checker {
     for (const ApiMistake& found : check_api(config_)) mistake(found.key, found.what);
     for (const console::ConsoleMistake& found : console::check_console(config_))
       mistake(found.key, found.what);
+    check_power();
     check_devices();
     return std::move(mistakes_);
   }
@@ -314,6 +316,12 @@ class Checker {
     take_mistake_of(speaking, true);
     if (speaking.ok())
       take_mistake_of(adapters::mqtt::brokers(config_, core::system_files()), false);
+  }
+
+  void check_power() {
+    if (!config_.has("power.ups")) return;
+    const auto ups = parse_ups(config_.text("power.ups"));
+    if (!ups.ok()) mistake("power.ups", ups.error().message());
   }
 
   /// What only an adapter knows to be wrong: "PLACE: KEY: what".

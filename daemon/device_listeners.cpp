@@ -19,13 +19,15 @@ constexpr std::chrono::seconds kRetry{5};
 
 }  // namespace
 
-DeviceListeners::Listener::Listener(DeviceListeners& all, const char* name,
+DeviceListeners::Listener::Listener(DeviceListeners& of, const char* name,
                                     std::function<Made()> made_by)
-    : make(std::move(made_by)),
+    : all(of),
+      make(std::move(made_by)),
       component(
-          all.loop_, name, kRetry, [this] { return begin(); }, all.changed_) {}
+          of.loop_, name, kRetry, [this] { return begin(); }, of.changed_) {}
 
 core::Status DeviceListeners::Listener::begin() {
+  if (!all.held_because_.empty()) return core::Error(core::Code::busy, all.held_because_);
   if (!adapter) {
     GW_TRY(adapter, make());
   }
@@ -87,6 +89,15 @@ void DeviceListeners::stop() {
   for (Listener& one : listeners_) {
     one.component.stop();
     if (one.adapter) one.adapter->stop();
+  }
+}
+
+void DeviceListeners::hold(const std::string& reason) {
+  held_because_ = reason;
+  for (Listener& one : listeners_) {
+    if (!one.component.running()) continue;
+    one.adapter->stop();
+    one.component.failed(core::Error(core::Code::busy, reason), true);
   }
 }
 

@@ -34,6 +34,11 @@ class DeviceListeners {
   void start();
   /// Returns when every thread is gone; what was acknowledged stays committed. Idempotent.
   void stop();
+  /// Takes nothing in until release(): devices find the ports closed and try again. `reason` is
+  /// each listener's problem meanwhile.
+  void hold(const std::string& reason);
+  /// They begin again within seconds.
+  void release() { held_because_.clear(); }
   /// The listeners' own troubles first, then their devices'.
   std::vector<Problem> problems() const;
   /// Sets dicom, hl7, astm, folder and mqtt_devices; null where nothing listens.
@@ -44,9 +49,10 @@ class DeviceListeners {
  private:
   using Made = core::Result<std::unique_ptr<adapters::Adapter>>;
   struct Listener {
-    Listener(DeviceListeners& all, const char* name, std::function<Made()> made_by);
+    Listener(DeviceListeners& of, const char* name, std::function<Made()> made_by);
     core::Status begin();
 
+    DeviceListeners& all;
     const std::function<Made()> make;
     std::unique_ptr<adapters::Adapter> adapter;
     Component component;
@@ -63,6 +69,7 @@ class DeviceListeners {
   const sync::HoldingsDoor& door_;
   const core::Clock& clock_;
   const std::function<void()> changed_;
+  std::string held_because_;  // empty: not held
   std::list<Listener> listeners_;
 };
 

@@ -34,6 +34,7 @@
 #include "daemon/ops/log_level_lease.h"
 #include "daemon/ops/maintenance.h"
 #include "daemon/ops/peers_routes.h"
+#include "daemon/ops/power.h"
 #include "daemon/ops/reviews_routes.h"
 #include "daemon/ops/service_notify.h"
 #include "daemon/ops/studies_api.h"
@@ -114,6 +115,7 @@ class GatewayImpl final : public Gateway {
                      [this](const Json& checkpoint) {
                        if (health_) health_->publish_document("audit", checkpoint);
                      }) {
+    if (config_.has("power.ups")) start_power();
     if (settings_.mqtt) {
       central_ =
           std::make_unique<CentralReports>(loop_, door_, lane_, clock_, config_, *settings_.mqtt,
@@ -145,6 +147,7 @@ class GatewayImpl final : public Gateway {
     notify_stopping();
     if (watchdog_) watchdog_->stop();
     health_timer_.cancel();
+    power_.reset();
     checkpoints_.stop();
     control_.reset();
     for (Component* component : components()) component->stop();
@@ -195,6 +198,33 @@ class GatewayImpl final : public Gateway {
     }
     control_ = std::move(*server);
     return {};
+  }
+
+  void start_power() {
+    auto ups = parse_ups(config_.text("power.ups"));
+    if (!ups.ok()) return;  // --check-config and config_problems say so
+    power_ = std::make_unique<Power>(loop_, std::move(*ups),
+                                     [this](PowerState::Supply before) { on_power(before); });
+    power_->start();
+  }
+
+  void on_power(PowerState::Supply before) {
+    const bool ends = power_->state().supply == PowerState::Supply::ending;
+    if (ends && before != PowerState::Supply::ending) {
+      devices_.hold("the battery of the UPS is nearly empty");
+      // All that was acknowledged is on disk already; a WAL made empty is the quicker next start.
+      auto settle = [holdings = door_.get()] {
+        return holdings ? holdings->database().truncate_wal() : core::Result<bool>(false);
+      };
+      boost::asio::co_spawn(
+          loop_,
+          [](GatewayImpl* self, auto work) -> Awaitable<void> {
+            co_await self->lane_.run(std::move(work));
+          }(this, std::move(settle)),
+          boost::asio::detached);
+    }
+    if (!ends) devices_.release();
+    on_change();
   }
 
   void start_watchdog() {
@@ -292,6 +322,9 @@ class GatewayImpl final : public Gateway {
       if (!component->problem().empty()) found.push_back({component->name(), component->problem()});
     }
     for (Problem& problem : devices_.problems()) found.push_back(std::move(problem));
+    if (power_) {
+      if (auto problem = power_problem(power_->state())) found.push_back(std::move(*problem));
+    }
     return found;
   }
 
@@ -314,6 +347,7 @@ class GatewayImpl final : public Gateway {
     }
     vitals.storage = uplinks_.upkeep_report();
     vitals.problems = problems();
+    if (power_) vitals.power = power_document(power_->state());
     vitals.disk.reserve_bytes = settings_.reserve_bytes;
     co_await add_stored(vitals);
     co_return vitals;
@@ -595,6 +629,7 @@ class GatewayImpl final : public Gateway {
   LogLevelLease log_level_;
   AuditCheckpoints checkpoints_;
   WriterPulse writer_pulse_;
+  std::unique_ptr<Power> power_;
   std::unique_ptr<CentralReports> central_;
   HealthPublisher* health_ = nullptr;  // of central_
   std::unique_ptr<core::net::UnixHttpServer> control_;

@@ -77,6 +77,9 @@ std::vector<ConfigKey> daemon_config_keys() {
        .type = KeyType::boolean,
        .meaning = "no TLS; for a broker on the loopback interface only",
        .default_text = "false"},
+      {.path = "power.ups",
+       .meaning = "the UPS that feeds the box, NAME@HOST or NAME@HOST:PORT, as upsd of Network UPS "
+                  "Tools knows it; without it none is asked"},
       {.path = "commands.allowed",
        .type = KeyType::text_list,
        .meaning = "kinds of commands that central operations may send over MQTT: approve-device, "

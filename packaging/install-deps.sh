@@ -26,7 +26,7 @@ esac
 build_packages=(
   build-essential g++ cmake ninja-build pkg-config ccache git ca-certificates
   "$boost" libdcmtk-dev libmosquitto-dev libsqlcipher-dev libsodium-dev libssl-dev zlib1g-dev
-  libspdlog-dev libtomlplusplus-dev rapidjson-dev libcli11-dev libsystemd-dev libutf8proc-dev libexpat1-dev
+  libspdlog-dev libtomlplusplus-dev rapidjson-dev libcli11-dev libsystemd-dev libutf8proc-dev libexpat1-dev libnutclient-dev
   libhowardhinnant-date-dev
   libgtest-dev libgmock-dev dcmtk openssl python3
   debhelper dpkg-dev fakeroot tzdata
@@ -34,7 +34,7 @@ build_packages=(
 test_packages=(
   clang clang-format clang-tidy "$clang_rt" shellcheck systemd
   orthanc orthanc-dicomweb stunnel4 mosquitto mosquitto-clients tinyproxy-bin
-  "$jdk" maven python3-venv socat iproute2 procps curl
+  "$jdk" maven python3-venv socat iproute2 procps curl nut-server
   tang swtpm swtpm-tools tpm2-tools "$tcti"
   chromium fonts-dejavu-core prometheus
 )

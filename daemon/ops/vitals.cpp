@@ -204,6 +204,7 @@ Json status_document(const Vitals& vitals) {
                       {"waiting", vitals.mqtt.waiting ? Json(*vitals.mqtt.waiting) : Json()}})},
        {"disk", disk_of(vitals)},
        {"storage", storage_of(vitals)},
+       {"power", vitals.power},
        {"problems", problems_of(vitals)}});
 }
 
@@ -228,6 +229,7 @@ Json health_document(const Vitals& vitals, std::uint64_t seq) {
                        {"mqtt", Json::object({{"connects", vitals.mqtt.connects}})},
                        {"disk", disk_of(vitals)},
                        {"storage", storage_of(vitals)},
+                       {"power", vitals.power},
                        {"problems", problems_of(vitals)}});
 }
 

@@ -52,6 +52,7 @@ struct Vitals {
     std::optional<std::uint64_t> free_bytes;  // absent: the disk did not answer
     std::uint64_t reserve_bytes = 0;
   } disk;
+  core::Json power;  // power_document(); null where no UPS is configured
   std::vector<Problem> problems;
 };
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/files.h"
+#include "daemon/ops/power.h"
 #include "json_schema.h"
 
 namespace gateway::daemon {
@@ -46,8 +47,26 @@ Vitals ready_vitals() {
       R"("database_checked_at":"2026-03-01T00:00:00.000Z"}})");
   vitals.mqtt = {true, true, 2, "", 4};
   vitals.disk = {1u << 30, 1u << 20};
+  vitals.power = power_document(read_power("OB DISCHRG", "87", "1260"));
   vitals.problems = {{"dicom", "dicom.port 11112 is in use"}};
   return vitals;
+}
+
+TEST(Power, IsReadFromTheWordsOfUpsd) {
+  using Supply = PowerState::Supply;
+  EXPECT_EQ(read_power("OL CHRG", "100", "").supply, Supply::mains);
+  EXPECT_EQ(read_power("OL CHRG", "100", "").runtime_s, std::nullopt);
+  EXPECT_EQ(read_power("OB DISCHRG", "87.5", "1260").supply, Supply::battery);
+  EXPECT_EQ(read_power("OB DISCHRG", "87.5", "1260").charge_percent, 87);
+  EXPECT_EQ(read_power("OB LB", "9", "60").supply, Supply::ending);
+  EXPECT_EQ(read_power("FSD OL", "", "").supply, Supply::ending);
+  EXPECT_EQ(read_power("OL LB", "20", "").supply, Supply::mains) << "a tired battery, charging";
+  EXPECT_EQ(read_power("OFF", "", "").supply, Supply::unknown);
+  EXPECT_THAT(read_power("", "-3", "x").problem, HasSubstr("ups.status"));
+  EXPECT_EQ(parse_ups("ups@box.example:3500")->port, 3500);
+  for (const char* wrong :
+       {"", "ups", "@host", "ups@", "ups@host:", "ups@host:0", "ups@host:99999"})
+    EXPECT_FALSE(parse_ups(wrong).ok()) << wrong;
 }
 
 TEST(Vitals, SaysWhatIsQueuedForAnUplinkThatIsNotConfigured) {
