@@ -54,6 +54,7 @@ SOLE_INCLUDERS = {
     "dcmtk/": (["adapters/dicom"], "DCMTK stays behind adapters/dicom"),
     "CLI/": (["daemon"], "command lines are the daemon room's"),
     "systemd/": (["daemon"], "the service is the daemon room's"),
+    "nutclient.h": (["daemon"], "the box the daemon runs on"),
     "zlib.h": (["core", "adapters/dicom"], "a codec"),
 }
 LINK_OWNERS = {
@@ -77,6 +78,7 @@ LINK_OWNERS = {
     "DCMTK::dcmjpls": ["adapters"],
     "CLI11::CLI11": ["daemon"],
     "PkgConfig::SYSTEMD": ["daemon"],
+    "PkgConfig::NUTCLIENT": ["daemon"],
     "ZLIB::ZLIB": ["core", "adapters/dicom"],
     "Threads::Threads": ["*"],
     "gateway_flags": ["*"],
