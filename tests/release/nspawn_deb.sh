@@ -227,6 +227,7 @@ write_credential "$passphrase"
 
 claim "apt removes it" inside apt-get remove -y clinic-gateway
 claim "no daemon is left" inside sh -c '! grep -xs clinic-gatewayd /proc/[0-9]*/comm'
+claim "removing closes port 443" eval '! answers_on_port 443'
 claim "removing keeps the state" keyring_is "$keyring"
 claim "apt installs it again" apt_install /root/upgrade.deb
 claim "the state kept opens again" becomes ready
