@@ -17,6 +17,7 @@
 #include "core/files.h"
 #include "core/net/certificate_file.h"
 #include "core/net/http_tunnel.h"
+#include "core/net/socks_bridge.h"
 #include "core/net/url.h"
 #include "core/text.h"
 #include "crypto/backup_place.h"
@@ -143,7 +144,10 @@ class Checker {
   }
 
   void check_proxy(const std::string& key) {
-    if (const auto proxy = core::net::read_proxy(config_.text(key), "", ""); !proxy.ok())
+    const std::string text = config_.text(key);
+    // The uplinks' own client knows no SOCKS.
+    if (key == "mqtt.proxy" && core::net::read_socks_proxy(text).ok()) return;
+    if (const auto proxy = core::net::read_proxy(text, "", ""); !proxy.ok())
       mistake(key, proxy.error().message());
   }
 
@@ -273,6 +277,8 @@ class Checker {
     check_pair("mqtt.certificate_file", "mqtt.key_file");
     check_pair("mqtt.key_file", "mqtt.certificate_file");
     check_pair("mqtt.password_file", "mqtt.username");
+    check_pair("mqtt.proxy_password_file", "mqtt.proxy_username");
+    check_pair("mqtt.proxy_username", "mqtt.proxy");
     const std::string prefix = config_.text("mqtt.topic_prefix");
     if (prefix.empty() || prefix.find_first_of("+#") != prefix.npos || prefix.starts_with('/') ||
         prefix.ends_with('/')) {

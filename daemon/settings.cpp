@@ -64,6 +64,10 @@ std::vector<ConfigKey> daemon_config_keys() {
       {.path = "mqtt.key_file", .meaning = "private key of mqtt.certificate_file, PEM"},
       {.path = "mqtt.username", .meaning = "user name at the broker"},
       {.path = "mqtt.password_file", .meaning = "file with the password at the broker"},
+      {.path = "mqtt.proxy",
+       .meaning = "proxy on the way to the broker, http://HOST:PORT or socks5://HOST:PORT"},
+      {.path = "mqtt.proxy_username", .meaning = "user name at the proxy"},
+      {.path = "mqtt.proxy_password_file", .meaning = "file that holds the password at the proxy"},
       {.path = "mqtt.topic_prefix",
        .meaning = "start of every topic; the site's name follows",
        .default_text = "\"clinic-gateway/v1\""},
@@ -115,6 +119,9 @@ MqttSettings read_mqtt(const core::Config& config) {
   mqtt.username = config.text("mqtt.username");
   mqtt.password_file = config.text("mqtt.password_file");
   mqtt.plain = config.boolean("mqtt.plain");
+  mqtt.proxy = config.text("mqtt.proxy");
+  mqtt.proxy_username = config.text("mqtt.proxy_username");
+  mqtt.proxy_password_file = config.text("mqtt.proxy_password_file");
   mqtt.topic_prefix = config.text("mqtt.topic_prefix");
   mqtt.health_every_s = config.integer("mqtt.health_every_s");
   return mqtt;

@@ -26,6 +26,9 @@ struct MqttSettings {
   std::string username;
   std::string password_file;
   bool plain = false;
+  std::string proxy;  // empty: none
+  std::string proxy_username;
+  std::string proxy_password_file;
   std::string topic_prefix;
   std::int64_t health_every_s = 30;
 };

@@ -33,7 +33,7 @@ build_packages=(
 )
 test_packages=(
   clang clang-format clang-tidy "$clang_rt" shellcheck systemd
-  orthanc orthanc-dicomweb stunnel4 mosquitto mosquitto-clients tinyproxy-bin
+  orthanc orthanc-dicomweb stunnel4 mosquitto mosquitto-clients tinyproxy-bin microsocks
   "$jdk" maven python3-venv socat iproute2 procps curl nut-server
   tang swtpm swtpm-tools tpm2-tools "$tcti"
   chromium fonts-dejavu-core prometheus

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "core/net/socks_bridge.h"
 #include "core/text.h"
 
 namespace gateway::core::net {
@@ -62,6 +63,7 @@ class LibraryClient final : public MqttClient {
   void take_message(const mosquitto_message& message);
   static LibraryClient& self(void* object) { return *static_cast<LibraryClient*>(object); }
   void listen();
+  Status go_by_proxy(const MqttOptions& options);
   void end(std::string_view why);
   void end_by_code(int code);
   int carry_on(short happened);
@@ -78,6 +80,7 @@ class LibraryClient final : public MqttClient {
   const std::size_t message_bytes_max_;
   bool is_resumed_ = false;
   std::vector<MqttMessage> messages_;
+  std::unique_ptr<SocksBridge> bridge_;  // to an HTTP proxy; null: none
   // Last: destroying it may still call back into the members above.
   std::unique_ptr<mosquitto, ClientDeleter> client_;
 };
@@ -113,9 +116,33 @@ Status LibraryClient::start(const MqttOptions& options) {
     mosquitto_void_option(client, MOSQ_OPT_SSL_CTX, tls_->native());
     tls_->take_failure();
   }
+  if (!options.proxy.empty()) GW_CHECK(go_by_proxy(options));
   const int code = mosquitto_connect_async(client, options.host.c_str(), options.port, keepalive_s);
   if (code != MOSQ_ERR_SUCCESS) end_by_code(code);
   return {};
+}
+
+Status LibraryClient::go_by_proxy(const MqttOptions& options) {
+  std::string host = "127.0.0.1";
+  int port = 0;
+  std::string username = options.proxy_username;
+  std::string password = options.proxy_password;
+  if (auto socks = read_socks_proxy(options.proxy); socks.ok()) {
+    host = socks->host;
+    port = socks->port;
+  } else {
+    GW_TRY(HttpProxy proxy, read_proxy(options.proxy, username, password));
+    GW_TRY(bridge_, SocksBridge::open(std::move(proxy), {false, options.host, options.port, ""}));
+    port = bridge_->port();
+    username = "gateway";
+    password = bridge_->password();
+  }
+  const bool has_name = !username.empty();
+  const int code =
+      mosquitto_socks5_set(client_.get(), host.c_str(), port, has_name ? username.c_str() : nullptr,
+                           has_name ? password.c_str() : nullptr);
+  if (code == MOSQ_ERR_SUCCESS) return {};
+  return Error(Code::invalid, cat("the proxy of the MQTT broker: ", text_of(code)));
 }
 
 void LibraryClient::listen() {
@@ -207,8 +234,11 @@ void LibraryClient::end(std::string_view why) {
 
 void LibraryClient::end_by_code(int code) {
   const std::string failed_check = tls_ == nullptr ? "" : tls_->take_failure();
+  const std::string no_way = bridge_ ? bridge_->failure() : "";
   if (!failed_check.empty()) {
     end(failed_check);
+  } else if (!no_way.empty()) {
+    end(no_way);
   } else if (!last_tls_error_.empty()) {
     end(cat("TLS failed: ", last_tls_error_));
   } else if (code == MOSQ_ERR_SUCCESS) {

@@ -40,7 +40,10 @@ struct MqttOptions {
   std::string key_file;
   std::string username;
   std::string password;
-  bool plain = false;  // only for a loopback broker: no TLS
+  bool plain = false;          // only for a loopback broker: no TLS
+  std::string proxy;           // http://HOST:PORT or socks5://HOST:PORT on the way; empty: straight
+  std::string proxy_username;  // empty: none
+  std::string proxy_password;
   std::string will_topic;
   std::string will_payload;  // retained, QoS 1
   std::string subscription;  // a topic, QoS 1; empty: none
@@ -77,8 +80,9 @@ struct MqttState {
 /// a clean start, unless there are `filters`.
 class MqttSession {
  public:
-  /// Code::invalid: host, client id, CA or certificate file. An unreachable or untrusted broker is
-  /// no error here: it shows in state() and is tried again. `clock` must outlive the session.
+  /// Code::invalid: host, client id, proxy, CA or certificate file. An unreachable or untrusted
+  /// broker is no error here: it shows in state() and is tried again. `clock` must outlive the
+  /// session.
   static Result<std::unique_ptr<MqttSession>> start(MqttOptions options, const Clock& clock);
   /// Publishes the last value of every topic if connected, waits up to 2 s for it to leave, then
   /// disconnects cleanly.

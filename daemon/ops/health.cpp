@@ -7,6 +7,18 @@ namespace gateway::daemon {
 
 using core::cat;
 
+namespace {
+
+core::Status read_password(const char* key, const std::string& file, std::string& password) {
+  if (file.empty()) return {};
+  auto read = core::read_secret_file(file);
+  if (!read.ok()) return std::move(read).error().with_context(key);
+  password = std::move(*read);
+  return {};
+}
+
+}  // namespace
+
 HealthPublisher::HealthPublisher(MqttSettings settings, const std::string& site,
                                  std::string boot_id, const core::Clock& clock, CentralCalls calls)
     : settings_(std::move(settings)),
@@ -39,11 +51,11 @@ core::Status HealthPublisher::start() {
   }
   options.will_topic = status_topic_;
   options.will_payload = mqtt_offline_document(boot_id_).dump();
-  if (!settings_.password_file.empty()) {
-    auto password = core::read_secret_file(settings_.password_file);
-    if (!password.ok()) return std::move(password).error().with_context("mqtt.password_file");
-    options.password = std::move(*password);
-  }
+  options.proxy = settings_.proxy;
+  options.proxy_username = settings_.proxy_username;
+  GW_CHECK(read_password("mqtt.password_file", settings_.password_file, options.password));
+  GW_CHECK(read_password("mqtt.proxy_password_file", settings_.proxy_password_file,
+                         options.proxy_password));
   GW_TRY(session_, core::net::MqttSession::start(std::move(options), clock_));
   return {};
 }

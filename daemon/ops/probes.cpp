@@ -9,6 +9,7 @@
 
 #include "core/json.h"
 #include "core/net/http.h"
+#include "core/net/socks_bridge.h"
 #include "core/net/tls_probe.h"
 #include "core/net/url.h"
 #include "core/text.h"
@@ -129,11 +130,34 @@ PeerCheck probe_uplink(const UplinkPeer& peer) {
   return check;
 }
 
+/// The broker's HTTP proxy; none: straight.
+core::Result<std::optional<core::net::HttpProxy>> broker_proxy(const MqttSettings& mqtt) {
+  using Found = std::optional<core::net::HttpProxy>;
+  if (mqtt.proxy.empty()) return Found();
+  std::string password;
+  if (!mqtt.proxy_password_file.empty()) {
+    GW_TRY(password, core::read_secret_file(mqtt.proxy_password_file));
+  }
+  GW_TRY(auto proxy, core::net::read_proxy(mqtt.proxy, mqtt.proxy_username, password));
+  return Found(std::move(proxy));
+}
+
 PeerCheck probe_broker(const MqttSettings& mqtt) {
   PeerCheck check{.name = "mqtt broker"};
+  if (const auto socks = core::net::read_socks_proxy(mqtt.proxy); socks.ok()) {
+    const auto reached = core::net::probe_tcp(socks->host, socks->port, kHandshakeTimeout);
+    check.detail = "its SOCKS proxy is reached; what lies behind it is not looked at";
+    if (!reached.ok()) check.problem = reached.error().message();
+    return check;
+  }
+  const auto proxy = broker_proxy(mqtt);
+  if (!proxy.ok()) {
+    check.problem = proxy.error().message();
+    return check;
+  }
   if (!mqtt.plain) {
     probe_handshake(mqtt.host, mqtt.port, {"", mqtt.ca_file, mqtt.certificate_file, mqtt.key_file},
-                    nullptr, check);
+                    *proxy ? &**proxy : nullptr, check);
   } else if (const auto reached = core::net::probe_tcp(mqtt.host, mqtt.port, kHandshakeTimeout);
              reached.ok()) {
     check.detail = "reached, without TLS";
