@@ -27,6 +27,7 @@
 #include "daemon/ops/central_reports.h"
 #include "daemon/ops/certificates.h"
 #include "daemon/ops/control.h"
+#include "daemon/ops/criticals_routes.h"
 #include "daemon/ops/doctor.h"
 #include "daemon/ops/health.h"
 #include "daemon/ops/keys_api.h"
@@ -433,6 +434,12 @@ class GatewayImpl final : public Gateway {
     actions.letters = [this](std::string method, std::string path, std::string body,
                              Caller caller) {
       return letters_answer(std::move(method), std::move(path), std::move(body), std::move(caller));
+    };
+    actions.criticals = [this](std::string method, std::string path, std::string, Caller caller) {
+      return with_holdings([&clock = clock_, method = std::move(method), path = std::move(path),
+                            caller = std::move(caller)](sync::Holdings& holdings) {
+        return answer_criticals(holdings, clock, method, path, caller);
+      });
     };
     actions.peers = [this](std::string method, std::string path, std::string body, Caller caller) {
       return peers_answer(std::move(method), std::move(path), std::move(body), std::move(caller));

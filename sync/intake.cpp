@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "crypto/digest.h"
 #include "sync/async_write.h"
+#include "sync/critical_results.h"
 #include "sync/fhir/resource_rules.h"
 #include "sync/outbox.h"
 #include "sync/replica.h"
@@ -146,6 +147,7 @@ core::Result<Taken> Admission::admit(const crypto::Audit& audit) {
   GW_CHECK(connection_.run("INSERT INTO message_raw (number, bytes) VALUES (?, ?)", taken_.number,
                            std::as_bytes(std::span(message_.bytes))));
   GW_CHECK(count_gaps());
+  GW_CHECK(raise_critical(connection_, message_, taken_.number, now_));
   GW_CHECK(write_audit(audit));
   return std::move(taken_);
 }
@@ -162,6 +164,7 @@ core::Result<Taken> Admission::admit_again(const crypto::Audit& audit, std::int6
       number));
   if (connection_.changes() == 0)
     return core::Error(core::Code::not_found, core::cat("no message ", number, " waits"));
+  GW_CHECK(raise_critical(connection_, message_, number, now_));
   GW_CHECK(write_audit(audit));
   return std::move(taken_);
 }

@@ -4,6 +4,7 @@
 
 #include "core/civil_time.h"
 #include "core/text.h"
+#include "sync/critical_results.h"
 #include "sync/damage.h"
 #include "sync/performed_step.h"
 #include "sync/worklist.h"
@@ -64,9 +65,11 @@ core::Result<Json> health_report(Connection& connection, const std::string& now_
   GW_TRY(const auto held_back, connection.integer("SELECT count(*) FROM inbox"));
   GW_TRY(const auto letters,
          connection.integer("SELECT count(*) FROM message WHERE state <> 'stored'"));
+  GW_TRY(const std::int64_t criticals, count_criticals(connection));
   return Json::object({{"waiting", waiting},
                        {"parked", parked},
                        {"letters", letters.value_or(0)},
+                       {"criticals", criticals},
                        {"inbox_waiting", held_back.value_or(0)},
                        {"oldest_age_s", age_s(oldest, now_instant)},
                        {"by_uplink", std::move(by_uplink)}});

@@ -12,7 +12,8 @@
 
 namespace gateway::sync {
 
-/// {"waiting","parked","letters" (messages that wait for a person),"oldest_age_s" (null when
+/// {"waiting","parked","letters" (messages that wait for a person),
+/// "criticals" (results nobody has acknowledged),"oldest_age_s" (null when
 /// empty),"by_uplink":[{"uplink","waiting","parked","oldest_age_s","last_success"}]}
 core::Result<core::Json> health_report(crypto::Connection& connection,
                                        const std::string& now_instant);

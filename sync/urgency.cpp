@@ -12,6 +12,8 @@ using core::Json;
 /// Abnormal in a way that cannot wait: AA of anything, HH and LL of a number.
 constexpr std::array<std::string_view, 3> kCritical = {"AA", "HH", "LL"};
 
+}  // namespace
+
 bool is_critical(const Json& result) {
   const auto says_so = [](const Json& interpretation) {
     return std::ranges::any_of(interpretation["coding"].items(), [](const Json& coding) {
@@ -21,8 +23,6 @@ bool is_critical(const Json& result) {
   return std::ranges::any_of(result["interpretation"].items(), says_so) ||
          std::ranges::any_of(result["component"].items(), is_critical);
 }
-
-}  // namespace
 
 Turn turn_of(const Json& resource) {
   if (is_critical(resource)) return Turn::stat;

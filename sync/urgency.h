@@ -14,6 +14,8 @@ enum class Turn : int {
   urgent = 2,
   routine = 3,
 };
+/// A result, or a component of it, that cannot wait.
+bool is_critical(const core::Json& result);
 Turn turn_of(const core::Json& resource);
 
 }  // namespace gateway::sync

@@ -13,6 +13,7 @@
 #include "daemon/cli/backup.h"
 #include "daemon/cli/client.h"
 #include "daemon/cli/commands_command.h"
+#include "daemon/cli/criticals_command.h"
 #include "daemon/cli/devices_command.h"
 #include "daemon/cli/exchange.h"
 #include "daemon/cli/keys_command.h"
@@ -234,6 +235,7 @@ int run(int argc, char** argv) {
   add_commands_commands(app, options, action);
   add_devices_commands(app, options, action);
   add_letters_commands(app, options, action);
+  add_criticals_commands(app, options, action);
   add_peers_commands(app, options, action);
   add_reviews_commands(app, options, action);
   add_uplinks_commands(app, options, action);

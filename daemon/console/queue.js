@@ -61,6 +61,18 @@ function letterRow(letter, page) {
     shown);
 }
 
+function criticalRow(one, page) {
+  return element('li', {class: 'sheet item'},
+    element('div', {class: 'grow'},
+      one.results.map((result) => element('h3', {}, `${result.what}: ${result.value} `, element('span', {class: 'tag bad'}, result.flag))),
+      element('p', {}, one.patient ? element('span', {}, one.patient) : t('critical_nobody')),
+      element('p', {class: 'quiet small'}, `${one.device} · ${moment(one.raised_at)}`)),
+    may('operator') && act(`critical-${one.number}`, t('take_note'), async () => {
+      await post(`criticals/${one.number}`, {});
+      return t('noted');
+    }, page, true));
+}
+
 /** Images in a line per destination: nobody reads five hundred of them. */
 function grouped(waiting) {
   const lines = new Map();
@@ -80,13 +92,15 @@ function section(title, note, list) {
 
 export const queue = {
   title: 'nav_queue',
-  load: async (rest, byPage) => ({rows: (await get('queue?limit=200', byPage)).queue, letters: (await get('letters', byPage)).letters}),
-  show: ({rows, letters}, page) => {
+  load: async (rest, byPage) => ({rows: (await get('queue?limit=200', byPage)).queue, letters: (await get('letters', byPage)).letters,
+    criticals: (await get('criticals', byPage)).criticals}),
+  show: ({rows, letters, criticals}, page) => {
     const parked = rows.filter((row) => row.state === 'parked');
     const waiting = rows.filter((row) => row.state !== 'parked');
     return [
       element('h1', {tabindex: -1}, t('nav_queue')),
-      rows.length + letters.length === 0 && element('p', {class: 'quiet'}, t('queue_empty')),
+      criticals.length > 0 && section(t('criticals_title', {count: criticals.length}), t('criticals_note'), criticals.map((one) => criticalRow(one, page))),
+      rows.length + letters.length + criticals.length === 0 && element('p', {class: 'quiet'}, t('queue_empty')),
       parked.length > 0 && section(t('parked_title', {count: parked.length}), t('parked_note'), parked.map((row) => parkedRow(row, page))),
       parked.length > 1 && may('operator') && element('div', {class: 'actions'}, act('retry-all', t('send_all_again'), () => retry(0), page, true)),
       letters.length > 0 && section(t('letters_title', {count: letters.length}), t('letters_note'), letters.map((letter) => letterRow(letter, page))),

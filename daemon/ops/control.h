@@ -12,6 +12,7 @@
 //   GET  /v1/audit/...              audit_routes.h
 //   *    /v1/reviews, /v1/reviews/N reviews_routes.h
 //   *    /v1/letters, /v1/letters/N letters_routes.h
+//   *    /v1/criticals, /v1/criticals/N criticals_routes.h
 //   *    /v1/peers, /v1/peers/...   peers_routes.h
 //   POST /v1/uplinks/...            uplinks_routes.h
 //   POST /v1/log-level              log_level_lease.h
@@ -58,6 +59,7 @@ struct ControlActions {
                                         Caller caller)>;
   Work reviews;
   Work letters;
+  Work criticals;
   Work accounts;
   Work peers;
   Work uplinks;

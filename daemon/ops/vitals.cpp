@@ -96,6 +96,10 @@ Json problems_of(const Vitals& vitals) {
   };
   for (const Problem& problem : vitals.problems) add(problem);
   for (const Problem& problem : left_behind(vitals)) add(problem);
+  if (const auto open = vitals.queue["criticals"].integer().value_or(0); open > 0) {
+    add({std::string(kCriticalComponent),
+         core::cat(open, " wait for somebody to take note: clinic-gateway criticals")});
+  }
   for (const Problem& problem : paused(vitals)) add(problem);
   return problems;
 }
@@ -169,7 +173,10 @@ std::optional<Problem> space_problem(const Vitals& vitals) {
 
 Json status_document(const Vitals& vitals) {
   Json queue = queue_counts(vitals);
-  if (queue.is_object()) queue.set("letters", vitals.queue["letters"]);
+  if (queue.is_object()) {
+    queue.set("letters", vitals.queue["letters"]);
+    queue.set("criticals", vitals.queue["criticals"]);
+  }
   Json uplinks = Json::array();
   for (const Json& uplink : vitals.uplinks.items()) {
     Json entry = uplink_entry(vitals, uplink);

@@ -25,6 +25,9 @@ struct Problem {
 /// In front of the device's name: a value of it is beyond a limit.
 inline constexpr std::string_view kLimitComponent = "limit ";
 
+/// Results that cannot wait, which nobody has acknowledged: not a part that does not run.
+inline constexpr std::string_view kCriticalComponent = "critical results";
+
 struct Vitals {
   OpeningReport opening;
   std::string version;

@@ -166,6 +166,10 @@ TEST(Overview, SaysTheWorstThingInOneWord) {
   now.set("queue", status(R"({"waiting":7,"parked":2,"letters":1})"));
   EXPECT_EQ(said(), "needs_person");
   EXPECT_EQ(overview_document(now)["alarms"].size(), 3U) << "the link, refused items, a message";
+  now.set("queue", status(R"({"waiting":7,"parked":0,"letters":0,"criticals":2})"));
+  now.set("problems", status(R"([{"component":"critical results","problem":"2 wait"}])"));
+  EXPECT_EQ(said(), "needs_person") << "no part is down";
+  EXPECT_EQ(overview_document(now)["alarms"].size(), 2U) << "the link, critical results";
   now.set("problems", status(R"([{"component":"dicom","problem":"port 104 is in use"}])"));
   EXPECT_EQ(said(), "part_down");
   now.set("disk", status(R"({"free_bytes":5,"reserve_bytes":10})"));

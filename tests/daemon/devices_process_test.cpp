@@ -52,6 +52,40 @@ TEST(Devices, AnHl7ResultIsAcknowledgedAndARepeatHearsTheSame) {
   EXPECT_EQ(daemon.log().find("Roe"), std::string::npos);
 }
 
+std::string critical(const std::string& id, const std::string& patient) {
+  std::string message = oru(id, patient);
+  message.replace(message.find("||5.0|mg/dL|70-110|N|"), 21, "||19|mg/dL|70-110|LL|");
+  return message;
+}
+
+TEST(Devices, ACriticalResultIsAlarmedUntilSomebodyTakesNote) {
+  const std::uint16_t port = free_port();
+  DaemonProcess daemon;
+  daemon.configure(device_table(port));
+  daemon.start();
+  ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
+  const MllpDevice device(port);
+  ASSERT_TRUE(device.connected()) << daemon.log();
+  EXPECT_THAT(device.send(oru("1")), HasSubstr("MSA|AA|1"));
+  EXPECT_THAT(daemon.ask({"criticals"}).out, HasSubstr("\"criticals\":[]"));
+  EXPECT_THAT(device.send(critical("2", "P1")), HasSubstr("MSA|AA|2"));
+  EXPECT_THAT(device.send(critical("2", "P1")), HasSubstr("MSA|AA|2")) << "a repeat";
+  EXPECT_THAT(device.send(critical("3", "")), HasSubstr("MSA|AA|3")) << "nobody knows whose";
+  const Json open = daemon.status()["queue"]["criticals"];
+  EXPECT_EQ(open.integer(), 2);
+  EXPECT_THAT(daemon.status()["problems"].dump(), HasSubstr("2 wait for somebody to take note"));
+  const std::string list = daemon.ask({"criticals"}).out;
+  EXPECT_THAT(list, HasSubstr(R"("results":[{"what":"Glucose","value":"19 mg/dL","flag":)"));
+  EXPECT_THAT(list, HasSubstr(R"("patient":"Patient/)"));
+  EXPECT_THAT(list, HasSubstr(R"("state":"unassigned","patient":"")"));
+  EXPECT_EQ(daemon.ask({"criticals", "acknowledge", "2"}).exit_code, 0);
+  EXPECT_EQ(daemon.ask({"criticals", "acknowledge", "2"}).exit_code, 1) << "somebody was quicker";
+  EXPECT_EQ(daemon.ask({"criticals", "acknowledge", "3"}).exit_code, 0);
+  EXPECT_EQ(daemon.status()["problems"].dump(), "[]");
+  EXPECT_THAT(daemon.ask({"audit", "export"}).out, HasSubstr("acknowledge-critical"));
+  EXPECT_EQ(daemon.stop(), 0) << daemon.log();
+}
+
 std::string heart_rate(const std::string& id, const std::string& second, const std::string& value) {
   return "MSH|^~\\&|MONITOR|WARD|GW|CLINIC|202611201015" + second + "+0200||ORU^R01^ORU_R01|" + id +
          "|P|2.6|||||||||IHE_PCD_001\rPID|1||P1||Roe^Jane||19800102|F\r"

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "daemon/ops/vitals.h"
+
 namespace gateway::daemon::console {
 namespace {
 
@@ -40,14 +42,20 @@ Json alarm(const char* code, std::string_view component, std::string_view text, 
   return Json::object({{"code", code}, {"component", component}, {"text", text}, {"count", many}});
 }
 
+bool is_part(const Json& problem) { return problem["component"].text() != kCriticalComponent; }
+
 Json alarms_of(const Json& status, const Link& link, std::int64_t letters) {
   Json alarms = Json::array();
   if (status["state"].text() != "ready")
     alarms.add(alarm("not_open", "keys", status["reason"].text(), 1));
   if (status["storage"]["state"].text() == "damaged")
     alarms.add(alarm("damaged", "storage", "", count(status["storage"]["damaged_objects"])));
-  for (const Json& problem : status["problems"].items())
-    alarms.add(alarm("problem", problem["component"].text(), problem["problem"].text(), 1));
+  if (const auto open = count(status["queue"]["criticals"]); open > 0)
+    alarms.add(alarm("criticals", "", "", open));
+  for (const Json& problem : status["problems"].items()) {
+    if (is_part(problem))
+      alarms.add(alarm("problem", problem["component"].text(), problem["problem"].text(), 1));
+  }
   for (const Json& name : link.down.items()) alarms.add(alarm("link", name.text(), "", 1));
   if (const auto parked = count(status["queue"]["parked"]); parked > 0)
     alarms.add(alarm("parked", "", "", parked));
@@ -67,9 +75,12 @@ std::string headline_of(const Json& status, const Link& link, std::int64_t lette
   if (state == "failed") return "failed";
   if (state != "ready") return status["set_up"].boolean() ? "locked" : "not_set_up";
   if (is_out_of_room(status)) return "no_room";
-  if (status["problems"].size() > 0 || status["storage"]["state"].text() == "damaged")
+  if (std::ranges::any_of(status["problems"].items(), is_part) ||
+      status["storage"]["state"].text() == "damaged")
     return "part_down";
-  if (count(status["queue"]["parked"]) > 0 || count(status["reviews"]["open"]) > 0 || letters > 0)
+  const bool is_critical = count(status["queue"]["criticals"]) > 0;
+  if (is_critical || count(status["queue"]["parked"]) > 0 || count(status["reviews"]["open"]) > 0 ||
+      letters > 0)
     return "needs_person";
   if (link.state == "none") return "stand_alone";
   if (link.state != "up") return "link_down";

@@ -1,0 +1,100 @@
+#include "sync/critical_results.h"
+
+#include "core/text.h"
+#include "sync/urgency.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::cat;
+using core::Json;
+using crypto::Connection;
+
+constexpr std::int64_t kListed = 200;
+
+/// What a person calls a CodeableConcept.
+std::string words_of(const Json& coded) {
+  if (!coded["text"].text().empty()) return std::string(coded["text"].text());
+  for (const char* member : {"display", "code"}) {
+    for (const Json& coding : coded["coding"].items()) {
+      if (!coding[member].text().empty()) return std::string(coding[member].text());
+    }
+  }
+  return {};
+}
+
+std::string value_of(const Json& result) {
+  const Json& quantity = result["valueQuantity"];
+  if (quantity.is_object()) {
+    const std::string_view unit = quantity["unit"].text();
+    return cat(quantity["comparator"].text(), quantity["value"].number_text(),
+               unit.empty() ? "" : " ", unit);
+  }
+  if (!result["valueString"].text().empty()) return std::string(result["valueString"].text());
+  return words_of(result["valueCodeableConcept"]);
+}
+
+/// The result itself, or those of its components that are critical.
+void add_critical(const Json& result, Json& found) {
+  if (!is_critical(result)) return;
+  const std::size_t before = found.size();
+  for (const Json& component : result["component"].items()) add_critical(component, found);
+  if (found.size() > before) return;
+  found.add(Json::object({{"what", words_of(result["code"])},
+                          {"value", value_of(result)},
+                          {"flag", words_of(result["interpretation"].items()[0])}}));
+}
+
+}  // namespace
+
+core::Status raise_critical(Connection& connection, const IncomingMessage& message,
+                            std::int64_t number, const std::string& now) {
+  Json results = Json::array();
+  for (const Draft& draft : message.drafts) add_critical(draft.body, results);
+  if (results.size() == 0) return {};
+  return connection.run(
+      "INSERT INTO critical_result (message, raised_at, results) VALUES (?, ?, ?)"
+      " ON CONFLICT DO NOTHING",
+      number, now, results.dump());
+}
+
+core::Result<Json> criticals_report(Connection& connection) {
+  GW_TRY(auto rows,
+         connection.query("SELECT c.message, m.device, c.raised_at, m.state, m.patient, c.results"
+                          " FROM critical_result c LEFT JOIN message m ON m.number = c.message"
+                          " WHERE c.acknowledged_at IS NULL ORDER BY c.message LIMIT ?",
+                          kListed));
+  Json list = Json::array();
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return Json::object({{"criticals", std::move(list)}});
+    GW_TRY(Json results, Json::parse(rows.text(5)));
+    const std::string_view patient = rows.text(4);
+    list.add(Json::object({{"number", rows.integer(0)},
+                           {"device", rows.text(1)},
+                           {"raised_at", rows.text(2)},
+                           {"state", rows.text(3)},
+                           {"patient", patient.empty() ? "" : cat("Patient/", patient)},
+                           {"results", std::move(results)}}));
+  }
+}
+
+core::Result<std::int64_t> count_criticals(Connection& connection) {
+  GW_TRY(const auto open,
+         connection.integer("SELECT count(*) FROM critical_result WHERE acknowledged_at IS NULL"));
+  return open.value_or(0);
+}
+
+core::Status acknowledge_critical(Connection& connection, std::int64_t number,
+                                  const std::string& who, const std::string& now) {
+  GW_CHECK(
+      connection.run("UPDATE critical_result SET acknowledged_at = ?, acknowledged_by = ?"
+                     " WHERE message = ? AND acknowledged_at IS NULL",
+                     now, who, number));
+  if (connection.changes() > 0) return {};
+  return core::Error(core::Code::not_found,
+                     cat("no critical result ", number,
+                         " is open; see clinic-gateway criticals: perhaps somebody was quicker"));
+}
+
+}  // namespace gateway::sync
