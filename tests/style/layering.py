@@ -54,6 +54,7 @@ SOLE_INCLUDERS = {
     "dcmtk/": (["adapters/dicom"], "DCMTK stays behind adapters/dicom"),
     "CLI/": (["daemon"], "command lines are the daemon room's"),
     "systemd/": (["daemon"], "the service is the daemon room's"),
+    "systemd/sd-journal.h": (["core", "daemon"], "core/log.h writes the journal, the daemon room's command reads it"),
     "zlib.h": (["core", "adapters/dicom"], "a codec"),
 }
 LINK_OWNERS = {
@@ -76,7 +77,7 @@ LINK_OWNERS = {
     "DCMTK::dcmjpeg": ["adapters"],
     "DCMTK::dcmjpls": ["adapters"],
     "CLI11::CLI11": ["daemon"],
-    "PkgConfig::SYSTEMD": ["daemon"],
+    "PkgConfig::SYSTEMD": ["core", "daemon"],
     "ZLIB::ZLIB": ["core", "adapters/dicom"],
     "Threads::Threads": ["*"],
     "gateway_flags": ["*"],
