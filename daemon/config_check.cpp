@@ -24,6 +24,7 @@
 #include "crypto/signing_key.h"
 #include "daemon/api/access.h"
 #include "daemon/api/console/console_server.h"
+#include "daemon/config_paths.h"
 #include "daemon/ops/command_envelope.h"
 #include "daemon/ops/power.h"
 #include "daemon/settings.h"
@@ -56,7 +57,7 @@ class Checker {
   std::vector<Mistake> run() {
     for (const core::ConfigKey& key : keys_) {
       if (key.type != core::KeyType::text) continue;
-      for (const std::string& path : paths_of(key)) check_text(path);
+      for (const std::string& path : paths_of(config_, key)) check_text(path);
     }
     check_site();
     check_folders();
@@ -78,22 +79,6 @@ class Checker {
   bool registered(std::string_view pattern) const {
     return std::any_of(keys_.begin(), keys_.end(),
                        [&](const core::ConfigKey& key) { return key.path == pattern; });
-  }
-
-  /// The key as given: a `*` becomes each name in use.
-  std::vector<std::string> paths_of(const core::ConfigKey& key) const {
-    const auto star = key.path.find(".*.");
-    std::vector<std::string> paths;
-    if (star == key.path.npos) {
-      if (config_.has(key.path)) paths.push_back(key.path);
-      return paths;
-    }
-    const std::string table = key.path.substr(0, star);
-    for (const std::string& name : config_.names(table)) {
-      std::string path = cat(table, '.', name, key.path.substr(star + 2));
-      if (config_.has(path)) paths.push_back(std::move(path));
-    }
-    return paths;
   }
 
   void mistake(const std::string& key, std::string what, bool fatal = true) {

@@ -25,10 +25,9 @@
 #include "daemon/ops/audit_checkpoints.h"
 #include "daemon/ops/audit_routes.h"
 #include "daemon/ops/central_reports.h"
-#include "daemon/ops/certificates.h"
 #include "daemon/ops/control.h"
 #include "daemon/ops/criticals_routes.h"
-#include "daemon/ops/doctor.h"
+#include "daemon/ops/diagnostics.h"
 #include "daemon/ops/health.h"
 #include "daemon/ops/keys_api.h"
 #include "daemon/ops/letters_routes.h"
@@ -112,6 +111,7 @@ class GatewayImpl final : public Gateway {
         studies_(door_, clock, [this] { uplinks_.wake(); }),
         maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
         log_level_(loop_, clock, settings_.log_level),
+        diagnostics_(config_, settings_, config_path_, door_, clock, [this] { return vitals(); }),
         checkpoints_(loop_, door_, lane_, seconds(settings_.audit_checkpoint_every_s),
                      [this](const Json& checkpoint) {
                        if (health_) health_->publish_document("audit", checkpoint);
@@ -417,7 +417,7 @@ class GatewayImpl final : public Gateway {
     actions.keys = [this](std::string method, std::string path, std::string body) {
       return keys_api_.answer(std::move(method), std::move(path), std::move(body));
     };
-    actions.doctor = [this] { return doctor_answer(); };
+    actions.doctor = [this] { return diagnostics_.doctor(); };
     actions.storage = [this] { return storage_answer(); };
     actions.pin = [this](std::string study_uid, bool pinned) {
       return with_holdings(
@@ -460,7 +460,10 @@ class GatewayImpl final : public Gateway {
     };
     actions.last_seen = [this] { return with_holdings(answer_last_seen); };
     actions.log_level = [this](const std::string& body) { return log_level_.take(body); };
-    actions.certificates = [this] { return certificates_answer(); };
+    actions.certificates = [this] { return diagnostics_.certificates(); };
+    actions.support_bundle = [this](std::string method) {
+      return diagnostics_.support_bundle(std::move(method));
+    };
     return actions;
   }
 
@@ -556,14 +559,6 @@ class GatewayImpl final : public Gateway {
     co_return answer;
   }
 
-  Awaitable<core::Result<Json>> certificates_answer() {
-    auto ask = [files = certificate_files(config_), now = clock_.wall()] {
-      return certificates_report(files, now);
-    };
-    const Json rows = co_await lane_.run(std::move(ask));
-    co_return Json::object({{"certificates", rows}});
-  }
-
   Awaitable<core::Result<Json>> retry_answer(std::int64_t number, Caller caller) {
     auto work = [&clock = clock_, number, caller = std::move(caller)](sync::Holdings& holdings) {
       return answer_retry(holdings, clock, number, caller);
@@ -591,17 +586,6 @@ class GatewayImpl final : public Gateway {
     };
     GW_CO_CHECK(co_await lane_.run(std::move(mark)));
     co_return Json::object({{"wanted", true}});
-  }
-
-  Awaitable<core::Result<Json>> doctor_answer() {
-    const Vitals now = co_await vitals();
-    // A lane of its own: probes of far servers must not hold up health and status.
-    auto lane = std::make_shared<BlockingLane>();
-    auto examine = [path = config_path_] { return examine_machine(path, DaemonSeen::running); };
-    std::vector<Finding> findings = co_await lane->run(std::move(examine));
-    std::vector<Finding> own = examine_vitals(now);
-    findings.insert(findings.end(), own.begin(), own.end());
-    co_return findings_document(findings);
   }
 
   boost::asio::any_io_executor loop_;
@@ -634,6 +618,7 @@ class GatewayImpl final : public Gateway {
   StudiesApi studies_;
   Maintenance maintenance_;
   LogLevelLease log_level_;
+  Diagnostics diagnostics_;
   AuditCheckpoints checkpoints_;
   WriterPulse writer_pulse_;
   std::unique_ptr<Power> power_;

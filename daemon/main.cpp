@@ -119,6 +119,7 @@ int serve(const std::string& file, bool is_hub) {
   loop.restart();
   loop.run_for(std::chrono::seconds(1));
   gateway.reset();
+  core::settle_log();
   return exit_code;
 }
 

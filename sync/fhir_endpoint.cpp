@@ -3,6 +3,7 @@
 #include "core/gzip.h"
 #include "core/text.h"
 #include "sync/peer_answer.h"
+#include "sync/refusal_class.h"
 
 namespace gateway::sync {
 namespace {
@@ -123,7 +124,7 @@ std::string version_of_tag(std::string_view tag) {
 }
 
 std::string outcome_text(const FhirAnswer& answer) {
-  std::string text = core::cat("the server answered ", answer.status);
+  std::string text = core::cat("the server answered ", answer.status, issue_codes(answer.body));
   for (const core::Json& issue : answer.body["issue"].items()) {
     const std::string_view said = !issue["diagnostics"].text().empty()
                                       ? issue["diagnostics"].text()

@@ -24,11 +24,14 @@ std::string disagreement(const PersonFacts& facts, const Json& patient) {
   const auto add = [&](std::string_view element) {
     what += core::cat(what.empty() ? "" : ", ", element);
   };
-  if (!fhir::names_agree(facts.name, fhir::pn_from_human_names(patient["name"]))) add("name");
+  if (!fhir::names_agree(facts.name.for_the_record(), fhir::pn_from_human_names(patient["name"])))
+    add("name");
   const std::string born = core::to_dicom_date(patient["birthDate"].text());
   if (!born.empty() && !facts.birth_date.empty() && born != facts.birth_date) add("birth date");
   const std::string sex = fhir::sex_from_gender(patient["gender"].text());
-  if (!sex.empty() && !fhir::gender_from_sex(facts.sex).empty() && sex != facts.sex) add("sex");
+  if (!sex.empty() && !fhir::gender_from_sex(facts.sex.for_the_record()).empty() &&
+      sex != facts.sex)
+    add("sex");
   return what;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/json.h"
+#include "core/patient_text.h"
 #include "core/result.h"
 #include "crypto/database.h"
 #include "sync/imaging.h"
@@ -30,9 +31,9 @@ struct PatientId {
 
 /// What is said of a person beside the ids, in DICOM's forms; empty: nothing.
 struct PersonFacts {
-  std::string name;        // PN
-  std::string birth_date;  // DA
-  std::string sex;         // M, F, O
+  core::PatientText name;        // PN
+  core::PatientText birth_date;  // DA
+  core::PatientText sex;         // M, F, O
 };
 
 /// Whose ids these are. Several patients, or one whose name, birth date or sex disagree: disputed.

@@ -1,12 +1,15 @@
 #include "sync/reports.h"
 
+#include <map>
 #include <optional>
+#include <tuple>
 
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/critical_results.h"
 #include "sync/damage.h"
 #include "sync/performed_step.h"
+#include "sync/refusal_class.h"
 #include "sync/worklist.h"
 
 namespace gateway::sync {
@@ -94,6 +97,30 @@ core::Result<Json> queue_report(Connection& connection, std::int64_t limit) {
                            {"queued_at", rows.text(6)},
                            {"reason", rows.text(7)}}));
   }
+}
+
+core::Result<Json> queue_classes(Connection& connection) {
+  GW_TRY(auto rows, connection.query("SELECT uplink, kind, state, reason, count(*) FROM outbox"
+                                     " GROUP BY uplink, kind, state, reason"));
+  using Class = std::tuple<std::string, std::string, std::string, std::string>;
+  std::map<Class, std::int64_t> classes;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) break;
+    const std::string_view reason = rows.text(3);
+    classes[{std::string(rows.text(0)), std::string(rows.text(1)), std::string(rows.text(2)),
+             reason.empty() ? "" : refusal_class(reason)}] += rows.integer(4);
+  }
+  Json list = Json::array();
+  for (const auto& [key, items] : classes) {
+    const auto& [uplink, kind, state, why] = key;
+    list.add(Json::object({{"uplink", uplink},
+                           {"kind", kind},
+                           {"state", state},
+                           {"why", why.empty() ? Json() : Json(why)},
+                           {"items", items}}));
+  }
+  return list;
 }
 
 core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {

@@ -20,6 +20,9 @@ core::Result<core::Json> health_report(crypto::Connection& connection,
 /// Rows of the outbox, parked first, at most `limit`:
 /// [{"number","uplink","kind","subject","state","attempts","queued_at","reason"}]
 core::Result<core::Json> queue_report(crypto::Connection& connection, std::int64_t limit);
+/// How many of what kind stand how, and why, in sync/refusal_class.h's words; no patient data:
+/// [{"uplink","kind","state","why" (null: nothing was refused yet),"items"}]
+core::Result<core::Json> queue_classes(crypto::Connection& connection);
 /// Newest studies first:
 /// [{"study_uid","patient_name","patient_id","accession","date","description","modalities","series","instances","delivered",
 /// "waiting","parked","evicted","pinned","identity":"linked|provisional|unassigned|disputed",

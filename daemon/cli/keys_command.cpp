@@ -389,6 +389,9 @@ void add_kinds(CLI::App& add, const CommonOptions& common, KeysOptions& given,
 
 }  // namespace
 
+int unlock_gateway(const CommonOptions& common) { return unlock(common, ""); }
+int add_recovery_code(const CommonOptions& common) { return add_recovery(common, {}); }
+
 void add_keys_commands(CLI::App& app, const CommonOptions& common, std::function<int()>& action) {
   // The commands' own options live as long as the commands do.
   auto given = std::make_shared<KeysOptions>();

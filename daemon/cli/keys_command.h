@@ -13,4 +13,8 @@ namespace gateway::cli {
 /// when that runs. Both outlive the parsing.
 void add_keys_commands(CLI::App& app, const CommonOptions& common, std::function<int()>& action);
 
+/// The same as the commands unlock and keys add recovery, for who sets a gateway up.
+int unlock_gateway(const CommonOptions& common);
+int add_recovery_code(const CommonOptions& common);
+
 }  // namespace gateway::cli

@@ -18,10 +18,13 @@
 #include "daemon/cli/exchange.h"
 #include "daemon/cli/keys_command.h"
 #include "daemon/cli/letters_command.h"
+#include "daemon/cli/logs_command.h"
 #include "daemon/cli/peers_command.h"
 #include "daemon/cli/restore.h"
 #include "daemon/cli/reviews_command.h"
+#include "daemon/cli/setup_command.h"
 #include "daemon/cli/studies_command.h"
+#include "daemon/cli/support_bundle_command.h"
 #include "daemon/cli/tables.h"
 #include "daemon/cli/terminal.h"
 #include "daemon/cli/uplinks_command.h"
@@ -236,6 +239,9 @@ int run(int argc, char** argv) {
   add_devices_commands(app, options, action);
   add_letters_commands(app, options, action);
   add_criticals_commands(app, options, action);
+  add_logs_command(app, options, action);
+  add_setup_command(app, options, action);
+  add_support_bundle_command(app, options, action);
   add_peers_commands(app, options, action);
   add_reviews_commands(app, options, action);
   add_uplinks_commands(app, options, action);

@@ -1,29 +1,19 @@
 #include "daemon/ops/certificates.h"
 
 #include "core/net/certificate_file.h"
-#include "core/text.h"
+#include "daemon/config_paths.h"
 #include "daemon/settings.h"
 
 namespace gateway::daemon {
 
-using core::cat;
 using core::Json;
 
 std::vector<std::pair<std::string, std::string>> certificate_files(const core::Config& config) {
   std::vector<std::pair<std::string, std::string>> files;
-  const auto take = [&](const std::string& key) {
-    if (config.has(key)) files.emplace_back(key, config.text(key));
-  };
-  for (const core::ConfigKey& key : all_config_keys()) {
-    if (!key.path.ends_with("certificate_file") && !key.path.ends_with("ca_file")) continue;
-    const auto star = key.path.find(".*.");
-    if (star == key.path.npos) {
-      take(key.path);
-      continue;
-    }
-    const std::string table = key.path.substr(0, star);
-    for (const std::string& name : config.names(table))
-      take(cat(table, '.', name, key.path.substr(star + 2)));
+  const std::vector<core::ConfigKey> keys = all_config_keys();
+  for (const auto& [path, key] : keys_that_are_set(config, keys)) {
+    if (path.ends_with("certificate_file") || path.ends_with("ca_file"))
+      files.emplace_back(path, config.text(path));
   }
   return files;
 }

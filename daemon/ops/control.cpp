@@ -117,6 +117,8 @@ class Routes {
                        path == "/v1/doctor" || path == "/v1/storage" || path == "/v1/worklist" ||
                        path == "/v1/certificates" || path == "/v1/last-seen";
     if (path.starts_with("/v1/audit/") && get) co_return co_await actions_.audit(request.target);
+    if (path == "/v1/support-bundle" && (get || post))
+      co_return co_await actions_.support_bundle(request.method);
     const bool acts = path == "/v1/retry" || path == "/v1/pin" || path == "/v1/rebuild-index" ||
                       path == "/v1/log-level";
     if (!reads && !acts) co_return Error(Code::not_found, "there is no such route");

@@ -7,7 +7,7 @@
 //   GET  /v1/storage                retention, scrub, damaged and unconfirmed images by name
 //   POST /v1/pin     {"study_uid":"...","pinned":true} -> {"pinned":true}
 //   POST /v1/rebuild-index          {} -> {"wanted":true}: done when the holdings open next
-//   GET  /v1/doctor                 {"findings":[...]}
+//   *    /v1/doctor, /v1/certificates, /v1/support-bundle  diagnostics.h
 //   *    /v1/keys, /v1/keys/...     daemon/ops/keys_api.h
 //   GET  /v1/audit/...              audit_routes.h
 //   *    /v1/reviews, /v1/reviews/N reviews_routes.h
@@ -18,7 +18,7 @@
 //   POST /v1/log-level              log_level_lease.h
 //   GET  /v1/worklist?limit=N       what modalities are offered today and later, with patients
 //   GET  /v1/last-seen              {"devices":[{"name":"ae:CT1","last_seen"}]}, from the audit
-//   trail GET  /v1/certificates           own certificates and authorities, with the days left
+//   trail
 //   *    /v1/accounts, /v1/accounts/NAME accounts_routes.h
 //   *    /v1/study/..., /v1/media/...  studies_api.h
 //
@@ -67,6 +67,7 @@ struct ControlActions {
   std::function<JsonAnswer(std::int64_t limit)> worklist;
   std::function<JsonAnswer()> last_seen;
   std::function<JsonAnswer()> certificates;
+  std::function<JsonAnswer(std::string method)> support_bundle;
 };
 
 /// The answer, or {"error":...} with the status its code stands for.

@@ -109,14 +109,16 @@ class CommandsTest : public testing::Test {
 TEST_F(CommandsTest, EachKindIsCarriedOutStepByStepAndAudited) {
   daemon_.configure(
       cat("[uplink.his]\nkind = \"fhir\"\nurl = \"http://127.0.0.1:", free_port(), "/fhir\"\n"));
-  allow(R"("approve-device", "log-level", "pause-uplink", "probe", "resend", "resume-uplink", )"
-        R"("rotate-keys", "sync-now")");
+  allow(
+      R"("approve-device", "collect-diagnostics", "log-level", "pause-uplink", "probe", "resend", "resume-uplink", )"
+      R"("rotate-keys", "sync-now")");
   start();
   const std::vector<std::vector<std::string>> all{{"sync-now"},
                                                   {"pause-uplink", "uplink=his"},
                                                   {"resume-uplink"},
                                                   {"resend"},
                                                   {"probe"},
+                                                  {"collect-diagnostics"},
                                                   {"log-level", "level=debug", "minutes=5"},
                                                   {"rotate-keys", "what=epoch"}};
   for (const auto& wanted : all) {
@@ -139,6 +141,21 @@ TEST_F(CommandsTest, EachKindIsCarriedOutStepByStepAndAudited) {
   const auto trail = daemon_.ask({"audit", "export", "--actor", "central:central"}).out;
   for (const char* act : {"command", "pause", "resume", "retry", "probe", "rotate"})
     EXPECT_THAT(trail, HasSubstr(cat('"', act, '"')));
+}
+
+TEST_F(CommandsTest, CollectedDiagnosticsStayOnTheGatewayAndCentralHearsTheirDigest) {
+  allow(R"("collect-diagnostics")");
+  start();
+  const Signed command = send({"collect-diagnostics"});
+  ASSERT_TRUE(ends(command.id)) << central_.text() << daemon_.log();
+  const Json result = last(command.id)["result"];
+  const std::string file = daemon_.state_folder() + "/support-bundle.tar.gz";
+  EXPECT_EQ(result["file"].text(), file);
+  EXPECT_THAT(run_command({"sha256sum", file}).out,
+              HasSubstr(std::string(result["sha256"].text())));
+  EXPECT_THAT(run_command({"stat", "-c", "%s", file}).out,
+              HasSubstr(result["bytes"].number_text()));
+  EXPECT_TRUE(result["archive"].is_null());
 }
 
 TEST_F(CommandsTest, WhatIsNotForThisGatewayOrNotAllowedIsRefusedWithAReason) {

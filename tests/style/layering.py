@@ -55,6 +55,7 @@ SOLE_INCLUDERS = {
     "CLI/": (["daemon"], "command lines are the daemon room's"),
     "systemd/": (["daemon"], "the service is the daemon room's"),
     "nutclient.h": (["daemon"], "the box the daemon runs on"),
+    "systemd/sd-journal.h": (["core", "daemon"], "core/log.h writes the journal, the daemon room's command reads it"),
     "zlib.h": (["core", "adapters/dicom"], "a codec"),
 }
 LINK_OWNERS = {
@@ -77,7 +78,7 @@ LINK_OWNERS = {
     "DCMTK::dcmjpeg": ["adapters"],
     "DCMTK::dcmjpls": ["adapters"],
     "CLI11::CLI11": ["daemon"],
-    "PkgConfig::SYSTEMD": ["daemon"],
+    "PkgConfig::SYSTEMD": ["core", "daemon"],
     "PkgConfig::NUTCLIENT": ["daemon"],
     "ZLIB::ZLIB": ["core", "adapters/dicom"],
     "Threads::Threads": ["*"],
