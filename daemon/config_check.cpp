@@ -28,6 +28,8 @@
 #include "daemon/ops/command_envelope.h"
 #include "daemon/ops/power.h"
 #include "daemon/settings.h"
+#include "sync/options.h"
+#include "sync/routes.h"
 
 namespace gateway::daemon {
 namespace {
@@ -44,7 +46,7 @@ std::string beside(std::string_view path, std::string_view sibling) {
 bool is_secret(const std::string& component) {
   return component == "key_file" || component == "client_key_file" ||
          component.ends_with("password_file") || component == "passphrase_file" ||
-         component == "token_file";
+         component == "passcode_file" || component == "token_file";
 }
 
 constexpr std::size_t kPemMax = 4000;
@@ -67,6 +69,7 @@ class Checker {
     check_worklist();
     check_retention();
     take_mistake_of(adapters::dicom::dicom_options(config_), true);
+    check_routes();
     for (const ApiMistake& found : check_api(config_)) mistake(found.key, found.what);
     for (const console::ConsoleMistake& found : console::check_console(config_))
       mistake(found.key, found.what);
@@ -236,6 +239,23 @@ class Checker {
     mistake("retention.free_below_mb",
             cat(below, " is below storage.reserve_mb (", reserve,
                 "), at which nothing is taken in any more: room would be made too late; set more"));
+  }
+
+  void check_routes() {
+    const auto rules = sync::route_rules(config_, sync::image_uplinks(config_));
+    take_mistake_of(rules, true);
+    const auto dicom = adapters::dicom::dicom_options(config_);
+    if (!rules.ok() || !dicom.ok()) return;
+    for (const sync::RouteRule& rule : *rules) {
+      for (const std::string& title : rule.called_ae_titles) {
+        const bool is_pattern = title.find_first_of("*?") != title.npos;
+        if (is_pattern || adapters::dicom::answers_to(*dicom, title)) continue;
+        mistake(
+            cat("dicom.route.", rule.name, ".called_ae_titles"),
+            cat("the gateway does not answer to \"", title, "\"; add it to dicom.more_ae_titles"),
+            false);
+      }
+    }
   }
 
   void check_mqtt() {

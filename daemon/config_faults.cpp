@@ -25,6 +25,8 @@ Consequence consequence_of(std::string_view key, Kind kind) {
   if (is_below(key, "uplink") && key.ends_with(".kind")) return Consequence::fatal;
   const bool guards = is_below(key, "dicom") || is_below(key, "api") || is_below(key, "api_client");
   if (kind == Kind::unknown_key && !guards) return Consequence::value;
+  // Without its users a peer would be served whoever uses it.
+  if (is_below(key, "dicom.peer") && key.ends_with(".users")) return Consequence::dicom;
   for (const char* table : {"mqtt", "api", "api_client", "device", "dicom.peer"})
     if (is_below(key, table)) return Consequence::part;
   return is_below(key, "dicom") ? Consequence::dicom : Consequence::value;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "core/civil_time.h"
@@ -10,6 +11,7 @@
 #include "core/text.h"
 #include "sync/data_set_digest.h"
 #include "sync/patient_trail.h"
+#include "sync/routes.h"
 #include "sync/shredding.h"
 
 namespace gateway::sync {
@@ -38,9 +40,10 @@ core::Result<std::map<std::int64_t, std::vector<Proof>>> proofs_of(Connection& c
   }
 }
 
-void weigh(HeldInstance& instance, const std::vector<Proof>& proofs, const Asking& asking) {
-  instance.confirmed = !asking.image_uplinks.empty();
-  for (const std::string& uplink : asking.image_uplinks) {
+void weigh(HeldInstance& instance, const std::vector<std::string>& uplinks,
+           const std::vector<Proof>& proofs, const Asking& asking) {
+  instance.confirmed = !uplinks.empty();
+  for (const std::string& uplink : uplinks) {
     const auto found = std::find_if(proofs.begin(), proofs.end(),
                                     [&](const Proof& proof) { return proof.uplink == uplink; });
     if (found != proofs.end() && found->proof == "verified") continue;
@@ -54,22 +57,34 @@ void weigh(HeldInstance& instance, const std::vector<Proof>& proofs, const Askin
 
 core::Status add_instances(Connection& connection, const Asking& asking, HeldStudy& study) {
   GW_TRY(const auto proofs, proofs_of(connection, study.study_uid));
-  GW_TRY(auto rows, connection.query("SELECT row, size, received_at FROM dicom_instance"
-                                     " WHERE study_uid = ? AND state = 'held' ORDER BY row",
-                                     study.study_uid));
-  while (true) {
-    GW_TRY(const bool more, rows.next());
-    if (!more) return {};
-    HeldInstance instance;
-    instance.row = rows.integer(0);
-    instance.bytes = static_cast<std::uint64_t>(rows.integer(1));
-    const auto received = core::parse_instant(rows.text(2));
-    if (received) study.last_received = std::max(study.last_received, *received);
+  std::set<std::int64_t> routed;
+  {
+    GW_TRY(auto rows, connection.query("SELECT row, size, received_at, is_routed"
+                                       " FROM dicom_instance"
+                                       " WHERE study_uid = ? AND state = 'held' ORDER BY row",
+                                       study.study_uid));
+    while (true) {
+      GW_TRY(const bool more, rows.next());
+      if (!more) break;
+      HeldInstance instance;
+      instance.row = rows.integer(0);
+      instance.bytes = static_cast<std::uint64_t>(rows.integer(1));
+      const auto received = core::parse_instant(rows.text(2));
+      if (received) study.last_received = std::max(study.last_received, *received);
+      if (rows.integer(3) != 0) routed.insert(instance.row);
+      study.instances.push_back(std::move(instance));
+    }
+  }
+  for (HeldInstance& instance : study.instances) {
+    std::vector<std::string> uplinks = asking.image_uplinks;
+    if (routed.contains(instance.row)) {
+      GW_TRY(uplinks, uplinks_of_instance(connection, instance.row, asking.image_uplinks));
+    }
     const auto found = proofs.find(instance.row);
     static const std::vector<Proof> kNone;
-    weigh(instance, found == proofs.end() ? kNone : found->second, asking);
-    study.instances.push_back(std::move(instance));
+    weigh(instance, uplinks, found == proofs.end() ? kNone : found->second, asking);
   }
+  return {};
 }
 
 struct Leaving {
@@ -100,8 +115,10 @@ core::Result<bool> may_still_go(Connection& connection, const Leaving& instance,
          connection.integer("SELECT 1 FROM dicom_study WHERE study_uid = ? AND pinned = 0"
                             " AND identity IN ('linked', 'provisional')",
                             instance.study_uid));
-  if (!study || image_uplinks.empty()) return false;
-  for (const std::string& uplink : image_uplinks) {
+  if (!study) return false;
+  GW_TRY(const auto uplinks, uplinks_of_instance(connection, instance.row, image_uplinks));
+  if (uplinks.empty()) return false;
+  for (const std::string& uplink : uplinks) {
     GW_TRY(const auto verified,
            connection.integer("SELECT 1 FROM dicom_delivery WHERE instance = ? AND uplink = ?"
                               " AND proof = 'verified'",

@@ -76,8 +76,9 @@ core::Result<bool> same_data_set(crypto::ObjectStore& objects, const HeldCopy& o
 struct Study {
   std::string imaging_study_id;
   std::map<std::string, std::int64_t>
-      needs;            // per uplink: outbox row of the patient just registered
-  std::string patient;  // id of the Patient it is linked to; empty: none, or in dispute
+      needs;                    // per uplink: outbox row of the patient just registered
+  std::string patient;          // id of the Patient it is linked to; empty: none, or in dispute
+  std::string service_request;  // id of the order it answers
 };
 
 /// Queues a newly registered patient for each FHIR uplink: the rows that the study's rows then wait
@@ -102,7 +103,7 @@ core::Result<Study> begin_study(Connection& connection, const InstanceFacts& fac
                                 const IngestOptions& options, const core::Clock& clock,
                                 const std::string& now, bool is_adopted,
                                 const std::string& imported_for) {
-  Study study{imaging_study_id_of(facts.study_instance_uid), {}, {}};
+  Study study{imaging_study_id_of(facts.study_instance_uid), {}, {}, {}};
   GW_TRY(StudyIdentity identity, imported_for.empty()
                                      ? decide_identity(connection, facts, options.patient_id_issuer)
                                      : identity_named_by_person(connection, facts, imported_for));
@@ -116,6 +117,7 @@ core::Result<Study> begin_study(Connection& connection, const InstanceFacts& fac
     GW_TRY(study.needs, register_patient(connection, identity.patient, facts, options, now));
   }
   study.patient = identity.patient;
+  study.service_request = identity.service_request;
   GW_CHECK(connection.run(
       "INSERT INTO dicom_study (study_uid, imaging_study_id, identity, identity_reason, patient, "
       "service_request,"
@@ -139,19 +141,20 @@ core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFa
                                         const std::string& imported_for) {
   std::string imaging_study_id;
   std::string patient;
+  std::string service_request;
   bool other_patient = false;
   bool was_evicted = false;
   {
-    GW_TRY(auto rows,
-           connection.query("SELECT imaging_study_id, patient_id, evicted_at, patient FROM "
-                            "dicom_study WHERE study_uid = ?",
-                            facts.study_instance_uid));
+    GW_TRY(auto rows, connection.query("SELECT imaging_study_id, patient_id, evicted_at, patient,"
+                                       " service_request FROM dicom_study WHERE study_uid = ?",
+                                       facts.study_instance_uid));
     GW_TRY(const bool found, rows.next());
     if (found) {
       imaging_study_id = rows.text(0);
       other_patient = rows.text(1) != facts.patient_id;
       was_evicted = !rows.text(2).empty();
       if (!other_patient) patient = rows.text(3);
+      service_request = rows.text(4);
     }
   }
   if (imaging_study_id.empty())
@@ -169,7 +172,7 @@ core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFa
     GW_CHECK(connection.run("UPDATE dicom_study SET evicted_at = '' WHERE study_uid = ?",
                             facts.study_instance_uid));
   }
-  return Study{imaging_study_id, {}, patient};
+  return Study{imaging_study_id, {}, patient, service_request};
 }
 
 core::Status insert_series(Connection& connection, const InstanceFacts& facts) {
@@ -231,6 +234,7 @@ struct Ingest::Attempt {
   std::vector<HeldCopy> unread;  // under the same UID, yet to be compared
   std::string study_subject;     // of the outbox rows of its ImagingStudy
   bool may_be_committed = false;
+  Route route;
   std::string hold;        // why it must not leave; empty: nothing is against it
   std::string adopted_at;  // when it was received, for one that is adopted; else empty
   bool is_adopted() const { return !adopted_at.empty(); }
@@ -334,15 +338,20 @@ bool Ingest::is_repeat(Attempt& attempt) {
 core::Status Ingest::queue(Connection& connection, Attempt& attempt, std::int64_t row,
                            const std::map<std::string, std::int64_t>& needs_of,
                            const std::string& now) {
-  const QueuedInstance queued{row, attempt.instance.object.size, !attempt.others.empty(),
-                              attempt.is_adopted(), attempt.hold};
-  for (const std::string& uplink : options_.image_uplinks)
+  const QueuedInstance queued{row,
+                              attempt.instance.object.size,
+                              !attempt.others.empty(),
+                              attempt.is_adopted(),
+                              attempt.route.turn,
+                              attempt.hold};
+  for (const std::string& uplink : attempt.route.uplinks.value_or(options_.image_uplinks))
     GW_CHECK(queue_instance(connection, uplink, queued, now));
   for (const std::string& uplink : options_.fhir_uplinks) {
     const auto need = needs_of.find(uplink);
     const auto needs = need == needs_of.end() ? std::nullopt : std::optional(need->second);
     GW_TRY(const std::int64_t number,
-           queue_row(connection, uplink, "resource", attempt.study_subject, 0, needs, now));
+           queue_row(connection, uplink, "resource", attempt.study_subject, 0, needs, now,
+                     attempt.route.turn));
     if (attempt.is_adopted())
       GW_CHECK(connection.run("UPDATE outbox SET perhaps_sent = 1 WHERE number = ?", number));
   }
@@ -366,6 +375,9 @@ core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
   GW_CHECK(insert_series(connection, instance.facts));
   GW_TRY(const std::int64_t row,
          insert_instance(connection, instance, std::ssize(attempt.others), now));
+  GW_TRY(attempt.route,
+         route_of_instance(connection, options_.routes, instance, study.service_request));
+  GW_CHECK(keep_route(connection, row, attempt.route));
 
   attempt.study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
   GW_TRY(attempt.hold, hold_of_study(connection, instance.facts.study_instance_uid));

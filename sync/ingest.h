@@ -17,6 +17,7 @@
 #include "crypto/objects.h"
 #include "sync/imaging.h"
 #include "sync/performed_step.h"
+#include "sync/routes.h"
 #include "sync/settling.h"
 
 namespace gateway::sync {
@@ -26,6 +27,7 @@ struct IngestOptions {
   std::vector<std::string> image_uplinks;  // where instances go
   std::vector<std::string> fhir_uplinks;   // where resources go
   std::string time_zone = {};              // IANA name of the site's zone
+  std::vector<RouteRule> routes = {};      // in the order they are tried
 };
 
 /// Thread-safe; calls block until the group commit.

@@ -10,7 +10,7 @@ core::Status queue_instance(crypto::Connection& connection, std::string_view upl
                             const QueuedInstance& instance, std::string_view now_instant) {
   GW_TRY(const std::int64_t number,
          queue_row(connection, uplink, "instance", std::to_string(instance.row), instance.bytes,
-                   std::nullopt, now_instant));
+                   std::nullopt, now_instant, instance.turn));
   if (instance.perhaps_sent)
     GW_CHECK(connection.run("UPDATE outbox SET perhaps_sent = 1 WHERE number = ?", number));
   std::string_view reason = instance.hold;

@@ -6,6 +6,7 @@
 
 #include "core/result.h"
 #include "crypto/database.h"
+#include "sync/urgency.h"
 
 namespace gateway::sync {
 
@@ -14,6 +15,7 @@ struct QueuedInstance {
   std::uint64_t bytes = 0;
   bool is_other_copy = false;  // other bytes under the UID of one received before
   bool perhaps_sent = false;
+  Turn turn = Turn::routine;
   std::string hold;  // why it must not leave (hold_of_study()); empty: nothing is against it
 };
 

@@ -9,6 +9,7 @@
 #include "sync/backend_services.h"
 #include "sync/fhir_uplink.h"
 #include "sync/prepared_uplink.h"
+#include "sync/routes.h"
 #include "sync/stow_uplink.h"
 
 namespace gateway::sync {
@@ -247,7 +248,12 @@ std::vector<ConfigKey> sync_config_keys() {
   add({.path = "worklist.accession_prefix",
        .meaning = "beginning of accession numbers made here, where the HIS gives none",
        .default_text = R"("GW")"});
+  for (ConfigKey& key : route_config_keys()) add(std::move(key));
   return keys;
+}
+
+std::vector<std::string> image_uplinks(const core::Config& config) {
+  return uplinks_of_kind(config, "stow");
 }
 
 HoldingsOptions holdings_options(const core::Config& config) {
@@ -257,7 +263,10 @@ HoldingsOptions holdings_options(const core::Config& config) {
   options.reserve_bytes = static_cast<std::uint64_t>(config.integer("storage.reserve_mb")) << 20;
   options.study_quiet = core::Milliseconds(config.integer("imaging.study_quiet_s") * 1'000);
   options.ingest.patient_id_issuer = config.text("dicom.patient_id_issuer");
-  options.ingest.image_uplinks = uplinks_of_kind(config, "stow");
+  options.ingest.image_uplinks = image_uplinks(config);
+  // With a mistake in them DICOM is not served; what is here already goes its usual way.
+  if (auto rules = route_rules(config, options.ingest.image_uplinks); rules.ok())
+    options.ingest.routes = std::move(*rules);
   options.ingest.fhir_uplinks = uplinks_of_kind(config, "fhir");
   options.worklist.patient_id_issuer = options.ingest.patient_id_issuer;
   options.worklist.time_zone = config.text("site.timezone");

@@ -18,6 +18,9 @@ namespace gateway::sync {
 
 std::vector<core::ConfigKey> sync_config_keys();
 
+/// The names of those that take images.
+std::vector<std::string> image_uplinks(const core::Config& config);
+
 /// What the holdings are opened with. Reads also site.timezone, storage.* and
 /// dicom.patient_id_issuer, which their own rooms register.
 HoldingsOptions holdings_options(const core::Config& config);

@@ -1,5 +1,6 @@
 #include "sync/outbox.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/text.h"
@@ -152,12 +153,12 @@ core::Result<Turn> turn_of_subject(Connection& connection, std::string_view subj
 core::Result<std::int64_t> queue_row(Connection& connection, std::string_view uplink,
                                      std::string_view kind, std::string_view subject,
                                      std::uint64_t bytes, std::optional<std::int64_t> needs,
-                                     std::string_view now_instant) {
+                                     std::string_view now_instant, Turn latest) {
   // An instance is queued once in its life, so only resources can find their row waiting already.
-  auto turn = static_cast<std::int64_t>(Turn::routine);
+  auto turn = static_cast<std::int64_t>(latest);
   if (kind == "resource") {
     GW_TRY(const Turn wanted, turn_of_subject(connection, subject));
-    turn = static_cast<std::int64_t>(wanted);
+    turn = std::min(turn, static_cast<std::int64_t>(wanted));
     GW_TRY(const auto waiting,
            connection.integer(
                "SELECT number FROM outbox WHERE kind = 'resource' AND subject = ? AND uplink = ?"

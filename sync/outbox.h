@@ -16,15 +16,17 @@
 #include "core/result.h"
 #include "crypto/database.h"
 #include "sync/uplink.h"
+#include "sync/urgency.h"
 
 namespace gateway::sync {
 
-/// Queues one row, a resource's in the turn of what is held of it now; a row of the same subject
-/// that still waits is left to do the work. Answers the row's number.
+/// Queues one row in the turn `latest` or sooner: a resource's in the turn of what is held of it
+/// now. A row of the same subject that still waits is left to do the work. Answers the row's
+/// number.
 core::Result<std::int64_t> queue_row(crypto::Connection& connection, std::string_view uplink,
                                      std::string_view kind, std::string_view subject,
                                      std::uint64_t bytes, std::optional<std::int64_t> needs,
-                                     std::string_view now_instant);
+                                     std::string_view now_instant, Turn latest = Turn::routine);
 
 struct ClaimLimits {
   std::size_t rows_max = 1;

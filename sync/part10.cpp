@@ -47,6 +47,7 @@ core::Status read_group(std::span<const std::byte> group, Part10Head& head) {
     if (tag == 0x00020003) head.sop_instance_uid = value_text(value);
     if (tag == 0x00020010) head.transfer_syntax_uid = value_text(value);
     if (tag == 0x00020016) head.source_ae_title = value_text(value);
+    if (tag == 0x00020018) head.receiving_ae_title = value_text(value);
     group = group.subspan(begin + length);
   }
   return {};

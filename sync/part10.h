@@ -17,6 +17,7 @@ struct Part10Head {
   std::string sop_instance_uid;     // (0002,0003)
   std::string transfer_syntax_uid;  // (0002,0010)
   std::string source_ae_title;      // (0002,0016)
+  std::string receiving_ae_title;   // (0002,0018)
   std::uint64_t data_set_offset = 0;
 };
 

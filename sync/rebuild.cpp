@@ -72,6 +72,7 @@ core::Result<ReceivedInstance> read_instance(Holdings& holdings, const std::stri
   instance.object = {id, reader->size()};
   instance.data_set_offset = head.data_set_offset;
   instance.calling_ae_title = head.source_ae_title;
+  instance.called_ae_title = head.receiving_ae_title;
   return instance;
 }
 

@@ -1,11 +1,11 @@
 // Which held bytes may go, and which should be asked after first. Pure: facts and the time in, a
 // plan out.
 //
-// An instance may go when every uplink of images has confirmed it with proof 'verified' (read back,
-// same digest). What must stay, whatever the age and however full the disk: what nobody else has,
-// and what is not shown to a plan at all: pinned studies, studies whose patient is not settled
-// (unassigned, disputed), damaged objects. A plan never goes beyond what age or free space asks
-// for, oldest study first.
+// An instance may go when every uplink of images it goes to (sync/routes.h) has confirmed it with
+// proof 'verified' (read back, same digest). What must stay, whatever the age and however full the
+// disk: what nobody else has, and what is not shown to a plan at all: pinned studies, studies whose
+// patient is not settled (unassigned, disputed), damaged objects. A plan never goes beyond what age
+// or free space asks for, oldest study first.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct RetentionPolicy {
 struct HeldInstance {
   std::int64_t row = 0;
   std::uint64_t bytes = 0;
-  bool confirmed = false;  // by every uplink of images, of which there is at least one
+  bool confirmed = false;  // by every uplink it goes to, of which there is at least one
   std::vector<std::string> to_be_asked;  // uplinks that took it and are yet to prove it
 };
 

@@ -7,6 +7,7 @@
 #include "sync/archive.h"
 #include "sync/eviction.h"
 #include "sync/outbox.h"
+#include "sync/routes.h"
 #include "sync/shredding.h"
 
 namespace gateway::sync {
@@ -97,12 +98,9 @@ core::Result<Json> study_page(Holdings& holdings, const std::string& study_uid,
 
 core::Result<std::int64_t> send_study(Holdings& holdings, const core::Clock& clock,
                                       const std::string& study_uid, const std::string& uplink) {
-  std::vector<std::string> uplinks = holdings.options().ingest.image_uplinks;
-  if (!uplink.empty()) {
-    if (std::ranges::find(uplinks, uplink) == uplinks.end())
-      return Error(Code::not_found, core::cat("no uplink of images is called \"", uplink, "\""));
-    uplinks = {uplink};
-  }
+  const std::vector<std::string>& all = holdings.options().ingest.image_uplinks;
+  if (!uplink.empty() && std::ranges::find(all, uplink) == all.end())
+    return Error(Code::not_found, core::cat("no uplink of images is called \"", uplink, "\""));
   std::int64_t count = 0;
   const auto queue = [&](Connection& connection) -> core::Status {
     GW_TRY(const ArchiveStudy study,
@@ -110,6 +108,10 @@ core::Result<std::int64_t> send_study(Holdings& holdings, const core::Clock& clo
     GW_TRY(const auto rows, held_rows(connection, study.study_uid));
     const std::string now = core::to_instant(clock.wall());
     for (const HeldRow& held : rows) {
+      std::vector<std::string> uplinks{uplink};
+      if (uplink.empty()) {
+        GW_TRY(uplinks, uplinks_of_instance(connection, held.row, all));
+      }
       for (const std::string& to : uplinks) {
         GW_TRY(const auto waiting,
                connection.integer("SELECT 1 FROM outbox WHERE uplink = ? AND kind = 'instance'"

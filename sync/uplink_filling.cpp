@@ -9,6 +9,7 @@
 #include "sync/outbox.h"
 #include "sync/performed_step.h"
 #include "sync/replica.h"
+#include "sync/routes.h"
 
 namespace gateway::sync {
 namespace {
@@ -71,13 +72,12 @@ class InstanceWalk {
     std::vector<Found> missing;
     Step step{true, 0};
     {
-      GW_TRY(auto rows, connection.query("SELECT i.row, i.size, i.copy, i.study_uid,"
-                                         " i.state <> 'evicted' AND NOT EXISTS (SELECT 1"
-                                         " FROM dicom_delivery d"
-                                         " WHERE d.instance = i.row AND d.uplink = ?)"
-                                         " FROM dicom_instance i WHERE i.row > ?"
-                                         " ORDER BY i.row LIMIT ?",
-                                         uplink_, after_, kStep));
+      static const std::string missing_rows = core::cat(
+          "SELECT i.row, i.size, i.copy, i.study_uid, i.state <> 'evicted' AND NOT EXISTS"
+          " (SELECT 1 FROM dicom_delivery d WHERE d.instance = i.row AND d.uplink = ?)"
+          " AND ",
+          kGoesTo, " FROM dicom_instance i WHERE i.row > ? ORDER BY i.row LIMIT ?");
+      GW_TRY(auto rows, connection.query(missing_rows, uplink_, uplink_, after_, kStep));
       for (int looked = 0; true; ++looked) {
         GW_TRY(const bool more, rows.next());
         if (!more) break;
@@ -86,9 +86,9 @@ class InstanceWalk {
         if (rows.integer(4) == 0 || std::binary_search(queued_.begin(), queued_.end(), after_))
           continue;
         // The same server may have it under another uplink's name: it is looked for first.
-        missing.push_back(
-            {{after_, static_cast<std::uint64_t>(rows.integer(1)), rows.integer(2) != 0, true, ""},
-             std::string(rows.text(3))});
+        missing.push_back({{after_, static_cast<std::uint64_t>(rows.integer(1)),
+                            rows.integer(2) != 0, true, Turn::routine, ""},
+                           std::string(rows.text(3))});
       }
     }
     for (Found& found : missing) {

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "adapters/dicom/attribute_matching.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "sync/dicom_callers.h"
@@ -40,7 +39,7 @@ Admission::Place& Admission::Place::operator=(Place&& other) noexcept {
 }
 
 Admission::Decision Admission::decide(const Caller& caller) {
-  if (!is_called_by_name(caller.called_title)) {
+  if (!answers_to(options_, caller.called_title)) {
     return refused(Rejection::called_title_unknown,
                    cat("it called AE title \"", caller.called_title, "\", this gateway is \"",
                        options_.ae_title, "\"; set that in the device, or dicom.ae_title here"));
@@ -54,19 +53,27 @@ Admission::Decision Admission::decide(const Caller& caller) {
                    cat("it called without TLS; set TLS and port ", options_.tls_port,
                        " in the device, or list it in [dicom.peer.NAME] with plain = true"));
   }
-  return admit(peer);
+  return admit(peer, caller.user);
 }
 
-bool Admission::is_called_by_name(const std::string& title) const {
-  if (title == options_.ae_title) return true;
-  for (const std::string& other : options_.more_ae_titles) {
-    if (matches(MatchKind::wildcard, other, title)) return true;
+Admission::Decision Admission::admit(const DicomPeer* peer, const UserIdentity& user) {
+  const bool has_own_users = peer != nullptr && !peer->users.empty();
+  const std::vector<std::string>& asked = has_own_users ? peer->users : options_.asked_users;
+  if (!asked.empty()) {
+    const auto is_known = is_one_of(user, options_.users, asked);
+    if (!is_known.ok()) return refused(Rejection::not_at_the_moment, is_known.error().message());
+    if (!*is_known) {
+      return refused(
+          Rejection::user_unknown,
+          cat(user.kind == UserIdentity::Kind::none
+                  ? "it does not say which user it is"
+                  : "it says that it is a user who is not known, or with another "
+                    "passcode",
+              "; see ", has_own_users ? cat("dicom.peer.", peer->name, ".users") : "dicom.users"));
+    }
   }
-  return false;
-}
-
-Admission::Decision Admission::admit(const DicomPeer* peer) {
   Decision decision;
+  decision.is_user_known = !asked.empty();
   if (peer != nullptr) {
     if (!take_place(*peer)) {
       return refused(Rejection::limit_exceeded,
@@ -93,7 +100,7 @@ Admission::Decision Admission::decide_on_stranger(const Caller& caller) {
         return sync::look_up_caller(connection, record_of(caller));
       });
   if (!known.ok()) return refused(Rejection::not_at_the_moment, known.error().message());
-  if (known->state == sync::CallerState::approved) return admit(nullptr);
+  if (known->state == sync::CallerState::approved) return admit(nullptr, caller.user);
   return refuse_stranger(*holdings, caller, known->last_at);
 }
 

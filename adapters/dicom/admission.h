@@ -18,6 +18,7 @@ struct Caller {
   std::string called_title;
   std::string address;
   bool is_encrypted = false;
+  UserIdentity user = {};
 };
 
 /// Thread-safe.
@@ -44,7 +45,8 @@ class Admission {
   struct Decision {
     bool is_admitted = false;
     Rights rights;
-    std::string character_set;  // of the peer
+    std::string character_set;   // of the peer
+    bool is_user_known = false;  // it was asked who is using it, and gave a good answer
     Place place;
     Rejection rejection = Rejection::not_allowed;
     std::string why;  // of a refusal, and what to do about it
@@ -52,8 +54,7 @@ class Admission {
   Decision decide(const Caller& caller);
 
  private:
-  bool is_called_by_name(const std::string& title) const;
-  Decision admit(const DicomPeer* peer);
+  Decision admit(const DicomPeer* peer, const UserIdentity& user);
   Decision decide_on_stranger(const Caller& caller);
   Decision refuse_stranger(sync::Holdings& holdings, const Caller& caller,
                            const std::string& last_noted);

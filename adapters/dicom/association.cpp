@@ -110,6 +110,10 @@ Association::~Association() {
   (void)ASC_destroyAssociation(&association_);
 }
 
+UserIdentity Association::user_identity() const { return user_identity_of(*association_->params); }
+
+void Association::confirm_user() { confirm_user_identity(*association_->params); }
+
 void Association::reject(Rejection reason) {
   T_ASC_RejectParameters parameters{};
   switch (reason) {
@@ -120,6 +124,10 @@ void Association::reject(Rejection reason) {
     case Rejection::calling_title_unknown:
       parameters = {ASC_RESULT_REJECTEDPERMANENT, ASC_SOURCE_SERVICEUSER,
                     ASC_REASON_SU_CALLINGAETITLENOTRECOGNIZED};
+      break;
+    case Rejection::user_unknown:  // PS3.7 D.3.3.7
+      parameters = {ASC_RESULT_REJECTEDPERMANENT, ASC_SOURCE_SERVICEPROVIDER_ACSE_RELATED,
+                    ASC_REASON_SP_ACSE_NOREASON};
       break;
     case Rejection::not_at_the_moment:
       parameters = {ASC_RESULT_REJECTEDTRANSIENT, ASC_SOURCE_SERVICEPROVIDER_PRESENTATION_RELATED,

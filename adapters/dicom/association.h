@@ -14,6 +14,7 @@
 #include "adapters/dicom/dicom_options.h"
 #include "adapters/dicom/negotiation.h"
 #include "adapters/dicom/peer_socket.h"
+#include "adapters/dicom/user_identity.h"
 #include "core/result.h"
 
 namespace gateway::adapters::dicom {
@@ -40,6 +41,7 @@ class Acceptor {
 enum class Rejection {
   called_title_unknown,
   calling_title_unknown,
+  user_unknown,
   not_allowed,        // for a reason PS3.8 has no name for
   limit_exceeded,     // passes by itself
   not_at_the_moment,  // the same
@@ -60,6 +62,10 @@ class Association {
   const std::string& called_title() const { return called_title_; }
   PeerSocket& peer() { return *peer_; }
   T_ASC_Association* handle() { return association_; }
+
+  UserIdentity user_identity() const;
+  /// The A-ASSOCIATE-AC tells the caller, if it wants to know, that its user was accepted.
+  void confirm_user();
 
   void reject(Rejection reason);
   /// Decides every proposed context by what the caller may do and sends the A-ASSOCIATE-AC. False:

@@ -3,42 +3,12 @@
 #include <algorithm>
 #include <string>
 
-#include "adapters/dicom/utf8.h"
+#include "core/pattern.h"
 #include "core/text.h"
 #include "sync/fhir/person_name.h"
 
 namespace gateway::adapters::dicom {
 namespace {
-
-void drop_code_point(std::string_view& text) { (void)take_code_point(text); }
-
-// Backtracks to the last * only, so that no pattern costs more than its length times the value's.
-bool matches_wildcard(std::string_view pattern, std::string_view value) {
-  std::string_view retry_pattern;
-  std::string_view retry_value;
-  bool can_retry = false;
-  while (!value.empty()) {
-    if (!pattern.empty() && pattern[0] == '*') {
-      pattern.remove_prefix(1);
-      retry_pattern = pattern;
-      retry_value = value;
-      can_retry = true;
-    } else if (!pattern.empty() && pattern[0] == '?') {
-      pattern.remove_prefix(1);
-      drop_code_point(value);
-    } else if (!pattern.empty() && pattern[0] == value[0]) {
-      pattern.remove_prefix(1);
-      value.remove_prefix(1);
-    } else if (can_retry) {
-      drop_code_point(retry_value);
-      pattern = retry_pattern;
-      value = retry_value;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*') == std::string_view::npos;
-}
 
 std::string_view take_part(std::string_view& text, char separator) {
   const auto end = text.find(separator);
@@ -51,7 +21,7 @@ bool matches_name(std::string_view key, std::string_view value) {
   while (!key.empty()) {
     const std::string pattern = sync::fhir::pn_search_key(take_part(key, '='));
     const std::string group = sync::fhir::pn_search_key(take_part(value, '='));
-    if (!pattern.empty() && !matches_wildcard(pattern, group)) return false;
+    if (!pattern.empty() && !core::matches_pattern(pattern, group)) return false;
   }
   return true;
 }
@@ -118,7 +88,7 @@ bool matches(MatchKind kind, std::string_view key, std::string_view value) {
     case MatchKind::exact:
       return key == value;
     case MatchKind::wildcard:
-      return matches_wildcard(key, value);
+      return core::matches_pattern(key, value);
     case MatchKind::person_name:
       return matches_name(key, value);
     case MatchKind::uid_list:

@@ -202,9 +202,9 @@ class Reporter final : public CommitmentReporter {
     constexpr std::uint16_t kDicomPort = 104;
     for (const DicomPeer& peer : options_.peers) {
       if (peer.ae_title == report.calling_ae_title)
-        return {peer.host.empty() ? report.peer_address : peer.host, peer.port};
+        return {peer.host.empty() ? report.peer_address : peer.host, peer.port, peer.tls};
     }
-    return {report.peer_address, kDicomPort};
+    return {report.peer_address, kDicomPort, {}};
   }
 
   void fall_back(Backoff& backoff, const CommitmentReport& report, const Error& error) {

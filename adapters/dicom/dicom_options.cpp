@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adapters/dicom/attribute_matching.h"
+#include "core/pattern.h"
 #include "core/text.h"
 
 namespace gateway::adapters::dicom {
@@ -110,6 +111,30 @@ std::vector<ConfigKey> dicom_config_keys() {
        .default_text = "104",
        .minimum = 1,
        .maximum = 65535},
+      {.path = "dicom.peer.*.tls",
+       .type = KeyType::boolean,
+       .meaning = "associations the gateway opens to it are over TLS",
+       .default_text = "false"},
+      {.path = "dicom.peer.*.ca_file",
+       .meaning = "PEM file its certificate is checked against then; without it the system's"},
+      {.path = "dicom.peer.*.certificate_file",
+       .meaning = "PEM chain of the certificate it is shown then, if it asks for one"},
+      {.path = "dicom.peer.*.key_file", .meaning = "private key of certificate_file, PEM"},
+      {.path = "dicom.peer.*.users",
+       .type = KeyType::text_list,
+       .meaning = "names of [dicom.user.NAME], one of whom it must say it is; none: as dicom.users",
+       .default_text = "[]"},
+      {.path = "dicom.users",
+       .type = KeyType::text_list,
+       .meaning = "names of [dicom.user.NAME], one of whom a caller must say it is (user identity "
+                  "negotiation); none: nobody is asked",
+       .default_text = "[]"},
+      {.path = "dicom.user.*.username",
+       .meaning = "what the device calls its user",
+       .required = true},
+      {.path = "dicom.user.*.passcode_file",
+       .meaning = "file that holds the passcode that has to come with it; without it the user name "
+                  "is enough"},
       {.path = "dicom.patient_id_issuer",
        .meaning = "FHIR system of patient ids that arrive by DICOM without an issuer"},
   };
@@ -149,6 +174,35 @@ core::Result<Rights> rights_of(const core::Config& config, const std::string& ke
   return rights;
 }
 
+core::Result<std::vector<std::string>> known_users(const core::Config& config,
+                                                   const std::string& key) {
+  const std::vector<std::string> known = config.names("dicom.user");
+  std::vector<std::string> users = config.texts(key);
+  for (const std::string& user : users) {
+    if (std::find(known.begin(), known.end(), user) == known.end())
+      return wrong(config, key, core::cat("there is no [dicom.user.", user, "]; add it"));
+  }
+  return users;
+}
+
+core::Result<std::optional<PeerTls>> tls_of_peer(const core::Config& config,
+                                                 const std::string& peer) {
+  const auto key = [&](std::string_view last) { return core::cat(peer, ".", last); };
+  const PeerTls files{config.text(key("ca_file")), config.text(key("certificate_file")),
+                      config.text(key("key_file"))};
+  for (const char* file : {"ca_file", "certificate_file", "key_file"}) {
+    if (!config.boolean(key("tls")) && config.has(key(file)))
+      return wrong(config, key(file), core::cat("is for TLS; set ", key("tls"), " = true too"));
+  }
+  if (files.certificate_file.empty() != files.key_file.empty()) {
+    const bool has_key = !files.key_file.empty();
+    return wrong(
+        config, key(has_key ? "key_file" : "certificate_file"),
+        core::cat("needs ", key(has_key ? "certificate_file" : "key_file"), "; set it too"));
+  }
+  return config.boolean(key("tls")) ? std::optional(files) : std::nullopt;
+}
+
 core::Result<DicomPeer> peer_of(const core::Config& config, const std::string& name) {
   const auto key = [&](std::string_view last) { return core::cat("dicom.peer.", name, ".", last); };
   DicomPeer peer;
@@ -165,7 +219,19 @@ core::Result<DicomPeer> peer_of(const core::Config& config, const std::string& n
   peer.is_plain_allowed = config.boolean(key("plain"));
   peer.character_set = config.text(key("character_set"));
   peer.associations_max = static_cast<std::size_t>(config.integer(key("max_associations")));
+  GW_TRY(peer.users, known_users(config, key("users")));
+  GW_TRY(peer.tls, tls_of_peer(config, core::cat("dicom.peer.", name)));
   return peer;
+}
+
+std::vector<DicomUser> users_of(const core::Config& config) {
+  std::vector<DicomUser> users;
+  for (const std::string& name : config.names("dicom.user")) {
+    const std::string user = core::cat("dicom.user.", name);
+    users.push_back({name, config.text(core::cat(user, ".username")),
+                     config.text(core::cat(user, ".passcode_file"))});
+  }
+  return users;
 }
 
 core::Status read_tls(const core::Config& config, DicomOptions& options) {
@@ -194,6 +260,14 @@ bool fits(const DicomPeer& peer, std::string_view ae_title, std::string_view add
 
 }  // namespace
 
+bool answers_to(const DicomOptions& options, std::string_view called_ae_title) {
+  return called_ae_title == options.ae_title ||
+         std::any_of(options.more_ae_titles.begin(), options.more_ae_titles.end(),
+                     [&](const std::string& other) {
+                       return core::matches_pattern(other, called_ae_title);
+                     });
+}
+
 const DicomPeer* find_peer(const DicomOptions& options, std::string_view ae_title,
                            std::string_view address) {
   const DicomPeer* found = nullptr;
@@ -221,6 +295,8 @@ core::Result<DicomOptions> dicom_options(const core::Config& config) {
     options.more_ae_titles.push_back(std::move(title));
   }
   GW_CHECK(read_tls(config, options));
+  options.users = users_of(config);
+  GW_TRY(options.asked_users, known_users(config, "dicom.users"));
   for (const std::string& name : config.names("dicom.peer")) {
     GW_TRY(DicomPeer peer, peer_of(config, name));
     options.peers.push_back(std::move(peer));

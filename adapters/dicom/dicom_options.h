@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,20 @@ struct Rights {
   bool retrieve = true;  // C-GET and C-MOVE
 };
 
+/// How a peer is called over TLS (PEM files).
+struct PeerTls {
+  std::string ca_file;           // what its certificate is checked against; empty: the system's
+  std::string certificate_file;  // shown to it; empty: none
+  std::string key_file;
+};
+
+/// Who may say that it is they who call (user identity negotiation, PS3.7 D.3.3.7).
+struct DicomUser {
+  std::string name;  // in the settings
+  std::string username;
+  std::string passcode_file;  // holds the passcode; empty: the name alone is enough
+};
+
 /// A modality or workstation of the clinic.
 struct DicomPeer {
   std::string ae_title;   // a pattern: * and ? stand for any characters or one
@@ -33,6 +48,9 @@ struct DicomPeer {
   bool is_plain_allowed = false;   // it may call without TLS where the gateway has TLS
   std::string character_set = {};  // of its queries and their answers, where they name none
   std::size_t associations_max = 16;
+  std::vector<std::string> users = {};  // names of users, one of whom it must say it is; empty:
+                                        // DicomOptions::asked_users
+  std::optional<PeerTls> tls = {};      // how it is called; nothing: plain
 };
 
 /// Callers that no peer of the settings describes.
@@ -54,9 +72,14 @@ struct DicomOptions {
   std::size_t associations_max = 16;
   core::Milliseconds idle_timeout{60'000};  // an association without any message
   std::vector<DicomPeer> peers;
+  std::vector<DicomUser> users;
+  std::vector<std::string> asked_users;      // of whom every caller must be one; empty: not asked
   core::Milliseconds stall_timeout{30'000};  // a peer that stops in the middle of a message or PDU
   std::uint32_t pdu_bytes_max = 131'072;     // what peers are told they may send in one PDU
 };
+
+/// Whether the gateway is called so: one of its own AE titles.
+bool answers_to(const DicomOptions& options, std::string_view called_ae_title);
 
 /// The first peer, those without wildcards before the others, whose title and addresses fit; null:
 /// none.

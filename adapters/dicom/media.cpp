@@ -62,7 +62,7 @@ class Import final : public MediaImport {
     GW_TRY(auto writer, holdings_->ingest().begin_object());
     sink_.emplace(std::move(writer), head_->transfer_syntax_uid);
     sink_->write_header(part10_header(head_->sop_class_uid, head_->sop_instance_uid,
-                                      head_->transfer_syntax_uid, kSource));
+                                      head_->transfer_syntax_uid, {kSource}));
     return {};
   }
 
@@ -114,7 +114,7 @@ core::Result<std::string> encode(DcmDataset& data_set, const sync::ArchiveInstan
   const E_TransferSyntax syntax = DcmXfer(transfer_syntax.c_str()).getXfer();
   std::string bytes;
   for (const std::byte octet : part10_header(instance.sop_class_uid, instance.sop_instance_uid,
-                                             transfer_syntax, "CLINICGW"))
+                                             transfer_syntax, {"CLINICGW"}))
     bytes += static_cast<char>(octet);
   std::vector<char> buffer(1u << 20);
   DcmOutputBufferStream stream(buffer.data(), static_cast<offile_off_t>(buffer.size()));

@@ -30,16 +30,43 @@ void Line::close() {
   if (peer_) peer_->shut();
 }
 
+/// The client's end.
+class OutgoingAssociation::Connection final : public PeerConnection {
+ public:
+  Connection(std::shared_ptr<PeerSocket> peer, core::net::TlsContext* tls, std::string& problem)
+      : PeerConnection(peer), peer_(std::move(peer)), tls_(tls), problem_(problem) {}
+
+  OFCondition clientSideHandshake() override {
+    if (tls_ == nullptr || peer_->secure(tls_->take(peer_->handle()), problem_)) return EC_Normal;
+    // Which check the peer's certificate failed says more than OpenSSL's word for it.
+    if (std::string failed = tls_->take_failure(); !failed.empty()) problem_ = std::move(failed);
+    return makeDcmnetCondition(DULC_TLSERROR, OF_error, "TLS handshake failed");
+  }
+
+ private:
+  std::shared_ptr<PeerSocket> peer_;
+  core::net::TlsContext* tls_;
+  std::string& problem_;
+};
+
 class OutgoingAssociation::Layer final : public DcmTransportLayer {
  public:
   explicit Layer(Line& line) : line_(line) {}
   DcmTransportConnection* createConnection(DcmNativeSocketType socket, OFBool /*secure*/) override {
-    return new PeerConnection(line_.take(socket, address));  // DCMTK owns and deletes it
+    peer_ = line_.take(socket, address);
+    return new Connection(peer_, tls, problem_);  // DCMTK owns and deletes it
+  }
+  /// Why there is no TLS, or none any more; empty: not for that.
+  std::string problem() const {
+    return problem_.empty() && peer_ != nullptr ? peer_->tls_problem() : problem_;
   }
   std::string address;
+  core::net::TlsContext* tls = nullptr;
 
  private:
   Line& line_;
+  std::shared_ptr<PeerSocket> peer_;
+  std::string problem_;
 };
 
 OutgoingAssociation::OutgoingAssociation(Line& line)
@@ -65,7 +92,7 @@ core::Result<std::unique_ptr<OutgoingAssociation>> OutgoingAssociation::open(
 core::Status OutgoingAssociation::request(const Destination& to, const std::string& calling_title,
                                           const std::string& called_title,
                                           const std::vector<Proposal>& proposals) {
-  layer_->address = to.host;
+  GW_CHECK(prepare(to));
   OFCondition cond = ASC_initializeNetwork(NET_REQUESTOR, 0, kAnswerSeconds, &network_);
   if (cond.good()) cond = ASC_setTransportLayer(network_, layer_.get(), 0);
   T_ASC_Parameters* parameters = nullptr;
@@ -94,7 +121,22 @@ core::Status OutgoingAssociation::request(const Destination& to, const std::stri
   if (cond.good()) return {};
   // The association, if there is one, owns them.
   if (association_ == nullptr) (void)ASC_destroyAssociationParameters(&parameters);
-  return Error(Code::unavailable, core::cat("no association: ", cond.text()));
+  return failure(cond);
+}
+
+core::Status OutgoingAssociation::prepare(const Destination& to) {
+  layer_->address = to.host;
+  if (!to.tls) return {};
+  GW_TRY(tls_, core::net::TlsContext::create(
+                   {to.host, to.tls->ca_file, to.tls->certificate_file, to.tls->key_file}));
+  layer_->tls = tls_.get();
+  return {};
+}
+
+Error OutgoingAssociation::failure(const OFCondition& cond) const {
+  const std::string problem = layer_->problem();
+  return {Code::unavailable, problem.empty() ? core::cat("no association: ", cond.text())
+                                             : core::cat("no TLS: ", problem)};
 }
 
 void OutgoingAssociation::release() { (void)ASC_releaseAssociation(association_); }

@@ -1,5 +1,5 @@
 // An association the gateway opens itself: to report a storage commitment, to send what a C-MOVE
-// asks for. Plain TCP. Internal to adapters/dicom.
+// asks for. Over TLS where the peer's settings say so. Internal to adapters/dicom.
 #pragma once
 
 #include <dcmtk/config/osconfig.h>
@@ -8,10 +8,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "adapters/dicom/dicom_options.h"
 #include "adapters/dicom/peer_socket.h"
+#include "core/net/tls_context.h"
 #include "core/result.h"
 
 namespace gateway::adapters::dicom {
@@ -32,6 +35,7 @@ class Line {
 struct Destination {
   std::string host;
   std::uint16_t port = 0;
+  std::optional<PeerTls> tls = {};  // nothing: plain TCP
 };
 
 /// Used by one thread. Destroying it closes the connection.
@@ -46,7 +50,9 @@ class OutgoingAssociation {
     bool as_provider = false;
   };
 
-  /// At most 128 proposals. `line` outlives it. Code::unavailable: no connection, or refused.
+  /// At most 128 proposals. `line` outlives it. Code::unavailable: no connection, or refused;
+  /// Code::invalid: a file for TLS cannot be used. Files are read anew each time, so that a renewed
+  /// certificate is shown.
   static core::Result<std::unique_ptr<OutgoingAssociation>> open(
       Line& line, const Destination& to, const std::string& calling_title,
       const std::string& called_title, const std::vector<Proposal>& proposals);
@@ -58,12 +64,16 @@ class OutgoingAssociation {
   void release();
 
  private:
+  class Connection;
   class Layer;
   explicit OutgoingAssociation(Line& line);
+  core::Status prepare(const Destination& to);
+  core::Error failure(const OFCondition& cond) const;
   core::Status request(const Destination& to, const std::string& calling_title,
                        const std::string& called_title, const std::vector<Proposal>& proposals);
 
   Line& line_;
+  std::unique_ptr<core::net::TlsContext> tls_;  // null: plain
   std::unique_ptr<Layer> layer_;
   T_ASC_Network* network_ = nullptr;
   T_ASC_Association* association_ = nullptr;

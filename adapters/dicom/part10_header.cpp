@@ -42,7 +42,7 @@ class MetaWriter {
 std::vector<std::byte> part10_header(std::string_view sop_class_uid,
                                      std::string_view sop_instance_uid,
                                      std::string_view transfer_syntax_uid,
-                                     std::string_view source_ae_title) {
+                                     const ObjectTitles& titles) {
   std::vector<std::byte> group;
   MetaWriter meta(group);
   // (0002,0001) File Meta Information Version, OB: two reserved bytes and a 32-bit length.
@@ -54,7 +54,8 @@ std::vector<std::byte> part10_header(std::string_view sop_class_uid,
   meta.element(0x0010, "UI", transfer_syntax_uid, '\0');
   meta.element(0x0012, "UI", kImplementationClassUid, '\0');
   meta.element(0x0013, "SH", kImplementationVersionName, ' ');
-  if (!source_ae_title.empty()) meta.element(0x0016, "AE", source_ae_title, ' ');
+  if (!titles.source.empty()) meta.element(0x0016, "AE", titles.source, ' ');
+  if (!titles.receiving.empty()) meta.element(0x0018, "AE", titles.receiving, ' ');
 
   std::vector<std::byte> header(kPreambleBytes);
   header.reserve(kPreambleBytes + 4 + kGroupLengthElementBytes + group.size());

@@ -8,10 +8,16 @@
 
 namespace gateway::adapters::dicom {
 
-/// UIDs of at most 64 characters. `source_ae_title`: the sender's.
+/// Who sent an object, and which of our titles it was sent to. Empty: left out.
+struct ObjectTitles {
+  std::string_view source;
+  std::string_view receiving = {};
+};
+
+/// UIDs of at most 64 characters.
 std::vector<std::byte> part10_header(std::string_view sop_class_uid,
                                      std::string_view sop_instance_uid,
                                      std::string_view transfer_syntax_uid,
-                                     std::string_view source_ae_title);
+                                     const ObjectTitles& titles);
 
 }  // namespace gateway::adapters::dicom

@@ -13,7 +13,7 @@
 
 namespace gateway::adapters::dicom {
 
-class PeerConnection final : public DcmTCPConnection {
+class PeerConnection : public DcmTCPConnection {
  public:
   explicit PeerConnection(std::shared_ptr<PeerSocket> peer)
       : DcmTCPConnection(peer->handle()), peer_(std::move(peer)) {}

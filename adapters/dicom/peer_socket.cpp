@@ -78,8 +78,8 @@ ssize_t PeerSocket::deliver(void* buffer, ssize_t received) {
   return received;
 }
 
-bool PeerSocket::secure(core::net::TlsServer& server, std::string& why) {
-  tls_ = server.take(socket_);
+bool PeerSocket::secure(std::unique_ptr<core::net::TlsLine> line, std::string& why) {
+  tls_ = std::move(line);
   if (!tls_) {
     why = "no memory for TLS";
     return false;

@@ -13,7 +13,7 @@
 
 #include "adapters/dicom/pdu_guard.h"
 #include "core/clock.h"
-#include "core/net/tls_server.h"
+#include "core/net/tls_line.h"
 
 namespace gateway::adapters::dicom {
 
@@ -35,10 +35,12 @@ class PeerSocket {
   /// read() fails after this many more bytes: what a command may cost.
   void set_read_allowance(std::uint64_t bytes) { allowance_ = bytes; }
 
-  /// Before anything else: TLS from here on. False: the peer did not get through the handshake;
+  /// Before anything else: TLS over `line` from here on. False: the handshake came to nothing;
   /// `why` says the reason.
-  bool secure(core::net::TlsServer& server, std::string& why);
+  bool secure(std::unique_ptr<core::net::TlsLine> line, std::string& why);
   bool is_encrypted() const { return tls_ != nullptr; }
+  /// Why TLS failed last, for a person; empty: it did not.
+  std::string tls_problem() const { return tls_ ? tls_->reason() : std::string(); }
 
   enum class Begin { associate_request, not_dicom, gone };
   /// Reads the whole A-ASSOCIATE-RQ and keeps it for read(), so that parsing it never waits.

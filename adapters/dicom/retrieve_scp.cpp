@@ -374,9 +374,9 @@ bool serve_move(Association& association, T_ASC_PresentationContextID context,
   if (retrieval.wished().empty()) return retrieval.finish(kSuccess);
   Line line;
   const Tie tie(association.peer(), line);
-  const auto outgoing =
-      OutgoingAssociation::open(line, {peer->host, peer->port}, association.called_title(), title,
-                                proposals_of(retrieval.wished()));
+  const auto outgoing = OutgoingAssociation::open(line, {peer->host, peer->port, peer->tls},
+                                                  association.called_title(), title,
+                                                  proposals_of(retrieval.wished()));
   if (!outgoing.ok()) {
     return retrieval.fail_all(
         cat(title, " at ", peer->host, " port ", peer->port, ": ", outgoing.error().message()));

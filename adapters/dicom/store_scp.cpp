@@ -50,7 +50,7 @@ bool StoreScp::serve(T_ASC_PresentationContextID context, const T_DIMSE_C_StoreR
   SealingSink sink(writer.ok() ? std::move(writer).value() : nullptr, transfer_syntax);
   sink.write_header(part10_header(trimmed_uid(request.AffectedSOPClassUID),
                                   trimmed_uid(request.AffectedSOPInstanceUID), transfer_syntax,
-                                  association_.calling_title()));
+                                  {association_.calling_title(), association_.called_title()}));
   if (!receive(context, sink)) return false;
   traffic_.bytes += sink.data_set_bytes();
 

@@ -71,6 +71,12 @@ std::string alternative_names(X509* certificate) {
 // Without this OpenSSL would ask for a passphrase on the terminal of a daemon.
 int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*unused*/) { return -1; }
 
+bool is_address(const std::string& host) {
+  boost::system::error_code not_address;
+  boost::asio::ip::make_address(host, not_address);
+  return !not_address;
+}
+
 /// Where the system's store lies, as OpenSSL looks for it.
 std::string system_place(const char* variable, const char* usual) {
   const char* const set = ::secure_getenv(variable);
@@ -115,10 +121,9 @@ Result<std::unique_ptr<TlsContext>> TlsContext::create(TlsIdentity identity) {
   X509_VERIFY_PARAM_set_hostflags(
       rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   const std::string& host = self->identity_.host;
-  boost::system::error_code not_address;
-  boost::asio::ip::make_address(host, not_address);
-  const int named = not_address ? X509_VERIFY_PARAM_set1_host(rules, host.c_str(), host.size())
-                                : X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str());
+  const int named = is_address(host)
+                        ? X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str())
+                        : X509_VERIFY_PARAM_set1_host(rules, host.c_str(), host.size());
   if (named != 1) return Error(Code::invalid, cat("'", host, "' is not a host name"));
   GW_CHECK(self->load_trust());
   GW_CHECK(self->load_certificate());
@@ -164,6 +169,11 @@ Status TlsContext::load_certificate() {
                      "; it must be the key of ", certificate_file, " without a passphrase"));
   }
   return {};
+}
+
+std::unique_ptr<TlsLine> TlsContext::take(int socket) const {
+  const std::string& host = identity_.host;
+  return make_tls_line(context_, socket, TlsEnd::client, is_address(host) ? "" : host);
 }
 
 std::string TlsContext::take_failure() { return std::exchange(failure_, {}); }

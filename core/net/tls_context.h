@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/net/tls_line.h"
 #include "core/result.h"
 
 // OpenSSL's own forward declarations: its headers stay in the .cpp files.
@@ -37,6 +38,9 @@ class TlsContext {
 
   /// Owned by this object; whoever keeps it longer takes a reference of its own.
   SSL_CTX* native() const { return context_; }
+  /// A connection over `socket`, which stays the caller's, for who has no HTTP to speak; the
+  /// context outlives it. Null: out of memory.
+  std::unique_ptr<TlsLine> take(int socket) const;
   /// False once a file it was read from, or the system's store, is another one: time for a new one.
   bool is_current() const { return stamps_of(identity_) == stamps_; }
   /// Which check the last server certificate failed and what to do, once; empty when none failed

@@ -3,14 +3,11 @@
 // named. HTTPS has core/net/https_server.h.
 #pragma once
 
-#include <cstddef>
 #include <memory>
-#include <span>
 #include <string>
 
+#include "core/net/tls_line.h"
 #include "core/result.h"
-
-struct ssl_ctx_st;
 
 namespace gateway::core::net {
 
@@ -27,26 +24,6 @@ inline constexpr char kProfileSuites[] = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM
 
 /// Sets a server's context up. Code::invalid names the file that cannot be used.
 Status prepare_tls_server(ssl_ctx_st* context, const TlsServerFiles& files, const char* suites);
-
-/// One connection. Never waits: what would is answered as what to wait for. One thread at a time.
-class TlsLine {
- public:
-  enum class What { moved, wants_to_read, wants_to_write, closed, failed };
-  struct Step {
-    What what = What::failed;
-    std::size_t bytes = 0;  // with `moved`
-  };
-  virtual ~TlsLine() = default;
-  virtual Step shake_hands() = 0;
-  virtual Step read(std::span<std::byte> bytes) = 0;
-  virtual Step write(std::span<const std::byte> bytes) = 0;
-  /// Bytes that came already and wait to be read.
-  virtual bool has_pending() const = 0;
-  /// Says goodbye, if that needs no waiting.
-  virtual void close() = 0;
-  /// Why the last step failed, for a person.
-  virtual const std::string& reason() const = 0;
-};
 
 /// Thread-safe; outlives its lines.
 class TlsServer {

@@ -191,17 +191,9 @@ TEST_F(ArchiveTest, GivesCompressedObjectsAsTheyAreOrDecoded) {
 }
 
 TEST_F(ArchiveTest, MovesToAPeerOfTheSettingsAndToNoOther) {
-  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(::bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  socklen_t size = sizeof address;
-  ASSERT_EQ(::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  ::close(probe);
   DicomPeer viewer{"VIEWER"};
   viewer.host = "127.0.0.1";
-  viewer.port = ntohs(address.sin_port);
+  viewer.port = free_port();
   options_.peers = {viewer};
   unlock();
   serve();

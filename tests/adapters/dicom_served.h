@@ -123,6 +123,19 @@ class DicomServerTest : public ::testing::Test {
     return ran;
   }
 
+  /// A TCP port nobody listens on.
+  static std::uint16_t free_port() {
+    const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    ::close(probe);
+    return ntohs(address.sin_port);
+  }
+
   int connect_raw() { return connect_raw(server_->port()); }
   /// `from`: the last byte of the caller's loopback address.
   static int connect_raw(std::uint16_t port, std::uint8_t from = 1) {

@@ -13,7 +13,7 @@ TEST(Part10Header, IsReadByDcmtkWithTheDataSetBehindIt) {
   fill_ct(data_set, 7);
   const std::string body = encode(data_set, EXS_LittleEndianExplicit);
   const auto header = part10_header(kCtImageStorage, "1.2.826.0.1.3680043.10.1.1.7",
-                                    UID_LittleEndianExplicitTransferSyntax, "CT1");
+                                    UID_LittleEndianExplicitTransferSyntax, {"CT1", "STAT"});
   std::string file(reinterpret_cast<const char*>(header.data()), header.size());
   file += body;
 
@@ -35,6 +35,7 @@ TEST(Part10Header, IsReadByDcmtkWithTheDataSetBehindIt) {
   EXPECT_EQ(meta(DCM_ImplementationClassUID), kImplementationClassUid);
   EXPECT_EQ(meta(DCM_ImplementationVersionName), kImplementationVersionName);
   EXPECT_EQ(meta(DCM_SourceApplicationEntityTitle), "CT1");
+  EXPECT_EQ(meta(DCM_ReceivingApplicationEntityTitle), "STAT");
   OFString name;
   EXPECT_TRUE(read.getDataset()->findAndGetOFString(DCM_PatientName, name).good());
   EXPECT_STREQ(name.c_str(), "Roe^Jane");

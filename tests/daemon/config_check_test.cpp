@@ -258,6 +258,49 @@ TEST(ConfigCheck, DicomsTlsIsBlamedOnTheKeyThatWasSet) {
                         "set it too [fatal]\n"));
 }
 
+TEST(ConfigCheck, FilesForTlsToAPeerNeedItsTls) {
+  const std::string peer =
+      with("[dicom.peer.pacs]\nae_title = \"PACS\"\nhost = \"pacs.example\"\n");
+  EXPECT_EQ(mistakes_in(peer + "tls = true\n"), "");
+  EXPECT_THAT(mistakes_in(peer + "ca_file = \"/dev/null\"\n"),
+              HasSubstr("gateway.toml:6: dicom.peer.pacs.ca_file: is for TLS; set "
+                        "dicom.peer.pacs.tls = true too [fatal]\n"));
+  EXPECT_THAT(mistakes_in(peer + "tls = true\nkey_file = \"/dev/null\"\n"),
+              HasSubstr("dicom.peer.pacs.key_file: needs dicom.peer.pacs.certificate_file"));
+}
+
+TEST(ConfigCheck, AUserOfADeviceIsOneThatIsThere) {
+  const TempFolder folder;
+  const std::string file = folder.path() + "/passcode";
+  std::ofstream(file) << "word\n";
+  ::chmod(file.c_str(), 0640);
+  const std::string user =
+      with("[dicom.user.tech]\nusername = \"technician\"\npasscode_file = \"" + file + "\"\n");
+  EXPECT_EQ(mistakes_in(user + "[dicom]\nusers = [\"tech\"]\n"), "");
+  EXPECT_THAT(mistakes_in(user + "[dicom]\nusers = [\"technician\"]\n"),
+              HasSubstr("gateway.toml:7: dicom.users: there is no [dicom.user.technician]; add it "
+                        "[fatal]"));
+  EXPECT_THAT(mistakes_in(user + "[dicom.peer.ct]\nae_title = \"CT1\"\nusers = [\"nobody\"]\n"),
+              HasSubstr("gateway.toml:8: dicom.peer.ct.users: there is no [dicom.user.nobody]"));
+  ::chmod(file.c_str(), 0644);
+  EXPECT_THAT(mistakes_in(user),
+              HasSubstr("dicom.user.tech.passcode_file: " + file + " is open to every user"));
+}
+
+TEST(ConfigCheck, ARouteNamesUplinksAndTitlesThatAreThere) {
+  const std::string pacs = with(
+      "[uplink.pacs]\nkind = \"stow\"\nurl = \"https://pacs.example\"\n[dicom.route.urgent]\n");
+  EXPECT_EQ(mistakes_in(pacs + "uplinks = [\"pacs\"]\npriority = \"stat\"\n"), "");
+  EXPECT_THAT(mistakes_in(pacs + "uplinks = [\"vna\"]\n"),
+              HasSubstr("gateway.toml:7: dicom.route.urgent.uplinks: there is no [uplink.vna] that "
+                        "takes images; add it, or name another [fatal]"));
+  const std::string called = pacs + "priority = \"stat\"\ncalled_ae_titles = [\"STAT1\"]\n";
+  EXPECT_THAT(mistakes_in(called),
+              HasSubstr("gateway.toml:8: dicom.route.urgent.called_ae_titles: the gateway does not "
+                        "answer to \"STAT1\"; add it to dicom.more_ae_titles [later]"));
+  EXPECT_EQ(mistakes_in(called + "[dicom]\nmore_ae_titles = [\"STAT?\"]\n"), "");
+}
+
 TEST(ConfigCheck, SettingsReadWhatWasWritten) {
   const auto config = parse(
       "[site]\nname = \"clinic-1\"\ntimezone = \"Africa/Blantyre\"\n[storage]\nreserve_mb = 64\n"

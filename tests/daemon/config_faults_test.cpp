@@ -70,6 +70,13 @@ TEST_F(ConfigFaultsTest, DicomIsNotServedOtherThanMeant) {
   EXPECT_THAT(faults_.dicom, HasSubstr("dicom.bind"));
 }
 
+TEST_F(ConfigFaultsTest, DicomIsNotServedWithoutTheUsersOrRoutesThatWereMeant) {
+  take("[dicom.peer.ct]\nae_title = \"CT1\"\nusers = [\"nobody\"]\n");
+  EXPECT_THAT(faults_.dicom, HasSubstr("dicom.peer.ct.users"));
+  take("[dicom.route.teaching]\nuplinks = [\"nowhere\"]\n");
+  EXPECT_THAT(faults_.dicom, HasSubstr("dicom.route.teaching.uplinks"));
+}
+
 TEST_F(ConfigFaultsTest, ASensibleConfigurationHasNone) {
   take("[dicom]\nport = 11112\n");
   EXPECT_THAT(faults_.left_out, IsEmpty());

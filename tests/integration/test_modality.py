@@ -1,7 +1,8 @@
 """test_modality.py BUILD_DIR: what a modality does beside sending images, by pynetdicom against the real daemon with Orthanc as PACS:
-performed procedure steps, and storage commitment across a cut link and a kill.
+performed procedure steps, storage commitment across a cut link and a kill, and who is using it.
 """
 
+import ssl
 import sys
 import tempfile
 import threading
@@ -12,7 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import ModalityPerformedProcedureStep, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+from pynetdicom.pdu_primitives import UserIdentityNegotiation
+from pynetdicom.sop_class import ModalityPerformedProcedureStep, StorageCommitmentPushModel, StorageCommitmentPushModelInstance, Verification
 from rig import datasets, pki, senders
 from rig.gateway import AET, Gateway, Uplinks
 from rig.link import BLACKHOLE, Link
@@ -22,18 +24,22 @@ from rig.wait import wait_until
 
 _PATIENT = datasets.Patient("Quintanavilla", "Esmeraldina", "MODPATIENT0001", "19620214", "F")
 _TITLE = "MODALITY"
+_SECURE = "SECURE"
+_PASSCODE = "correct horse"
 _PATIENCE_S = 120
 
 
 class Reports:
     """A modality that listens for storage commitment reports: `by_transaction` maps a Transaction UID to what each said."""
 
-    def __init__(self, port):
+    def __init__(self, port, title=_TITLE, tls=None):
         self.by_transaction, self._lock = {}, threading.Lock()
-        ae = AE(ae_title=_TITLE)
+        ae = AE(ae_title=title)
         # The one who calls proposes itself as the provider.
         ae.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
-        self._server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._take)])
+        self._server = ae.start_server(
+            ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._take)], ssl_context=tls
+        )
 
     def _take(self, event):
         said = event.event_information
@@ -61,24 +67,47 @@ class Modality(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="modality-")
         cls.addClassCleanup(folder.cleanup)
         cls.folder = Path(folder.name)
-        keys = pki.make(cls.folder / "pki")
-        web, dicom, nobody, cls.report_port = free_ports(4)
+        cls.keys = keys = pki.make(cls.folder / "pki")
+        web, dicom, nobody, cls.report_port, cls.secure_port = free_ports(5)
         cls.pacs = Orthanc(cls.folder / "pacs", web, dicom, keys)
         cls.addClassCleanup(cls.pacs.stop)
         cls.pacs.wait_ready()
         cls.wan = Link()
         cls.addClassCleanup(cls.wan.stop)
         uplinks = Uplinks(cls.wan.add("pacs", web).port, nobody, nobody, keys.ca)
-        peer = f'[dicom.peer.ct]\nae_title = "{_TITLE}"\nhost = "127.0.0.1"\nport = {cls.report_port}\n'
+        passcode = cls.folder / "passcode"
+        passcode.touch(mode=0o600)
+        passcode.write_text(_PASSCODE + "\n")
+        peer = f"""
+[dicom.peer.ct]
+ae_title = "{_TITLE}"
+host = "127.0.0.1"
+port = {cls.report_port}
+[dicom.user.tech]
+username = "technician"
+passcode_file = "{passcode}"
+[dicom.peer.secure]
+ae_title = "{_SECURE}"
+host = "127.0.0.1"
+port = {cls.secure_port}
+users = ["tech"]
+tls = true
+ca_file = "{keys.ca}"
+certificate_file = "{keys.client.cert}"
+key_file = "{keys.client.key}"
+"""
         cls.gateway = Gateway(cls.build_dir, cls.folder / "gateway", uplinks, more_config=peer)
         cls.addClassCleanup(cls.gateway.stop)
         cls.gateway.start()
 
-    def associate(self, *contexts):
-        ae = AE(ae_title=_TITLE)
+    def call(self, *contexts, title=_TITLE, user=None):
+        ae = AE(ae_title=title)
         for context in contexts:
             ae.add_requested_context(context)
-        association = ae.associate("127.0.0.1", self.gateway.dicom_port, ae_title=AET)
+        return ae.associate("127.0.0.1", self.gateway.dicom_port, ae_title=AET, ext_neg=[user] if user else [])
+
+    def associate(self, *contexts, **who):
+        association = self.call(*contexts, **who)
         self.assertTrue(association.is_established)
         self.addCleanup(association.release)
         return association
@@ -89,7 +118,14 @@ class Modality(unittest.TestCase):
         sender.run(_PATIENCE_S)
         return instances
 
-    def ask_commitment(self, references):
+    @staticmethod
+    def user(passcode):
+        item = UserIdentityNegotiation()
+        item.user_identity_type, item.positive_response_requested = 2, True
+        item.primary_field, item.secondary_field = b"technician", passcode.encode()
+        return item
+
+    def ask_commitment(self, references, **who):
         request = Dataset()
         request.TransactionUID = generate_uid()
         request.ReferencedSOPSequence = Sequence()
@@ -97,7 +133,7 @@ class Modality(unittest.TestCase):
             item = Dataset()
             item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, sop_uid
             request.ReferencedSOPSequence.append(item)
-        association = self.associate(StorageCommitmentPushModel)
+        association = self.associate(StorageCommitmentPushModel, **who)
         status, _ = association.send_n_action(request, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance)
         self.assertEqual(status.Status, 0x0000)
         return request.TransactionUID
@@ -156,6 +192,30 @@ class Modality(unittest.TestCase):
         event_type, committed, failed = reports.by_transaction[transaction][-1]
         self.assertEqual((event_type, committed), (2, [held.sop_uid]))
         self.assertEqual(failed, {"2.25.999": 0x0112, held.sop_uid: 0x0119})
+
+    def test_a_user_is_known_by_the_passcode(self):
+        known = self.associate(Verification, title=_SECURE, user=self.user(_PASSCODE))
+        answers = [item for item in known.acceptor.user_information if isinstance(item, UserIdentityNegotiation)]
+        self.assertEqual([item.server_response for item in answers], [b""])
+        for user in (None, self.user("another")):
+            refused = self.call(Verification, title=_SECURE, user=user)
+            self.assertTrue(refused.is_rejected)
+            rejection = refused.acceptor.primitive
+            # Permanent, by the service provider (ACSE).
+            self.assertEqual((rejection.result, rejection.result_source, rejection.diagnostic), (1, 2, 1))
+        self.assertNotIn("another", self.gateway.log.read_text())
+
+    def test_commitment_is_told_over_tls_to_a_peer_set_so(self):
+        [held] = self.send("secure", 1)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(self.keys.server.cert, self.keys.server.key)
+        tls.load_verify_locations(self.keys.ca)
+        tls.verify_mode = ssl.CERT_REQUIRED
+        reports = Reports(self.secure_port, _SECURE, tls)
+        self.addCleanup(reports.stop)
+        transaction = self.ask_commitment([(held.sop_class, held.sop_uid)], title=_SECURE, user=self.user(_PASSCODE))
+        wait_until(lambda: transaction in reports.by_transaction, "the commitment is reported over TLS", _PATIENCE_S)
+        self.assertEqual(reports.by_transaction[transaction][0][1], [held.sop_uid])
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ class RecordsTest : public ::testing::Test {
   HoldingsOptions options() const {
     HoldingsOptions options;
     options.state_folder = folder_;
-    options.ingest = {kIssuer, image_uplinks_, fhir_uplinks_, "Europe/Madrid"};
+    options.ingest = {kIssuer, image_uplinks_, fhir_uplinks_, "Europe/Madrid", routes_};
     options.worklist.patient_id_issuer = kIssuer;
     options.worklist.time_zone = "Europe/Madrid";
     options.worklist.accession_prefix = "GW";
@@ -168,23 +168,25 @@ class RecordsTest : public ::testing::Test {
   }
 
   /// An image as it lies on the disk: with its File Meta Information, for rebuilding the index.
-  void take_in(const std::string& study, const std::string& uid, const std::string& pixels) {
-    const std::string head = part10_head(uid, "CT_ROOM1");
+  void take_in(const std::string& study, const std::string& uid, const std::string& pixels,
+               const std::string& called = "GW") {
+    const std::string head = part10_head(uid, "CT_ROOM1", called);
     const std::string file = core::cat(head, study, '|', uid, '|', pixels);
     auto writer = held_->ingest().begin_object();
     ASSERT_TRUE(writer.ok());
     ASSERT_TRUE((*writer)->append(std::as_bytes(std::span(file.data(), file.size()))).ok());
     ASSERT_TRUE(
         held_->ingest()
-            .store({facts(study, uid), {}, head.size(), "CT_ROOM1", "GW", "127.0.0.1"}, **writer)
+            .store({facts(study, uid), {}, head.size(), "CT_ROOM1", called, "127.0.0.1"}, **writer)
             .ok());
   }
 
-  StoreOutcome store(const InstanceFacts& f, std::string_view bytes) {
+  StoreOutcome store(const InstanceFacts& f, std::string_view bytes,
+                     const std::string& called = "GATEWAY") {
     auto writer = held_->ingest().begin_object();
     EXPECT_TRUE(writer.ok());
     EXPECT_TRUE((*writer)->append(std::as_bytes(std::span(bytes))).ok());
-    auto outcome = held_->ingest().store({f, {}, 0, "CT1", "GATEWAY", "127.0.0.1"}, **writer);
+    auto outcome = held_->ingest().store({f, {}, 0, "CT1", called, "127.0.0.1"}, **writer);
     EXPECT_TRUE(outcome.ok()) << outcome.error().message();
     return *outcome;
   }
@@ -266,6 +268,7 @@ class RecordsTest : public ::testing::Test {
   std::uint64_t reserve_bytes_ = 0;
   std::vector<std::string> image_uplinks_{"pacs"};
   std::vector<std::string> fhir_uplinks_{"his"};
+  std::vector<RouteRule> routes_;
   std::shared_ptr<Holdings> held_;
 };
 
