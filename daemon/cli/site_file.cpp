@@ -31,23 +31,29 @@ constexpr char kHead[] =
     "# Made by clinic-gateway setup, which changes it. What belongs to nobody's setup goes into a\n"
     "# file of its own beside this one.\n";
 constexpr mode_t kReadable = 0644;
+constexpr auto kReadableFolder = fs::perms(0755);
 
 /// Gone with all that is in it when it goes out of scope.
 class ScratchFolder {
  public:
-  ScratchFolder() {
-    std::string name = (fs::temp_directory_path() / "clinic-gateway-XXXXXX").string();
-    if (::mkdtemp(name.data())) path_ = name;
+  static core::Result<ScratchFolder> create() {
+    std::error_code failed;
+    const fs::path parent = fs::temp_directory_path(failed);
+    std::string name = (parent / "clinic-gateway-XXXXXX").string();
+    if (!failed && ::mkdtemp(name.data())) return ScratchFolder(name);
+    return Error(Code::io, cat("no folder can be made in ", parent.string(), "; see TMPDIR"));
   }
   ~ScratchFolder() {
     std::error_code ignored;
     if (!path_.empty()) fs::remove_all(path_, ignored);
   }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchFolder& operator=(ScratchFolder&&) = delete;
   const fs::path& path() const { return path_; }
 
  private:
+  explicit ScratchFolder(fs::path path) : path_(std::move(path)) {}
+
   fs::path path_;
 };
 
@@ -99,7 +105,7 @@ Error mistakes(const std::vector<std::string>& lines) {
 
 /// Read apart from the files that lie beside it.
 core::Result<SiteFile::Values> SiteFile::read_values(const std::string& file) {
-  const ScratchFolder scratch;
+  GW_TRY(const ScratchFolder scratch, ScratchFolder::create());
   const fs::path copy = scratch.path() / "gateway.toml";
   GW_CHECK(copied(file, copy));
   const auto keys = daemon::all_config_keys();
@@ -180,7 +186,7 @@ std::vector<std::string> SiteFile::changed() const {
 }
 
 core::Result<core::Config> SiteFile::rehearse() const {
-  const ScratchFolder scratch;
+  GW_TRY(const ScratchFolder scratch, ScratchFolder::create());
   const fs::path folder = fs::path(config_file_).parent_path();
   const fs::path main = scratch.path() / fs::path(config_file_).filename();
   std::error_code failed;
@@ -225,8 +231,9 @@ core::Status SiteFile::write() {
   core::Files& files = core::system_files();
   std::error_code failed;
   const fs::path folder = fs::path(file).parent_path();
-  fs::create_directories(folder, failed);
-  // The service reads it as another user: it is readable before it takes its place.
+  // Whatever the caller's umask: the service reads it as another user.
+  if (fs::create_directories(folder, failed)) fs::permissions(folder, kReadableFolder, failed);
+  // It is readable before it takes its place.
   core::Status written = core::write_file_durably(files, unfinished, content());
   if (written.ok() && ::chmod(unfinished.c_str(), kReadable) != 0)
     written = Error(Code::io, cat(unfinished, " cannot be opened to readers"));
