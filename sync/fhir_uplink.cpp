@@ -19,6 +19,7 @@ constexpr auto kProbeAgain = std::chrono::minutes(1);  // where it was not answe
 /// Nothing goes in a Bundle where a stale If-Match could pass in it.
 Bundling bundling_for(const ServerAbilities& abilities) {
   Bundling bundling;
+  bundling.takes_transaction = abilities.transaction != Known::no;
   if (abilities.if_match_in_bundle == Known::yes) bundling.kind = abilities.bundles();
   return bundling;
 }
@@ -42,15 +43,16 @@ class FhirUplink final : public Uplink {
     std::vector<std::string> subjects;
     for (const OutboxRow& row : rows) subjects.push_back(row.subject);
     for (const std::string& subject : subjects) crossings_.begin(subject);
-    const Pushing with{endpoint_, *holdings_, clock_, options_.name};
+    const Pushing with{endpoint_, *holdings_, clock_, options_.name, abilities_.put_creates};
     std::vector<RowOutcome> outcomes = co_await push_rows(with, bundling_, std::move(rows));
     for (const std::string& subject : subjects) crossings_.end(subject);
     co_return outcomes;
   }
   Awaitable<PullReport> pull() override {
     co_await probe_when_due();
-    co_return co_await pull_queries({endpoint_, *holdings_, clock_, crossings_, options_.name},
-                                    options_.pull);
+    const bool ids_differ = abilities_.put_creates != Known::yes;
+    co_return co_await pull_queries(
+        {endpoint_, *holdings_, clock_, crossings_, options_.name, ids_differ}, options_.pull);
   }
   core::Json abilities() const override { return abilities_.report(); }
   Awaitable<core::Result<core::Json>> probe() override {

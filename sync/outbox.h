@@ -37,6 +37,7 @@ struct Claim {
   bool skipped_settling = false;  // a row would have been due but its subject still changes
 };
 /// Marks the due rows whose turn it is as being sent, the oldest of a turn first, and answers them.
+/// Rows of a circle (sync/reference_order.h) are answered together, more than rows_max if need be.
 /// Not due: held, still settling, needing
 /// an unfinished row, referring to a resource the uplink has not confirmed yet
 /// (sync/reference_order.h), or another row of the same subject being sent.

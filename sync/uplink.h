@@ -24,6 +24,8 @@ struct OutboxRow {
   int attempts = 0;
   bool perhaps_sent =
       false;  // an earlier attempt ended without an answer: read back before sending
+  std::int64_t circle = 0;  // not 0: rows of one delivery that only go together, see
+                            // sync/reference_order.h
 };
 
 enum class Delivery {

@@ -8,6 +8,7 @@
 #include "sync/outbox.h"
 #include "sync/reports.h"
 #include "sync/review.h"
+#include "sync/server_ids.h"
 
 namespace gateway::sim {
 namespace {
@@ -139,6 +140,18 @@ std::vector<std::string> Clinic::keys(const std::string& type) const {
 Json Clinic::shown(const std::string& key) const {
   auto held = sync::read_resource(records_.connection(), *sync::parse_reference(key));
   return held.ok() && *held ? std::move((*held)->body) : Json();
+}
+
+std::string Clinic::their_key(const std::string& key) const {
+  const auto ours = *sync::parse_reference(key);
+  auto id = sync::server_id_of(records_.connection(), kUplink, ours);
+  return id.ok() && !id->empty() ? core::cat(ours.type, '/', *id) : key;
+}
+
+std::string Clinic::our_key(const std::string& their_key) const {
+  auto ours =
+      sync::our_key_of(records_.connection(), kUplink, *sync::parse_reference(their_key));
+  return ours.ok() ? ours->text() : their_key;
 }
 
 void Clinic::enter(const std::string& key, const Json& before, const Json& after) {

@@ -49,6 +49,9 @@ class Clinic {
   std::vector<std::string> keys(const std::string& type) const;
   /// What the clinic shows; null: nothing.
   core::Json shown(const std::string& key) const;
+  /// What the hospital calls a resource held here, and the other way round.
+  std::string their_key(const std::string& key) const;
+  std::string our_key(const std::string& their_key) const;
   /// Somebody at the clinic stores `after` (null: deletes it) where they saw `before`
   /// (null: it is new).
   void enter(const std::string& key, const core::Json& before, const core::Json& after);

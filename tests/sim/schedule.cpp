@@ -34,6 +34,7 @@ HisManners manners(Chance& chance) {
   made.takes_transaction = chance.percent(60);
   made.entries_max = chance.percent(70) ? 500 : static_cast<std::size_t>(chance.between(1, 6));
   made.unpacks = chance.percent(50);
+  made.keeps_client_ids = chance.percent(75);
   return made;
 }
 
