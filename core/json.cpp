@@ -132,10 +132,9 @@ Result<Json> Json::parse(std::string_view text, std::size_t depth_max) {
   rapidjson::MemoryStream stream(text.data(), text.size());
   rapidjson::Reader reader;
   // Most of what is parsed is ASCII, which is valid as it stands.
-  const bool parsed = is_ascii(text)
-                          ? reader.Parse<kFlags>(stream, builder)
-                          : reader.Parse<kFlags | rapidjson::kParseValidateEncodingFlag>(stream,
-                                                                                         builder);
+  const bool parsed = is_ascii(text) ? reader.Parse<kFlags>(stream, builder)
+                                     : reader.Parse<kFlags | rapidjson::kParseValidateEncodingFlag>(
+                                           stream, builder);
   if (!parsed) {
     const std::string why =
         builder.reason().empty()

@@ -25,6 +25,7 @@
 #include "daemon/api/console/console_server.h"
 #include "daemon/ops/command_envelope.h"
 #include "daemon/settings.h"
+#include "sync/uplink_hours.h"
 
 namespace gateway::daemon {
 namespace {
@@ -214,6 +215,11 @@ class Checker {
       check_pair(key("password_file"), key("username"));
       check_pair(key("proxy_password_file"), key("proxy_username"));
       check_pair(key("proxy_username"), key("proxy"));
+      if (config_.has(key("hours"))) {
+        const auto hours =
+            sync::UplinkHours::parse(config_.texts(key("hours")), config_.text("site.timezone"));
+        if (!hours.ok()) mistake(key("hours"), hours.error().message());
+      }
       if (!config_.has(key("pull"))) continue;
       for (const std::string& search : config_.texts(key("pull"))) {
         if (is_search(search)) continue;

@@ -119,8 +119,8 @@ Awaitable<core::Status> ask_for_conditions(Probe& probe) {
   ServerAbilities& abilities = probe.abilities;
   GW_CO_TRY(const bool is_there, co_await make_probe(probe));
   if (!is_there) co_return core::Status();
-  const auto stale = co_await probe.endpoint.update(probe.key, probe_body(probe.key.id, "stale").dump(),
-                                                    std::string(kStale));
+  const auto stale = co_await probe.endpoint.update(
+      probe.key, probe_body(probe.key.id, "stale").dump(), std::string(kStale));
   GW_CO_CHECK(served(stale));
   abilities.if_match = honoured(stale->status);
   if (const auto kind = abilities.bundles()) GW_CO_CHECK(co_await ask_in_bundle(probe, *kind));

@@ -138,10 +138,10 @@ core::Status take_match(FhirAnswer& answer, const ResourceKey& ours) {
     // A server may pass over what it does not know how to search by.
     if (!carries_mark(entry["resource"], ours)) continue;
     if (found.is_object()) {
-      return core::Error(core::Code::refused,
-                         core::cat("the server holds several ", ours.type, " with the identifier ",
-                                   kMarkSystem, "|", ours.id,
-                                   "; have its operator leave one, then try again"));
+      return core::Error(
+          core::Code::refused,
+          core::cat("the server holds several ", ours.type, " with the identifier ", kMarkSystem,
+                    "|", ours.id, "; have its operator leave one, then try again"));
     }
     found = entry["resource"];
   }

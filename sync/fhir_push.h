@@ -1,8 +1,9 @@
 // One outbox row on its way to a FHIR server: PUT by our own id, or a conditional create where the
-// server refuses that (sync/server_ids.h); DELETE where it was deleted here; If-Match whenever a version was agreed before, and after a lost answer reading back before
-// sending again. A version the server changed meanwhile is merged with ours (sync/reconcile.h),
-// never overwritten. Requests of one row (push_by_itself) and what the answers mean, however they
-// came: rows in one request are in sync/fhir_push_bundle.h.
+// server refuses that (sync/server_ids.h); DELETE where it was deleted here; If-Match whenever a
+// version was agreed before, and after a lost answer reading back before sending again. A version
+// the server changed meanwhile is merged with ours (sync/reconcile.h), never overwritten. Requests
+// of one row (push_by_itself) and what the answers mean, however they came: rows in one request are
+// in sync/fhir_push_bundle.h.
 #pragma once
 
 #include <optional>
@@ -65,8 +66,8 @@ core::net::Awaitable<core::Status> note_created(const Pushing& with, std::vector
 core::net::Awaitable<std::optional<RowOutcome>> settle_read(Push& push,
                                                             core::Result<FhirAnswer> answer);
 
-/// What the answer to a PUT, POST or DELETE means. Nothing: the server holds another version than the one
-/// named, or took it without telling the version; either way it must be read.
+/// What the answer to a PUT, POST or DELETE means. Nothing: the server holds another version than
+/// the one named, or took it without telling the version; either way it must be read.
 std::optional<RowOutcome> settle_write(const Push& push, const core::Result<FhirAnswer>& answer);
 
 /// A read-back that followed something sent: not reached for the question, the server may have it

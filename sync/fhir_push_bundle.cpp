@@ -235,8 +235,11 @@ Awaitable<void> send_circle(Pile& pile, Group group) {
       end_each(pile, group, Delivery::refused, outcome_text(*answer));
       co_return;
     }
-    Group unsettled = conflicts ? std::move(group)
-                                : co_await settle_bundle(pile, group, std::move(answer));
+    if (conflicts) {
+      group = co_await read_group(pile, std::move(group), true);
+      continue;
+    }
+    Group unsettled = co_await settle_bundle(pile, group, std::move(answer));
     group = co_await read_group(pile, std::move(unsettled), true);
   }
   // What is left of it by itself refers to what has got there by now.

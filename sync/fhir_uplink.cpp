@@ -7,6 +7,7 @@
 #include "sync/fhir_probe.h"
 #include "sync/fhir_pull.h"
 #include "sync/fhir_push_bundle.h"
+#include "sync/server_ids.h"
 
 namespace gateway::sync {
 namespace {
@@ -50,7 +51,7 @@ class FhirUplink final : public Uplink {
   }
   Awaitable<PullReport> pull() override {
     co_await probe_when_due();
-    const bool ids_differ = abilities_.put_creates != Known::yes;
+    const bool ids_differ = abilities_.put_creates != Known::yes || has_ids_of_the_servers();
     co_return co_await pull_queries(
         {endpoint_, *holdings_, clock_, crossings_, options_.name, ids_differ}, options_.pull);
   }
@@ -62,6 +63,13 @@ class FhirUplink final : public Uplink {
   void close() override { endpoint_.close(); }
 
  private:
+  /// From a time when it refused ours, perhaps.
+  bool has_ids_of_the_servers() {
+    const auto any = holdings_->database().read_value<bool>(
+        [&](crypto::Connection& connection) { return has_server_ids(connection, options_.name); });
+    return !any.ok() || *any;
+  }
+
   /// At first contact, and daily. Who comes while it is asked goes on with what is known.
   Awaitable<void> probe_when_due() {
     // What failed is asked again in a while; deliveries say for themselves what is wrong.

@@ -224,6 +224,7 @@ core::Result<Claim> claim_rows(Connection& connection, std::string_view uplink,
   for (int looked = 0; claim.rows.size() < limits.rows_max && looked < kScanMax; ++looked) {
     GW_TRY(auto due, next_due(connection, uplink, after));
     if (!due) break;
+    if (limits.only_stat && due->place.turn > static_cast<std::int64_t>(Turn::stat)) break;
     after = due->place;
     const OutboxRow& row = due->row;
     if (limits.held.contains(row.number)) continue;

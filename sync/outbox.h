@@ -31,6 +31,7 @@ struct ClaimLimits {
   std::uint64_t bytes_max = 0;  // at least one row is answered whatever its size
   std::set<std::int64_t> held;  // numbers that are not due yet
   std::function<bool(const std::string&)> is_settling;  // subjects still changing
+  bool only_stat = false;                               // and what that has to wait for
 };
 struct Claim {
   std::vector<OutboxRow> rows;

@@ -62,9 +62,9 @@ core::Result<std::optional<Outgoing>> load_held(Connection& connection, const st
   GW_TRY(const auto order, reference_order(connection, uplink, key, held->body));
   GW_TRY(auto server_id, server_id_of(connection, uplink, key));
   GW_TRY(auto names, names_there(connection, uplink, held->body));
-  return std::optional<Outgoing>(Outgoing{key, std::move(*held), std::move(base), order.first.has_value(),
-                                          base_is_deleted, std::move(proposed),
-                                          std::move(server_id), std::move(names)});
+  return std::optional<Outgoing>(
+      Outgoing{key, std::move(*held), std::move(base), order.first.has_value(), base_is_deleted,
+               std::move(proposed), std::move(server_id), std::move(names)});
 }
 
 core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection, Holdings& holdings,

@@ -17,8 +17,9 @@ using crypto::Connection;
 /// R4 types whose identifier is missing or a single one.
 bool is_marked_by_tag(std::string_view type) {
   constexpr std::array<std::string_view, 9> kTypes = {
-      "AuditEvent", "Binary",     "Bundle",                "Composition", "Linkage",
-      "Parameters", "Provenance", "QuestionnaireResponse", "Subscription"};
+      "AuditEvent",  "Binary",     "Bundle",     "Composition",
+      "Linkage",     "Parameters", "Provenance", "QuestionnaireResponse",
+      "Subscription"};
   return std::ranges::find(kTypes, type) != kTypes.end();
 }
 
@@ -71,12 +72,6 @@ std::string named_otherwise(std::string_view reference, const ServerNames& names
   return std::string(reference);
 }
 
-core::Result<bool> has_names(Connection& connection, std::string_view uplink) {
-  GW_TRY(const auto any,
-         connection.integer("SELECT 1 FROM server_id WHERE uplink = ? LIMIT 1", uplink));
-  return any.has_value();
-}
-
 /// Notes what a marked resource stands for, where that is one of ours and not known yet.
 core::Status adopt_marked(Connection& connection, std::string_view uplink, const Json& resource) {
   const ResourceKey ours{std::string(resource["resourceType"].text()), marked_id(resource)};
@@ -89,6 +84,12 @@ core::Status adopt_marked(Connection& connection, std::string_view uplink, const
 }
 
 }  // namespace
+
+core::Result<bool> has_server_ids(Connection& connection, std::string_view uplink) {
+  GW_TRY(const auto any,
+         connection.integer("SELECT 1 FROM server_id WHERE uplink = ? LIMIT 1", uplink));
+  return any.has_value();
+}
 
 core::Result<std::string> server_id_of(Connection& connection, std::string_view uplink,
                                        const ResourceKey& ours) {
@@ -117,7 +118,7 @@ core::Status put_server_id(Connection& connection, std::string_view uplink, cons
 core::Result<ServerNames> names_there(Connection& connection, std::string_view uplink,
                                       const Json& body) {
   ServerNames names;
-  GW_TRY(const bool any, has_names(connection, uplink));
+  GW_TRY(const bool any, has_server_ids(connection, uplink));
   if (!any) return names;
   for (const ResourceKey& target : references_of(body)) {
     GW_TRY(const std::string id, server_id_of(connection, uplink, target));
@@ -165,7 +166,7 @@ Json as_marked(Json body, const ResourceKey& ours, std::string_view server_id) {
 
 core::Status to_our_ids(Connection& connection, std::string_view uplink, Json& resource) {
   GW_CHECK(adopt_marked(connection, uplink, resource));
-  GW_TRY(const bool any, has_names(connection, uplink));
+  GW_TRY(const bool any, has_server_ids(connection, uplink));
   if (!any) return {};
   ServerNames names;
   for (const ResourceKey& target : references_of(resource)) {

@@ -27,6 +27,8 @@ inline constexpr std::string_view kMarkSystem = "urn:clinic-gateway:resource-id"
 /// "Type/ours" and what the server calls it.
 using ServerNames = std::vector<std::pair<std::string, std::string>>;
 
+/// Whether any resource of ours goes by an id of the server's.
+core::Result<bool> has_server_ids(crypto::Connection& connection, std::string_view uplink);
 /// The server's id of a resource of ours; empty: it goes by our id, or is not known there.
 core::Result<std::string> server_id_of(crypto::Connection& connection, std::string_view uplink,
                                        const ResourceKey& ours);

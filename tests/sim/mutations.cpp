@@ -45,10 +45,10 @@ sync::ArrayUnion wrapped_unite(const sync::UnionSides& sides, Keys key) GW_WRAP(
 sync::Merge real_merge(const sync::Versions& versions) GW_REAL(GW_MERGE);
 sync::Merge wrapped_merge(const sync::Versions& versions) GW_WRAP(GW_MERGE);
 FoundOrder real_reference_order(crypto::Connection& connection, std::string_view uplink,
-                                  const sync::ResourceKey& key, const core::Json& body)
+                                const sync::ResourceKey& key, const core::Json& body)
     GW_REAL(GW_REFERENCE_ORDER);
 FoundOrder wrapped_reference_order(crypto::Connection& connection, std::string_view uplink,
-                                     const sync::ResourceKey& key, const core::Json& body)
+                                   const sync::ResourceKey& key, const core::Json& body)
     GW_WRAP(GW_REFERENCE_ORDER);
 std::string wrapped_new_uuid(const core::Clock& clock) GW_WRAP(GW_NEW_UUID);
 
@@ -71,7 +71,7 @@ sync::Merge wrapped_merge(const sync::Versions& versions) {
 }
 
 FoundOrder wrapped_reference_order(crypto::Connection& connection, std::string_view uplink,
-                                     const sync::ResourceKey& key, const core::Json& body) {
+                                   const sync::ResourceKey& key, const core::Json& body) {
   if (is_on(Mutation::reference_first)) return sync::ReferenceOrder();
   return real_reference_order(connection, uplink, key, body);
 }
