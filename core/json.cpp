@@ -22,6 +22,12 @@ const Json kNull;
 const Json::Array kNoItems;
 const Json::Object kNoMembers;
 
+bool is_ascii(std::string_view text) {
+  unsigned char all = 0;
+  for (const char c : text) all |= static_cast<unsigned char>(c);
+  return all < 0x80;
+}
+
 /// Builds the tree from RapidJSON's events; numbers arrive as text.
 class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeBuilder> {
  public:
@@ -120,13 +126,16 @@ void write_value(Writer& writer, const Json& value) {
 }  // namespace
 
 Result<Json> Json::parse(std::string_view text, std::size_t depth_max) {
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
-                              rapidjson::kParseNumbersAsStringsFlag |
-                              rapidjson::kParseValidateEncodingFlag;
+  constexpr unsigned kFlags =
+      rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
   TreeBuilder builder(depth_max);
   rapidjson::MemoryStream stream(text.data(), text.size());
   rapidjson::Reader reader;
-  if (!reader.Parse<kFlags>(stream, builder)) {
+  // Most of what is parsed is ASCII, which is valid as it stands.
+  const bool parsed = is_ascii(text) ? reader.Parse<kFlags>(stream, builder)
+                                     : reader.Parse<kFlags | rapidjson::kParseValidateEncodingFlag>(
+                                           stream, builder);
+  if (!parsed) {
     const std::string why =
         builder.reason().empty()
             ? std::string(rapidjson::GetParseError_En(reader.GetParseErrorCode()))

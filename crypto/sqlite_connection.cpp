@@ -19,6 +19,7 @@ struct SqliteConnection::Statement {
   sqlite3_stmt* prepared = nullptr;
   std::string sql;
   bool in_use = false;
+  bool is_cached = false;  // found again by its text
 };
 
 namespace {
@@ -289,11 +290,12 @@ core::Result<SqliteConnection::Statement*> SqliteConnection::take_statement(std:
     sqlite3_finalize(prepared);
     return core::Error(core::Code::internal, "database: exactly one statement is run at a time");
   }
-  statements_.push_front({this, prepared, std::string(sql), true});
+  statements_.push_front({this, prepared, std::string(sql), true, false});
   // The same text may already be running further up the stack: the second one is not found again
   // and ends with its rows.
-  by_text_.try_emplace(statements_.front().sql, statements_.begin());
-  return &statements_.front();
+  Statement& made = statements_.front();
+  made.is_cached = by_text_.try_emplace(made.sql, statements_.begin()).second;
+  return &made;
 }
 
 void SqliteConnection::give_back(Statement* statement) {
@@ -301,8 +303,7 @@ void SqliteConnection::give_back(Statement* statement) {
   (void)sqlite3_reset(statement->prepared);
   sqlite3_clear_bindings(statement->prepared);
   statement->in_use = false;
-  auto cached = by_text_.find(statement->sql);
-  if (cached != by_text_.end() && &*cached->second == statement) return;
+  if (statement->is_cached) return;
   sqlite3_finalize(statement->prepared);
   statements_.remove_if([&](const Statement& other) { return &other == statement; });
 }

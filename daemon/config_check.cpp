@@ -30,6 +30,7 @@
 #include "daemon/settings.h"
 #include "sync/options.h"
 #include "sync/routes.h"
+#include "sync/uplink_hours.h"
 
 namespace gateway::daemon {
 namespace {
@@ -208,6 +209,11 @@ class Checker {
       check_pair(key("password_file"), key("username"));
       check_pair(key("proxy_password_file"), key("proxy_username"));
       check_pair(key("proxy_username"), key("proxy"));
+      if (config_.has(key("hours"))) {
+        const auto hours =
+            sync::UplinkHours::parse(config_.texts(key("hours")), config_.text("site.timezone"));
+        if (!hours.ok()) mistake(key("hours"), hours.error().message());
+      }
       if (!config_.has(key("pull"))) continue;
       for (const std::string& search : config_.texts(key("pull"))) {
         if (is_search(search)) continue;

@@ -66,8 +66,8 @@ core::Status propose(Connection& connection, const Reconciling& with, const std:
   if (known) return {};
   const Json task = proposal(key.id, hospitals, ours, now);
   GW_CHECK(put_resource(connection, key, task, "clinic", now));
-  GW_TRY(const auto first, row_to_wait_for(connection, with.uplink, key, task));
-  GW_CHECK(queue_row(connection, with.uplink, "resource", key.text(), 0, first, now));
+  GW_TRY(const auto order, reference_order(connection, with.uplink, key, task));
+  GW_CHECK(queue_row(connection, with.uplink, "resource", key.text(), 0, order.first, now));
   return with.audit.append(connection, {.at = with.clock.wall(),
                                         .actor = cat("uplink:", with.uplink),
                                         .action = "propose-merge",

@@ -35,6 +35,10 @@ std::vector<Effect> Engine::step(core::Monotonic now, const Event& event) {
     try_everything_now();
   } else if (const auto* set = std::get_if<event::PauseSet>(&event)) {
     lines_.at(set->uplink).standing.paused = set->paused;
+  } else if (const auto* began = std::get_if<event::HoursBegan>(&event)) {
+    Line& line = lines_.at(began->uplink);
+    line.standing.open = began->open;
+    line.outbox_may_have_rows = true;
   }
 
   std::optional<core::Monotonic> wake;
@@ -203,6 +207,7 @@ void Engine::try_everything_now() {
   for (auto& [name, line] : lines_) {
     line.next_try = {};
     line.next_pull = {};
+    line.standing.open = true;
     line.held.clear();
     line.outbox_may_have_rows = true;
   }
@@ -214,7 +219,7 @@ void Engine::advance(const std::string& name, Line& line, core::Monotonic now,
     effects.emplace_back(effect::RecordVerdicts{name, std::exchange(line.unwritten, {})});
   }
   if (line.standing.paused || now < line.next_try) return;
-  if (line.limits.pull_every && !line.pulling && now >= line.next_pull) {
+  if (line.standing.open && line.limits.pull_every && !line.pulling && now >= line.next_pull) {
     line.pulling = true;
     effects.emplace_back(effect::StartPull{name});
   }
@@ -241,8 +246,11 @@ void Engine::claim(const std::string& name, Line& line, std::vector<Effect>& eff
   line.claiming = true;
   // What is queued from here on may come too late for this claim.
   line.outbox_may_have_rows = false;
-  effect::ClaimRows wanted{
-      name, probing ? 1 : line.limits.rows_per_delivery, line.limits.bytes_per_delivery, {}};
+  effect::ClaimRows wanted{name,
+                           probing ? 1 : line.limits.rows_per_delivery,
+                           line.limits.bytes_per_delivery,
+                           {},
+                           !line.standing.open};
   for (const auto& [number, until] : line.held) wanted.held.insert(number);
   effects.emplace_back(std::move(wanted));
 }
@@ -258,7 +266,7 @@ std::optional<core::Monotonic> Engine::next_wake(const Line& line, core::Monoton
     consider(line.next_try);
     return wake;
   }
-  if (line.limits.pull_every && !line.pulling) consider(line.next_pull);
+  if (line.standing.open && line.limits.pull_every && !line.pulling) consider(line.next_pull);
   if (line.settles_at) consider(*line.settles_at);
   for (const auto& [number, until] : line.held) consider(until);
   return wake;

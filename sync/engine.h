@@ -31,10 +31,15 @@ namespace event {
 struct Started {};
 struct Queued {};      // something may be new in the outbox
 struct Ticked {};      // the time asked for has come
-struct SyncWanted {};  // by a person: everything is tried now, whatever waits for its time
+struct SyncWanted {};  // by a person: everything is tried now, whatever waits for its time or for
+                       // the hours of an uplink, which then stays open until they have been
 struct PauseSet {      // by a person: nothing new is begun until it is taken back
   std::string uplink;
   bool paused = false;
+};
+struct HoursBegan {  // or ended: what is under way ends, and only what is stat is begun
+  std::string uplink;
+  bool open = true;
 };
 struct Claimed {
   std::string uplink;
@@ -56,9 +61,9 @@ struct Pulled {
   PullReport report;
 };
 }  // namespace event
-using Event =
-    std::variant<event::Started, event::Queued, event::Ticked, event::Claimed, event::Delivered,
-                 event::Recorded, event::Pulled, event::SyncWanted, event::PauseSet>;
+using Event = std::variant<event::Started, event::Queued, event::Ticked, event::Claimed,
+                           event::Delivered, event::Recorded, event::Pulled, event::SyncWanted,
+                           event::PauseSet, event::HoursBegan>;
 
 namespace effect {
 struct ClaimRows {
@@ -66,6 +71,7 @@ struct ClaimRows {
   std::size_t rows_max;
   std::uint64_t bytes_max;
   std::set<std::int64_t> held;
+  bool only_stat = false;
 };
 struct DeliverRows {
   std::string uplink;
@@ -90,6 +96,7 @@ struct UplinkStanding {
   enum class State { unknown, up, down } state = State::unknown;
   std::string last_error;  // of the newest failure; empty once something worked again
   bool paused = false;     // what is under way ends, nothing new begins
+  bool open = true;        // within its hours
   std::size_t in_flight = 0;
 };
 

@@ -33,19 +33,27 @@ BundleWriter::BundleWriter(BundleKind kind)
     : text_(core::cat(R"({"resourceType":"Bundle","type":")",
                       kind == BundleKind::batch ? "batch" : "transaction", R"(","entry":[)")) {}
 
-void BundleWriter::begin_entry(std::string_view method, const ResourceKey& key) {
+void BundleWriter::begin_entry(std::string_view method, std::string_view url) {
   if (entries_++ > 0) text_ += ',';
-  text_ += core::cat(R"({"request":{"method":")", method, R"(","url":")", key.text(), '"');
+  text_ += core::cat(R"({"request":{"method":")", method, R"(","url":")", url, '"');
 }
 
-void BundleWriter::read(const ResourceKey& key) {
-  begin_entry("GET", key);
+void BundleWriter::read(std::string_view place) {
+  begin_entry("GET", place);
   text_ += "}}";
+}
+
+void BundleWriter::create(std::string_view type, std::string_view body, std::string_view query,
+                          std::string_view full_url) {
+  begin_entry("POST", type);
+  text_ += core::cat(R"(,"ifNoneExist":)", Json(query).dump(), '}');
+  if (!full_url.empty()) text_ += core::cat(R"(,"fullUrl":)", Json(full_url).dump());
+  text_ += core::cat(R"(,"resource":)", body, '}');
 }
 
 void BundleWriter::update(const ResourceKey& key, std::string_view body,
                           std::string_view if_match) {
-  begin_entry("PUT", key);
+  begin_entry("PUT", key.text());
   if (if_match.empty()) {
     text_ += R"(,"ifNoneMatch":"*")";
   } else {
@@ -57,7 +65,7 @@ void BundleWriter::update(const ResourceKey& key, std::string_view body,
 }
 
 void BundleWriter::remove(const ResourceKey& key, std::string_view if_match) {
-  begin_entry("DELETE", key);
+  begin_entry("DELETE", key.text());
   if (!if_match.empty())
     text_ += core::cat(R"(,"ifMatch":)", Json(core::cat("W/\"", if_match, "\"")).dump());
   text_ += "}}";
@@ -87,6 +95,7 @@ core::Result<std::vector<FhirAnswer>> answers_of(const FhirAnswer& answer, std::
     one.body = entry["resource"].is_null() ? response["outcome"] : entry["resource"];
     one.version = version_of(response, entry["resource"]);
     one.date = answer.date;
+    one.id = id_of_location(response["location"].text());
     one.not_serving = not_serving({one.status, {}, {}}, "json");
     answers.push_back(std::move(one));
   }

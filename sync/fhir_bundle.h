@@ -18,7 +18,12 @@ enum class BundleKind { batch, transaction };
 class BundleWriter {
  public:
   explicit BundleWriter(BundleKind kind);
-  void read(const ResourceKey& key);
+  /// `place`: Type/id, or a search (Type?...).
+  void read(std::string_view place);
+  /// POST, only where `query` finds none of the type (R4 3.1.0.8.1). `full_url`: what other entries
+  /// call it; may be empty.
+  void create(std::string_view type, std::string_view body, std::string_view query,
+              std::string_view full_url = {});
   /// PUT; `if_match` empty: only if it is not there (If-None-Match: *).
   void update(const ResourceKey& key, std::string_view body, std::string_view if_match);
   /// DELETE; `if_match` empty: whatever its version.
@@ -30,7 +35,7 @@ class BundleWriter {
   std::string finish() &&;
 
  private:
-  void begin_entry(std::string_view method, const ResourceKey& key);
+  void begin_entry(std::string_view method, std::string_view url);
 
   std::string text_;
   std::size_t entries_ = 0;

@@ -1,13 +1,14 @@
 #include "sync/fhir_deletions.h"
 
+#include <map>
 #include <memory>
-#include <set>
 #include <vector>
 
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/async_write.h"
 #include "sync/pull_state.h"
+#include "sync/server_ids.h"
 
 namespace gateway::sync {
 namespace {
@@ -40,15 +41,20 @@ bool is_due(const HistoryRun& run) {
   return from && to && *to - *from >= kEvery;
 }
 
+/// What the server calls each, by what it is called here.
+using Deleted = std::map<std::string, ResourceKey>;
+
 /// Of the page: what it says was deleted and we still hold.
-core::Result<std::set<std::string>> deleted_and_held(Connection& connection, const Json& page) {
-  std::set<std::string> found;
+core::Result<Deleted> deleted_and_held(Connection& connection, const std::string& uplink,
+                                       const Json& page) {
+  Deleted found;
   for (const Json& entry : page["entry"].items()) {
     if (entry["request"]["method"].text() != "DELETE") continue;
-    const auto key = parse_reference(entry["request"]["url"].text());
-    if (!key) continue;
-    GW_TRY(const auto held, read_newest(connection, *key));
-    if (held && !held->deleted) found.insert(key->text());
+    const auto theirs = parse_reference(entry["request"]["url"].text());
+    if (!theirs) continue;
+    GW_TRY(const ResourceKey key, our_key_of(connection, uplink, *theirs));
+    GW_TRY(const auto held, read_newest(connection, key));
+    if (held && !held->deleted) found.emplace(key.text(), *theirs);
   }
   return found;
 }
@@ -64,9 +70,10 @@ std::string next_target(const HistoryRun& run, const Json& page) {
 }
 
 /// Reads it to be sure, then applies it.
-Awaitable<core::Result<Applied>> confirm(const Pulling& pulling, ResourceKey key) {
+Awaitable<core::Result<Applied>> confirm(const Pulling& pulling, ResourceKey key,
+                                         ResourceKey theirs) {
   const std::uint64_t mark = pulling.crossings.before_reading();
-  auto answer = co_await pulling.endpoint.read(key);
+  auto answer = co_await pulling.endpoint.read(std::move(theirs));
   if (!answer.ok()) co_return std::move(answer).error();
   if (!answer->not_serving.empty())
     co_return core::Error(core::Code::unavailable, answer->not_serving);
@@ -128,12 +135,14 @@ Awaitable<core::Status> pull_deletions(const Pulling& pulling, std::string query
     if (!answer->not_serving.empty())
       co_return core::Error(core::Code::unavailable, answer->not_serving);
     if (answer->status != 200) co_return core::Status();
-    auto deleted = pulling.holdings.database().read_value<std::set<std::string>>(
-        [&](Connection& connection) { return deleted_and_held(connection, answer->body); });
+    auto deleted = pulling.holdings.database().read_value<Deleted>([&](Connection& connection) {
+      return deleted_and_held(connection, pulling.uplink, answer->body);
+    });
     if (!deleted.ok()) co_return std::move(deleted).error();
-    for (const std::string& reference : *deleted) {
+    for (const auto& [reference, theirs] : *deleted) {
       ResourceKey key = *parse_reference(reference);
-      auto applied = co_await confirm(pulling, std::move(key));
+      ResourceKey there = theirs;
+      auto applied = co_await confirm(pulling, std::move(key), std::move(there));
       if (!applied.ok()) co_return std::move(applied).error();
       crossed |= *applied == Applied::crossed;
     }

@@ -66,6 +66,18 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::update(ResourceKey key, std::s
   co_return co_await send(std::move(request), packs_);
 }
 
+Awaitable<core::Result<FhirAnswer>> FhirEndpoint::create(std::string type, std::string body,
+                                                         std::string query) {
+  HttpRequest request;
+  request.method = "POST";
+  request.target = "/" + type;
+  request.headers = {{"Content-Type", "application/fhir+json"},
+                     {"Prefer", "return=minimal"},
+                     {"If-None-Exist", std::move(query)}};
+  request.body = std::move(body);
+  co_return co_await send(std::move(request), packs_);
+}
+
 Awaitable<core::Result<FhirAnswer>> FhirEndpoint::remove(ResourceKey key, std::string if_match) {
   HttpRequest request;
   request.method = "DELETE";
@@ -114,7 +126,18 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::send(HttpRequest request, bool
   if (auto body = core::Json::parse(response.body); body.ok()) answer.body = std::move(*body);
   if (answer.not_serving.empty()) answer.not_serving = not_fhir(method, response, answer.body);
   answer.version = version_of(response, answer.body);
+  answer.id = id_of_location(response.header("location"));
   co_return answer;
+}
+
+std::string id_of_location(std::string_view location) {
+  location = location.substr(0, location.find("/_history/"));
+  const auto slash = location.rfind('/');
+  if (slash == std::string_view::npos || slash == 0) return {};
+  const auto before = location.rfind('/', slash - 1);
+  const auto key =
+      parse_reference(location.substr(before == std::string_view::npos ? 0 : before + 1));
+  return key ? key->id : std::string();
 }
 
 std::string version_of_tag(std::string_view tag) {

@@ -16,6 +16,7 @@ struct FhirAnswer {
   int status = 0;
   core::Json body;          // null when there was none or it was not JSON
   std::string version;      // of the resource: ETag, else meta.versionId; empty when unknown
+  std::string id;           // of the resource, as Location names it; empty when it does not
   std::string not_serving;  // see peer_answer.h; also where no FHIR server answers
   std::optional<core::Milliseconds> retry_after;
   std::string date;  // the server's Date header
@@ -32,6 +33,9 @@ class FhirEndpoint {
   /// header is no worse off).
   core::net::Awaitable<core::Result<FhirAnswer>> update(ResourceKey key, std::string body,
                                                         std::string if_match);
+  /// POST Type with If-None-Exist: `query` (R4 3.1.0.8.1).
+  core::net::Awaitable<core::Result<FhirAnswer>> create(std::string type, std::string body,
+                                                        std::string query);
   /// DELETE Type/id, with If-Match when `if_match` is not empty.
   core::net::Awaitable<core::Result<FhirAnswer>> remove(ResourceKey key, std::string if_match);
   /// POST of a batch or transaction Bundle; without `packed` as pack_bodies() says.
@@ -49,6 +53,9 @@ class FhirEndpoint {
   std::shared_ptr<core::net::HttpClient> client_;
   bool packs_ = false;
 };
+
+/// The id in "[base]/Type/id[/_history/version]"; empty when it is no such place.
+std::string id_of_location(std::string_view location);
 
 /// `W/"3"` as 3; empty when it is not an entity tag.
 std::string version_of_tag(std::string_view tag);

@@ -1,10 +1,10 @@
 #include "sync/fhir_probe.h"
 
 #include <algorithm>
-#include <array>
 
 #include "core/civil_time.h"
 #include "core/text.h"
+#include "sync/server_ids.h"
 
 namespace gateway::sync {
 namespace {
@@ -38,9 +38,9 @@ void read_statement(const Json& statement, ServerAbilities& abilities) {
   abilities.type_history = claimed(has_history);
 }
 
-std::string probe_body(const std::string& id, std::string_view said) {
+Json probe_body(const std::string& id, std::string_view said) {
   const Json code = Json::object({{"text", said}});
-  return Json::object({{"resourceType", "Basic"}, {"id", id}, {"code", code}}).dump();
+  return Json::object({{"resourceType", "Basic"}, {"id", id}, {"code", code}});
 }
 
 /// 2xx: the condition was ignored; a conflict: it was honoured.
@@ -65,7 +65,7 @@ core::Status served(const core::Result<FhirAnswer>& answer) {
 
 Awaitable<core::Result<bool>> takes_batch(Probe& probe, bool packed) {
   BundleWriter bundle(BundleKind::batch);
-  bundle.read(probe.key);
+  bundle.read(probe.key.text());
   std::string text = std::move(bundle).finish();
   text.append(kPadding, ' ');
   const auto answer = co_await probe.endpoint.post_bundle(std::move(text), packed);
@@ -86,7 +86,7 @@ Awaitable<core::Status> ask_for_bundles(Probe& probe) {
 
 Awaitable<core::Status> ask_in_bundle(Probe& probe, BundleKind kind) {
   BundleWriter bundle(kind);
-  bundle.update(probe.key, probe_body(probe.key.id, "stale, in a Bundle"), kStale);
+  bundle.update(probe.key, probe_body(probe.key.id, "stale, in a Bundle").dump(), kStale);
   const auto answer = co_await probe.endpoint.post_bundle(std::move(bundle).finish(), false);
   GW_CO_CHECK(served(answer));
   const auto told = answers_of(*answer, 1);
@@ -95,25 +95,37 @@ Awaitable<core::Status> ask_in_bundle(Probe& probe, BundleKind kind) {
   co_return core::Status();
 }
 
+/// Where it refuses our id, under one of its own; answers whether it was made. What it refuses both
+/// ways is the type, and says nothing of ids.
+Awaitable<core::Result<bool>> make_probe(Probe& probe) {
+  const Json body = probe_body(probe.key.id, "a gateway's probe; it may be deleted");
+  const auto made = co_await probe.endpoint.update(probe.key, body.dump(), "");
+  GW_CO_CHECK(served(made));
+  if (made->status / 100 == 2 || honoured(made->status) == Known::yes) {
+    probe.abilities.put_creates = Known::yes;
+    co_return true;
+  }
+  std::string marked = as_marked(body, probe.key, "").dump();
+  const auto posted =
+      co_await probe.endpoint.create(probe.key.type, std::move(marked), mark_query(probe.key));
+  GW_CO_CHECK(served(posted));
+  if (posted->status / 100 != 2 || posted->id.empty()) co_return false;
+  probe.abilities.put_creates = Known::no;
+  probe.key.id = posted->id;
+  co_return true;
+}
+
 Awaitable<core::Status> ask_for_conditions(Probe& probe) {
   ServerAbilities& abilities = probe.abilities;
-  const auto made = co_await probe.endpoint.update(
-      probe.key, probe_body(probe.key.id, "a gateway's probe; it may be deleted"), "");
-  GW_CO_CHECK(served(made));
-  // Of the type, not of our ids: not allowed, not known, not to be changed.
-  constexpr std::array kOtherReasons = {403, 404, 405};
-  if (std::ranges::find(kOtherReasons, made->status) != kOtherReasons.end())
-    co_return core::Status();
-  const bool is_there = made->status / 100 == 2 || honoured(made->status) == Known::yes;
-  abilities.put_creates = claimed(is_there);
+  GW_CO_TRY(const bool is_there, co_await make_probe(probe));
   if (!is_there) co_return core::Status();
-  const auto stale = co_await probe.endpoint.update(probe.key, probe_body(probe.key.id, "stale"),
-                                                    std::string(kStale));
+  const auto stale = co_await probe.endpoint.update(
+      probe.key, probe_body(probe.key.id, "stale").dump(), std::string(kStale));
   GW_CO_CHECK(served(stale));
   abilities.if_match = honoured(stale->status);
   if (const auto kind = abilities.bundles()) GW_CO_CHECK(co_await ask_in_bundle(probe, *kind));
   const auto again =
-      co_await probe.endpoint.update(probe.key, probe_body(probe.key.id, "made again"), "");
+      co_await probe.endpoint.update(probe.key, probe_body(probe.key.id, "made again").dump(), "");
   GW_CO_CHECK(served(again));
   abilities.if_none_match = honoured(again->status);
   const auto removed = co_await probe.endpoint.remove(probe.key, "");
@@ -148,8 +160,6 @@ Json ServerAbilities::report() const {
     warnings.add(
         "it ignores If-None-Match: a creation that arrives late could undo a change made since");
   }
-  if (put_creates == Known::no)
-    warnings.add("it refused a resource under an id of ours: nothing new can be sent to it");
   if (type_history == Known::no)
     warnings.add("it has no history of a type: deletions there are not seen here");
   return Json::object({{"asked_at", asked_at},

@@ -22,7 +22,7 @@ struct ServerAbilities {
   Known batch = Known::unknown;
   Known transaction = Known::unknown;  // as it claims
   Known gzip = Known::unknown;         // of what is sent to it
-  Known put_creates = Known::unknown;
+  Known put_creates = Known::unknown;  // under ids of ours; no: under its own
   Known if_match = Known::unknown;
   Known if_match_in_bundle = Known::unknown;
   Known if_none_match = Known::unknown;

@@ -15,6 +15,7 @@
 #include "sync/fhir_deletions.h"
 #include "sync/pull_state.h"
 #include "sync/replica.h"
+#include "sync/server_ids.h"
 
 namespace gateway::sync {
 namespace {
@@ -133,6 +134,19 @@ core::Status hold_back(Connection& connection, const std::string& uplink, const 
       resource.dump());
 }
 
+/// From here on the page goes by our ids. What is made known by it is committed before anything
+/// else is done with it.
+Awaitable<core::Status> take_our_ids(const Pulling& pulling, std::vector<Json>& resources) {
+  auto taken = std::make_shared<std::vector<Json>>(std::move(resources));
+  crypto::Change change = [&pulling, taken](Connection& connection) -> core::Status {
+    for (Json& resource : *taken) GW_CHECK(to_our_ids(connection, pulling.uplink, resource));
+    return {};
+  };
+  GW_CO_CHECK(co_await write_async(pulling.holdings.database(), std::move(change)));
+  resources = std::move(*taken);
+  co_return core::Status();
+}
+
 /// What waited in the inbox for `key`, now that it is held.
 core::Status apply_dependants(Connection& connection, const Reconciling& with,
                               const ResourceKey& key, const WorklistOptions& worklist) {
@@ -208,8 +222,15 @@ ReadPage with_crossings(const Crossings& crossings, std::vector<Json> resources,
 core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun& run,
                         const ReadPage& page) {
   const Reconciling with{pulling.holdings.audit(), pulling.clock, pulling.uplink};
-  for (const Json& resource : page.resources) {
-    const bool crossed = page.crossed.contains(key_of(resource)->text());
+  for (const Json& read : page.resources) {
+    bool crossed = page.crossed.contains(key_of(read)->text());
+    Json resource = read;
+    if (pulling.ids_differ) {
+      // What it refers to may have got its id since it was read.
+      GW_CHECK(to_our_ids(connection, pulling.uplink, resource));
+      GW_TRY(const bool is_early, refers_to_unnamed(connection, pulling.uplink, resource));
+      crossed = crossed || is_early;
+    }
     GW_TRY(const Applied result,
            apply_pulled(connection, with, resource, pulling.holdings.options().worklist, crossed));
     if (result == Applied::applied) ++run.applied;
@@ -243,7 +264,9 @@ Awaitable<core::Result<std::int64_t>> pull_query(const Pulling& pulling, const s
       if (begin_anew(*run)) continue;
     }
     go_on(*run, *page);
+    if (pulling.ids_differ) GW_CO_CHECK(co_await take_our_ids(pulling, page->resources));
     GW_CO_CHECK(co_await complete_page(pulling.endpoint, pulling.holdings, page->resources));
+    if (pulling.ids_differ) GW_CO_CHECK(co_await take_our_ids(pulling, page->resources));
 
     auto read = std::make_shared<ReadPage>(
         with_crossings(pulling.crossings, std::move(page->resources), mark));

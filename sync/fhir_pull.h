@@ -29,6 +29,7 @@ struct Pulling {
   const core::Clock& clock;
   Crossings& crossings;
   const std::string& uplink;
+  bool ids_differ = false;  // what is made here may get an id of the server's
 };
 
 /// Runs each query ("Patient", "ServiceRequest?performer=…") to its end, patients first.

@@ -89,16 +89,77 @@ core::Status adopt_own_version(Push& push, const FhirAnswer& found, bool& is_our
 }
 
 Awaitable<std::optional<RowOutcome>> read_back(Push& push) {
-  auto answer = co_await push.with.endpoint.read(push.outgoing.key);
+  auto answer = co_await read_there(push);
   co_return co_await settle_read(push, std::move(answer));
+}
+
+Awaitable<core::Result<FhirAnswer>> create(Push& push) {
+  const ResourceKey& key = push.outgoing.key;
+  std::string body = push.outgoing.text(false);
+  auto answer =
+      co_await push.with.endpoint.create(key.type, std::move(body), mark_query(push.outgoing.key));
+  if (!answer.ok() || !answer->not_serving.empty()) co_return answer;
+  std::vector<Created> created{{&push, &*answer}};
+  const core::Status noted = co_await note_created(push.with, std::move(created));
+  if (!noted.ok()) co_return core::Error(core::Code::lost_answer, noted.error().message());
+  co_return answer;
+}
+
+/// Of a new resource, under an id of ours (R4 3.1.0.4.1).
+bool is_refused_id(const core::Result<FhirAnswer>& answer) {
+  constexpr std::array kRefused = {400, 404, 405};
+  return answer.ok() && answer->not_serving.empty() &&
+         std::ranges::find(kRefused, answer->status) != kRefused.end();
 }
 
 Awaitable<core::Result<FhirAnswer>> send(Push& push) {
   const Outgoing& outgoing = push.outgoing;
   if (outgoing.is_deletion())
-    co_return co_await push.with.endpoint.remove(outgoing.key, outgoing.if_match());
-  std::string body = outgoing.resource.body.dump();
-  co_return co_await push.with.endpoint.update(outgoing.key, std::move(body), outgoing.if_match());
+    co_return co_await push.with.endpoint.remove(outgoing.server_key(), outgoing.if_match());
+  if (goes_by_mark(push)) co_return co_await create(push);
+  std::string body = outgoing.text(true);
+  auto answer = co_await push.with.endpoint.update(outgoing.server_key(), std::move(body),
+                                                   outgoing.if_match());
+  const bool is_untold = push.with.makes_under_our_id == Known::unknown;
+  if (is_untold && outgoing.is_new() && is_refused_id(answer)) co_return co_await create(push);
+  co_return answer;
+}
+
+/// The answer to a search by the mark as that to a read: 404 where nothing was found. Code::refused
+/// where several were, Code::unavailable where it was not answered.
+core::Status take_match(FhirAnswer& answer, const ResourceKey& ours) {
+  if (answer.status != 200 || answer.body["resourceType"].text() != "Bundle") {
+    return core::Error(core::Code::unavailable, core::cat("looking for the resource, the server "
+                                                          "answered ",
+                                                          answer.status, " and no Bundle"));
+  }
+  Json found;
+  for (const Json& entry : answer.body["entry"].items()) {
+    // A server may pass over what it does not know how to search by.
+    if (!carries_mark(entry["resource"], ours)) continue;
+    if (found.is_object()) {
+      return core::Error(
+          core::Code::refused,
+          core::cat("the server holds several ", ours.type, " with the identifier ", kMarkSystem,
+                    "|", ours.id, "; have its operator leave one, then try again"));
+    }
+    found = entry["resource"];
+  }
+  if (found.is_null()) answer.status = 404;
+  answer.version = found["meta"]["versionId"].text();
+  answer.body = std::move(found);
+  return {};
+}
+
+Awaitable<core::Status> note_match(Push& push, FhirAnswer& answer) {
+  GW_CO_CHECK(take_match(answer, push.outgoing.key));
+  if (answer.status != 200) co_return core::Status();
+  crypto::Change change = [&push, id = std::string(answer.body["id"].text())](Connection& c) {
+    return put_server_id(c, push.with.uplink, push.outgoing.key, id);
+  };
+  GW_CO_CHECK(co_await write_async(push.with.holdings.database(), std::move(change)));
+  push.outgoing.server_id = answer.body["id"].text();
+  co_return core::Status();
 }
 
 /// Leaves what the hospital keeps of it to a person, who is to see what the hospital has now.
@@ -139,15 +200,60 @@ bool is_read_first(const Push& push) {
   return push.row.perhaps_sent || push.outgoing.is_revival();
 }
 
+bool goes_by_mark(const Push& push) {
+  return push.outgoing.is_new() && push.with.makes_under_our_id == Known::no;
+}
+
+std::string place_there(const Push& push) {
+  const ResourceKey& key = push.outgoing.key;
+  if (goes_by_mark(push)) return core::cat(key.type, "?", mark_query(key));
+  return push.outgoing.server_key().text();
+}
+
+Awaitable<core::Result<FhirAnswer>> read_there(const Push& push) {
+  if (goes_by_mark(push)) co_return co_await push.with.endpoint.page("/" + place_there(push));
+  co_return co_await push.with.endpoint.read(push.outgoing.server_key());
+}
+
+Awaitable<core::Status> note_created(const Pushing& with, std::vector<Created> created) {
+  const auto told = std::make_shared<std::vector<std::pair<ResourceKey, std::string>>>();
+  for (const Created& one : created) {
+    FhirAnswer& answer = *one.answer;
+    if (answer.status == 200 || answer.id.empty()) answer.version.clear();
+    if (answer.status / 100 == 2 && !answer.id.empty())
+      told->emplace_back(one.push->outgoing.key, answer.id);
+  }
+  if (told->empty()) co_return core::Status();
+  crypto::Change change = [&with, told](Connection& connection) -> core::Status {
+    for (const auto& [key, id] : *told) GW_CHECK(put_server_id(connection, with.uplink, key, id));
+    return {};
+  };
+  GW_CO_CHECK(co_await write_async(with.holdings.database(), std::move(change)));
+  for (const Created& one : created)
+    if (one.answer->status / 100 == 2) one.push->outgoing.server_id = one.answer->id;
+  co_return core::Status();
+}
+
 Awaitable<std::optional<RowOutcome>> settle_read(Push& push, core::Result<FhirAnswer> answer) {
   Outgoing& outgoing = push.outgoing;
   const OutboxRow& row = push.row;
   if (!answer.ok()) co_return outcome_of_error(row.number, answer.error());
   if (!answer->not_serving.empty()) co_return not_served(row, *answer);
+  if (goes_by_mark(push)) {
+    const core::Status noted = co_await note_match(push, *answer);
+    const bool is_told = !noted.ok() && noted.error().code() == core::Code::refused;
+    if (!noted.ok())
+      co_return ended(row, is_told ? Delivery::refused : Delivery::failed, noted.error().message());
+  }
+  const core::Status ours = push.with.holdings.database().read(
+      [&](Connection& c) { return to_our_ids(c, push.with.uplink, answer->body); });
+  if (!ours.ok()) co_return ended(row, Delivery::failed, ours.error().message());
   const bool is_gone = answer->status == 404 || answer->status == 410;
   if (is_gone && outgoing.is_deletion()) co_return delivered(push, "", true);
   if (answer->status == 404) {
     outgoing.base.reset();
+    // Never to be had again: it gets another id.
+    if (push.with.makes_under_our_id == Known::no) outgoing.server_id.clear();
     co_return std::nullopt;
   }
   if (answer->status == 410) {

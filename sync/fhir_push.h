@@ -1,16 +1,19 @@
-// One outbox row on its way to a FHIR server: PUT by our own id (DELETE where it was deleted here),
-// If-Match whenever a version was agreed before, and after a lost answer reading back before
-// sending again. A version the server changed meanwhile is merged with ours (sync/reconcile.h),
-// never overwritten. Requests of one row (push_by_itself) and what the answers mean, however they
-// came: rows in one request are in sync/fhir_push_bundle.h.
+// One outbox row on its way to a FHIR server: PUT by our own id, or a conditional create where the
+// server refuses that (sync/server_ids.h); DELETE where it was deleted here; If-Match whenever a
+// version was agreed before, and after a lost answer reading back before sending again. A version
+// the server changed meanwhile is merged with ours (sync/reconcile.h), never overwritten. Requests
+// of one row (push_by_itself) and what the answers mean, however they came: rows in one request are
+// in sync/fhir_push_bundle.h.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "core/net/http.h"
 #include "sync/fhir_endpoint.h"
+#include "sync/fhir_probe.h"
 #include "sync/holdings.h"
 #include "sync/outgoing.h"
 #include "sync/uplink.h"
@@ -23,6 +26,8 @@ struct Pushing {
   Holdings& holdings;
   const core::Clock& clock;
   std::string uplink;
+  // Unknown: PUT is tried, and where that is refused a conditional create.
+  Known makes_under_our_id = Known::yes;
 };
 
 struct Push {
@@ -39,13 +44,30 @@ std::optional<RowOutcome> settled_already(const Push& push);
 /// True where the server's copy must be read before anything is sent.
 bool is_read_first(const Push& push);
 
+/// New there, and made by a conditional create: looked for by its mark.
+bool goes_by_mark(const Push& push);
+
+/// Asks for the server's copy.
+core::net::Awaitable<core::Result<FhirAnswer>> read_there(const Push& push);
+/// The same within a Bundle: Type/id, or a search.
+std::string place_there(const Push& push);
+
+/// An answer to a conditional create, of what went by its mark.
+struct Created {
+  Push* push;
+  FhirAnswer* answer;
+};
+/// Notes what the server calls them, in one transaction. What was there already, and what the
+/// server does not name, loses its version in the answer: it has to be read.
+core::net::Awaitable<core::Status> note_created(const Pushing& with, std::vector<Created> created);
+
 /// What the server's copy means (the answer to a read). Answers an outcome when that settles the
 /// row; else `base` is what the next PUT must name.
 core::net::Awaitable<std::optional<RowOutcome>> settle_read(Push& push,
                                                             core::Result<FhirAnswer> answer);
 
-/// What the answer to a PUT or DELETE means. Nothing: the server holds another version than the one
-/// named, or took it without telling the version; either way it must be read.
+/// What the answer to a PUT, POST or DELETE means. Nothing: the server holds another version than
+/// the one named, or took it without telling the version; either way it must be read.
 std::optional<RowOutcome> settle_write(const Push& push, const core::Result<FhirAnswer>& answer);
 
 /// A read-back that followed something sent: not reached for the question, the server may have it

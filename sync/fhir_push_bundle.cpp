@@ -1,12 +1,14 @@
 #include "sync/fhir_push_bundle.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
-#include <span>
+#include <set>
 #include <utility>
 
 #include "core/text.h"
 #include "sync/async_write.h"
+#include "sync/stable_id.h"
 
 namespace gateway::sync {
 namespace {
@@ -17,6 +19,8 @@ using crypto::Connection;
 // Small enough that little is sent again when the link is cut, large enough that a round trip of
 // 300 ms hardly counts.
 constexpr std::size_t kBytesMax = 512u << 10;
+// Somebody there may make one of a circle meanwhile; more than that waits for the next attempt.
+constexpr int kTransactionsMax = 3;
 
 using Group = std::vector<Push*>;
 
@@ -24,13 +28,15 @@ using Group = std::vector<Push*>;
 struct Pile {
   const Pushing& with;
   Bundling& bundling;
+  std::vector<OutboxRow> rows;
   std::vector<Push> pushes = {};
   std::vector<RowOutcome> outcomes = {};
+  std::set<std::int64_t> broken_circles = {};
 };
 
-core::Status load(Connection& connection, const std::vector<OutboxRow>& rows, Pile& pile) {
+core::Status load(Connection& connection, Pile& pile) {
   const Pushing& with = pile.with;
-  for (const OutboxRow& row : rows) {
+  for (const OutboxRow& row : pile.rows) {
     const auto key = parse_reference(row.subject);
     if (!key) {
       pile.outcomes.push_back(
@@ -61,7 +67,7 @@ Awaitable<core::Result<std::vector<FhirAnswer>>> read_together(Pile& pile, const
   if (group.size() < 2 || pile.bundling.kind != BundleKind::batch)
     co_return std::vector<FhirAnswer>();
   BundleWriter bundle(BundleKind::batch);
-  for (const Push* push : group) bundle.read(push->outgoing.key);
+  for (const Push* push : group) bundle.read(place_there(*push));
   GW_CO_TRY(const FhirAnswer answer,
             co_await pile.with.endpoint.post_bundle(std::move(bundle).finish()));
   if (!answer.not_serving.empty() || answer.status >= 500)
@@ -80,7 +86,7 @@ Awaitable<Group> read_group(Pile& pile, Group group, bool after_write) {
     if (!answers.ok()) {
       answer = answers.error();
     } else if (answers->empty()) {
-      answer = co_await pile.with.endpoint.read(group[i]->outgoing.key);
+      answer = co_await read_there(*group[i]);
     } else {
       answer = (*answers)[i];
     }
@@ -104,9 +110,35 @@ std::string written(BundleKind kind, const Group& group) {
   for (const Push* push : group) {
     const Outgoing& outgoing = push->outgoing;
     if (outgoing.is_deletion()) {
-      bundle.remove(outgoing.key, outgoing.if_match());
+      bundle.remove(outgoing.server_key(), outgoing.if_match());
+    } else if (goes_by_mark(*push)) {
+      bundle.create(outgoing.key.type, outgoing.text(false), mark_query(outgoing.key));
     } else {
-      bundle.update(outgoing.key, outgoing.resource.body.dump(), outgoing.if_match());
+      bundle.update(outgoing.server_key(), outgoing.text(true), outgoing.if_match());
+    }
+  }
+  return std::move(bundle).finish();
+}
+
+/// A transaction of resources that are new there and refer to each other. Where the server gives
+/// the ids, they name each other by a placeholder (R4 3.1.0.11.2).
+std::string circle_text(const Group& group) {
+  const auto placeholder = [](const Push& push) {
+    return core::cat("urn:uuid:", stable_id(push.outgoing.key.text()));
+  };
+  ServerNames placeholders;
+  for (const Push* push : group)
+    if (goes_by_mark(*push))
+      placeholders.emplace_back(push->outgoing.key.text(), placeholder(*push));
+  BundleWriter bundle(BundleKind::transaction);
+  for (const Push* push : group) {
+    Outgoing outgoing = push->outgoing;
+    outgoing.names.insert(outgoing.names.end(), placeholders.begin(), placeholders.end());
+    if (goes_by_mark(*push)) {
+      bundle.create(outgoing.key.type, outgoing.text(false), mark_query(outgoing.key),
+                    placeholder(*push));
+    } else {
+      bundle.update(outgoing.server_key(), outgoing.text(true), outgoing.if_match());
     }
   }
   return std::move(bundle).finish();
@@ -118,16 +150,17 @@ bool is_refused_whole(const core::Result<FhirAnswer>& answer) {
   return answer.ok() && answer->not_serving.empty() && answer->status / 100 == 4;
 }
 
-Awaitable<void> send_group(Pile& pile, Group group) {
-  if (group.size() < 2 || !pile.bundling.kind) co_return co_await send_each(pile, std::move(group));
-  const BundleKind kind = *pile.bundling.kind;
-  auto answer = co_await pile.with.endpoint.post_bundle(written(kind, group));
-  if (is_refused_whole(answer)) {
-    pile.bundling.entries_max = std::max<std::size_t>(1, group.size() / 2);
-    const auto middle = group.begin() + static_cast<std::ptrdiff_t>(group.size() / 2);
-    co_await send_group(pile, Group(group.begin(), middle));
-    co_return co_await send_group(pile, Group(middle, group.end()));
-  }
+/// Notes what the server calls what it has made; what cannot be noted is lost, and read back.
+Awaitable<core::Status> note_answers(Pile& pile, const Group& group,
+                                     std::vector<FhirAnswer>& answers) {
+  std::vector<Created> created;
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    if (goes_by_mark(*group[i])) created.push_back({group[i], &answers[i]});
+  co_return co_await note_created(pile.with, std::move(created));
+}
+
+/// What the answer to a Bundle means for each of its entries; answers those that have to be read.
+Awaitable<Group> settle_bundle(Pile& pile, const Group& group, core::Result<FhirAnswer> answer) {
   std::vector<FhirAnswer> answers;
   if (answer.ok() && answer->status == 200 && answer->not_serving.empty()) {
     auto told = answers_of(*answer, group.size());
@@ -138,6 +171,13 @@ Awaitable<void> send_group(Pile& pile, Group group) {
       pile.bundling.kind.reset();
       answer = core::Error(core::Code::lost_answer, told.error().message());
     }
+  }
+  if (!answers.empty() && group.size() >= pile.bundling.entries_max)
+    pile.bundling.entries_max = std::min(2 * pile.bundling.entries_max, Bundling::kEntriesMax);
+  const core::Status noted = co_await note_answers(pile, group, answers);
+  if (!noted.ok()) {
+    answers.clear();
+    answer = core::Error(core::Code::lost_answer, noted.error().message());
   }
   Group unsettled;
   for (std::size_t i = 0; i < group.size(); ++i) {
@@ -155,11 +195,92 @@ Awaitable<void> send_group(Pile& pile, Group group) {
       unsettled.push_back(group[i]);
     }
   }
-  if (!answers.empty() && group.size() >= pile.bundling.entries_max)
-    pile.bundling.entries_max = std::min(2 * pile.bundling.entries_max, Bundling::kEntriesMax);
+  co_return unsettled;
+}
+
+Awaitable<void> send_group(Pile& pile, Group group) {
+  if (group.size() < 2 || !pile.bundling.kind) co_return co_await send_each(pile, std::move(group));
+  const BundleKind kind = *pile.bundling.kind;
+  auto answer = co_await pile.with.endpoint.post_bundle(written(kind, group));
+  if (is_refused_whole(answer)) {
+    pile.bundling.entries_max = std::max<std::size_t>(1, group.size() / 2);
+    const auto middle = group.begin() + static_cast<std::ptrdiff_t>(group.size() / 2);
+    co_await send_group(pile, Group(group.begin(), middle));
+    co_return co_await send_group(pile, Group(middle, group.end()));
+  }
+  Group unsettled = co_await settle_bundle(pile, group, std::move(answer));
   if (unsettled.empty()) co_return;
   Group left = co_await read_group(pile, std::move(unsettled), true);
   co_await send_each(pile, std::move(left));
+}
+
+void end_each(Pile& pile, const Group& group, Delivery result, const std::string& reason) {
+  for (const Push* push : group) pile.outcomes.push_back(ended(push->row, result, reason));
+}
+
+/// Those that refer to each other in a circle, none of which the server has: all or none.
+Awaitable<void> send_circle(Pile& pile, Group group) {
+  if (!pile.bundling.takes_transaction) {
+    end_each(pile, group, Delivery::refused,
+             "it refers to others in a circle, which could only go together, and this server takes "
+             "no transaction; take one of the references out, then try again");
+    co_return;
+  }
+  int status = 0;
+  for (int attempt = 0; attempt < kTransactionsMax && group.size() > 1; ++attempt) {
+    auto answer = co_await pile.with.endpoint.post_bundle(circle_text(group));
+    status = answer.ok() ? answer->status : 0;
+    const bool conflicts = status == 409 || status == 412;
+    if (is_refused_whole(answer) && !conflicts) {
+      end_each(pile, group, Delivery::refused, outcome_text(*answer));
+      co_return;
+    }
+    if (conflicts) {
+      group = co_await read_group(pile, std::move(group), true);
+      continue;
+    }
+    Group unsettled = co_await settle_bundle(pile, group, std::move(answer));
+    group = co_await read_group(pile, std::move(unsettled), true);
+  }
+  // What is left of it by itself refers to what has got there by now.
+  if (group.size() == 1) co_return co_await send_each(pile, std::move(group));
+  end_each(pile, group, Delivery::failed,
+           core::cat("the server answered their transaction with ", status, " each time"));
+}
+
+/// Sends the circles among them, where the others of each have got there or are here too; answers
+/// the rest.
+Awaitable<Group> send_circles(Pile& pile, Group group) {
+  Group rest;
+  std::map<std::int64_t, Group> circles;
+  for (Push* push : group) {
+    if (push->row.circle == 0) {
+      rest.push_back(push);
+    } else {
+      circles[push->row.circle].push_back(push);
+    }
+  }
+  for (auto& [number, members] : circles) {
+    if (pile.broken_circles.contains(number)) {
+      end_each(pile, members, Delivery::failed,
+               "another, to which it refers in a circle, could not be sent with it");
+    } else if (members.size() < 2) {
+      rest.push_back(members.front());
+    } else {
+      co_await send_circle(pile, std::move(members));
+    }
+  }
+  co_return rest;
+}
+
+/// Which circles have a member that has ended without getting there.
+void note_broken_circles(Pile& pile) {
+  std::map<std::int64_t, std::int64_t> circle_of;
+  for (const OutboxRow& row : pile.rows) circle_of[row.number] = row.circle;
+  for (const RowOutcome& outcome : pile.outcomes) {
+    const std::int64_t circle = circle_of[outcome.number];
+    if (circle != 0 && outcome.result != Delivery::delivered) pile.broken_circles.insert(circle);
+  }
 }
 
 /// One that failed before, by itself or in company, goes by itself: it may be what the others
@@ -194,16 +315,16 @@ Awaitable<void> send_all(Pile& pile, Group group) {
 
 Awaitable<std::vector<RowOutcome>> push_rows(const Pushing& with, Bundling& bundling,
                                              std::vector<OutboxRow> rows) {
-  auto pile = std::make_shared<Pile>(Pile{with, bundling});
-  crypto::Change change = [pile, rows](Connection& connection) {
+  auto pile = std::make_shared<Pile>(Pile{with, bundling, std::move(rows)});
+  crypto::Change change = [pile](Connection& connection) {
     pile->pushes.clear();
     pile->outcomes.clear();
-    return load(connection, rows, *pile);
+    return load(connection, *pile);
   };
   const core::Status loaded = co_await write_async(with.holdings.database(), std::move(change));
   if (!loaded.ok()) {
     pile->outcomes.clear();
-    for (const OutboxRow& row : rows)
+    for (const OutboxRow& row : pile->rows)
       pile->outcomes.push_back(ended(row, Delivery::failed, loaded.error().message()));
     co_return std::move(pile->outcomes);
   }
@@ -220,7 +341,9 @@ Awaitable<std::vector<RowOutcome>> push_rows(const Pushing& with, Bundling& bund
     Group left = co_await read_group(*pile, std::move(reading), false);
     sending.insert(sending.end(), left.begin(), left.end());
   }
-  co_await send_all(*pile, std::move(sending));
+  note_broken_circles(*pile);
+  Group rest = co_await send_circles(*pile, std::move(sending));
+  co_await send_all(*pile, std::move(rest));
   co_return std::move(pile->outcomes);
 }
 

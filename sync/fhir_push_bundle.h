@@ -17,10 +17,11 @@ struct Bundling {
   static constexpr std::size_t kEntriesMax = 500;
   std::optional<BundleKind> kind;  // nothing: it takes none, as far as is known
   std::size_t entries_max = kEntriesMax;
+  bool takes_transaction = true;  // as far as is known; for what goes together or not at all
 };
 
 /// One outcome per row, in any order. No row may refer to another that the server does not have
-/// yet.
+/// yet, unless it is of the same circle (OutboxRow::circle): those go in one transaction.
 core::net::Awaitable<std::vector<RowOutcome>> push_rows(const Pushing& with, Bundling& bundling,
                                                         std::vector<OutboxRow> rows);
 

@@ -7,6 +7,7 @@
 #include "sync/fhir_probe.h"
 #include "sync/fhir_pull.h"
 #include "sync/fhir_push_bundle.h"
+#include "sync/server_ids.h"
 
 namespace gateway::sync {
 namespace {
@@ -19,6 +20,7 @@ constexpr auto kProbeAgain = std::chrono::minutes(1);  // where it was not answe
 /// Nothing goes in a Bundle where a stale If-Match could pass in it.
 Bundling bundling_for(const ServerAbilities& abilities) {
   Bundling bundling;
+  bundling.takes_transaction = abilities.transaction != Known::no;
   if (abilities.if_match_in_bundle == Known::yes) bundling.kind = abilities.bundles();
   return bundling;
 }
@@ -42,15 +44,16 @@ class FhirUplink final : public Uplink {
     std::vector<std::string> subjects;
     for (const OutboxRow& row : rows) subjects.push_back(row.subject);
     for (const std::string& subject : subjects) crossings_.begin(subject);
-    const Pushing with{endpoint_, *holdings_, clock_, options_.name};
+    const Pushing with{endpoint_, *holdings_, clock_, options_.name, abilities_.put_creates};
     std::vector<RowOutcome> outcomes = co_await push_rows(with, bundling_, std::move(rows));
     for (const std::string& subject : subjects) crossings_.end(subject);
     co_return outcomes;
   }
   Awaitable<PullReport> pull() override {
     co_await probe_when_due();
-    co_return co_await pull_queries({endpoint_, *holdings_, clock_, crossings_, options_.name},
-                                    options_.pull);
+    const bool ids_differ = abilities_.put_creates != Known::yes || has_ids_of_the_servers();
+    co_return co_await pull_queries(
+        {endpoint_, *holdings_, clock_, crossings_, options_.name, ids_differ}, options_.pull);
   }
   core::Json abilities() const override { return abilities_.report(); }
   Awaitable<core::Result<core::Json>> probe() override {
@@ -60,6 +63,13 @@ class FhirUplink final : public Uplink {
   void close() override { endpoint_.close(); }
 
  private:
+  /// From a time when it refused ours, perhaps.
+  bool has_ids_of_the_servers() {
+    const auto any = holdings_->database().read_value<bool>(
+        [&](crypto::Connection& connection) { return has_server_ids(connection, options_.name); });
+    return !any.ok() || *any;
+  }
+
   /// At first contact, and daily. Who comes while it is asked goes on with what is known.
   Awaitable<void> probe_when_due() {
     // What failed is asked again in a while; deliveries say for themselves what is wrong.

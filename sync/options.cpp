@@ -92,6 +92,12 @@ ClientResult make_client(boost::asio::any_io_executor loop, const core::Config& 
   return behind_tokens(loop, config, clock, name, std::move(server));
 }
 
+core::Result<UplinkHours> hours_of(const core::Config& config, const std::string& name) {
+  const std::string key = core::cat("uplink.", name, ".hours");
+  if (!config.has(key)) return UplinkHours();
+  return UplinkHours::parse(config.texts(key), config.text("site.timezone"));
+}
+
 UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdings> holdings,
                        const core::Config& config, const core::Clock& clock,
                        const std::string& name) {
@@ -99,12 +105,17 @@ UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdin
     return make_client(loop, config, clock, name, limits);
   };
   const std::string kind = config.text(core::cat("uplink.", name, ".kind"));
+  // The check of the configuration has told what is wrong with them.
+  const auto read = hours_of(config, name);
+  const UplinkHours hours = read.ok() ? *read : UplinkHours();
   if (kind == "stow") {
+    UplinkLimits limits = stow_uplink_limits();
+    limits.hours = hours;
     auto build = [=]() -> core::Result<std::unique_ptr<Uplink>> {
       GW_TRY(auto made, client(stow_uplink_limits()));
       return make_stow_uplink(name, std::move(made), holdings);
     };
-    return {name, kind, stow_uplink_limits(), std::move(build)};
+    return {name, kind, std::move(limits), std::move(build)};
   }
   FhirUplinkOptions fhir{
       name, core::Milliseconds(config.integer(core::cat("uplink.", name, ".poll_s")) * 1'000),
@@ -113,7 +124,9 @@ UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdin
     GW_TRY(auto made, client(fhir_uplink_limits(fhir)));
     return make_fhir_uplink(fhir, std::move(made), holdings, clock);
   };
-  return {name, kind, fhir_uplink_limits(fhir), std::move(build)};
+  UplinkLimits limits = fhir_uplink_limits(fhir);
+  limits.hours = hours;
+  return {name, kind, std::move(limits), std::move(build)};
 }
 
 }  // namespace
@@ -162,6 +175,11 @@ std::vector<ConfigKey> sync_config_keys() {
        .default_text = "0",
        .minimum = 0,
        .maximum = 10'000'000});
+  add({.path = "uplink.*.hours",
+       .type = KeyType::text_list,
+       .meaning = "times of day, by site.timezone, in which it is used, such as "
+                  "[\"22:00-06:00\"]; outside of them only what is stat goes out and nothing is "
+                  "pulled; without it always"});
   add({.path = "uplink.*.token_url",
        .meaning =
            "SMART Backend Services: where access tokens are given, https://HOST[:PORT]/PATH"});

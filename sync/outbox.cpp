@@ -97,7 +97,7 @@ core::Result<std::optional<DueRow>> first_of(crypto::Rows rows) {
   return std::optional<DueRow>(
       DueRow{OutboxRow{rows.integer(0), std::string(rows.text(1)), std::string(rows.text(2)),
                        static_cast<std::uint64_t>(rows.integer(3)),
-                       static_cast<int>(rows.integer(4)), rows.integer(5) != 0},
+                       static_cast<int>(rows.integer(4)), rows.integer(5) != 0, 0},
              Place{rows.integer(6), rows.integer(0)}});
 }
 
@@ -125,20 +125,55 @@ core::Result<bool> hurry(Connection& connection, std::int64_t number, std::int64
   return connection.changes() > 0;
 }
 
-/// Writes down what the row has to wait for; answers the number of that. From then on the row is
-/// passed over by its `needs` alone.
-core::Result<std::optional<std::int64_t>> wait_for_references(Connection& connection,
-                                                              std::string_view uplink,
-                                                              const OutboxRow& row) {
-  std::optional<std::int64_t> first;
+/// What the row has to wait for, or goes with. What it waits for is written down: from then on the
+/// row is passed over by its `needs` alone.
+core::Result<ReferenceOrder> wait_for_references(Connection& connection, std::string_view uplink,
+                                                 const OutboxRow& row) {
+  ReferenceOrder order;
   const auto key = row.kind == "resource" ? parse_reference(row.subject) : std::nullopt;
-  if (!key) return first;
+  if (!key) return order;
   GW_TRY(const auto held, read_resource(connection, *key));
-  if (!held) return first;
-  GW_TRY(first, row_to_wait_for(connection, uplink, *key, held->body));
-  if (!first) return first;
-  GW_CHECK(connection.run("UPDATE outbox SET needs = ? WHERE number = ?", *first, row.number));
-  return first;
+  if (!held) return order;
+  GW_TRY(order, reference_order(connection, uplink, *key, held->body));
+  if (!order.first) return order;
+  GW_CHECK(
+      connection.run("UPDATE outbox SET needs = ? WHERE number = ?", *order.first, row.number));
+  return order;
+}
+
+/// The others of a circle, as rows to be sent; empty: one of them is not due.
+core::Result<std::vector<OutboxRow>> due_circle(Connection& connection, const OutboxRow& row,
+                                                const std::vector<std::int64_t>& circle,
+                                                const ClaimLimits& limits) {
+  std::vector<OutboxRow> due;
+  const auto is_among = [&](std::int64_t number) {
+    return number == row.number || std::ranges::find(circle, number) != circle.end();
+  };
+  for (const std::int64_t number : circle) {
+    GW_TRY(auto rows,
+           connection.query("SELECT number, kind, subject, bytes, attempts, perhaps_sent, state,"
+                            " coalesce((SELECT n.number FROM outbox n WHERE n.number = o.needs),"
+                            " o.number) FROM outbox o WHERE number = ?",
+                            number));
+    GW_TRY(const bool found, rows.next());
+    if (!found || rows.text(6) != "waiting" || !is_among(rows.integer(7)) ||
+        limits.held.contains(number))
+      return std::vector<OutboxRow>();
+    OutboxRow other{number,
+                    std::string(rows.text(1)),
+                    std::string(rows.text(2)),
+                    static_cast<std::uint64_t>(rows.integer(3)),
+                    static_cast<int>(rows.integer(4)),
+                    rows.integer(5) != 0,
+                    row.number};
+    if (limits.is_settling && limits.is_settling(other.subject)) return std::vector<OutboxRow>();
+    due.push_back(std::move(other));
+  }
+  return due;
+}
+
+core::Status mark_sending(Connection& connection, const OutboxRow& row) {
+  return connection.run("UPDATE outbox SET state = 'sending' WHERE number = ?", row.number);
 }
 
 core::Result<Turn> turn_of_subject(Connection& connection, std::string_view subject) {
@@ -189,6 +224,7 @@ core::Result<Claim> claim_rows(Connection& connection, std::string_view uplink,
   for (int looked = 0; claim.rows.size() < limits.rows_max && looked < kScanMax; ++looked) {
     GW_TRY(auto due, next_due(connection, uplink, after));
     if (!due) break;
+    if (limits.only_stat && due->place.turn > static_cast<std::int64_t>(Turn::stat)) break;
     after = due->place;
     const OutboxRow& row = due->row;
     if (limits.held.contains(row.number)) continue;
@@ -197,15 +233,24 @@ core::Result<Claim> claim_rows(Connection& connection, std::string_view uplink,
       continue;
     }
     if (!claim.rows.empty() && bytes + row.bytes > limits.bytes_max) break;
-    GW_TRY(const auto first, wait_for_references(connection, uplink, row));
-    if (first) {
+    GW_TRY(const auto order, wait_for_references(connection, uplink, row));
+    if (order.first) {
       // What it waits for may have been passed already, and be due now.
-      GW_TRY(const bool hurried, hurry(connection, *first, due->place.turn));
+      GW_TRY(const bool hurried, hurry(connection, *order.first, due->place.turn));
       if (hurried) after = Place{};
       continue;
     }
+    if (!order.circle.empty()) {
+      GW_TRY(auto others, due_circle(connection, row, order.circle, limits));
+      if (others.empty()) continue;
+      due->row.circle = row.number;
+      for (OutboxRow& other : others) {
+        GW_CHECK(mark_sending(connection, other));
+        claim.rows.push_back(std::move(other));
+      }
+    }
     bytes += row.bytes;
-    GW_CHECK(connection.run("UPDATE outbox SET state = 'sending' WHERE number = ?", row.number));
+    GW_CHECK(mark_sending(connection, row));
     claim.rows.push_back(std::move(due->row));
   }
   return claim;

@@ -33,12 +33,14 @@ struct ClaimLimits {
   std::uint64_t bytes_max = 0;  // at least one row is answered whatever its size
   std::set<std::int64_t> held;  // numbers that are not due yet
   std::function<bool(const std::string&)> is_settling;  // subjects still changing
+  bool only_stat = false;                               // and what that has to wait for
 };
 struct Claim {
   std::vector<OutboxRow> rows;
   bool skipped_settling = false;  // a row would have been due but its subject still changes
 };
 /// Marks the due rows whose turn it is as being sent, the oldest of a turn first, and answers them.
+/// Rows of a circle (sync/reference_order.h) are answered together, more than rows_max if need be.
 /// Not due: held, still settling, needing
 /// an unfinished row, referring to a resource the uplink has not confirmed yet
 /// (sync/reference_order.h), or another row of the same subject being sent.

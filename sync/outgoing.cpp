@@ -39,6 +39,12 @@ core::Status follow_merge(Connection& connection, Holdings& holdings, const core
 
 }  // namespace
 
+std::string Outgoing::text(bool under_our_id) const {
+  if (!server_id.empty() || (is_new() && !under_our_id))
+    return as_marked(with_names(resource.body, names), key, server_id).dump();
+  return names.empty() ? resource.body.dump() : with_names(resource.body, names).dump();
+}
+
 core::Result<std::optional<Outgoing>> load_held(Connection& connection, const std::string& uplink,
                                                 const ResourceKey& key) {
   GW_TRY(auto held, read_newest_version(connection, key));
@@ -53,9 +59,12 @@ core::Result<std::optional<Outgoing>> load_held(Connection& connection, const st
   if (base) {
     GW_TRY(proposed, proposed_against(connection, key, base->version, held->body));
   }
-  GW_TRY(const auto first, row_to_wait_for(connection, uplink, key, held->body));
-  return std::optional<Outgoing>(Outgoing{key, std::move(*held), std::move(base), first.has_value(),
-                                          base_is_deleted, std::move(proposed)});
+  GW_TRY(const auto order, reference_order(connection, uplink, key, held->body));
+  GW_TRY(auto server_id, server_id_of(connection, uplink, key));
+  GW_TRY(auto names, names_there(connection, uplink, held->body));
+  return std::optional<Outgoing>(
+      Outgoing{key, std::move(*held), std::move(base), order.first.has_value(), base_is_deleted,
+               std::move(proposed), std::move(server_id), std::move(names)});
 }
 
 core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection, Holdings& holdings,

@@ -11,6 +11,7 @@
 #include "crypto/database.h"
 #include "sync/holdings.h"
 #include "sync/replica.h"
+#include "sync/server_ids.h"
 
 namespace gateway::sync {
 
@@ -21,9 +22,17 @@ struct Outgoing {
   bool refers_to_unsent = false;
   bool base_is_deleted = false;
   std::optional<core::Json> proposed_against;  // the agreed version, where a person is asked first
+  std::string server_id;                       // the server's own; empty: it goes by ours
+  ServerNames names;                           // of what it refers to
 
   bool is_agreed() const { return base && base->version == resource.version; }
   bool is_deletion() const { return resource.body.is_null(); }
+  /// What the server calls it.
+  ResourceKey server_key() const { return {key.type, server_id.empty() ? key.id : server_id}; }
+  /// The server has never told of it, as far as is known.
+  bool is_new() const { return !base && server_id.empty(); }
+  /// What is sent of it. `under_our_id`: where it is new, the server is to keep it under that.
+  std::string text(bool under_our_id) const;
   /// The hospital had it once and, as far as is known, has it no more: no version guards it.
   bool is_revival() const { return base && if_match().empty(); }
   /// What If-Match names: a version that is there.

@@ -17,11 +17,17 @@ namespace gateway::sync {
 /// Every relative literal reference in the resource, contained ones excepted, in order, once each.
 std::vector<ResourceKey> references_of(const core::Json& resource);
 
-/// The outbox row of a resource that `body` refers to and that `uplink` has never confirmed;
-/// nothing when it may go. Rows that wait for each other in a circle do not hold each other back.
-core::Result<std::optional<std::int64_t>> row_to_wait_for(crypto::Connection& connection,
-                                                          std::string_view uplink,
-                                                          const ResourceKey& key,
-                                                          const core::Json& body);
+struct ReferenceOrder {
+  // An outbox row that has to be done before: of a resource that it, or one of its circle, refers
+  // to, and that the uplink has never confirmed.
+  std::optional<std::int64_t> first;
+  // Rows of the others that refer to each other in a circle with it (a strongly connected group),
+  // none confirmed: they go together.
+  std::vector<std::int64_t> circle;
+};
+
+core::Result<ReferenceOrder> reference_order(crypto::Connection& connection,
+                                             std::string_view uplink, const ResourceKey& key,
+                                             const core::Json& body);
 
 }  // namespace gateway::sync

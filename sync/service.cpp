@@ -72,6 +72,8 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
         engine_(limits_of(uplinks), {}, seams.seed) {
     for (auto& uplink : uplinks) {
       std::string name = uplink->name();
+      if (UplinkHours hours = uplink->limits().hours; hours.is_limited())
+        hours_.emplace(name, std::move(hours));
       uplinks_[std::move(name)] = std::move(uplink);
     }
   }
@@ -118,6 +120,7 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
            {"kind", uplink->kind()},
            {"state", state_name(standing.state)},
            {"paused", standing.paused},
+           {"open", standing.open},
            {"last_success", success == last_success_.end() ? Json() : Json(success->second)},
            {"last_error", standing.last_error},
            {"in_flight", static_cast<std::int64_t>(standing.in_flight)},
@@ -159,9 +162,40 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
   void step(const Event& event) {
     if (stopped_ || !has_begun_) return;
     ++turns_;
+    look_at_hours();
+    take_step(event);
+    if (const auto change = next_change_of_hours(); change && (!wake_at_ || *change < *wake_at_))
+      set_alarm(*change);
+  }
+  void take_step(const Event& event) {
     for (Effect& effect : engine_.step(clock_.monotonic(), event)) {
       std::visit([this](auto& wanted) { carry_out(wanted); }, effect);
     }
+  }
+
+  void look_at_hours() {
+    for (const auto& [name, hours] : hours_) {
+      const bool is_open = hours.is_open(clock_.wall());
+      auto& was_open = was_open_[name];
+      if (was_open == is_open) continue;
+      was_open = is_open;
+      take_step(event::HoursBegan{name, is_open});
+    }
+  }
+  std::optional<core::Monotonic> next_change_of_hours() const {
+    std::optional<core::Monotonic> next;
+    for (const auto& [name, hours] : hours_) {
+      const core::Monotonic change = clock_.monotonic() + hours.until_change(clock_.wall());
+      next = std::min(next.value_or(change), change);
+    }
+    return next;
+  }
+  void set_alarm(core::Monotonic time) {
+    wake_at_ = time;
+    alarm_->set(time, [self = shared_from_this()] {
+      self->wake_at_.reset();
+      self->step(event::Ticked{});
+    });
   }
 
   void carry_out(effect::ClaimRows& wanted) {
@@ -176,18 +210,16 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
   void carry_out(effect::StartPull& wanted) {
     asio::co_spawn(loop_, pull(shared_from_this(), std::move(wanted.uplink)), asio::detached);
   }
-  void carry_out(effect::WakeAt& wanted) {
-    alarm_->set(wanted.time, [self = shared_from_this()] { self->step(event::Ticked{}); });
-  }
+  void carry_out(effect::WakeAt& wanted) { set_alarm(wanted.time); }
 
   static Awaitable<void> claim(std::shared_ptr<Service> self, effect::ClaimRows wanted) {
     auto claimed = std::make_shared<Claim>();
     Settling& settling = self->holdings_->settling();
     const core::Monotonic now = self->clock_.monotonic();
-    ClaimLimits limits{wanted.rows_max, wanted.bytes_max, std::move(wanted.held),
-                       [&settling, now](const std::string& subject) {
-                         return settling.is_settling(subject, now);
-                       }};
+    ClaimLimits limits{
+        wanted.rows_max, wanted.bytes_max, std::move(wanted.held),
+        [&settling, now](const std::string& subject) { return settling.is_settling(subject, now); },
+        wanted.only_stat};
     crypto::Change mark = [claimed, limits,
                            uplink = wanted.uplink](crypto::Connection& connection) -> core::Status {
       GW_TRY(*claimed, claim_rows(connection, uplink, limits));
@@ -269,6 +301,9 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
   Engine engine_;
   std::map<std::string, std::unique_ptr<Uplink>> uplinks_;
   std::map<std::string, std::string> last_success_;
+  std::map<std::string, UplinkHours> hours_;  // of those that have any
+  std::map<std::string, std::optional<bool>> was_open_;
+  std::optional<core::Monotonic> wake_at_;  // what the alarm is set to
   std::atomic<bool> wake_posted_ = false;
   std::atomic<std::uint64_t> turns_ = 0;
   bool has_begun_ = false;

@@ -59,8 +59,8 @@ class SyncService {
   virtual void set_paused(const std::string& uplink, bool paused) = 0;
   /// Uplink::probe() of the named one, else Code::not_found.
   virtual core::net::Awaitable<core::Result<core::Json>> probe(std::string uplink) = 0;
-  /// Per uplink: {"name","kind","state":"up|down|unknown","paused","last_success","last_error",
-  /// "in_flight","server"};
+  /// Per uplink: {"name","kind","state":"up|down|unknown","paused","open","last_success",
+  /// "last_error","in_flight","server"};
   /// last_success: when the peer last confirmed a row or answered a whole pull.
   virtual core::Json report() const = 0;
   /// Grows while the loop makes progress: for the watchdog.

@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "core/net/http.h"
 #include "core/result.h"
+#include "sync/uplink_hours.h"
 
 namespace gateway::sync {
 
@@ -23,7 +24,9 @@ struct OutboxRow {
   std::uint64_t bytes = 0;  // for sizing batches; 0: unknown
   int attempts = 0;
   bool perhaps_sent =
-      false;  // an earlier attempt ended without an answer: read back before sending
+      false;                // an earlier attempt ended without an answer: read back before sending
+  std::int64_t circle = 0;  // not 0: rows of one delivery that only go together, see
+                            // sync/reference_order.h
 };
 
 enum class Delivery {
@@ -56,6 +59,7 @@ struct UplinkLimits {
   std::uint64_t bytes_per_delivery = 8u << 20;
   std::size_t deliveries_in_flight = 1;
   std::optional<core::Milliseconds> pull_every;  // set where the uplink pulls
+  UplinkHours hours;  // outside of them only what is stat is sent, and nothing is pulled
 };
 
 /// Used from the loop thread only.

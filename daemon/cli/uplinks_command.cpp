@@ -47,7 +47,8 @@ std::string format_uplinks(const Json& status) {
   std::string text;
   for (const Json& uplink : status["uplinks"].items()) {
     text += cat(text.empty() ? "" : "\n", "Uplink ", uplink["name"].text(), " (",
-                uplink["kind"].text(), "): ", uplink["state"].text(), "\n");
+                uplink["kind"].text(), "): ", uplink["state"].text(),
+                uplink["open"] == Json(false) ? ", outside its hours" : "", "\n");
     if (!uplink["last_error"].text().empty())
       text += format_table({{"  last error", std::string(uplink["last_error"].text())}});
     if (uplink["kind"].text() == "fhir") text += format_server(uplink["server"]);

@@ -46,12 +46,22 @@ std::string canonical_text(const Json& value) {
 }
 
 bool same_content(const Json& a, const Json& b) {
-  Json left = without_meta(a);
-  Json right = without_meta(b);
-  // A server may generate the narrative; it says nothing the elements do not say.
-  if (left["text"]["status"].text() != "additional") left.erase("text");
-  if (right["text"]["status"].text() != "additional") right.erase("text");
-  return same_value(left, right);
+  if (!a.is_object() || !b.is_object()) return same_value(a, b);
+  const auto counts = [](const Json& resource, std::string_view member) {
+    // A server may generate the narrative; it says nothing the elements do not say.
+    return member != "meta" &&
+           (member != "text" || resource["text"]["status"].text() == "additional");
+  };
+  const auto counted = [&](const Json& resource) {
+    return std::ranges::count_if(resource.members(), [&](const Json::Member& member) {
+      return counts(resource, member.first);
+    });
+  };
+  return counted(a) == counted(b) &&
+         std::ranges::all_of(a.members(), [&](const Json::Member& member) {
+           const std::string_view name = member.first;
+           return !counts(a, name) || (counts(b, name) && same_value(member.second, b[name]));
+         });
 }
 
 }  // namespace gateway::sync

@@ -172,6 +172,14 @@ TEST(ConfigCheck, AMalformedUrlNamesItsPlace) {
               HasSubstr("gateway.toml:5: uplink.his.url"));
 }
 
+TEST(ConfigCheck, HoursThatAreNoneNameTheirPlace) {
+  const std::string uplink =
+      "[site]\nname = \"a\"\n[uplink.his]\nkind = \"fhir\"\nurl = \"https://his.example\"\n";
+  EXPECT_THAT(mistakes_in(uplink + "hours = [\"10pm-6am\"]\n"),
+              HasSubstr("gateway.toml:6: uplink.his.hours: \"10pm-6am\" is no time of day"));
+  EXPECT_EQ(mistakes_in(uplink + "hours = [\"22:00-06:00\"]\n"), "");
+}
+
 TEST(ConfigCheck, AProxyThatIsNoneNamesItsPlace) {
   const std::string uplink =
       "[site]\nname = \"a\"\n[uplink.his]\nkind = \"fhir\"\nurl = \"https://his.example\"\n";

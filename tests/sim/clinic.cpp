@@ -8,6 +8,7 @@
 #include "sync/outbox.h"
 #include "sync/reports.h"
 #include "sync/review.h"
+#include "sync/server_ids.h"
 
 namespace gateway::sim {
 namespace {
@@ -141,20 +142,40 @@ Json Clinic::shown(const std::string& key) const {
   return held.ok() && *held ? std::move((*held)->body) : Json();
 }
 
+std::string Clinic::their_key(const std::string& key) const {
+  const auto ours = *sync::parse_reference(key);
+  auto id = sync::server_id_of(records_.connection(), kUplink, ours);
+  return id.ok() && !id->empty() ? core::cat(ours.type, '/', *id) : key;
+}
+
+std::string Clinic::our_key(const std::string& their_key) const {
+  auto ours = sync::our_key_of(records_.connection(), kUplink, *sync::parse_reference(their_key));
+  return ours.ok() ? ours->text() : their_key;
+}
+
 void Clinic::enter(const std::string& key, const Json& before, const Json& after) {
+  enter({{key, before, after}});
+}
+
+void Clinic::enter(const std::vector<Entry>& together) {
   const std::string now = core::to_instant(clock_.wall());
   write([&](Connection& connection) -> core::Status {
-    const sync::ResourceKey parsed = *sync::parse_reference(key);
-    if (after.is_null()) {
-      GW_CHECK(sync::delete_resource(connection, parsed, "clinic", now));
-    } else {
-      GW_CHECK(sync::put_resource(connection, parsed, after, "clinic", now));
+    for (const Entry& entry : together) {
+      const sync::ResourceKey parsed = *sync::parse_reference(entry.key);
+      if (entry.after.is_null()) {
+        GW_CHECK(sync::delete_resource(connection, parsed, "clinic", now));
+      } else {
+        GW_CHECK(sync::put_resource(connection, parsed, entry.after, "clinic", now));
+      }
+      GW_CHECK(sync::queue_row(connection, kUplink, "resource", entry.key, 0, std::nullopt, now));
     }
-    GW_CHECK(sync::queue_row(connection, kUplink, "resource", key, 0, std::nullopt, now));
     return {};
   });
-  region_.ledger.edited(key, before.dump(), after.dump());
-  region_.note(core::cat(name_, " enters ", key, " ", after.dump()));
+  for (const Entry& entry : together) {
+    const std::string after = entry.after.dump();
+    region_.ledger.edited(entry.key, entry.before.dump(), after);
+    region_.note(core::cat(name_, " enters ", entry.key, " ", after));
+  }
   if (life_->alive) service_->wake();
 }
 

@@ -49,9 +49,19 @@ class Clinic {
   std::vector<std::string> keys(const std::string& type) const;
   /// What the clinic shows; null: nothing.
   core::Json shown(const std::string& key) const;
+  /// What the hospital calls a resource held here, and the other way round.
+  std::string their_key(const std::string& key) const;
+  std::string our_key(const std::string& their_key) const;
   /// Somebody at the clinic stores `after` (null: deletes it) where they saw `before`
   /// (null: it is new).
   void enter(const std::string& key, const core::Json& before, const core::Json& after);
+  struct Entry {
+    std::string key;
+    core::Json before;
+    core::Json after;
+  };
+  /// The same of several at once.
+  void enter(const std::vector<Entry>& together);
   /// Somebody decides the oldest open review, one way or the other. False: there is none.
   bool decide_review(std::int64_t number, sync::Choice choice);
   std::vector<std::int64_t> reviews(bool open_only) const;

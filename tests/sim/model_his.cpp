@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "sync/fhir/same_content.h"
 #include "sync/reference_order.h"
+#include "sync/server_ids.h"
 
 namespace gateway::sim {
 namespace {
@@ -90,8 +91,10 @@ void ModelHis::store(const std::string& key, Json body, const std::string& by, c
                         ? core::Wall(std::chrono::floor<std::chrono::seconds>(updated))
                         : updated;
   if (!body.is_null()) {
-    body.set("meta", Json::object({{"versionId", std::to_string(version.number)},
-                                   {"lastUpdated", core::to_instant(version.updated)}}));
+    Json meta = Json::object({{"versionId", std::to_string(version.number)},
+                              {"lastUpdated", core::to_instant(version.updated)}});
+    if (const Json& tags = body["meta"]["tag"]; tags.is_array()) meta.set("tag", tags);
+    body.set("meta", std::move(meta));
     version.text = body.dump();
   }
   version.body = std::move(body);
@@ -140,10 +143,11 @@ HttpResponse ModelHis::entry(const Json& asked, const std::string& by, bool only
   request.method = what["method"].text();
   request.target = core::cat("/", what["url"].text());
   request.headers = {{"If-Match", std::string(what["ifMatch"].text())},
-                     {"If-None-Match", std::string(what["ifNoneMatch"].text())}};
+                     {"If-None-Match", std::string(what["ifNoneMatch"].text())},
+                     {"If-None-Exist", std::string(what["ifNoneExist"].text())}};
   if (!asked["resource"].is_null()) request.body = asked["resource"].dump();
   if (!only_checks) return answer(request, by);
-  if (request.method == "GET") return read(request.target.substr(1));
+  if (request.method == "GET") return answer(request, by);
   return conflict(request, request.target.substr(1)).value_or(said(200));
 }
 
@@ -160,6 +164,7 @@ HttpResponse ModelHis::bundle(const HttpRequest& request, const std::string& by)
   const bool is_batch = (*asked)["type"].text() == "batch";
   if (!(is_batch ? manners_.takes_batch : manners_.takes_transaction))
     return outcome(400, "such Bundles are not taken");
+  if (!is_batch) asked = settled(std::move(text), *asked);
   const Json& entries = (*asked)["entry"];
   if (entries.size() > manners_.entries_max) return outcome(413, "too many entries");
   for (const Json& one : entries.items()) {
@@ -175,13 +180,119 @@ HttpResponse ModelHis::bundle(const HttpRequest& request, const std::string& by)
     told += core::cat(R"({"response":{"status":")", answered.status, '"');
     if (const auto tag = answered.header("ETag"); !tag.empty())
       told += core::cat(R"(,"etag":)", Json(tag).dump());
+    if (const auto place = answered.header("Location"); !place.empty())
+      told += core::cat(R"(,"location":)", Json(place).dump());
     told += answered.status == 200 && !answered.body.empty()
                 ? core::cat(R"(},"resource":)", answered.body, "}")
                 : "}}";
     note_ += core::cat(' ', one["request"]["method"].text(), ' ', one["request"]["url"].text(), ' ',
                        answered.status);
   }
+  arriving_.clear();
   return said(200, told + "]}");
+}
+
+Json ModelHis::settled(std::string text, const Json& asked) {
+  for (const Json& one : asked["entry"].items()) {
+    const Json& what = one["request"];
+    std::string place(what["url"].text());
+    if (what["method"].text() == "POST") place = place_of(place, what["ifNoneExist"].text());
+    const std::string placeholder = Json(one["fullUrl"].text()).dump();
+    for (auto at = text.find(placeholder); placeholder.size() > 2 && at != std::string::npos;
+         at = text.find(placeholder, at + 1))
+      text.replace(at, placeholder.size(), Json(place).dump());
+    arriving_.insert(std::move(place));
+  }
+  auto settled = Json::parse(text);
+  return settled.ok() ? std::move(*settled) : asked;
+}
+
+std::vector<std::string> ModelHis::marked(const std::string& type, std::string_view query) const {
+  std::vector<std::string> found;
+  const auto bar = query.find("%7C");
+  if (bar == std::string_view::npos) return found;
+  const sync::ResourceKey ours{type, std::string(query.substr(bar + 3))};
+  const std::string prefix = type + "/";
+  for (auto at = resources_.lower_bound(prefix);
+       at != resources_.end() && at->first.starts_with(prefix); ++at)
+    if (sync::carries_mark(at->second.back().body, ours)) found.push_back(at->first);
+  return found;
+}
+
+std::string ModelHis::place_of(const std::string& type, std::string_view query) const {
+  const auto there = marked(type, query);
+  if (!there.empty()) return there.front();
+  const auto bar = query.find("%7C");
+  std::string id(bar == std::string_view::npos ? "" : query.substr(bar + 3));
+  do {
+    id.insert(0, "h");
+  } while (resources_.contains(core::cat(type, '/', id)));
+  return core::cat(type, '/', id);
+}
+
+std::string ModelHis::named(const std::string& key) const {
+  std::string name = key;
+  for (std::string next = key; true;) {
+    next.insert(next.find('/') + 1, "h");
+    const HisVersion* held = newest(next);
+    if (held == nullptr) return name;
+    if (name == key || !held->body.is_null()) name = next;
+  }
+}
+
+std::vector<std::string> ModelHis::doubled() const {
+  std::map<std::string, int> living;
+  for (const auto& [key, versions] : resources_) {
+    auto ours = *sync::parse_reference(key);
+    ours.id.erase(0, ours.id.find_first_not_of('h'));
+    if (sync::carries_mark(versions.back().body, ours)) ++living[ours.text()];
+  }
+  std::vector<std::string> found;
+  for (const auto& [key, count] : living)
+    if (count > 1) found.push_back(core::cat("doubled: ", count, " resources for ", key));
+  return found;
+}
+
+void ModelHis::check_targets(const std::string& key, const Json& body) {
+  for (const sync::ResourceKey& target : sync::references_of(body)) {
+    if (newest(target.text()) == nullptr && !arriving_.contains(target.text()))
+      dangling_.push_back(core::cat(key, " came before its ", target.text()));
+  }
+}
+
+void ModelHis::tell_place(HttpResponse& answer, const std::string& key) const {
+  const std::int64_t version = newest(key)->number;
+  std::string place = core::cat("https://his.example/fhir/", key);
+  if (manners_.tells_version) {
+    answer.headers.emplace_back("ETag", core::cat("W/\"", version, "\""));
+    place += core::cat("/_history/", version);
+  }
+  answer.headers.emplace_back("Location", std::move(place));
+}
+
+HttpResponse ModelHis::create(const HttpRequest& request, const std::string& type,
+                              const std::string& by) {
+  const std::string query = header(request, "If-None-Exist");
+  const auto there = marked(type, query);
+  if (there.size() > 1) return outcome(412, "several match");
+  const std::string key = place_of(type, query);
+  HttpResponse answer = said(there.empty() ? 201 : 200);
+  if (there.empty()) {
+    auto body = Json::parse(request.body);
+    if (!body.ok()) return outcome(400, "not JSON");
+    body->set("id", key.substr(type.size() + 1));
+    check_targets(key, *body);
+    store(key, std::move(*body), by, clock_());
+  }
+  tell_place(answer, key);
+  return answer;
+}
+
+HttpResponse ModelHis::search_marked(const std::string& type, std::string_view query) const {
+  std::string text = R"({"resourceType":"Bundle","type":"searchset","entry":[)";
+  for (const std::string& key : marked(type, query))
+    text += core::cat(text.back() == '[' ? "" : ",", R"({"resource":)", newest(key)->text, "}");
+  return said(200, text + "]}");
 }
 
 HttpResponse ModelHis::update(const HttpRequest& request, const std::string& key,
@@ -196,14 +307,13 @@ HttpResponse ModelHis::update(const HttpRequest& request, const std::string& key
   auto body = Json::parse(request.body);
   if (!body.ok()) return outcome(400, "not JSON");
   const bool is_new = !is_there;
+  if (held == nullptr && !manners_.keeps_client_ids)
+    return outcome(manners_.conflict_is_409 ? 404 : 405, "ids are given here");
   // As HAPI: an update that changes nothing makes no version.
   if (is_there && sync::same_content(held->body, *body)) {
     repeated_.push_back(core::cat(by, " sent ", key, " again as it was"));
   } else {
-    for (const sync::ResourceKey& target : sync::references_of(*body)) {
-      if (newest(target.text()) == nullptr)
-        dangling_.push_back(core::cat(key, " came before its ", target.text()));
-    }
+    check_targets(key, *body);
     store(key, std::move(*body), by, clock_());
   }
   HttpResponse answer = said(is_new ? 201 : 200);
@@ -249,6 +359,9 @@ HttpResponse ModelHis::page_answer(const Page& page, std::size_t from, const std
 
 HttpResponse ModelHis::search(std::string_view target) {
   const std::string type(target.substr(1, target.find('?') - 1));
+  for (const char* name : {"identifier", "_tag"})
+    if (const std::string query = parameter(target, name); !query.empty())
+      return search_marked(type, query);
   std::string since = parameter(target, "_lastUpdated");
   if (since.starts_with("ge")) since.erase(0, 2);
   const std::string token = parameter(target, "_page");
@@ -295,6 +408,7 @@ HttpResponse ModelHis::answer(const HttpRequest& request, const std::string& by)
   if (target == "/metadata") return metadata();
   if (request.method == "POST" && target == "/") return bundle(request, by);
   const std::string key(target.substr(1));
+  if (request.method == "POST") return create(request, key, by);
   if (request.method == "GET") return read(key);
   if (request.method == "PUT" || request.method == "DELETE") return update(request, key, by);
   return outcome(405, "method not allowed");

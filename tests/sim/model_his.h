@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,7 @@ struct HisManners {
   bool takes_transaction = true;
   std::size_t entries_max = 500;  // of a Bundle; more is 413
   bool unpacks = true;            // Content-Encoding: gzip; else 415
+  bool keeps_client_ids = true;   // PUT as create; else 404 or 405, and ids of its own by POST
 };
 
 struct HisVersion {
@@ -54,6 +56,11 @@ class ModelHis {
   /// What a person at the hospital enters. `age`: how long the transaction took to be seen.
   void edit(const std::string& key, core::Json body, core::Milliseconds age);
 
+  /// What it calls a resource a gateway made as `key`; `key` itself where it knows no better.
+  std::string named(const std::string& key) const;
+  /// Resources it holds more than once, one line each.
+  std::vector<std::string> doubled() const;
+
   std::int64_t changes() const { return changes_; }
   /// Of writes by gateways: what they broke, one line each.
   const std::vector<std::string>& dangling() const { return dangling_; }
@@ -76,6 +83,18 @@ class ModelHis {
   Response read(const std::string& key) const;
   Response update(const core::net::HttpRequest& request, const std::string& key,
                   const std::string& by);
+  /// A conditional create.
+  Response create(const core::net::HttpRequest& request, const std::string& type,
+                  const std::string& by);
+  /// What `query` (our mark) finds, deleted ones left out.
+  std::vector<std::string> marked(const std::string& type, std::string_view query) const;
+  /// Where such a create puts it, or has it already.
+  std::string place_of(const std::string& type, std::string_view query) const;
+  /// The Bundle with names in the place of its placeholders, and what it is about to make.
+  core::Json settled(std::string text, const core::Json& asked);
+  Response search_marked(const std::string& type, std::string_view query) const;
+  void check_targets(const std::string& key, const core::Json& body);
+  void tell_place(Response& answer, const std::string& key) const;
   Response search(std::string_view target);
   Response history(std::string_view target);
   Page find(const std::string& type, const std::string& since) const;
@@ -88,6 +107,7 @@ class ModelHis {
   std::function<core::Wall()> clock_;
   std::map<std::string, std::vector<HisVersion>> resources_;
   std::map<std::string, Page> snapshots_;
+  std::set<std::string> arriving_;  // with the transaction that is being carried out
   std::int64_t changes_ = 0;
   std::vector<std::string> dangling_;
   std::vector<std::string> repeated_;

@@ -30,26 +30,26 @@ void seed_ids(unsigned long long seed) { id_chance = Chance(seed); }
   "_ZN7gateway4sync5uniteERKNS0_10UnionSidesESt4spanIKSt17basic_" \
   "string_viewIcSt11char_traitsIcEELm18446744073709551615EE"
 #define GW_MERGE "_ZN7gateway4sync5mergeERKNS0_8VersionsE"
-#define GW_ROW_TO_WAIT_FOR                                                          \
-  "_ZN7gateway4sync15row_to_wait_forERNS_6crypto10ConnectionESt17basic_string_view" \
+#define GW_REFERENCE_ORDER                                                          \
+  "_ZN7gateway4sync15reference_orderERNS_6crypto10ConnectionESt17basic_string_view" \
   "IcSt11char_traitsIcEERKNS0_11ResourceKeyERKNS_4core4JsonE"
 #define GW_NEW_UUID "_ZN7gateway4core8new_uuidB5cxx11ERKNS0_5ClockE"
 
 namespace gateway::sim {
 
 using Keys = std::span<const std::string_view>;
-using RowToWaitFor = core::Result<std::optional<std::int64_t>>;
+using FoundOrder = core::Result<sync::ReferenceOrder>;
 
 sync::ArrayUnion real_unite(const sync::UnionSides& sides, Keys key) GW_REAL(GW_UNITE);
 sync::ArrayUnion wrapped_unite(const sync::UnionSides& sides, Keys key) GW_WRAP(GW_UNITE);
 sync::Merge real_merge(const sync::Versions& versions) GW_REAL(GW_MERGE);
 sync::Merge wrapped_merge(const sync::Versions& versions) GW_WRAP(GW_MERGE);
-RowToWaitFor real_row_to_wait_for(crypto::Connection& connection, std::string_view uplink,
-                                  const sync::ResourceKey& key, const core::Json& body)
-    GW_REAL(GW_ROW_TO_WAIT_FOR);
-RowToWaitFor wrapped_row_to_wait_for(crypto::Connection& connection, std::string_view uplink,
-                                     const sync::ResourceKey& key, const core::Json& body)
-    GW_WRAP(GW_ROW_TO_WAIT_FOR);
+FoundOrder real_reference_order(crypto::Connection& connection, std::string_view uplink,
+                                const sync::ResourceKey& key, const core::Json& body)
+    GW_REAL(GW_REFERENCE_ORDER);
+FoundOrder wrapped_reference_order(crypto::Connection& connection, std::string_view uplink,
+                                   const sync::ResourceKey& key, const core::Json& body)
+    GW_WRAP(GW_REFERENCE_ORDER);
 std::string wrapped_new_uuid(const core::Clock& clock) GW_WRAP(GW_NEW_UUID);
 
 sync::ArrayUnion wrapped_unite(const sync::UnionSides& sides, Keys key) {
@@ -70,10 +70,10 @@ sync::Merge wrapped_merge(const sync::Versions& versions) {
   return merged;
 }
 
-RowToWaitFor wrapped_row_to_wait_for(crypto::Connection& connection, std::string_view uplink,
-                                     const sync::ResourceKey& key, const core::Json& body) {
-  if (is_on(Mutation::reference_first)) return std::optional<std::int64_t>();
-  return real_row_to_wait_for(connection, uplink, key, body);
+FoundOrder wrapped_reference_order(crypto::Connection& connection, std::string_view uplink,
+                                   const sync::ResourceKey& key, const core::Json& body) {
+  if (is_on(Mutation::reference_first)) return sync::ReferenceOrder();
+  return real_reference_order(connection, uplink, key, body);
 }
 
 std::string wrapped_new_uuid(const core::Clock&) {

@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "sync/fhir/same_content.h"
 #include "sync/reference_order.h"
+#include "sync/server_ids.h"
 
 namespace gateway::sim {
 namespace {
@@ -20,7 +21,7 @@ void find(std::int64_t& count, Verdict& verdict, std::string problem) {
 /// Every value somebody entered and nobody knowingly replaced is in the resource, or in a review.
 void judge_losses(const Aftermath& after, Verdict& verdict) {
   for (const std::string& key : after.ledger.keys()) {
-    const HisVersion* version = after.his.newest(key);
+    const HisVersion* version = after.his.newest(after.his.named(key));
     const auto shown = marks_in(version ? std::string_view(version->text) : std::string_view());
     const std::set<std::int64_t> kept(shown.begin(), shown.end());
     std::set<std::int64_t> reviewed;
@@ -29,8 +30,10 @@ void judge_losses(const Aftermath& after, Verdict& verdict) {
       if (kept.contains(mark)) continue;
       if (!has_looked) {
         for (const auto& clinic : after.clinics) {
-          const auto marks = marks_in(clinic->review_text(key));
-          reviewed.insert(marks.begin(), marks.end());
+          for (const std::string& name : {key, clinic->our_key(key), after.his.named(key)}) {
+            const auto marks = marks_in(clinic->review_text(name));
+            reviewed.insert(marks.begin(), marks.end());
+          }
         }
         has_looked = true;
       }
@@ -42,18 +45,44 @@ void judge_losses(const Aftermath& after, Verdict& verdict) {
   }
 }
 
+/// What the clinic shows, by the hospital's ids.
+Json by_their_ids(const Clinic& clinic, const Json& resource) {
+  if (resource.is_null()) return resource;
+  sync::ServerNames names;
+  for (const sync::ResourceKey& target : sync::references_of(resource))
+    names.emplace_back(target.text(), clinic.their_key(target.text()));
+  Json out = sync::with_names(resource, names);
+  const std::string key = core::cat(resource["resourceType"].text(), '/', resource["id"].text());
+  out.set("id", sync::parse_reference(clinic.their_key(key))->id);
+  return out;
+}
+
+/// What the hospital holds of a resource as whoever made it knows it: without the gateway's mark.
+Json unmarked(Json there) {
+  Json identifiers = Json::array();
+  for (const Json& identifier : there["identifier"].items())
+    if (identifier["system"].text() != sync::kMarkSystem) identifiers.add(identifier);
+  if (identifiers.size() == there["identifier"].size()) return there;
+  there.erase("identifier");
+  if (identifiers.size() > 0) there.set("identifier", std::move(identifiers));
+  return there;
+}
+
 void judge_replicas(const Aftermath& after, Verdict& verdict) {
   for (const auto& clinic : after.clinics) {
     for (const std::string& type : edited_types()) {
       for (const std::string& key : clinic->keys(type)) {
-        if (after.his.newest(key) == nullptr)
+        if (after.his.newest(clinic->their_key(key)) == nullptr)
           find(verdict.diverged, verdict, core::cat("only at ", clinic->name(), ": ", key));
       }
     }
     for (const auto& [key, versions] : after.his.all()) {
       if (key.starts_with("Provenance/") || key.starts_with("Basic/")) continue;
-      const Json held = clinic->shown(key);
-      const Json& there = versions.back().body;
+      const std::string ours = clinic->our_key(key);
+      if (ours != key && !clinic->shown(key).is_null())
+        find(verdict.doubled, verdict, core::cat(clinic->name(), " shows ", ours, " and ", key));
+      const Json held = by_their_ids(*clinic, clinic->shown(ours));
+      const Json there = ours == key ? versions.back().body : unmarked(versions.back().body);
       if (held.is_null() != there.is_null() ||
           (!held.is_null() && !sync::same_content(held, there)))
         find(verdict.diverged, verdict,
@@ -116,6 +145,7 @@ void judge_result(bool rests, const Aftermath& after, Verdict& verdict) {
   judge_losses(after, verdict);
   judge_replicas(after, verdict);
   for (const std::string& what : after.his.dangling()) find(verdict.diverged, verdict, what);
+  for (const std::string& what : after.his.doubled()) find(verdict.doubled, verdict, what);
   judge_restoring(after, verdict);
 }
 

@@ -34,6 +34,7 @@ HisManners manners(Chance& chance) {
   made.takes_transaction = chance.percent(60);
   made.entries_max = chance.percent(70) ? 500 : static_cast<std::size_t>(chance.between(1, 6));
   made.unpacks = chance.percent(50);
+  made.keeps_client_ids = chance.percent(75);
   return made;
 }
 
@@ -191,7 +192,26 @@ class Schedule {
     return patient;
   }
 
+  /// Two who know each other: neither can be told of before the other.
+  void clinic_registers_relatives(Clinic& clinic) {
+    Author who = author(false);
+    const std::string one = new_id();
+    const std::string other = new_id();
+    Json first = linked(new_patient(who, one), other);
+    Json second = linked(new_patient(who, other), one);
+    clinic.enter({{core::cat("Patient/", one), Json(), std::move(first)},
+                  {core::cat("Patient/", other), Json(), std::move(second)}});
+  }
+  static Json linked(Json patient, const std::string& other) {
+    const std::string reference = core::cat("Patient/", other);
+    Json link =
+        Json::object({{"other", Json::object({{"reference", reference}})}, {"type", "seealso"}});
+    patient.set("link", Json::array({std::move(link)}));
+    return patient;
+  }
   void clinic_registers(Clinic& clinic) {
+    const bool takes_circles = manners_.takes_transaction && manners_.entries_max > 1;
+    if (takes_circles && chance_.percent(25)) return clinic_registers_relatives(clinic);
     Author who = author(false);
     const std::string id = new_id();
     const std::string patient = core::cat("Patient/", id);

@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 
+#include "core/civil_time.h"
 #include "sync/uplink_pauses.h"
 #include "tests/sync/records_fixture.h"
 
@@ -25,18 +26,24 @@ class HandAlarm final : public Alarm {
 
 class LaterClock final : public core::Clock {
  public:
-  core::Wall wall() const override { return core::system_clock().wall(); }
+  core::Wall wall() const override { return starts_at + later; }
   core::Monotonic monotonic() const override { return core::system_clock().monotonic() + later; }
+  core::Wall starts_at = core::system_clock().wall();
   core::Milliseconds later{0};
 };
 
 /// Answers every row the same way.
 class OneAnswerUplink final : public Uplink {
  public:
-  OneAnswerUplink(Delivery answer, int& sent) : answer_(answer), sent_(sent) {}
+  OneAnswerUplink(Delivery answer, int& sent, UplinkHours hours)
+      : answer_(answer), sent_(sent), hours_(std::move(hours)) {}
   const std::string& name() const override { return name_; }
   std::string_view kind() const override { return "stow"; }
-  UplinkLimits limits() const override { return {}; }
+  UplinkLimits limits() const override {
+    UplinkLimits limits;
+    limits.hours = hours_;
+    return limits;
+  }
   core::net::Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
     std::vector<RowOutcome> outcomes;
     for (const OutboxRow& row : rows) {
@@ -56,6 +63,7 @@ class OneAnswerUplink final : public Uplink {
   const std::string name_ = "pacs";
   Delivery answer_;
   int& sent_;
+  UplinkHours hours_;
 };
 
 class ServiceTest : public RecordsTest {
@@ -67,9 +75,9 @@ class ServiceTest : public RecordsTest {
     service_.reset();
     RecordsTest::TearDown();
   }
-  void start(Delivery answer) {
+  void start(Delivery answer, UplinkHours hours = {}) {
     std::vector<std::unique_ptr<Uplink>> uplinks;
-    uplinks.push_back(std::make_unique<OneAnswerUplink>(answer, sent_));
+    uplinks.push_back(std::make_unique<OneAnswerUplink>(answer, sent_, std::move(hours)));
     service_ = SyncService::create(loop_.get_executor(), held_, std::move(uplinks), clock_,
                                    ServiceSeams{std::make_unique<HandAlarm>(ring_), 1});
     service_->start();
@@ -143,6 +151,18 @@ TEST_F(ServiceTest, APauseOutlivesARestartUntilItIsTakenBack) {
   service_->set_paused("pacs", false);
   run_until([&] { return sent_ == 1; });
   EXPECT_EQ(sent_, 1);
+}
+
+TEST_F(ServiceTest, OutsideItsHoursAnUplinkWaitsAndSaysSo) {
+  clock_.starts_at = *core::parse_instant("2026-07-01T18:00:00Z");
+  store(facts("1.2", "1.2.3"), "pixels");
+  start(Delivery::delivered, *UplinkHours::parse({"22:00-06:00"}, "UTC"));
+  run_until([&] { return clock_.later > std::chrono::hours(3); });
+  EXPECT_EQ(sent_, 0);
+  EXPECT_FALSE(service_->report()[std::size_t{0}]["open"].boolean());
+  run_until([&] { return sent_ == 1; });
+  EXPECT_GE(clock_.wall(), *core::parse_instant("2026-07-01T22:00:00Z"));
+  EXPECT_TRUE(service_->report()[std::size_t{0}]["open"].boolean());
 }
 
 TEST_F(ServiceTest, APeerThatTakesNothingHasNoSuccess) {
