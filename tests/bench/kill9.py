@@ -211,15 +211,16 @@ class Operator(threading.Thread):
         until = time.monotonic() + 120
         for what in ("epoch", "root", "database", "backup"):
             # What a kill left unfinished is gone on with first.
-            while "running already" in (done := self._do(what)).stderr and time.monotonic() < until:
+            while "running already" in (done := self._do(what, 3600)).stderr and time.monotonic() < until:
                 time.sleep(0.2)
             if done.returncode != 0:
                 raise SystemExit(f"{what} does not work after all the kills: {done.stderr}")
 
-    def _do(self, what):
+    def _do(self, what, seconds=300):
+        # Killed with its daemon as a rule; the one at the end takes everything that the rounds brought, and reads it back.
         command = ["backup", "--to", self._gateway.medium] if what == "backup" else ["keys", "rotate", what]
         tool = [self._gateway.tool, "--socket", self._gateway.socket, *command]
-        done = subprocess.run(tool, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(tool, capture_output=True, text=True, timeout=seconds)
         self.backups += done.returncode == 0 and what == "backup"
         self.rotations += done.returncode == 0 and what != "backup"
         return done
