@@ -29,7 +29,7 @@ struct HistoryRun {
 core::Result<HistoryRun> plan_run(Connection& connection, const std::string& uplink,
                                   const std::string& query) {
   HistoryRun run;
-  run.path = query.substr(0, query.find('?')) + "/_history";
+  run.path = history_path(query);
   GW_TRY(run.until, saved_cursor(connection, uplink, query));
   GW_TRY(run.since, saved_cursor(connection, uplink, run.path));
   return run;
@@ -101,6 +101,10 @@ Awaitable<core::Status> save_cursor(const Pulling& pulling, std::string name, st
 
 }  // namespace
 
+std::string history_path(std::string_view query) {
+  return core::cat(query.substr(0, query.find('?')), "/_history");
+}
+
 core::Result<Applied> apply_deletion(Connection& connection, const Reconciling& with,
                                      const ResourceKey& key, std::string_view remote_version,
                                      bool crossed) {
@@ -122,7 +126,7 @@ Awaitable<core::Status> pull_deletions(const Pulling& pulling, std::string query
   auto run = pulling.holdings.database().read_value<HistoryRun>(
       [&](Connection& connection) { return plan_run(connection, pulling.uplink, query); });
   if (!run.ok()) co_return std::move(run).error();
-  // What was deleted before the first pull was never here. The server's clock may have gone back.
+  // Without a beginning nothing was pulled yet. The server's clock may have gone back.
   if (!run->until.empty() && (run->since.empty() || run->until < run->since))
     co_return co_await save_cursor(pulling, run->path, run->until);
   if (!is_due(*run)) co_return core::Status();

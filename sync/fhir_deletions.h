@@ -5,10 +5,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "sync/fhir_pull.h"
 
 namespace gateway::sync {
+
+/// Of the type a query is about: where its deletions are found, which also names their cursor.
+std::string history_path(std::string_view query);
 
 /// For one query that has just been pulled to its end.
 core::net::Awaitable<core::Status> pull_deletions(const Pulling& pulling, std::string query);

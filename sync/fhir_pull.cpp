@@ -35,7 +35,8 @@ struct Page {
   std::string next;
   std::optional<core::Wall> newest;
   std::optional<core::Wall> served_at;
-  bool is_sorted = true;  // as we asked; a server may not know how
+  bool is_sorted = true;              // as we asked; a server may not know how
+  std::optional<std::int64_t> total;  // of the whole search, where the server says so
 };
 
 std::optional<ResourceKey> key_of(const Json& resource) {
@@ -70,6 +71,7 @@ core::Result<Page> read_page(const FhirAnswer& answer) {
     }
     page.resources.push_back(resource);
   }
+  page.total = answer.body["total"].integer();
   for (const Json& link : answer.body["link"].items()) {
     if (link["relation"].text() != "next") continue;
     GW_TRY(page.next, page_target(link["url"].text()));
@@ -175,10 +177,32 @@ struct QueryRun {
   bool is_sorted = true;
   std::int64_t applied = 0;
   bool crossed = false;
+  // Of the pages that were left by the server's own link: the version of each resource, and how
+  // many there were. Such a link may count from the first one on: when one of these moved behind
+  // or went meanwhile, the next page began too late, and what it left out has to be asked for
+  // again.
+  std::map<std::string, std::string> seen;
+  std::optional<std::int64_t> total;
+  bool moved = false;
 };
+
+void note_moves(QueryRun& run, const Page& page) {
+  for (const Json& resource : page.resources) {
+    const auto before = run.seen.find(key_of(resource)->text());
+    run.moved |= before != run.seen.end() && before->second != resource["meta"]["versionId"].text();
+  }
+  run.moved |= run.total && page.total && *page.total < *run.total;
+}
+
+void remember(QueryRun& run, const Page& page) {
+  for (const Json& resource : page.resources)
+    run.seen.emplace(key_of(resource)->text(), resource["meta"]["versionId"].text());
+}
 
 /// Where to go on after `page`.
 void go_on(QueryRun& run, const Page& page) {
+  note_moves(run, page);
+  run.total.reset();
   if (page.newest) run.newest = std::max(run.newest.value_or(*page.newest), *page.newest);
   run.target = page.next;
   if (page.next.empty() || !page.newest) return;
@@ -186,7 +210,11 @@ void go_on(QueryRun& run, const Page& page) {
   // A page full of one time can only be left by the server's own link, and one that is not sorted
   // says nothing of what comes behind it.
   run.is_sorted = run.is_sorted && page.is_sorted;
-  if (ended == run.since || !run.is_sorted) return;
+  if (ended == run.since || !run.is_sorted) {
+    remember(run, page);
+    run.total = page.total;
+    return;
+  }
   run.since = ended;
   run.target = target_since(run.query, ended);
 }
@@ -219,8 +247,19 @@ ReadPage with_crossings(const Crossings& crossings, std::vector<Json> resources,
   return page;
 }
 
+/// From here on deletions count: what this page brings may be deleted before the query first comes
+/// to its end.
+core::Status begin_history(Connection& connection, const Pulling& pulling, const QueryRun& run) {
+  if (!run.served_at) return {};
+  const std::string path = history_path(run.query);
+  GW_TRY(const std::string saved, saved_cursor(connection, pulling.uplink, path));
+  if (!saved.empty()) return {};
+  return put_cursor(connection, pulling.uplink, path, core::to_instant(*run.served_at - kOverlap));
+}
+
 core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun& run,
                         const ReadPage& page) {
+  GW_CHECK(begin_history(connection, pulling, run));
   const Reconciling with{pulling.holdings.audit(), pulling.clock, pulling.uplink};
   for (const Json& read : page.resources) {
     bool crossed = page.crossed.contains(key_of(read)->text());
@@ -239,7 +278,7 @@ core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun
   // The cursor belongs to the whole query: it moves in the transaction of the last page only, and
   // not past what has to be read again, nor past the server's own clock: where that was ahead and
   // was put right, what changes from now on carries earlier times than what was read.
-  if (!run.target.empty() || run.crossed || !run.newest) return {};
+  if (!run.target.empty() || run.crossed || run.moved || !run.newest) return {};
   const core::Wall until = std::min(*run.newest, run.served_at.value_or(*run.newest));
   return put_cursor(connection, pulling.uplink, run.query, core::to_instant(until - kOverlap));
 }
