@@ -43,4 +43,7 @@ function(gateway_migrations target room)
     DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/EmbedMigrations.cmake
     VERBATIM)
   target_sources(${target} PRIVATE ${output})
+  # For who compiles some of the room's sources apart.
+  add_custom_target(${target}_migrations DEPENDS ${output})
+  add_dependencies(${target} ${target}_migrations)
 endfunction()

@@ -56,6 +56,7 @@ bool PduGuard::follow_values(std::span<const std::byte> body) {
     if (value_left_ > 0) {
       const std::size_t taken = std::min<std::size_t>(value_left_, body.size());
       value_left_ -= static_cast<std::uint32_t>(taken);
+      if (is_command_ && !follow_command(body.first(taken))) return false;
       body = body.subspan(taken);
       continue;
     }
@@ -67,9 +68,34 @@ bool PduGuard::follow_values(std::span<const std::byte> body) {
     if (length < kCountedHeadBytes) return false;
     value_left_ = length - kCountedHeadBytes;
     const auto control = std::to_integer<std::uint8_t>(value_head_.back());
-    if ((control & kIsCommand) == 0) continue;
+    is_command_ = (control & kIsCommand) != 0;
+    if (!is_command_) continue;
+    if (command_bytes_ == 0) {
+      element_head_filled_ = 0;
+      element_left_ = 0;
+    }
     if (value_left_ > kCommandBytesMax - command_bytes_) return false;
     command_bytes_ = (control & kIsLast) != 0 ? 0 : command_bytes_ + value_left_;
+  }
+  return true;
+}
+
+// No element of a command set is a sequence, so that a length that is none is too long as well.
+bool PduGuard::follow_command(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    if (element_left_ > 0) {
+      const std::size_t taken = std::min<std::size_t>(element_left_, bytes.size());
+      element_left_ -= static_cast<std::uint32_t>(taken);
+      bytes = bytes.subspan(taken);
+      continue;
+    }
+    element_head_[element_head_filled_++] = bytes.front();
+    bytes = bytes.subspan(1);
+    if (element_head_filled_ < element_head_.size()) continue;
+    element_head_filled_ = 0;
+    for (std::size_t at = element_head_.size(); at > 4; --at)
+      element_left_ = element_left_ << 8 | std::to_integer<std::uint32_t>(element_head_[at - 1]);
+    if (element_left_ > kCommandBytesMax) return false;
   }
   return true;
 }

@@ -1,6 +1,6 @@
 // Follows the PDUs (PS3.8 9.3) in a byte stream and says when a peer's claim would cost memory:
-// DCMTK allocates whatever length a PDU header names, and reads a command set recursively, however
-// deep it nests. Pure.
+// DCMTK allocates whatever length a PDU header or an element of a command set names, and reads a
+// command set recursively, however deep it nests. Pure.
 #pragma once
 
 #include <array>
@@ -33,6 +33,7 @@ class PduGuard {
 
  private:
   bool follow_values(std::span<const std::byte> body);
+  bool follow_command(std::span<const std::byte> bytes);
   std::array<std::byte, kPduHeadBytes> head_{};
   std::size_t head_filled_ = 0;
   std::uint32_t body_left_ = 0;
@@ -42,6 +43,11 @@ class PduGuard {
   std::size_t value_head_filled_ = 0;
   std::uint32_t value_left_ = 0;
   std::uint32_t command_bytes_ = 0;
+  bool is_command_ = false;
+  // Inside a command set: elements, implicit little endian (PS3.7 6.3.1).
+  std::array<std::byte, 8> element_head_{};
+  std::size_t element_head_filled_ = 0;
+  std::uint32_t element_left_ = 0;
 };
 
 }  // namespace gateway::adapters::dicom

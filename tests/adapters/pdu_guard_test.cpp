@@ -36,13 +36,18 @@ TEST(PduGuard, RefusesALengthThatWouldCostMemory) {
 }
 
 // One P-DATA-TF with one value of a command set (PS3.8 E.2: bit 0 command, bit 1 last).
-std::string command_value(std::size_t bytes, bool is_last) {
-  const std::string value = std::string{'\1', is_last ? '\3' : '\1'} + std::string(bytes, 'c');
+std::string command_value(const std::string& bytes, bool is_last) {
+  const std::string value = std::string{'\1', is_last ? '\3' : '\1'} + bytes;
   std::string head;
   for (int shift = 24; shift >= 0; shift -= 8)
     head += static_cast<char>(value.size() >> shift & 0xff);
   const std::string body = head + value;
   return pdu(4, static_cast<std::uint32_t>(body.size()), 0) + body;
+}
+
+// Elements without value.
+std::string command_value(std::size_t bytes, bool is_last) {
+  return command_value(std::string(bytes, '\0'), is_last);
 }
 
 TEST(PduGuard, RefusesACommandSetThatCouldNestDeep) {
@@ -63,6 +68,27 @@ TEST(PduGuard, RefusesACommandSetThatCouldNestDeep) {
     feed(command_value(kCommandBytesMax / 2 + 1, true));
     EXPECT_FALSE(passed);
   }
+}
+
+TEST(PduGuard, RefusesAnElementOfACommandSetThatWouldCostMemory) {
+  const auto element = [](std::uint32_t length) {
+    std::string bytes("\0\0\2\0", 4);
+    for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(length >> shift & 0xff);
+    return bytes;
+  };
+  const std::string good = element(4) + "1.2" + '\0' + element(0);
+  for (const std::uint32_t length : {0x6e000000u, 0xffffffffu, kCommandBytesMax + 1}) {
+    EXPECT_FALSE(PduGuard().pass(octets(command_value(good + element(length), true)))) << length;
+    // Its header in two values.
+    PduGuard guard;
+    const std::string bytes = good + element(length);
+    EXPECT_TRUE(guard.pass(octets(command_value(bytes.substr(0, bytes.size() - 2), false))));
+    EXPECT_FALSE(guard.pass(octets(command_value(bytes.substr(bytes.size() - 2), true)))) << length;
+  }
+  // What a set leaves open does not reach into the next one.
+  PduGuard guard;
+  for (int i = 0; i < 3; ++i)
+    EXPECT_TRUE(guard.pass(octets(command_value(good + element(6) + "ab", true))));
 }
 
 }  // namespace

@@ -27,9 +27,12 @@ def seeds():
             for choice in range(PROFILE_CHOICES):
                 yield "drop", bytes([choice, choice]) + path.read_bytes()
     yield "csv", b'id;value;unit\n7;"1,5";L\n8;2.0;"a""b"\n'
-    # What was found by fuzzing stays found.
-    for path in sorted((pathlib.Path(__file__).parent / "corpus").glob("*/*")):
+    # What was found by fuzzing stays found. Those of dicom are what the named tools said to an SCP that takes everything.
+    corpus = pathlib.Path(__file__).parent / "corpus"
+    for path in sorted(corpus.glob("*/*")):
         yield path.parent.name, path.read_bytes()
+    for path in sorted((corpus / "dicom").glob("*")):
+        yield "dicom_head", b"\1" + path.read_bytes()
 
 
 def main():
