@@ -59,7 +59,7 @@ core::Result<std::vector<std::string>> uplinks_at(const core::Config& config,
                              "another"));
   }
   std::ranges::sort(uplinks);
-  uplinks.erase(std::ranges::unique(uplinks).begin(), uplinks.end());
+  uplinks.erase(std::unique(uplinks.begin(), uplinks.end()), uplinks.end());
   return uplinks;
 }
 
