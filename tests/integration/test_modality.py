@@ -197,13 +197,13 @@ key_file = "{keys.client.key}"
         known = self.associate(Verification, title=_SECURE, user=self.user(_PASSCODE))
         answers = [item for item in known.acceptor.user_information if isinstance(item, UserIdentityNegotiation)]
         self.assertEqual([item.server_response for item in answers], [b""])
-        for user in (None, self.user("another")):
+        for user in (None, self.user("guessed-7731")):
             refused = self.call(Verification, title=_SECURE, user=user)
             self.assertTrue(refused.is_rejected)
             rejection = refused.acceptor.primitive
             # Permanent, by the service provider (ACSE).
             self.assertEqual((rejection.result, rejection.result_source, rejection.diagnostic), (1, 2, 1))
-        self.assertNotIn("another", self.gateway.log.read_text())
+        self.assertNotIn("guessed-7731", self.gateway.log.read_text())
 
     def test_commitment_is_told_over_tls_to_a_peer_set_so(self):
         [held] = self.send("secure", 1)

@@ -157,6 +157,8 @@ void LossyLink::suffer(Fate fate, const std::shared_ptr<HttpRequest>& request, c
     case Fate::slow:
       time_.after(Milliseconds(chance_.between(1'000, 50'000)),
                   [this, self = shared_from_this(), request, done] {
+                    // As arrive_late(): it does not outlive a client that crashed.
+                    if (is_write(*request) && !late_writes_ && !life_->alive) return;
                     Answer answer = serve(*request, " slowly");
                     finish(done, Milliseconds(chance_.between(1, 5'000)), std::move(answer));
                   });

@@ -51,7 +51,8 @@ class Schedule {
                 chance_,
                 *ground.keys,
                 ground.audit,
-                manners_.knows_if_none_match,
+                // A server that gives ids of its own makes anew what was deleted meanwhile.
+                manners_.knows_if_none_match && manners_.keeps_client_ids,
                 [this](const std::string& what) { note(what); }} {
     verdict_.seed = seed;
     verdict_.trace = 0xcbf29ce484222325u;
