@@ -45,12 +45,7 @@ class Schedule {
         chance_(seed),
         manners_(manners(chance_)),
         his_(manners_, [this] { return wall_at(time_.now()); }),
-        region_{time_,
-                his_,
-                ledger_,
-                chance_,
-                *ground.keys,
-                ground.audit,
+        region_{time_, his_, ledger_, chance_, *ground.keys, ground.audit,
                 // A server that gives ids of its own makes anew what was deleted meanwhile.
                 manners_.knows_if_none_match && manners_.keeps_client_ids,
                 [this](const std::string& what) { note(what); }} {
