@@ -4,10 +4,10 @@
 
 #include <fstream>
 #include <iterator>
-#include <span>
 
 #include "core/text.h"
 #include "crypto/digest.h"
+#include "crypto/octets.h"
 
 namespace gateway::daemon {
 namespace {
@@ -45,9 +45,8 @@ std::string sbom_digest() {
   std::ifstream file("/usr/share/clinic-gateway/sbom.cdx.json", std::ios::binary);
   if (!file) return {};
   const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const crypto::Digest digest = crypto::sha256(std::as_bytes(std::span(text)));
-  return core::to_hex(
-      std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+  const crypto::Digest digest = crypto::sha256(crypto::as_octets(text));
+  return core::to_hex(crypto::as_text(digest));
 }
 
 }  // namespace
