@@ -9,6 +9,7 @@
 #include <system_error>
 #include <variant>
 
+#include "core/config_change.h"
 #include "core/files.h"
 #include "core/text.h"
 
@@ -116,7 +117,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-/// Walks the parsed files, gathers values and every mistake.
+/// Walks the parsed files, gathers values and every mistake. What else writes into a Config is here
+/// too.
 class ConfigReader {
  public:
   explicit ConfigReader(Config& config) : config_(config) {}
@@ -158,6 +160,25 @@ class ConfigReader {
   }
 
   std::vector<ConfigMistake> take_mistakes() { return std::move(mistakes_); }
+
+  static void copy(const Config& from, std::string_view path, Config& into) {
+    for (const auto& entry : from.values_)
+      if (is_within(entry.first, path)) into.values_.insert(entry);
+    for (const auto& entry : from.tables_)
+      if (is_within(entry.first, path)) into.tables_.insert(entry);
+    for (const std::string& key : from.faulty_)
+      if (is_within(key, path)) into.faulty_.insert(key);
+  }
+  /// What `one` sets and `other` does not, or to another value.
+  static void compare(const Config& one, const Config& other, std::set<std::string>& paths) {
+    for (const auto& [path, value] : one.values_) {
+      const auto found = other.values_.find(path);
+      const bool is_same = found != other.values_.end() && value.texts == found->second.texts &&
+                           value.integer == found->second.integer &&
+                           value.boolean == found->second.boolean;
+      if (!is_same) paths.insert(path);
+    }
+  }
 
  private:
   void require(const std::string& path, const ConfigKey& key) {
@@ -305,6 +326,10 @@ Result<Config> all_or_error(Config::Reading reading) {
 
 }  // namespace
 
+bool is_within(std::string_view path, std::string_view table) {
+  return path == table || (path.starts_with(table) && path.substr(table.size()).starts_with('.'));
+}
+
 std::string ConfigMistake::line() const {
   return key.empty() ? cat(where, ": ", what) : cat(where, ": ", key, ": ", what);
 }
@@ -358,9 +383,7 @@ Result<Config> Config::load(const std::string& path, const std::vector<ConfigKey
 }
 
 void Config::drop(std::string_view path) {
-  const auto is_gone = [below = cat(path, "."), path](std::string_view key) {
-    return key == path || key.starts_with(below);
-  };
+  const auto is_gone = [path](std::string_view key) { return is_within(key, path); };
   std::erase_if(values_, [&](const auto& entry) { return is_gone(entry.first); });
   std::erase_if(tables_, [&](const auto& entry) { return is_gone(entry.first); });
   std::erase_if(faulty_, is_gone);
@@ -436,6 +459,18 @@ std::string Config::where(std::string_view path) const {
   if (const auto found = values_.find(path); found != values_.end()) return found->second.where;
   const auto table = tables_.find(path.substr(0, std::min(path.rfind('.'), path.size())));
   return table == tables_.end() ? file_ : table->second;
+}
+
+std::vector<std::string> differences(const Config& one, const Config& other) {
+  std::set<std::string> paths;
+  ConfigReader::compare(one, other, paths);
+  ConfigReader::compare(other, one, paths);
+  return {paths.begin(), paths.end()};
+}
+
+void keep_as_in(Config& config, std::string_view path, const Config& from) {
+  config.drop(path);
+  ConfigReader::copy(from, path, config);
 }
 
 Result<std::string> read_secret_file(const std::string& path) {

@@ -35,7 +35,7 @@ struct AuditEntry {
   std::string resource;  // on which thing: "ImagingStudy/<uuid>"
   std::string patient;   // whose, as Patient/<uuid>; empty: nobody's
   std::string source;    // from where: an address, a device, "cli"
-  std::string outcome;   // "success", or a code's name
+  std::string outcome;   // a failure: a code's name, or "failed: why"; else "success" or what came
 };
 
 /// Which rows; empty: all. Times are FHIR instants in UTC and compare as text.

@@ -130,20 +130,63 @@ void EpochFiles::change_wrapping(Secret wrapping) {
   previous_wrapping_ = std::exchange(wrapping_, std::move(wrapping));
 }
 
-core::Status EpochFiles::wrap_all_again() {
-  GW_TRY(const auto epochs, list());
+/// A drive may give on the second try what it refused on the first: that is no loss, but an error.
+core::Result<bool> EpochFiles::is_lost(std::uint32_t epoch) {
+  const auto known = key(epoch);
+  if (known.ok()) return false;
+  const core::Code code = known.error().code();
+  if (code == core::Code::not_found || code == core::Code::corrupt) return true;
+  return known.error();
+}
+
+core::Status EpochFiles::give_up(const std::set<std::uint32_t>& epochs) {
   for (const std::uint32_t epoch : epochs) {
-    const auto key = read(epoch);
-    if (!key.ok() && key.error().code() == core::Code::corrupt) {
-      core::log_warn("crypto", key.error().message());
+    GW_TRY(const bool is_gone, is_lost(epoch));
+    if (known_.contains(epoch) && is_gone) continue;
+    return core::Error(core::Code::invalid,
+                       core::cat("the key of epoch ", epoch, " is not lost: nothing to give up"));
+  }
+  std::set<std::uint32_t> kept;
+  for (const std::uint32_t epoch : known_) {
+    if (epochs.contains(epoch)) continue;
+    GW_TRY(const bool is_gone, is_lost(epoch));
+    if (is_gone) {
+      return core::Error(
+          core::Code::refused,
+          core::cat(
+              "the key of epoch ", epoch, " is gone or damaged, and a copy of its file opens ",
+              "under this root key only: put ", epoch, ".key back from a backup's newest run ",
+              "and restart, or name it to be given up, with what is sealed under it"));
+    }
+    kept.insert(epoch);
+  }
+  GW_CHECK(write_known(std::move(kept)));
+  for (const std::uint32_t epoch : epochs) {
+    GW_TRY(const bool damaged, files_->exists(path_of(epoch)));
+    if (damaged) GW_CHECK(files_->remove(path_of(epoch)));
+  }
+  return epochs.empty() ? core::Status() : files_->sync_folder(folder_);
+}
+
+core::Status EpochFiles::wrap_all_again() {
+  GW_TRY(const auto there, list());
+  std::set<std::uint32_t> epochs = known_;
+  epochs.insert(there.begin(), there.end());
+  core::Status lost;
+  for (const std::uint32_t epoch : epochs) {
+    // In memory it may have outlived its file, which is whole again then.
+    const auto known = key(epoch);
+    // Cut off in its destruction, it is finished by the epochs' own rotation.
+    if (!known.ok() && !known_.contains(epoch)) continue;
+    if (!known.ok()) {
+      lost = core::Status(known.error());
       continue;
     }
-    if (!key.ok()) return key.error();
-    GW_TRY(const std::string text, file_of(epoch, *key));
+    GW_TRY(const std::string text, file_of(epoch, *known));
     GW_CHECK(replace_secret_file(*files_, path_of(epoch), text));
     GW_CHECK(read(epoch));
   }
-  return {};
+  return lost;
 }
 
 core::Result<std::uint32_t> EpochFiles::current(core::Wall now) {

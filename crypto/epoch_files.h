@@ -36,8 +36,12 @@ class EpochFiles {
   void change_wrapping(Secret wrapping);
   /// For an opening in between: `wrapping` was there before the one given to open().
   void remember_wrapping(Secret wrapping) { previous_wrapping_ = std::move(wrapping); }
-  /// Wraps every key under the newest wrapping, each durably, its former file overwritten. What
-  /// opens under neither was lost before and stays as it is.
+  /// Before the wrapping changes, after which a copy of a key file from before opens no more:
+  /// forgets `epochs`, which are lost. Code::invalid: one of them is not; Code::refused: another
+  /// one is.
+  core::Status give_up(const std::set<std::uint32_t>& epochs);
+  /// Wraps every key under the newest wrapping, each durably, its former file overwritten.
+  /// Code::not_found, Code::corrupt: one is lost; the others are done.
   core::Status wrap_all_again();
   void forget_previous_wrapping() { previous_wrapping_.reset(); }
 
@@ -67,6 +71,7 @@ class EpochFiles {
   core::Result<Secret> read(std::uint32_t epoch) const;
   core::Result<std::string> file_of(std::uint32_t epoch, const Secret& key) const;
   std::string path_of(std::uint32_t epoch) const;
+  core::Result<bool> is_lost(std::uint32_t epoch);
   core::Status read_known();
   core::Status write_known(std::set<std::uint32_t> known);
 

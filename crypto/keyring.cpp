@@ -163,8 +163,12 @@ class SlottedKeyring final : public Keyring {
     return box_locked();
   }
 
-  core::Status begin_root() override {
+  core::Status begin_root(const std::set<std::uint32_t>& given_up) override {
     std::lock_guard lock(change_mutex_);
+    {
+      std::lock_guard epochs(mutex_);
+      GW_CHECK(epochs_.give_up(given_up));
+    }
     if (root().is_moving) return {};
     Secret fresh = Secret::random(kKeyBytes);
     GW_TRY(Secret wrapping, derive_key(fresh, "epoch-wrap"));

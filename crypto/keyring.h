@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -89,10 +90,12 @@ class Keyring {
   virtual core::Result<std::string> box() const = 0;
   /// Makes a new root, seals it to every slot and puts the root before it, wrapped, beside them:
   /// durable on return, whatever opened a slot opens it still. Nothing to do while one is moving.
-  /// The caller moves what derives from it (crypto/root_rotation.h).
-  virtual core::Status begin_root() = 0;
+  /// The caller moves what derives from it (crypto/root_rotation.h). Code::refused while the key
+  /// of an epoch is lost that is not among `given_up`: a copy of its file opens under this root
+  /// only.
+  virtual core::Status begin_root(const std::set<std::uint32_t>& given_up) = 0;
   /// Wraps every epoch key under the newest root, then forgets the one before: what it held in the
-  /// files is overwritten.
+  /// files is overwritten. The one before stays while the key of an epoch is lost.
   virtual core::Status end_root() = 0;
   /// The id (YYYYMM as a number, or the last known one when the clock runs behind it) of the epoch
   /// new objects are wrapped under; its key exists durably. Where that one's key is lost, the one

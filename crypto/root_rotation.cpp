@@ -21,7 +21,7 @@ core::Status move_witness(const UnderRoot& under, std::uint32_t root) {
 }  // namespace
 
 core::Result<RootRotation> rotate_root(const UnderRoot& under) {
-  GW_CHECK(under.keyring.begin_root());
+  GW_CHECK(under.keyring.begin_root(under.given_up));
   RootRotation rotation;
   rotation.root = under.keyring.root().number;
   GW_CHECK(under.database.write(

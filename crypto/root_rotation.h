@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "core/files.h"
@@ -33,10 +34,13 @@ struct UnderRoot {
   Database& database;
   const Audit& audit;
   AuditWitness& witness;
+  // Epochs whose lost keys, and what is sealed under them, are not waited for any more.
+  std::set<std::uint32_t> given_up = {};
 };
 
 /// Begins a rotation, or goes on with one that a stop or an error interrupted (Keyring::root()
-/// says so). On an error nothing is lost: run it again.
+/// says so). On an error nothing is lost: run it again. Code::refused: the key of an epoch is lost,
+/// put it back or give it up.
 core::Result<RootRotation> rotate_root(const UnderRoot& under);
 
 }  // namespace gateway::crypto

@@ -16,6 +16,7 @@ Component::Component(boost::asio::any_io_executor loop, std::string name,
 
 void Component::start() {
   if (running_ || !*alive_) return;
+  wanted_ = true;
   const core::Status status = start_();
   if (!status.ok()) return failed(status.error(), true);
   running_ = true;
@@ -24,6 +25,13 @@ void Component::start() {
     problem_.clear();
   }
   changed_();
+}
+
+void Component::rest() {
+  wanted_ = false;
+  running_ = false;
+  problem_.clear();
+  timer_.cancel();
 }
 
 void Component::stop() {
@@ -44,7 +52,7 @@ void Component::failed(const core::Error& error, bool retry) {
 void Component::wait() {
   timer_.expires_after(retry_every_);
   timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
-    if (!error && *alive) start();
+    if (!error && *alive && wanted_) start();
   });
 }
 

@@ -25,6 +25,8 @@ class Component {
   Component& operator=(const Component&) = delete;
 
   void start();
+  /// Not wanted for now: what was started has been ended by its owner. start() begins again.
+  void rest();
   /// No further attempt. What was started is the owner's to stop.
   void stop();
   /// It turned out later that it does not run: reported, and retried if `retry`.
@@ -43,6 +45,7 @@ class Component {
   std::function<core::Status()> start_;
   std::function<void()> changed_;
   boost::asio::steady_timer timer_;
+  bool wanted_ = false;
   bool running_ = false;
   std::string problem_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -11,9 +11,11 @@
 
 #include "adapters/astm/astm_options.h"
 #include "adapters/dicom/dicom_options.h"
+#include "adapters/dicom/uplink_options.h"
 #include "adapters/filedrop/folder_options.h"
 #include "adapters/hl7/hl7_options.h"
 #include "adapters/mqtt/mqtt_options.h"
+#include "adapters/poct1a/poct1a_options.h"
 #include "core/files.h"
 #include "core/net/certificate_file.h"
 #include "core/net/http_tunnel.h"
@@ -28,6 +30,7 @@
 #include "daemon/ops/command_envelope.h"
 #include "daemon/ops/power.h"
 #include "daemon/settings.h"
+#include "sync/bearer_client.h"
 #include "sync/options.h"
 #include "sync/routes.h"
 #include "sync/uplink_hours.h"
@@ -204,11 +207,13 @@ class Checker {
   void check_uplinks() {
     for (const std::string& name : config_.names("uplink")) {
       const auto key = [&](std::string_view last) { return cat("uplink.", name, ".", last); };
+      check_kind(name);
       check_pair(key("certificate_file"), key("key_file"));
       check_pair(key("key_file"), key("certificate_file"));
       check_pair(key("password_file"), key("username"));
       check_pair(key("proxy_password_file"), key("proxy_username"));
       check_pair(key("proxy_username"), key("proxy"));
+      check_token(key("token_file"), {key("username"), key("token_url")});
       if (config_.has(key("hours"))) {
         const auto hours =
             sync::UplinkHours::parse(config_.texts(key("hours")), config_.text("site.timezone"));
@@ -221,6 +226,36 @@ class Checker {
                                  "\" is no search; write a resource type, such as Patient, or "
                                  "TYPE?NAME=VALUE"));
       }
+    }
+  }
+
+  /// A request carries one Authorization.
+  void check_token(const std::string& key, const std::vector<std::string>& others) {
+    if (!config_.has(key)) return;
+    for (const std::string& other : others) {
+      if (config_.has(other))
+        mistake(key, cat(other, " says who we are as well; keep one of the two"));
+    }
+    const auto token = core::read_secret_file(config_.text(key));
+    if (token.ok() && !sync::is_bearer_token(*token))
+      mistake(key, "the file holds no token; write it there as one line", false);
+  }
+
+  /// What an uplink needs, and what would have no effect, goes by its kind.
+  void check_kind(const std::string& name) {
+    const std::string uplink = cat("uplink.", name);
+    const std::string url = cat(uplink, ".url");
+    if (config_.text(cat(uplink, ".kind")) == "dicom") {
+      // Its own mistakes are told once.
+      if (adapters::dicom::dicom_options(config_).ok())
+        take_mistake_of(adapters::dicom::dicom_uplink(config_, name), true);
+      return;
+    }
+    if (!config_.has(url) && !config_.is_faulty(url))
+      mistake(url, "is missing; set it (base URL, https://HOST[:PORT]/PATH)");
+    for (const char* last : {"peer", "plain"}) {
+      const std::string key = cat(uplink, ".", last);
+      if (config_.has(key)) mistake(key, "is for uplinks of kind dicom; remove it");
     }
   }
 
@@ -325,6 +360,10 @@ class Checker {
     // A profile that is not there may come back.
     if (astm.ok())
       take_mistake_of(adapters::astm::astm_devices(config_, core::system_files()), false);
+    const auto poct1a = adapters::frame::read_devices(config_, "poct1a");
+    take_mistake_of(poct1a, true);
+    if (poct1a.ok())
+      take_mistake_of(adapters::poct1a::poct1a_devices(config_, core::system_files()), false);
     const auto folders = adapters::frame::read_devices(config_, "folder");
     take_mistake_of(folders, true);
     if (folders.ok())

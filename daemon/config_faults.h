@@ -13,6 +13,8 @@ namespace gateway::daemon {
 struct ConfigFaults {
   std::vector<std::string> fatal;  // FILE:LINE: KEY: what, as all of these
   std::vector<std::string> left_out;
+  std::vector<std::string> left_out_peers;  // AE titles of the DICOM peers among these; * where it
+                                            // is not known
   std::string dicom;  // why DICOM must not be served: its table is not as it was meant
   std::vector<std::string> absent;  // files that are not there or not safe just now
 };

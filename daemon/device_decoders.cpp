@@ -8,6 +8,8 @@
 #include "adapters/hl7/hl7_options.h"
 #include "adapters/hl7/message_reader.h"
 #include "adapters/mqtt/mqtt_server.h"
+#include "adapters/poct1a/message_reader.h"
+#include "adapters/poct1a/poct1a_options.h"
 #include "core/text.h"
 
 namespace gateway::daemon {
@@ -49,6 +51,11 @@ adapters::Decoders device_decoders(const core::Config& config, const core::Clock
     for (const auto& device : *devices)
       decoders.emplace(device.options.profile.name, adapters::astm::decoder_of(device));
   }
+  if (const auto devices = adapters::poct1a::poct1a_devices(config, core::system_files());
+      devices.ok()) {
+    for (const auto& device : *devices)
+      decoders.emplace(device.options.profile.name, adapters::poct1a::decoder_of(device));
+  }
   if (const auto devices = adapters::filedrop::folder_devices(config, core::system_files());
       devices.ok()) {
     for (const auto& device : *devices) {
@@ -70,13 +77,6 @@ core::Result<std::unique_ptr<adapters::filedrop::FolderServer>> folder_server(
   GW_TRY(auto devices, adapters::filedrop::folder_devices(config, core::system_files()));
   return adapters::filedrop::FolderServer::create(std::move(devices), file_decoders(clock), door,
                                                   clock);
-}
-
-bool has_device(const core::Config& config, std::string_view protocol) {
-  const auto names = config.names("device");
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    return config.text(core::cat("device.", name, ".protocol")) == protocol;
-  });
 }
 
 }  // namespace gateway::daemon

@@ -19,7 +19,4 @@ adapters::Decoders device_decoders(const core::Config& config, const core::Clock
 core::Result<std::unique_ptr<adapters::filedrop::FolderServer>> folder_server(
     const core::Config& config, const sync::HoldingsDoor& door, const core::Clock& clock);
 
-/// True where a device speaks that protocol ("hl7").
-bool has_device(const core::Config& config, std::string_view protocol);
-
 }  // namespace gateway::daemon

@@ -3,7 +3,9 @@
 #include "adapters/astm/rehearsal.h"
 #include "adapters/filedrop/dropped.h"
 #include "adapters/hl7/message_reader.h"
+#include "adapters/hl7/mllp_framer.h"
 #include "adapters/mqtt/arrival.h"
+#include "adapters/poct1a/rehearsal.h"
 #include "core/clock.h"
 #include "core/text.h"
 
@@ -56,14 +58,16 @@ Json rehearse_mqtt(const adapters::profiles::Profile& profile, std::string_view 
   return outcome;
 }
 
-/// A fixture is one message or several, which the sampling thins out.
-Json rehearse_hl7(const adapters::profiles::Profile& profile, const std::string& fixture) {
-  adapters::hl7::VitalsSampler sampler(profile.sampling);
+/// Messages of an HL7 device; those of a monitor (`monitor` not null) are thinned out by its
+/// sampling.
+Json read_hl7(const std::vector<std::string>& sent, const adapters::mapping::DeviceProfile& site,
+              const adapters::profiles::Profile* monitor) {
+  adapters::hl7::VitalsSampler sampler(monitor == nullptr ? adapters::profiles::Sampling()
+                                                          : monitor->sampling);
   Json messages = Json::array();
-  for (std::string& one : adapters::hl7::cut_frame(fixture)) {
+  for (const std::string& one : sent) {
     const auto read =
-        adapters::hl7::read_message(std::move(one), adapters::profiles::rehearsed_device(),
-                                    "fixture", core::system_clock(), &profile);
+        adapters::hl7::read_message(one, site, "fixture", core::system_clock(), monitor);
     if (read.vitals) {
       const auto due = sampler.due(*read.vitals);
       sampler.note_sent(*read.vitals, due);
@@ -78,17 +82,46 @@ Json rehearse_hl7(const adapters::profiles::Profile& profile, const std::string&
   return Json::object({{"messages", std::move(messages)}});
 }
 
+/// A fixture is one message or several.
+Json rehearse_hl7(const adapters::profiles::Profile& profile, const std::string& fixture) {
+  return read_hl7(adapters::hl7::cut_frame(fixture), adapters::profiles::rehearsed_device(),
+                  &profile);
+}
+
+/// What passes the framer.
+std::vector<std::string> received_hl7(const std::string& heard) {
+  const auto framer = adapters::hl7::make_mllp_framer(heard.size());
+  std::vector<adapters::frame::FrameEvent> events;
+  framer->feed(heard, {}, events);
+  framer->tick(core::Monotonic() + std::chrono::seconds(1), events);
+  std::vector<std::string> messages;
+  for (adapters::frame::FrameEvent& event : events) {
+    for (std::string& one : adapters::hl7::cut_frame(std::move(event.bytes)))
+      messages.push_back(std::move(one));
+  }
+  return messages;
+}
+
 core::Result<Json> rehearse(const adapters::profiles::Profile& profile,
                             const std::vector<adapters::profiles::Fixture>& fixtures) {
   if (profile.protocol == "folder") return rehearse_drop(profile, fixtures);
   if (profile.protocol == "hl7") return rehearse_hl7(profile, fixtures[0].bytes);
   if (profile.protocol == "mqtt") return rehearse_mqtt(profile, fixtures[0].bytes);
+  if (profile.protocol == "poct1a") return adapters::poct1a::rehearse(profile, fixtures[0].bytes);
   return adapters::astm::rehearse(profile, fixtures[0].bytes);
 }
 
 core::Result<std::vector<adapters::profiles::FixtureOutcome>> rehearse_profile(
     core::Files& files, const std::string& folder) {
   return adapters::profiles::rehearse_fixtures(files, folder, rehearse);
+}
+
+core::Result<Json> replay(const adapters::profiles::Profile& profile,
+                          const adapters::mapping::DeviceProfile& site, const std::string& heard) {
+  if (profile.protocol == "astm") return adapters::astm::rehearse(profile, heard, site);
+  if (profile.protocol == "poct1a") return adapters::poct1a::rehearse(profile, heard, site);
+  const bool is_monitor = profile.protocol == "hl7";
+  return read_hl7(received_hl7(heard), site, is_monitor ? &profile : nullptr);
 }
 
 }  // namespace gateway::daemon

@@ -16,4 +16,11 @@ core::Result<std::vector<adapters::profiles::FixtureOutcome>> rehearse_profile(
 core::Result<core::Json> rehearse(const adapters::profiles::Profile& profile,
                                   const std::vector<adapters::profiles::Fixture>& fixtures);
 
+/// What the profile makes of what a device said on one connection, as recorded: the messages that
+/// would come of it, of the device `site`. `profile`: its protocol is that of the device; an HL7
+/// device without one has an empty profile.
+core::Result<core::Json> replay(const adapters::profiles::Profile& profile,
+                                const adapters::mapping::DeviceProfile& site,
+                                const std::string& heard);
+
 }  // namespace gateway::daemon

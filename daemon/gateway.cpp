@@ -24,6 +24,7 @@
 #include "daemon/ops/accounts_routes.h"
 #include "daemon/ops/audit_checkpoints.h"
 #include "daemon/ops/audit_routes.h"
+#include "daemon/ops/captures.h"
 #include "daemon/ops/central_reports.h"
 #include "daemon/ops/control.h"
 #include "daemon/ops/criticals_routes.h"
@@ -35,6 +36,7 @@
 #include "daemon/ops/maintenance.h"
 #include "daemon/ops/peers_routes.h"
 #include "daemon/ops/power.h"
+#include "daemon/ops/reload.h"
 #include "daemon/ops/reviews_routes.h"
 #include "daemon/ops/service_notify.h"
 #include "daemon/ops/studies_api.h"
@@ -102,6 +104,7 @@ class GatewayImpl final : public Gateway {
             [this] { on_change(); }),
         keys_api_(loop_, core::system_files(), settings_.state_folder, clock, door_, opening_),
         devices_(loop_, config_, settings_, door_, clock, [this] { on_change(); }),
+        captures_(loop_, config_, devices_, door_, lane_, clock_),
         mqtt_component_(component("mqtt", kFileRetry, &GatewayImpl::start_mqtt)),
         control_component_(component("control", kPortRetry, &GatewayImpl::start_control)),
         api_component_(component("api", kPortRetry, &GatewayImpl::start_api)),
@@ -112,11 +115,15 @@ class GatewayImpl final : public Gateway {
         maintenance_(loop_, door_, clock, settings_.state_folder, [this] { on_change(); }),
         log_level_(loop_, clock, settings_.log_level),
         diagnostics_(config_, settings_, config_path_, door_, clock, [this] { return vitals(); }),
+        reload_(loop_, lane_, door_, clock, config_, config_path_, settings_.is_hub,
+                {.take_up = [this](const ReloadPlan& plan,
+                                   core::Config next) { take_up(plan, std::move(next)); },
+                 .settled = [this] { on_reloaded(); }}),
         checkpoints_(loop_, door_, lane_, seconds(settings_.audit_checkpoint_every_s),
                      [this](const Json& checkpoint) {
                        if (health_) health_->publish_document("audit", checkpoint);
                      }) {
-    if (config_.has("power.ups")) start_power();
+    start_power();
     if (settings_.mqtt) {
       central_ =
           std::make_unique<CentralReports>(loop_, door_, lane_, clock_, config_, *settings_.mqtt,
@@ -143,8 +150,11 @@ class GatewayImpl final : public Gateway {
     return {};
   }
 
+  void reload() override { reload_.on_signal(); }
+
   void stop() override {
     if (std::exchange(stopped_, true)) return;
+    reload_.stop();
     notify_stopping();
     if (watchdog_) watchdog_->stop();
     health_timer_.cancel();
@@ -201,7 +211,39 @@ class GatewayImpl final : public Gateway {
     return {};
   }
 
+  /// What the plan does not concern is left alone.
+  void take_up(const ReloadPlan& plan, core::Config config) {
+    config_ = std::move(config);
+    settings_.config_problems.clear();
+    settings_.dicom_fault.clear();
+    if (plan.log_level) log_level_.set_usual(read_settings(config_).log_level);
+    if (plan.power) {
+      power_.reset();
+      devices_.release();
+      start_power();
+    }
+    if (plan.uplinks) uplinks_.change(config_);
+    if (plan.api) begin_anew(api_component_, api_, "api.port");
+    if (plan.console) begin_anew(console_component_, console_, "console.port");
+    devices_.change(plan.listeners);
+  }
+
+  template <class Server>
+  void begin_anew(Component& component, std::unique_ptr<Server>& server, const char* wanted_by) {
+    component.rest();
+    server.reset();
+    if (config_.has(wanted_by)) component.start();
+  }
+
+  /// systemd waits for READY=1, also where the line is the one it has.
+  void on_reloaded() {
+    status_line_.clear();
+    if (central_) central_->look_again();
+    on_change();
+  }
+
   void start_power() {
+    if (!config_.has("power.ups")) return;
     auto ups = parse_ups(config_.text("power.ups"));
     if (!ups.ok()) return;  // --check-config and config_problems say so
     power_ = std::make_unique<Power>(loop_, std::move(*ups),
@@ -231,19 +273,22 @@ class GatewayImpl final : public Gateway {
   void start_watchdog() {
     const auto period = watchdog_period();
     if (!period) return;
-    std::vector<Watchdog::Part> parts{{"database writer",
-                                       [this]() -> std::optional<std::uint64_t> {
-                                         if (maintenance_.rotating()) return std::nullopt;
-                                         return writer_pulse_.counter(door_.get());
-                                       }},
-                                      {"mqtt", [this]() -> std::optional<std::uint64_t> {
-                                         if (!mqtt_component_.running()) return std::nullopt;
-                                         return health_->state().loop_turns;
-                                       }}};
-    for (Watchdog::Part& part : devices_.watchdog_parts()) parts.push_back(std::move(part));
-    watchdog_ =
-        std::make_unique<Watchdog>(loop_, clock_, *period, std::move(parts), notify_watchdog);
+    watchdog_ = std::make_unique<Watchdog>(
+        loop_, clock_, *period, [this] { return watchdog_parts(); }, notify_watchdog);
     watchdog_->start();
+  }
+
+  std::vector<Watchdog::Part> watchdog_parts() {
+    std::vector<Watchdog::Part> parts = devices_.watchdog_parts();
+    parts.push_back({"database writer", [this]() -> std::optional<std::uint64_t> {
+                       if (maintenance_.rotating()) return std::nullopt;
+                       return writer_pulse_.counter(door_.get());
+                     }});
+    parts.push_back({"mqtt", [this]() -> std::optional<std::uint64_t> {
+                       if (!mqtt_component_.running()) return std::nullopt;
+                       return health_->state().loop_turns;
+                     }});
+    return parts;
   }
 
   void on_opened(std::shared_ptr<sync::Holdings> holdings, const std::string& by) {
@@ -317,6 +362,7 @@ class GatewayImpl final : public Gateway {
       found.push_back({"storage", opening_.report().reason});
     }
     for (const std::string& text : settings_.config_problems) found.push_back({"config", text});
+    for (Problem& problem : reload_.problems()) found.push_back(std::move(problem));
     for (const std::string& text : uplinks_.upkeep_problems()) found.push_back({"storage", text});
     if (!maintenance_.problem().empty()) found.push_back({"restore", maintenance_.problem()});
     for (const Component* component : components()) {
@@ -433,6 +479,9 @@ class GatewayImpl final : public Gateway {
     };
     actions.letters = [this](std::string method, std::string path, std::string body,
                              Caller caller) {
+      if (Captures::is_route(path))
+        return captures_.answer(std::move(method), std::move(path), std::move(body),
+                                std::move(caller));
       return letters_answer(std::move(method), std::move(path), std::move(body), std::move(caller));
     };
     actions.criticals = [this](std::string method, std::string path, std::string, Caller caller) {
@@ -459,6 +508,7 @@ class GatewayImpl final : public Gateway {
       });
     };
     actions.last_seen = [this] { return with_holdings(answer_last_seen); };
+    actions.reload = [this](Caller caller) { return reload_.answer(std::move(caller)); };
     actions.log_level = [this](const std::string& body) { return log_level_.take(body); };
     actions.certificates = [this] { return diagnostics_.certificates(); };
     actions.support_bundle = [this](std::string method) {
@@ -589,7 +639,7 @@ class GatewayImpl final : public Gateway {
   }
 
   boost::asio::any_io_executor loop_;
-  core::Config config_;
+  core::Config config_;  // what holds: with a reload, in part what it was before
   Settings settings_;
   std::string config_path_;
   const core::Clock& clock_;
@@ -609,6 +659,7 @@ class GatewayImpl final : public Gateway {
   Opening opening_;
   KeysApi keys_api_;
   DeviceListeners devices_;
+  Captures captures_;
   Component mqtt_component_;
   Component control_component_;
   Component api_component_;
@@ -619,6 +670,7 @@ class GatewayImpl final : public Gateway {
   Maintenance maintenance_;
   LogLevelLease log_level_;
   Diagnostics diagnostics_;
+  Reload reload_;
   AuditCheckpoints checkpoints_;
   WriterPulse writer_pulse_;
   std::unique_ptr<Power> power_;

@@ -19,7 +19,7 @@ namespace gateway::daemon {
 
 class Gateway {
  public:
-  /// `config_path` is named in advice only. `restart` asks, on the loop, for a new process: this
+  /// `config_path` is read again by a reload. `restart` asks, on the loop, for a new process: this
   /// one cannot go on. Loop and clock outlive the gateway.
   static std::unique_ptr<Gateway> create(boost::asio::io_context& loop, core::Config config,
                                          Settings settings, std::string config_path,
@@ -28,6 +28,8 @@ class Gateway {
   /// Code::exists when another daemon answers on the control socket; whatever else cannot start is
   /// reported, retried, and does not keep the rest from serving.
   virtual core::Status start() = 0;
+  /// Takes up a changed configuration (daemon/ops/reload.h); the log tells what came of it.
+  virtual void reload() = 0;
   /// Stops everything and waits for it; io_context handlers left over do nothing.
   virtual void stop() = 0;
 };

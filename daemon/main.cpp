@@ -4,18 +4,19 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/log.h"
 #include "core/text.h"
+#include "daemon/checked_config.h"
 #include "daemon/config_faults.h"
 #include "daemon/gateway.h"
 #include "daemon/private_memory.h"
@@ -44,37 +45,10 @@ void prepare_process() {
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 
-std::vector<std::string> lines_of(const std::vector<core::ConfigMistake>& mistakes) {
-  std::vector<std::string> lines;
-  for (const core::ConfigMistake& mistake : mistakes) lines.push_back(mistake.line());
-  return lines;
-}
-
-bool is_unreadable(const std::vector<core::ConfigMistake>& mistakes) {
-  return std::any_of(mistakes.begin(), mistakes.end(), [](const core::ConfigMistake& mistake) {
-    return mistake.kind == core::ConfigMistake::Kind::unreadable;
-  });
-}
-
-/// What the role needs of the configuration.
-bool is_fit_for(const core::Config& config, bool is_hub, const std::string& file) {
-  if (!is_hub || config.has("api.port")) return true;
-  std::fprintf(stderr, "%s: api.port: a hub serves other gateways by its API; set [api]\n",
-               file.c_str());
-  return false;
-}
-
 int check(const std::string& file, bool is_hub) {
-  const auto keys = all_config_keys();
-  const auto reading = core::Config::read(file, keys);
-  std::vector<std::string> lines = lines_of(reading.mistakes);
-  // What could not be read would show as missing everywhere.
-  if (!is_unreadable(reading.mistakes)) {
-    for (const Mistake& mistake : check_config(reading.config, keys))
-      lines.push_back(mistake.line());
-  }
-  for (const std::string& line : lines) std::fprintf(stderr, "%s\n", line.c_str());
-  if (!lines.empty() || !is_fit_for(reading.config, is_hub, file)) return kExitConfig;
+  const CheckedConfig checked = read_checked_config(file, is_hub);
+  for (const std::string& line : checked.mistakes) std::fprintf(stderr, "%s\n", line.c_str());
+  if (!checked.mistakes.empty()) return kExitConfig;
   std::printf("%s: ok\n", file.c_str());
   return kExitOk;
 }
@@ -82,25 +56,30 @@ int check(const std::string& file, bool is_hub) {
 int serve(const std::string& file, bool is_hub) {
   const auto keys = all_config_keys();
   auto reading = core::Config::read(file, keys);
-  const ConfigFaults faults = leave_out_faults(reading, keys);
+  ConfigFaults faults = leave_out_faults(reading, keys);
+  if (std::string of_role = role_mistake(reading.config, is_hub, file); !of_role.empty())
+    faults.fatal.push_back(std::move(of_role));
   for (const auto* lines : {&faults.fatal, &faults.left_out})
     for (const std::string& line : *lines) core::log_error("daemon", line);
   for (const std::string& line : faults.absent) core::log_warn("daemon", line);
-  if (!faults.fatal.empty() || !is_fit_for(reading.config, is_hub, file)) return kExitConfig;
+  if (!faults.fatal.empty()) return kExitConfig;
   Settings settings = read_settings(reading.config);
   settings.config_problems = faults.left_out;
   settings.dicom_fault = faults.dicom;
+  settings.left_out_dicom_peers = faults.left_out_peers;
   settings.is_hub = is_hub;
   core::set_log_level(settings.log_level);
   core::log_info("daemon", core::cat("clinic-gatewayd ", kVersion, " starts with ", file));
 
   boost::asio::io_context loop(1);
   boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
+  boost::asio::signal_set hang_up(loop, SIGHUP);
   int exit_code = kExitOk;
   std::unique_ptr<Gateway> gateway;
   const auto end = [&](int code) {
     exit_code = code;
     signals.cancel();  // the first reason to end stands
+    hang_up.cancel();
     gateway->stop();
     loop.stop();
   };
@@ -110,6 +89,14 @@ int serve(const std::string& file, bool is_hub) {
   signals.async_wait([&end](const boost::system::error_code& error, int) {
     if (!error) end(kExitOk);
   });
+  std::function<void()> await_hang_up = [&] {
+    hang_up.async_wait([&](const boost::system::error_code& error, int) {
+      if (error) return;
+      gateway->reload();
+      await_hang_up();
+    });
+  };
+  await_hang_up();
   if (const core::Status started = gateway->start(); !started.ok()) {
     core::log_error("daemon", started.error().message());
     return kExitFailed;

@@ -86,9 +86,10 @@ std::vector<ConfigKey> daemon_config_keys() {
                   "Tools knows it; without it none is asked"},
       {.path = "commands.allowed",
        .type = KeyType::text_list,
-       .meaning = "kinds of commands that central operations may send over MQTT: approve-device, "
-                  "collect-diagnostics, log-level, pause-uplink, probe, resend, resume-uplink, "
-                  "rotate-keys, sync-now",
+       .meaning =
+           "kinds of commands that central operations may send over MQTT: approve-device, "
+           "collect-diagnostics, log-level, pause-uplink, probe, reload, resend, resume-uplink, "
+           "rotate-keys, sync-now",
        .default_text = "[]"},
       {.path = "commands.key.*.public_key_file",
        .meaning = "Ed25519 public key, PEM, of whoever signs commands under this name",

@@ -50,9 +50,10 @@ struct Settings {
   core::Level log_level = core::Level::info;
   std::optional<MqttSettings> mqtt;  // absent: no broker
   CommandSettings commands;
-  std::vector<std::string> config_problems;  // what was left out of the configuration, and why
-  std::string dicom_fault;                   // why DICOM is not served; empty: it is
-  bool is_hub = false;                       // by the command line: other gateways' upstream
+  std::vector<std::string> config_problems;       // what was left out of the configuration, and why
+  std::string dicom_fault;                        // why DICOM is not served; empty: it is
+  std::vector<std::string> left_out_dicom_peers;  // as daemon/config_faults.h says
+  bool is_hub = false;                            // by the command line: other gateways' upstream
 };
 
 /// The daemon's own keys.

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "adapters/dicom/dimse_uplink.h"
 #include "core/files.h"
 #include "sync/options.h"
 
@@ -35,8 +36,15 @@ void SyncComponent::start(std::shared_ptr<sync::Holdings> holdings) {
   holdings_ = std::move(holdings);
   holdings_->ingest().on_queued([waker = waker_] { waker->wake(); });
   holdings_->intake().on_queued([waker = waker_] { waker->wake(); });
+  begin();
+}
+
+void SyncComponent::begin() {
   service_ = sync::SyncService::create(
-      loop_, holdings_, sync::make_uplinks(loop_, holdings_, config_, clock_), clock_);
+      loop_, holdings_,
+      sync::make_uplinks(loop_, holdings_, config_, clock_,
+                         adapters::dicom::dimse_uplinks(holdings_, config_, clock_)),
+      clock_);
   service_->start();
   waker_->aim_at(service_.get());
   sync::UpkeepOptions upkeep = sync::upkeep_options(config_);
@@ -44,11 +52,21 @@ void SyncComponent::start(std::shared_ptr<sync::Holdings> holdings) {
   upkeep_ = sync::Upkeep::start(holdings_, core::system_files(), clock_, std::move(upkeep));
 }
 
-void SyncComponent::stop() {
+void SyncComponent::end() {
   waker_->aim_at(nullptr);
   upkeep_.reset();
-  // The service itself stays until we go: its coroutines end on the loop after this.
+  // Its coroutines hold the service itself, and end on the loop after this.
   if (service_) service_->stop();
+}
+
+void SyncComponent::change(const core::Config& config) {
+  end();
+  config_ = config;
+  if (holdings_) begin();
+}
+
+void SyncComponent::stop() {
+  end();
   holdings_.reset();
 }
 

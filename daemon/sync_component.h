@@ -20,7 +20,7 @@ namespace gateway::daemon {
 
 class SyncComponent {
  public:
-  /// `config` and `clock` outlive it. `restart`: sync::UpkeepOptions::restart, on the loop.
+  /// `clock` outlives it. `restart`: sync::UpkeepOptions::restart, on the loop.
   SyncComponent(boost::asio::any_io_executor loop, const core::Config& config,
                 const core::Clock& clock, std::function<void()> restart);
   ~SyncComponent();
@@ -29,6 +29,9 @@ class SyncComponent {
 
   /// Before the holdings' door opens, since it sets what ingest wakes.
   void start(std::shared_ptr<sync::Holdings> holdings);
+  /// Goes on as this configuration says, with the same uplinks of the same kinds: deliveries under
+  /// way end as at a restart, as perhaps sent. Waits for the upkeep's step.
+  void change(const core::Config& config);
   void stop();
   /// Thread-safe.
   void wake() { waker_->wake(); }
@@ -51,8 +54,11 @@ class SyncComponent {
     void aim_at(sync::SyncService* target);
   };
 
+  void begin();
+  void end();
+
   boost::asio::any_io_executor loop_;
-  const core::Config& config_;
+  core::Config config_;  // its own: the upkeep's thread reads it
   const core::Clock& clock_;
   const std::function<void()> restart_;
   std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();

@@ -95,6 +95,13 @@ core::Result<std::vector<ArchiveInstance>> instances_of(Rows& rows) {
   }
 }
 
+core::Result<ArchiveInstance> instance_at(Connection& connection, std::int64_t row) {
+  GW_TRY(auto rows, connection.query(core::cat(kInstanceColumns, " WHERE i.row = ?"), row));
+  GW_TRY(const bool found, rows.next());
+  if (!found) return Error(Code::not_found, "the instance has gone");
+  return instance_of(rows);
+}
+
 /// Rows of one statement into the list, of studies that are not held back. Code::invalid beyond
 /// `most`.
 core::Status gather(Connection& connection, std::string_view where, const std::string& first,
@@ -250,17 +257,32 @@ core::Result<std::vector<WishedInstance>> wished_instances(Connection& connectio
 core::Result<RetrievedInstance> retrieved_instance(Connection& connection, std::int64_t row,
                                                    std::string_view own_issuer) {
   RetrievedInstance retrieved;
-  {
-    GW_TRY(auto rows, connection.query(core::cat(kInstanceColumns, " WHERE i.row = ?"), row));
-    GW_TRY(const bool found, rows.next());
-    if (!found) return Error(Code::not_found, "the instance has gone");
-    retrieved.instance = instance_of(rows);
-  }
+  GW_TRY(retrieved.instance, instance_at(connection, row));
   GW_TRY(auto studies,
          archive_studies(connection, {retrieved.instance.study_uid, ""}, "", 1, own_issuer));
   if (studies.empty()) return Error(Code::not_found, "the study is held back");
   retrieved.patient = std::move(studies.front().patient);
   return retrieved;
+}
+
+core::Result<RetrievedInstance> outgoing_instance(Connection& connection, std::int64_t row,
+                                                  std::string_view own_issuer) {
+  RetrievedInstance outgoing;
+  GW_TRY(outgoing.instance, instance_at(connection, row));
+  std::string linked;
+  {
+    GW_TRY(auto rows, connection.query("SELECT patient_name, patient_id, birth_date, sex, patient"
+                                       " FROM dicom_study WHERE study_uid = ?",
+                                       outgoing.instance.study_uid));
+    GW_TRY(const bool found, rows.next());
+    if (!found) return Error(Code::not_found, "the study has gone");
+    const auto text = [&](int column) { return std::string(rows.text(column)); };
+    outgoing.patient = {text(0), text(1), text(2), text(3)};
+    linked = text(4);
+  }
+  GW_TRY(outgoing.patient,
+         shown_patient(connection, std::move(outgoing.patient), linked, own_issuer));
+  return outgoing;
 }
 
 core::Result<std::vector<ArchiveSyntax>> usual_syntaxes(Connection& connection) {

@@ -122,6 +122,10 @@ struct RetrievedInstance {
 core::Result<RetrievedInstance> retrieved_instance(crypto::Connection& connection, std::int64_t row,
                                                    std::string_view own_issuer);
 
+/// The same for an uplink, where a person may have let go what queries do not show.
+core::Result<RetrievedInstance> outgoing_instance(crypto::Connection& connection, std::int64_t row,
+                                                  std::string_view own_issuer);
+
 /// How the objects of each class that came lately were encoded, the most frequent first.
 core::Result<std::vector<ArchiveSyntax>> usual_syntaxes(crypto::Connection& connection);
 

@@ -1,10 +1,10 @@
 #include "sync/array_union.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
 
-#include "core/text.h"
 #include "sync/fhir/same_content.h"
 
 namespace gateway::sync {
@@ -12,72 +12,129 @@ namespace {
 
 using core::Json;
 
-std::string key_of(const Json& item, std::span<const std::string_view> key) {
-  if (key.empty()) return canonical_text(item);
-  std::string text;
-  for (const std::string_view member : key) {
-    text += canonical_text(item[member]);
-    text += '\n';
-  }
-  return text;
-}
+struct Item {
+  const Json* json = nullptr;
+  std::string value;  // all it says
+  std::string name;   // what its key says
+};
 
-using Keyed = std::vector<std::pair<std::string, const Json*>>;
-
-Keyed keyed_items(const Json& array, std::span<const std::string_view> key) {
-  Keyed items;
-  std::map<std::string, int> seen;
-  for (const Json& item : array.items()) {
-    std::string name = key_of(item, key);
-    const int occurrence = seen[name]++;
-    items.emplace_back(core::cat(name, '#', occurrence), &item);
+std::vector<Item> items_of(const Json& array, std::span<const std::string_view> key) {
+  std::vector<Item> items;
+  for (const Json& json : array.items()) {
+    Item item{&json, canonical_text(json), ""};
+    for (const std::string_view member : key) item.name += canonical_text(json[member]) + '\n';
+    if (key.empty()) item.name = item.value;
+    items.push_back(std::move(item));
   }
   return items;
 }
 
-std::map<std::string, const Json*> by_name(const Keyed& items) {
-  return {items.begin(), items.end()};
+/// How often each value stands in an array.
+using Counts = std::map<std::string, int>;
+
+Counts counts_of(const std::vector<Item>& items) {
+  Counts counts;
+  for (const Item& item : items) ++counts[item.value];
+  return counts;
 }
 
-const Json* find(const std::map<std::string, const Json*>& items, const std::string& name) {
-  const auto at = items.find(name);
-  return at == items.end() ? nullptr : at->second;
+/// Of `items`, those `other` has not, as often as it lacks them: the last of equal ones.
+std::vector<Item> beyond(const std::vector<Item>& items, Counts other) {
+  std::vector<Item> more;
+  for (const Item& item : items) {
+    if (other[item.value]-- <= 0) more.push_back(item);
+  }
+  return more;
 }
 
-bool same(const Json* a, const Json* b) { return a && b && same_value(*a, *b); }
+/// What became of the items of one name.
+struct Named {
+  std::size_t ours = 0;  // how many there are
+  std::size_t theirs = 0;
+  Counts ours_removed;
+  Counts theirs_removed;
+  std::vector<Item> ours_added;  // without what they added too
+  std::vector<Item> theirs_added;
+
+  bool both_removed_one() const {
+    return std::ranges::any_of(
+        ours_removed, [&](const auto& removed) { return theirs_removed.contains(removed.first); });
+  }
+  std::string_view dispute() const {
+    const bool ours_adds = !ours_added.empty();
+    const bool theirs_adds = !theirs_added.empty();
+    if (both_removed_one()) {
+      if (ours_adds && theirs_adds) return "both sides changed the same entry";
+      if (ours_adds) return "the hospital removed what the clinic changed";
+      if (theirs_adds) return "the clinic removed what the hospital changed";
+    }
+    // Where a side has more of the name, two that are added are two.
+    if (ours_adds && theirs_adds && ours <= 1 && theirs <= 1)
+      return "both sides changed the same entry";
+    return {};
+  }
+};
+
+using ByName = std::map<std::string, Named>;
+
+ByName changes_by_name(const std::vector<Item>& base, const std::vector<Item>& ours,
+                       const std::vector<Item>& theirs) {
+  ByName names;
+  for (const Item& item : ours) ++names[item.name].ours;
+  for (const Item& item : theirs) ++names[item.name].theirs;
+  for (const Item& item : beyond(base, counts_of(ours)))
+    ++names[item.name].ours_removed[item.value];
+  for (const Item& item : beyond(base, counts_of(theirs)))
+    ++names[item.name].theirs_removed[item.value];
+  const std::vector<Item> ours_added = beyond(ours, counts_of(base));
+  const std::vector<Item> theirs_added = beyond(theirs, counts_of(base));
+  for (const Item& item : beyond(ours_added, counts_of(theirs_added)))
+    names[item.name].ours_added.push_back(item);
+  for (const Item& item : beyond(theirs_added, counts_of(ours_added)))
+    names[item.name].theirs_added.push_back(item);
+  return names;
+}
+
+/// What the clinic removed and the hospital still has.
+int still_to_remove(const Named& named, const std::string& value) {
+  const auto ours = named.ours_removed.find(value);
+  if (ours == named.ours_removed.end()) return 0;
+  const auto theirs = named.theirs_removed.find(value);
+  return ours->second - (theirs == named.theirs_removed.end() ? 0 : theirs->second);
+}
 
 }  // namespace
 
 ArrayUnion unite(const UnionSides& sides, std::span<const std::string_view> key) {
-  const Keyed theirs = keyed_items(sides.theirs, key);
-  const Keyed ours = keyed_items(sides.ours, key);
-  const auto base = by_name(keyed_items(sides.base, key));
-  const auto our_items = by_name(ours);
-  const auto their_items = by_name(theirs);
+  const std::vector<Item> theirs = items_of(sides.theirs, key);
+  const std::vector<Item> ours = items_of(sides.ours, key);
+  ByName names = changes_by_name(items_of(sides.base, key), ours, theirs);
 
   ArrayUnion result{Json::array(), ""};
-  for (const auto& [name, their_item] : theirs) {
-    const Json* before = find(base, name);
-    const Json* our_item = find(our_items, name);
-    if (our_item == nullptr) {
-      if (same(before, their_item)) continue;  // we removed it
-      if (before != nullptr) result.disputed = "the clinic removed what the hospital changed";
-      result.items.add(*their_item);
-    } else if (same(our_item, their_item) || same(before, our_item)) {
-      result.items.add(*their_item);
-    } else if (same(before, their_item) || sides.prefer_ours) {
-      result.items.add(*our_item);
+  std::map<std::string, std::vector<Item>> to_add;
+  for (auto& [name, named] : names) {
+    const std::string_view dispute = named.dispute();
+    if (!dispute.empty()) result.disputed = dispute;
+    if (dispute.empty() || named.theirs_added.empty()) to_add[name] = named.ours_added;
+  }
+  const auto take_next = [&](const std::string& name) {
+    std::vector<Item>& waiting = to_add[name];
+    if (waiting.empty()) return;
+    result.items.add(*waiting.front().json);
+    waiting.erase(waiting.begin());
+  };
+  Counts removed;
+  for (const Item& item : theirs) {
+    if (removed[item.value] < still_to_remove(names[item.name], item.value)) {
+      ++removed[item.value];
+      take_next(item.name);  // in its place
     } else {
-      if (!sides.prefer_theirs) result.disputed = "both sides changed the same entry";
-      result.items.add(*their_item);
+      result.items.add(*item.json);
     }
   }
-  for (const auto& [name, our_item] : ours) {
-    if (find(their_items, name) != nullptr) continue;
-    const Json* before = find(base, name);
-    if (same(before, our_item)) continue;  // they removed it
-    if (before != nullptr) result.disputed = "the hospital removed what the clinic changed";
-    result.items.add(*our_item);
+  for (const Item& item : ours) {
+    std::vector<Item>& waiting = to_add[item.name];
+    if (!waiting.empty() && waiting.front().json == item.json) take_next(item.name);
   }
   return result;
 }

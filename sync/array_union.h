@@ -1,4 +1,4 @@
-// Three-way union of an array whose items have names of their own: by key, never by index. Pure.
+// Three-way union of an array whose items have names of their own: never by index. Pure.
 #pragma once
 
 #include <span>
@@ -13,8 +13,6 @@ struct UnionSides {
   core::Json base;  // arrays, or null
   core::Json ours;
   core::Json theirs;
-  bool prefer_ours = false;  // of an item both changed; neither: it is disputed
-  bool prefer_theirs = false;
 };
 
 struct ArrayUnion {
@@ -23,8 +21,10 @@ struct ArrayUnion {
                          // removed; theirs, or the change, is among the items. Empty: none
 };
 
-/// `key`: the members that name an item; empty: all it says. Items of one key are told apart by
-/// their order among themselves.
+/// What either side added, removed or changed, told by what the items say, as often as they say it.
+/// `key`: the members that name an item; it tells whether both sides changed the same one, and
+/// where it names several of one side, that cannot be told of their additions, which are all taken.
+/// Empty: an item is named by all it says.
 ArrayUnion unite(const UnionSides& sides, std::span<const std::string_view> key);
 
 }  // namespace gateway::sync

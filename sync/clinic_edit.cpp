@@ -2,8 +2,11 @@
 
 #include <optional>
 
+#include "sync/critical_results.h"
+#include "sync/duplicate_patients.h"
 #include "sync/fhir/resource_rules.h"
 #include "sync/outbox.h"
+#include "sync/pull_state.h"
 #include "sync/search_params.h"
 
 namespace gateway::sync {
@@ -37,14 +40,6 @@ core::Status send_on(Connection& connection, const Editing& editing, const Resou
   return {};
 }
 
-/// An order made or changed here stands in the worklist at once.
-core::Status refresh_steps(Connection& connection, const Editing& editing, const ResourceKey& key) {
-  if (key.type == "ServiceRequest") return refresh_worklist(connection, key.id, editing.worklist);
-  if (key.type == "Patient")
-    return refresh_worklist_of_patient(connection, key.id, editing.worklist);
-  return {};
-}
-
 core::Status note(Connection& connection, const Editing& editing, const ResourceKey& key,
                   const Json& about, std::string_view action) {
   return editing.audit.append(connection, {.at = editing.clock.wall(),
@@ -67,8 +62,12 @@ core::Result<std::int64_t> store_edit(Connection& connection, const Editing& edi
   GW_TRY(const auto held, read_resource(connection, key));
   if (held && without_server_meta(held->body) == wanted) return held->version;
   GW_TRY(const std::int64_t version, put_resource(connection, key, wanted, "clinic", now));
-  GW_CHECK(refresh_steps(connection, editing, key));
+  GW_CHECK(raise_critical_edit(connection, key.text(), held ? held->body : Json(), wanted,
+                               editing.actor, now));
+  GW_CHECK(refresh_after(connection, key, editing.worklist));
   GW_CHECK(send_on(connection, editing, key, wanted, now));
+  if (key.type == "Patient")
+    GW_CHECK(propose_own(connection, editing.audit, editing.clock, wanted));
   return version;
 }
 
@@ -79,7 +78,7 @@ core::Result<std::int64_t> store_removal(Connection& connection, const Editing& 
   GW_CHECK(note(connection, editing, key, held ? held->body : Json(), "delete"));
   GW_TRY(const std::int64_t version, delete_resource(connection, key, "clinic", now));
   if (!held) return version;
-  GW_CHECK(refresh_steps(connection, editing, key));
+  GW_CHECK(refresh_after(connection, key, editing.worklist));
   GW_CHECK(send_on(connection, editing, key, held->body, now));
   return version;
 }

@@ -58,10 +58,10 @@ struct OpenItem {
 /// under the same UID count too: which of them the modality means, and will erase, nobody knows.
 core::Result<std::vector<OpenItem>> open_items(Connection& connection, CommitmentRule rule,
                                                int limit) {
-  const std::string some_copy =
+  const std::string some_copy = core::cat(
       "EXISTS (SELECT 1 FROM dicom_instance o WHERE o.sop_instance_uid = c.sop_instance_uid AND"
-      " NOT EXISTS (SELECT 1 FROM dicom_delivery d WHERE d.instance = o.row AND d.proof ="
-      " 'verified')";
+      " NOT EXISTS (SELECT 1 FROM dicom_delivery d WHERE d.instance = o.row AND ",
+      kIsProven, ")");
   GW_TRY(auto rows,
          connection.query(
              core::cat("SELECT * FROM (SELECT c.commitment, c.position, i.row IS NOT NULL AS held,"

@@ -31,7 +31,7 @@ struct CommitmentRequest {
 };
 
 enum class CommitmentRule {
-  second_copy,  // an uplink of images was read back and has the same bytes
+  second_copy,  // an uplink of images was read back and has the same bytes, or has committed itself
   stored,       // the site's choice: this gateway's own copy was read through and is whole
 };
 

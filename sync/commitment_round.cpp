@@ -130,6 +130,9 @@ Awaitable<core::Status> commitment_round(const CommitmentSetting& setting, Commi
     return now - known.second >= kReadAgainAfter;
   });
   std::vector<std::string> uplinks = setting.holdings->options().ingest.image_uplinks;
+  std::erase_if(uplinks, [&](const std::string& uplink) {
+    return setting.pacs.committing().contains(uplink);
+  });
   if (setting.rule == CommitmentRule::stored) uplinks = {""};
   for (const std::string& uplink : uplinks) {
     GW_CO_CHECK(co_await ask_all(setting, uplink, walk));

@@ -1,111 +1,24 @@
 #include "sync/conflict.h"
 
 #include <algorithm>
-#include <array>
-#include <map>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "core/text.h"
 #include "sync/array_union.h"
+#include "sync/element_groups.h"
+#include "sync/fhir/resource_rules.h"
 #include "sync/fhir/same_content.h"
+#include "sync/safety.h"
+#include "sync/status_machine.h"
 
 namespace gateway::sync {
 namespace {
 
 using core::Json;
 
-constexpr std::string_view kRetracted = "entered-in-error";
-
-/// The hospital's to say; of the two sides' meta and narrative nothing is to be decided.
-constexpr std::array<std::string_view, 4> kNotMerged = {"resourceType", "id", "meta", "text"};
-
-bool is_merged(std::string_view member) {
-  return std::ranges::find(kNotMerged, member) == kNotMerged.end();
-}
-
-/// A primitive's extensions ("_birthDate") belong to its element.
-std::string_view element_of(std::string_view member) {
-  return member.starts_with('_') ? member.substr(1) : member;
-}
-
-/// A group as it occurs in these three versions.
-struct Group {
-  std::string name;
-  const ElementGroup* row = nullptr;
-  std::set<std::string> members;  // with the underscored ones
-  Rule rule() const { return row ? row->rule : Rule::ask; }
-};
-
-std::vector<Group> groups_of(std::string_view type, const Versions& versions) {
-  std::vector<Group> groups;
-  std::map<std::string, std::size_t, std::less<>> by_name;
-  for (const Json* version : {&versions.theirs, &versions.ours, &versions.base}) {
-    for (const auto& [member, value] : version->members()) {
-      if (!is_merged(member)) continue;
-      const std::string_view element = element_of(member);
-      const ElementGroup* row = group_of(type, element);
-      std::string name(row ? row->name : element);
-      const auto [at, fresh] = by_name.emplace(name, groups.size());
-      if (fresh) groups.push_back({std::move(name), row, {}});
-      groups[at->second].members.insert(member);
-    }
-  }
-  return groups;
-}
-
-Json part(const Json& resource, const Group& group) {
-  Json elements = Json::object();
-  for (const auto& [member, value] : resource.members()) {
-    if (group.members.contains(member)) elements.append_member(member, value);
-  }
-  return elements;
-}
-
-/// `resource` with the group's elements replaced. They keep their place where they have one.
-Json with_part(const Json& resource, const std::set<std::string>& members, const Json& elements) {
-  Json replaced = Json::object();
-  std::set<std::string_view> placed;
-  for (const auto& [member, value] : resource.members()) {
-    if (!members.contains(member)) {
-      replaced.append_member(member, value);
-    } else if (const Json& now = elements[std::string_view(member)]; !now.is_null()) {
-      replaced.append_member(member, now);
-      placed.insert(member);
-    }
-  }
-  for (const auto& [member, value] : elements.members()) {
-    if (!placed.contains(member)) replaced.append_member(member, value);
-  }
-  return replaced;
-}
-
-std::string_view code_of(const Json& element) {
-  return element.is_string() ? element.text() : element["coding"][0]["code"].text();
-}
-
 std::string_view status_of(const Json& elements) { return elements["status"].text(); }
-
-bool is_retracted(const Json& elements) {
-  return std::ranges::any_of(elements.members(),
-                             [](const Json::Member& m) { return code_of(m.second) == kRetracted; });
-}
-
-/// 0 is the safest. Of several codes in the group the least safe counts, but a retraction says
-/// there is nothing to be safe about.
-std::size_t risk(const ElementGroup& row, const Json& elements) {
-  if (is_retracted(elements)) return 0;
-  std::size_t worst = 0;
-  bool known = false;
-  for (const auto& [member, value] : elements.members()) {
-    const auto at = std::ranges::find(row.order, code_of(value));
-    if (at == row.order.end()) continue;
-    worst = std::max(worst, static_cast<std::size_t>(at - row.order.begin()));
-    known = true;
-  }
-  return known ? worst : row.order.size();
-}
 
 GroupDecision begin_decision(const Group& group, const Versions& versions) {
   GroupDecision decision;
@@ -117,10 +30,15 @@ GroupDecision begin_decision(const Group& group, const Versions& versions) {
   return decision;
 }
 
+const Json& side(const GroupDecision& decision, Choice choice) {
+  return choice == Choice::ours ? decision.ours : decision.theirs;
+}
+
+Choice other(Choice choice) { return choice == Choice::ours ? Choice::theirs : Choice::ours; }
+
 void show(GroupDecision& decision, Choice choice) {
   decision.shown = choice;
-  if (choice != Choice::merged)
-    decision.merged = choice == Choice::ours ? decision.ours : decision.theirs;
+  if (choice != Choice::merged) decision.merged = side(decision, choice);
 }
 
 void ask(GroupDecision& decision, Choice shown, std::string reason) {
@@ -129,46 +47,76 @@ void ask(GroupDecision& decision, Choice shown, std::string reason) {
   show(decision, shown);
 }
 
+/// Out of an end state, of a retraction, or from a final result to a preliminary one.
+bool leaves_end(std::string_view type, const Json& from, const Json& to) {
+  if (is_retracted(to)) return false;
+  if (is_retracted(from) || !check_transition(type, from, to).ok()) return true;
+  return is_end_state(type, status_of(from)) && status_of(to) != status_of(from);
+}
+
+/// The status for a person: of a condition or an allergy, its verification.
+std::string_view ended_as(const Json& elements) {
+  const std::string_view status = status_of(elements);
+  return status.empty() ? code_of(elements["verificationStatus"]) : status;
+}
+
+std::string left_end(const Json& from, const Json& to) {
+  return core::cat("it was ", ended_as(from), " and is to be ", ended_as(to), " again");
+}
+
+/// A group of which the two sides differ.
+struct Compared {
+  std::string_view type;
+  const Group& group;
+  const Versions& versions;              // as elements
+  bool other_changed_something = false;  // whoever did not change this group
+};
+
 /// One side only changed the group. Nothing: the change is taken.
-std::optional<GroupDecision> decide_single(std::string_view type, const Group& group,
-                                           const Versions& versions, GroupDecision decision,
-                                           bool by_ours) {
-  const Json& changed = by_ours ? decision.ours : decision.theirs;
-  const Choice unchanged = by_ours ? Choice::theirs : Choice::ours;
-  if (group.rule() == Rule::his && by_ours && !versions.ours_is_decided) {
+std::optional<GroupDecision> decide_single(const Compared& compared, Choice changer) {
+  const Group& group = compared.group;
+  GroupDecision decision = begin_decision(group, compared.versions);
+  const Json& changed = side(decision, changer);
+  if (group.rule() == Rule::his && changer == Choice::ours && !compared.versions.ours_is_decided) {
     ask(decision, Choice::theirs, "the clinic proposes a change of what the hospital keeps");
     return decision;
   }
-  if (is_retracted(changed)) return std::nullopt;
-  if (is_terminal(type, status_of(decision.base)) && !is_terminal(type, status_of(changed))) {
-    ask(decision, unchanged,
-        core::cat("it was ", status_of(decision.base), " and is to be ", status_of(changed),
-                  " again"));
+  if (acts_at_once(group.row, decision.base, changed)) {
+    if (!compared.other_changed_something) return std::nullopt;
+    ask(decision, changer,
+        core::cat("one side made it ", ended_as(changed), " while the other changed it; the ",
+                  is_retracted(changed) ? "retraction" : "stop", " acts meanwhile"));
     return decision;
   }
-  if (group.rule() == Rule::safer && risk(*group.row, changed) > risk(*group.row, decision.base)) {
-    ask(decision, unchanged, "one side takes back what the other may rely on");
+  if (leaves_end(compared.type, decision.base, changed)) {
+    ask(decision, other(changer), left_end(decision.base, changed));
+    return decision;
+  }
+  if (group.rule() == Rule::safer && takes_back(*group.row, decision.base, changed)) {
+    ask(decision, other(changer), "one side takes back what the other may rely on");
     return decision;
   }
   return std::nullopt;
 }
 
-void decide_union(const Group& group, const Versions& versions, GroupDecision& decision) {
+void decide_union(const Group& group, GroupDecision& decision) {
   Json merged = decision.theirs;
   std::string reason;
   for (const std::string& member : group.members) {
-    UnionSides sides{decision.base[std::string_view(member)],
-                     decision.ours[std::string_view(member)],
-                     decision.theirs[std::string_view(member)]};
-    sides.prefer_ours = versions.ours_by_person && !versions.theirs_by_person;
-    sides.prefer_theirs = versions.theirs_by_person && !versions.ours_by_person;
+    const UnionSides sides{decision.base[std::string_view(member)],
+                           decision.ours[std::string_view(member)],
+                           decision.theirs[std::string_view(member)]};
+    const auto is_odd = [](const Json& items) { return !items.is_null() && !items.is_array(); };
+    // The extensions of an array of primitives go by the index.
+    if (is_odd(sides.ours) || is_odd(sides.theirs) || group.members.size() > 1)
+      return ask(decision, Choice::theirs, "both sides changed it");
     ArrayUnion united = unite(sides, group.row->key);
     if (united.items.size() > 0) {
       merged.set(member, std::move(united.items));
     } else {
       merged.erase(member);
     }
-    if (!united.disputed.empty()) reason = std::move(united.disputed);
+    reason = std::move(united.disputed);
   }
   decision.shown = Choice::merged;
   decision.merged = std::move(merged);
@@ -176,59 +124,75 @@ void decide_union(const Group& group, const Versions& versions, GroupDecision& d
   decision.reason = std::move(reason);
 }
 
-void decide_safer(const Group& group, GroupDecision& decision) {
-  const std::size_t ours = risk(*group.row, decision.ours);
-  const std::size_t theirs = risk(*group.row, decision.theirs);
-  ask(decision, ours < theirs ? Choice::ours : Choice::theirs,
-      ours == theirs ? "both sides changed it" : "both sides changed it; the safer acts meanwhile");
+void decide_safer(const Compared& compared, GroupDecision& decision) {
+  const ElementGroup& row = *compared.group.row;
+  Choice shown = Choice::theirs;
+  std::string reason = "both sides changed it; the safer acts meanwhile";
+  if (is_safer(row, decision.ours, decision.theirs)) {
+    shown = Choice::ours;
+  } else if (!is_safer(row, decision.theirs, decision.ours)) {
+    reason = "both sides changed it";
+    // None is the safer: what has come to an end is not begun anew by the other side.
+    if (is_end_state(compared.type, status_of(decision.ours)) &&
+        !is_end_state(compared.type, status_of(decision.theirs)))
+      shown = Choice::ours;
+  }
+  ask(decision, shown, std::move(reason));
+}
+
+/// The side whose affair it is, as far as the other has not brought the status further.
+void decide_for(Choice winner, const Compared& compared, GroupDecision& decision) {
+  const std::string_view won = status_of(side(decision, winner));
+  const std::string_view lost = status_of(side(decision, other(winner)));
+  const std::string_view type = compared.type;
+  if (is_later_status(type, lost, won)) {
+    ask(decision, other(winner),
+        core::cat("the one whose affair it is made it ", won, ", the other side ", lost,
+                  " already"));
+  } else if (is_end_state(type, lost) && lost != won) {
+    ask(decision, winner, core::cat("it ended in two ways, as ", won, " and as ", lost));
+  } else if (leaves_end(type, decision.base, side(decision, winner))) {
+    ask(decision, winner, left_end(decision.base, side(decision, winner)));
+  } else {
+    decision.reason = winner == Choice::ours ? "the clinic's counts" : "the hospital's counts";
+    show(decision, winner);
+  }
 }
 
 /// Both sides changed the group, and not to the same.
-GroupDecision decide_both(std::string_view type, const Group& group, const Versions& versions,
-                          GroupDecision decision) {
-  const auto take = [&](Choice winner) {
-    const Json& won = winner == Choice::ours ? decision.ours : decision.theirs;
-    const Json& lost = winner == Choice::ours ? decision.theirs : decision.ours;
-    if (is_retracted(lost)) {
-      ask(decision, winner == Choice::ours ? Choice::theirs : Choice::ours,
-          "one side retracted it, the other changed it");
-    } else if (is_terminal(type, status_of(decision.base)) && !is_retracted(won) &&
-               !is_terminal(type, status_of(won))) {
-      ask(decision, Choice::theirs, "its status would leave an end state");
-    } else {
-      decision.reason = winner == Choice::ours ? "the clinic's counts" : "the hospital's counts";
-      show(decision, winner);
-    }
-  };
+GroupDecision decide_both(const Compared& compared) {
+  const Group& group = compared.group;
+  GroupDecision decision = begin_decision(group, compared.versions);
+  if (is_retracted(decision.ours) != is_retracted(decision.theirs)) {
+    ask(decision, is_retracted(decision.ours) ? Choice::ours : Choice::theirs,
+        "one side retracted it, the other changed it");
+    return decision;
+  }
+  const auto ours_if = [](bool is_ours) { return is_ours ? Choice::ours : Choice::theirs; };
   switch (group.rule()) {
     case Rule::his:
       ask(decision, Choice::theirs, "both sides changed it; the hospital's counts until decided");
       break;
     case Rule::producer:
-      take(versions.ours_is_producer ? Choice::ours : Choice::theirs);
+      decide_for(ours_if(compared.versions.ours_is_producer), compared, decision);
+      break;
+    case Rule::filler:
+      decide_for(ours_if(compared.versions.ours_is_filler), compared, decision);
       break;
     case Rule::clinic:
-      take(Choice::ours);
+      decide_for(Choice::ours, compared, decision);
       break;
     case Rule::union_by_key:
-      decide_union(group, versions, decision);
+      decide_union(group, decision);
       break;
     case Rule::safer:
-      decide_safer(group, decision);
+      decide_safer(compared, decision);
       break;
     case Rule::ask:
       ask(decision, Choice::theirs, "both sides changed it");
       break;
   }
   return decision;
-}
-
-/// Base of the result: everything that is not merged comes from the hospital's version.
-Json frame(const Versions& versions) {
-  Json framed = versions.theirs;
-  // A generated narrative speaks of one side's text only.
-  if (framed["text"]["status"].text() != "additional") framed.erase("text");
-  return framed;
 }
 
 /// One side deleted the resource.
@@ -250,6 +214,49 @@ Merge merge_deleted(const Versions& versions) {
   return merged;
 }
 
+/// Who changed a group since the agreed version.
+struct Changes {
+  bool ours = false;
+  bool theirs = false;
+};
+
+Changes changes_of(const Group& group, const Versions& versions) {
+  const Json base = part(versions.base, group);
+  return {!same_value(part(versions.ours, group), base),
+          !same_value(part(versions.theirs, group), base)};
+}
+
+Merge merge_elements(const Versions& versions, const MergePolicy& policy) {
+  const std::string type(versions.theirs["resourceType"].text());
+  const auto groups = groups_of(type, policy, {&versions.theirs, &versions.ours, &versions.base});
+  std::vector<Changes> changes;
+  Changes any;
+  for (const Group& group : groups) {
+    changes.push_back(changes_of(group, versions));
+    any.ours = any.ours || (changes.back().ours && !group.is_of_meta());
+    any.theirs = any.theirs || (changes.back().theirs && !group.is_of_meta());
+  }
+  Merge merged;
+  merged.shown = versions.theirs;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const Group& group = groups[i];
+    const Json ours = part(versions.ours, group);
+    if (same_value(ours, part(versions.theirs, group))) continue;
+    const Choice changer = changes[i].ours ? Choice::ours : Choice::theirs;
+    const Compared compared{type, group, versions, changer == Choice::ours ? any.theirs : any.ours};
+    std::optional<GroupDecision> decision = changes[i].ours && changes[i].theirs
+                                                ? decide_both(compared)
+                                                : decide_single(compared, changer);
+    if (decision) {
+      merged.shown = with_part(merged.shown, group.members, decision->merged);
+      merged.decisions.push_back(std::move(*decision));
+    } else if (changer == Choice::ours) {
+      merged.shown = with_part(merged.shown, group.members, ours);
+    }
+  }
+  return merged;
+}
+
 }  // namespace
 
 std::string_view to_string(Choice choice) {
@@ -268,40 +275,29 @@ bool Merge::asks() const {
   return std::ranges::any_of(decisions, [](const GroupDecision& d) { return d.asked; });
 }
 
-Merge merge(const Versions& versions) {
-  if (versions.ours.is_null() || versions.theirs.is_null()) return merge_deleted(versions);
-  const std::string type(versions.theirs["resourceType"].text());
+Merge merge(const Versions& versions, const MergePolicy& policy) {
   Merge merged;
-  merged.shown = frame(versions);
-  for (const Group& group : groups_of(type, versions)) {
-    GroupDecision decision = begin_decision(group, versions);
-    if (same_value(decision.ours, decision.theirs)) continue;
-    const bool ours_changed = !same_value(decision.ours, decision.base);
-    const bool theirs_changed = !same_value(decision.theirs, decision.base);
-    if (ours_changed && theirs_changed) {
-      decision = decide_both(type, group, versions, std::move(decision));
-    } else if (auto special = decide_single(type, group, versions, decision, ours_changed)) {
-      decision = std::move(*special);
-    } else {
-      if (ours_changed) merged.shown = with_part(merged.shown, group.members, decision.ours);
-      continue;
+  if (versions.ours.is_null() || versions.theirs.is_null()) {
+    merged = merge_deleted(versions);
+  } else {
+    Versions elements = versions;
+    for (Json* version : {&elements.base, &elements.ours, &elements.theirs})
+      *version = as_elements(*version);
+    merged = merge_elements(elements, policy);
+    merged.shown = as_resource(merged.shown);
+    if (same_content(merged.shown, versions.theirs)) {
+      merged.shown = versions.theirs;
+    } else if (same_content(merged.shown, versions.ours)) {
+      merged.shown = versions.ours;
     }
-    merged.shown = with_part(merged.shown, group.members, decision.merged);
-    merged.decisions.push_back(std::move(decision));
   }
-  if (same_content(merged.shown, versions.theirs)) {
-    merged.shown = versions.theirs;
-  } else if (same_content(merged.shown, versions.ours)) {
-    merged.shown = versions.ours;
-  }
+  merged.policy = policy.version();
   return merged;
 }
 
 bool changes_what_hospital_keeps(const Json& from, const Json& to) {
-  Versions versions;
-  versions.base = from;
-  versions.ours = to;
-  return std::ranges::any_of(groups_of(to["resourceType"].text(), versions), [&](const Group& g) {
+  const auto groups = groups_of(to["resourceType"].text(), usual_policy(), {&to, &from});
+  return std::ranges::any_of(groups, [&](const Group& g) {
     return g.rule() == Rule::his && !same_value(part(from, g), part(to, g));
   });
 }
@@ -315,7 +311,8 @@ Json with_choice(const Json& resource, const GroupDecision& decision, Choice cho
   for (const Json* part : {&decision.base, &decision.ours, &decision.theirs, &decision.merged}) {
     for (const auto& [member, value] : part->members()) members.insert(member);
   }
-  return members.empty() ? resource : with_part(resource, members, wanted);
+  if (members.empty()) return resource;
+  return as_resource(with_part(as_elements(resource), members, wanted));
 }
 
 }  // namespace gateway::sync

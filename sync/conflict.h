@@ -23,15 +23,15 @@ struct Versions {
   core::Json ours;
   core::Json theirs;
   bool ours_is_producer = false;  // the clinic made the resource
-  bool ours_by_person = true;     // the change was entered or confirmed by a person
-  bool theirs_by_person = true;
-  bool ours_is_decided = false;  // of what the hospital keeps, a person has decided for `ours`
+  bool ours_is_filler = false;    // the clinic carries it out
+  bool ours_is_decided = false;   // of what the hospital keeps, a person has decided for `ours`
 };
 
 enum class Choice { ours, theirs, merged };
 std::string_view to_string(Choice choice);
 
-/// One group that needed a decision. The four values are objects of the group's elements.
+/// One group that needed a decision. The four values are objects of the group's elements; what meta
+/// says stands there with "meta." before it (sync/element_groups.h).
 struct GroupDecision {
   std::string group;  // "identity", or an element's name
   Rule rule = Rule::ask;
@@ -47,13 +47,15 @@ struct GroupDecision {
 struct Merge {
   core::Json shown;  // the whole resource; null: deleted on both sides
   std::vector<GroupDecision> decisions;
+  std::string policy = usual_policy().version();  // it was made under
 
   bool asks() const;
 };
 
-/// Groups only one side changed are taken without a decision, but for those of the rule `his` and
-/// for a status that would leave a terminal or a safer state.
-Merge merge(const Versions& versions);
+/// Groups only one side changed are taken without a decision, but for those of the rule `his`, for
+/// a status that would leave an end state or a safer one, and for a stop or a retraction of what
+/// the other side changed: it acts, and a person is asked.
+Merge merge(const Versions& versions, const MergePolicy& policy);
 
 /// True when `to` differs from `from` in a group of the rule `his`: coming from the clinic, that is
 /// a proposal.

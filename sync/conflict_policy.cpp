@@ -1,31 +1,39 @@
 #include "sync/conflict_policy.h"
 
 #include <algorithm>
-#include <array>
+#include <optional>
+
+#include "core/text.h"
 
 namespace gateway::sync {
 namespace {
 
-/// "value[x]" names valueQuantity, valueString and so on.
-bool names(std::string_view pattern, std::string_view element) {
-  if (!pattern.ends_with("[x]")) return pattern == element;
-  const std::string_view stem = pattern.substr(0, pattern.size() - 3);
-  return element.size() > stem.size() && element.starts_with(stem) && element[stem.size()] >= 'A' &&
-         element[stem.size()] <= 'Z';
-}
-
 const std::vector<ElementGroup>& table() {
   using enum Rule;
+  const Safety clinical_safety{
+      "clinicalStatus",
+      {{"active", "recurrence", "relapse"}, {""}, {"remission"}, {"inactive", "resolved"}}};
+  // A late preliminary never demotes a final.
+  const Safety result_safety{"status",
+                             {{"final", "amended", "corrected", "appended"},
+                              {"cancelled"},
+                              {"preliminary", "partial"},
+                              {""}}};
   static const std::vector<ElementGroup> rows = {
       {"Patient",
        "identity",
        {"identifier", "active", "name", "gender", "birthDate", "deceased[x]", "multipleBirth[x]",
         "link"},
        his},
-      {"Patient", "telecom", {"telecom"}, union_by_key, {"system", "use", "rank"}},
-      {"Patient", "address", {"address"}, union_by_key, {"use", "type"}},
-      {"Patient", "contact persons", {"contact"}, union_by_key, {"relationship", "name"}},
-      {"Patient", "languages", {"communication"}, union_by_key, {"language"}},
+      {"Patient", "telecom", {"telecom"}, union_by_key, {"system", "use", "rank"}, {ask, clinic}},
+      {"Patient", "address", {"address"}, union_by_key, {"use", "type"}, {ask, clinic}},
+      {"Patient",
+       "contact persons",
+       {"contact"},
+       union_by_key,
+       {"relationship", "name"},
+       {ask, clinic}},
+      {"Patient", "languages", {"communication"}, union_by_key, {"language"}, {ask, clinic}},
 
       // Losing an allergy can kill; keeping one too many costs a question.
       {"AllergyIntolerance",
@@ -33,15 +41,21 @@ const std::vector<ElementGroup>& table() {
        {"verificationStatus", "clinicalStatus"},
        safer,
        {},
-       {"entered-in-error", "confirmed", "presumed", "unconfirmed", "refuted"}},
-      {"AllergyIntolerance", "reactions", {"reaction"}, union_by_key},
+       {},
+       {{"verificationStatus", {{"confirmed"}, {"presumed"}, {"unconfirmed"}, {""}, {"refuted"}}},
+        clinical_safety}},
+      {"AllergyIntolerance", "reactions", {"reaction"}, union_by_key, {}, {ask}},
       {"Condition",
        "status",
        {"verificationStatus", "clinicalStatus", "abatement[x]"},
        safer,
        {},
-       {"entered-in-error", "confirmed", "differential", "provisional", "unconfirmed", "refuted"}},
-      {"Condition", "evidence", {"evidence"}, union_by_key},
+       {},
+       {{"verificationStatus",
+         {{"confirmed"}, {"differential"}, {"provisional"}, {"unconfirmed"}, {""}, {"refuted"}}},
+        clinical_safety,
+        {"abatement[x]", {{""}, {"*"}}}}},
+      {"Condition", "evidence", {"evidence"}, union_by_key, {}, {ask}},
 
       // A stop that waits for a decision is a dose given.
       {"MedicationRequest",
@@ -49,8 +63,10 @@ const std::vector<ElementGroup>& table() {
        {"status", "statusReason"},
        safer,
        {},
-       {"entered-in-error", "stopped", "cancelled", "on-hold", "completed", "active", "unknown",
-        "draft"}},
+       {},
+       {{"status",
+         {{"stopped", "cancelled"}, {"on-hold"}, {"completed"}, {"active"}, {""}, {"draft"}}}},
+       {"stopped", "cancelled"}},
       {"MedicationRequest",
        "prescription",
        {"medication[x]", "dosageInstruction", "dispenseRequest", "substitution", "doNotPerform",
@@ -63,59 +79,76 @@ const std::vector<ElementGroup>& table() {
         "referenceRange", "effective[x]", "issued", "method", "bodySite", "specimen", "device"},
        safer,
        {},
-       {"entered-in-error"}},
+       {},
+       {result_safety}},
       {"DiagnosticReport",
        "report",
        {"status", "code", "result", "conclusion", "conclusionCode", "presentedForm", "effective[x]",
         "issued", "media"},
        safer,
        {},
-       {"entered-in-error"}},
-
-      {"ServiceRequest",
-       "status",
-       {"status"},
-       producer,
        {},
-       {"entered-in-error", "revoked", "completed", "on-hold", "active", "draft", "unknown"}},
+       {result_safety}},
+
+      {"ServiceRequest", "status", {"status"}, producer, {}, {ask}},
       {"ServiceRequest",
        "order",
        {"intent", "code", "orderDetail", "quantity[x]", "occurrence[x]", "asNeeded[x]", "bodySite",
         "priority", "doNotPerform"},
-       ask},
+       ask,
+       {},
+       {producer}},
       {"Task",
        "progress",
        {"status", "statusReason", "businessStatus", "output", "executionPeriod", "owner"},
-       clinic,
+       filler,
        {},
-       {"entered-in-error", "completed", "failed", "cancelled", "rejected", "in-progress",
-        "on-hold", "ready", "accepted", "received", "requested", "draft"}},
+       {ask, clinic}},
 
       {"Appointment",
        "booking",
        {"status", "start", "end", "slot", "minutesDuration", "participant", "cancelationReason"},
-       ask},
-      {"DocumentReference", "relations", {"relatesTo"}, union_by_key},
+       ask,
+       {},
+       {clinic}},
+      {"DocumentReference", "relations", {"relatesTo"}, union_by_key, {}, {ask}},
 
-      {"*", "status", {"status"}, safer, {}, {"entered-in-error"}},
-      {"*", "identifiers", {"identifier"}, union_by_key, {"system", "value"}},
-      {"*", "notes", {"note"}, union_by_key},
+      {"*", "status", {"status"}, safer},
+      {"*", "identifiers", {"identifier"}, union_by_key, {"system", "value"}, {ask}},
+      {"*", "notes", {"note"}, union_by_key, {}, {ask}},
+      {"*", "security labels", {"meta.security"}, union_by_key, {"system", "code"}, {ask}},
+      {"*", "tags", {"meta.tag"}, union_by_key, {"system", "code"}, {ask}},
+      {"*", "profiles", {"meta.profile"}, union_by_key, {}, {ask}},
+      {"*", "narrative", {"text"}, ask},
   };
   return rows;
 }
 
-struct Terminal {
-  std::string_view type;
-  std::array<std::string_view, 4> states;
-};
-constexpr std::array<Terminal, 6> kTerminal = {{
-    {"ServiceRequest", {"revoked", "completed"}},
-    {"Task", {"completed", "failed", "cancelled", "rejected"}},
-    {"MedicationRequest", {"stopped", "cancelled", "completed"}},
-    {"Appointment", {"fulfilled", "cancelled", "noshow"}},
-    {"Procedure", {"completed", "stopped", "not-done"}},
-    {"Encounter", {"finished", "cancelled"}},
-}};
+std::optional<Rule> rule_named(std::string_view name) {
+  for (const Rule rule : {Rule::his, Rule::producer, Rule::filler, Rule::clinic, Rule::union_by_key,
+                          Rule::safer, Rule::ask}) {
+    if (to_string(rule) == name) return rule;
+  }
+  return std::nullopt;
+}
+
+std::string choices_of(const ElementGroup& row) {
+  std::string choices(to_string(row.rule));
+  for (const Rule rule : row.site_may) choices += core::cat(", ", to_string(rule));
+  return choices;
+}
+
+core::Error no_such_row(const SiteRule& chosen) {
+  std::string groups;
+  for (const ElementGroup& row : table()) {
+    if (row.type == chosen.type) groups += core::cat(groups.empty() ? "" : ", ", row.name);
+  }
+  return {core::Code::invalid,
+          groups.empty()
+              ? core::cat("the policy has no rows for ", chosen.type, "; see docs/sync.md")
+              : core::cat("the policy has no group \"", chosen.group, "\" of ", chosen.type,
+                          "; its groups are: ", groups)};
+}
 
 }  // namespace
 
@@ -125,6 +158,8 @@ std::string_view to_string(Rule rule) {
       return "his";
     case Rule::producer:
       return "producer";
+    case Rule::filler:
+      return "filler";
     case Rule::clinic:
       return "clinic";
     case Rule::union_by_key:
@@ -139,30 +174,57 @@ std::string_view to_string(Rule rule) {
 
 std::span<const ElementGroup> policy_table() { return table(); }
 
-const ElementGroup* group_of(std::string_view type, std::string_view element) {
+bool names_element(std::string_view pattern, std::string_view element) {
+  if (!pattern.ends_with("[x]")) return pattern == element;
+  const std::string_view stem = pattern.substr(0, pattern.size() - 3);
+  return element.size() > stem.size() && element.starts_with(stem) && element[stem.size()] >= 'A' &&
+         element[stem.size()] <= 'Z';
+}
+
+MergePolicy::MergePolicy() : rows_(table()), version_(kPolicyVersion) {}
+
+core::Result<MergePolicy> MergePolicy::for_site(const std::vector<SiteRule>& chosen) {
+  MergePolicy policy;
+  for (const SiteRule& choice : chosen) {
+    const auto row = std::ranges::find_if(policy.rows_, [&](const ElementGroup& candidate) {
+      return candidate.type == choice.type && candidate.name == choice.group;
+    });
+    if (row == policy.rows_.end()) return no_such_row(choice);
+    const auto rule = rule_named(choice.rule);
+    if (rule == row->rule) continue;
+    if (!rule || std::ranges::find(row->site_may, *rule) == row->site_may.end()) {
+      return core::Error(core::Code::invalid,
+                         core::cat("\"", choice.rule, "\" is not for ", choice.type, "/",
+                                   choice.group, "; it may be: ", choices_of(*row)));
+    }
+    row->rule = *rule;
+    policy.version_ += core::cat(' ', choice.type, '/', choice.group, '=', to_string(*rule));
+  }
+  return policy;
+}
+
+const ElementGroup* MergePolicy::group_of(std::string_view type, std::string_view element) const {
   const auto holds = [&](const ElementGroup& row, std::string_view row_type) {
     return row.type == row_type && std::ranges::any_of(row.elements, [&](std::string_view pattern) {
-             return names(pattern, element);
+             return names_element(pattern, element);
            });
   };
   for (const std::string_view wanted : {type, std::string_view("*")}) {
-    for (const ElementGroup& row : table()) {
+    for (const ElementGroup& row : rows_) {
       if (holds(row, wanted)) return &row;
     }
   }
   return nullptr;
 }
 
+const MergePolicy& usual_policy() {
+  static const MergePolicy policy;
+  return policy;
+}
+
 bool hospital_keeps_some_of(std::string_view type) {
   return std::ranges::any_of(
       table(), [&](const ElementGroup& row) { return row.type == type && row.rule == Rule::his; });
-}
-
-bool is_terminal(std::string_view type, std::string_view status) {
-  if (status.empty()) return false;
-  return std::ranges::any_of(kTerminal, [&](const Terminal& row) {
-    return row.type == type && std::ranges::find(row.states, status) != row.states.end();
-  });
 }
 
 }  // namespace gateway::sync

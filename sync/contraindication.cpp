@@ -143,32 +143,117 @@ core::Result<Json> known_there(Connection& connection, const Reconciling& with,
   return body ? std::move(*body) : Json();
 }
 
+/// Why the two have not met before.
+struct Apart {
+  std::string_view prescription;
+  std::string_view allergy;
+};
+constexpr Apart kTwoSides{"on one side", "on the other"};
+constexpr Apart kTwoRecords{"in one record of the patient",
+                            "in another, and the hospital has merged the two"};
+
 core::Status ask_about(Connection& connection, const Reconciling& with,
                        const ResourceKey& prescription, const Json& body, const Json& allergy,
-                       std::string_view now) {
+                       const Apart& apart, std::string_view now) {
   GW_TRY(const auto held, read_newest(connection, prescription));
   const std::int64_t version = held ? held->version : 0;
   GroupDecision decision;
   decision.group = kContraindication;
   decision.asked = true;
-  decision.reason = core::cat(
-      named(body["medicationCodeableConcept"]), " was prescribed on one side and allergy ", "to ",
-      named(allergy["code"]), " (AllergyIntolerance/", allergy["id"].text(),
-      ") recorded on the other. Both act as they are, nothing was changed: stop or change"
-      " the prescription where it must be, then decide here");
+  decision.reason =
+      core::cat(named(body["medicationCodeableConcept"]), " was prescribed ", apart.prescription,
+                " and allergy to ", named(allergy["code"]), " (AllergyIntolerance/",
+                allergy["id"].text(), ") recorded ", apart.allergy,
+                ". Both act as they are, nothing was changed: stop or change"
+                " the prescription where it must be, then decide here");
   decision.base = decision.ours = decision.theirs = decision.merged = Json::object();
   Merge merge;
+  merge.policy = with.policy.version();
   merge.decisions.push_back(std::move(decision));
   const ReviewVersions versions{version, version, version, version};
   GW_TRY(const std::int64_t number,
          put_review(connection, with.uplink, prescription, versions, merge, now));
   return with.audit.append(connection, {.at = with.clock.wall(),
-                                        .actor = core::cat("policy:", kPolicyVersion),
+                                        .actor = core::cat("policy:", merge.policy),
                                         .action = "flag",
                                         .resource = prescription.text(),
                                         .patient = patient_of(body),
                                         .source = core::cat("review/", number),
                                         .outcome = "a person is asked"});
+}
+
+core::Result<bool> is_asked_already(Connection& connection, const ResourceKey& prescription,
+                                    const ResourceKey& allergy) {
+  GW_TRY(
+      const auto review,
+      connection.integer("SELECT 1 FROM review WHERE type = ? AND id = ? AND state = 'open'"
+                         " AND instr(decisions, ?)",
+                         prescription.type, prescription.id, core::cat("(", allergy.text(), ")")));
+  return review.has_value();
+}
+
+struct Met {
+  ResourceKey key;
+  Json body;
+  bool is_theirs = false;  // the hospital's own, as it has it
+};
+
+core::Result<std::vector<Met>> that_matter(Connection& connection, const Reconciling& with,
+                                           std::string_view type,
+                                           const std::vector<std::string>& records) {
+  std::vector<Met> met;
+  for (const std::string& record : records) {
+    GW_TRY(const auto others, others_of(connection, type, core::cat("Patient/", record)));
+    for (const Other& other : others) {
+      GW_TRY(const auto held, read_resource(connection, other.key));
+      if (!held || !may_matter(held->body)) continue;
+      GW_TRY(const Json known, known_there(connection, with, other.key));
+      const bool is_known = may_matter(known) && substances_of(known) == substances_of(held->body);
+      met.push_back({other.key, held->body, !other.is_made_here && is_known});
+    }
+  }
+  return met;
+}
+
+/// Prescriptions of some records of a person against allergies of the others. Whoever wrote the one
+/// can't have seen the other; where both are the hospital's, it is its own affair.
+core::Status flag_between(Connection& connection, const Reconciling& with,
+                          const std::vector<std::string>& prescribed,
+                          const std::vector<std::string>& allergic, std::string_view now) {
+  GW_TRY(const auto allergies, that_matter(connection, with, kAllergy, allergic));
+  if (allergies.empty()) return {};
+  GW_TRY(const auto prescriptions, that_matter(connection, with, kPrescription, prescribed));
+  for (const Met& prescription : prescriptions) {
+    for (const Met& allergy : allergies) {
+      if (prescription.is_theirs && allergy.is_theirs) continue;
+      GW_TRY(const bool is_asked, is_asked_already(connection, prescription.key, allergy.key));
+      if (is_asked) continue;
+      GW_CHECK(ask_about(connection, with, prescription.key, prescription.body, allergy.body,
+                         kTwoRecords, now));
+    }
+  }
+  return {};
+}
+
+/// The hospital has put a record, with those it had replaced before, to another: what stands in the
+/// one meets what stands in the other.
+core::Status flag_merged(Connection& connection, const Reconciling& with,
+                         const std::string& patient, std::string_view now) {
+  std::vector<std::string> joined;
+  std::vector<std::string> others;
+  GW_TRY(const auto records, records_of_person(connection, patient));
+  for (const std::string& record : records) {
+    GW_TRY(const auto chain, replacements_of(connection, record));
+    const bool came_along = std::ranges::find(chain, patient) != chain.end();
+    (came_along ? joined : others).push_back(record);
+  }
+  GW_CHECK(flag_between(connection, with, joined, others, now));
+  return flag_between(connection, with, others, joined, now);
+}
+
+std::string survivor_of(const Json& patient) {
+  const auto survivor = replaced_by(patient);
+  return survivor ? survivor->id : std::string();
 }
 
 }  // namespace
@@ -181,6 +266,10 @@ bool may_harm(const Json& prescription, const Json& allergy, bool other_side_kne
 core::Status flag_contraindications(Connection& connection, const Reconciling& with,
                                     const ResourceKey& arrived, const Json& before,
                                     const Json& after, std::string_view now) {
+  if (arrived.type == "Patient") {
+    const bool is_merged = replaced_by(after) && survivor_of(before) != survivor_of(after);
+    return is_merged ? flag_merged(connection, with, arrived.id, now) : core::Status();
+  }
   const bool is_prescription = arrived.type == kPrescription;
   if ((!is_prescription && arrived.type != kAllergy) || !may_matter(after)) return {};
   if (may_matter(before) && substances_of(before) == substances_of(after)) return {};
@@ -196,7 +285,7 @@ core::Status flag_contraindications(Connection& connection, const Reconciling& w
     const Json& allergy = is_prescription ? held->body : after;
     if (!may_harm(prescription, allergy, they_knew)) continue;
     GW_CHECK(ask_about(connection, with, is_prescription ? arrived : other.key, prescription,
-                       allergy, now));
+                       allergy, kTwoSides, now));
   }
   return {};
 }

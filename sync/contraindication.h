@@ -17,11 +17,13 @@ namespace gateway::sync {
 /// nobody.
 bool may_harm(const core::Json& prescription, const core::Json& allergy, bool other_side_knew);
 
-/// For a MedicationRequest or AllergyIntolerance (anything else: nothing happens) that came from
-/// the hospital's server or was merged with what came: `before` and `after` are what was and is
+/// For a MedicationRequest or AllergyIntolerance (and a Patient, see below) that came from the
+/// hospital's server or was merged with what came: `before` and `after` are what was and is
 /// shown here, null for nothing. Where it became one that may harm, opens a review of the
 /// prescription for each of the patient's other kind that the hospital may not have known of. Both
-/// resources stay as they are, and nothing waits. In the caller's transaction.
+/// resources stay as they are, and nothing waits. A Patient that became one the hospital replaced:
+/// the same for the prescriptions of each record against the allergies of the other, which nobody
+/// can have seen together. In the caller's transaction.
 core::Status flag_contraindications(crypto::Connection& connection, const Reconciling& with,
                                     const ResourceKey& arrived, const core::Json& before,
                                     const core::Json& after, std::string_view now_instant);

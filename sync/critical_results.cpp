@@ -45,7 +45,33 @@ void add_critical(const Json& result, Json& found) {
                           {"flag", words_of(result["interpretation"].items()[0])}}));
 }
 
+Json criticals_in(const Json& result) {
+  Json found = Json::array();
+  const std::string_view type = result["resourceType"].text();
+  if (type == "Observation" || type == "DiagnosticReport") add_critical(result, found);
+  return found;
+}
+
 }  // namespace
+
+core::Status raise_critical_edit(Connection& connection, const std::string& reference,
+                                 const Json& held, const Json& body, const std::string& who,
+                                 const std::string& now) {
+  const Json found = criticals_in(body);
+  if (found.size() == 0 || found == criticals_in(held)) return {};
+  Json results = Json::array();
+  for (const Json& one : found.items()) {
+    Json result = one;
+    result.set("resource", reference);
+    result.set("from", who);
+    result.set("patient", body["subject"]["reference"]);
+    results.add(std::move(result));
+  }
+  return connection.run(
+      "INSERT INTO critical_result (message, raised_at, results)"
+      " SELECT min(0, coalesce(min(message), 0)) - 1, ?, ? FROM critical_result",
+      now, results.dump());
+}
 
 core::Status raise_critical(Connection& connection, const IncomingMessage& message,
                             std::int64_t number, const std::string& now) {
@@ -69,13 +95,17 @@ core::Result<Json> criticals_report(Connection& connection) {
     GW_TRY(const bool more, rows.next());
     if (!more) return Json::object({{"criticals", std::move(list)}});
     GW_TRY(Json results, Json::parse(rows.text(5)));
-    const std::string_view patient = rows.text(4);
-    list.add(Json::object({{"number", rows.integer(0)},
-                           {"device", rows.text(1)},
-                           {"raised_at", rows.text(2)},
-                           {"state", rows.text(3)},
-                           {"patient", patient.empty() ? "" : cat("Patient/", patient)},
-                           {"results", std::move(results)}}));
+    const bool is_edit = rows.integer(0) < 0;
+    const Json& first = results.items().empty() ? results : results.items()[0];
+    std::string patient(is_edit ? first["patient"].text() : rows.text(4));
+    if (!is_edit && !patient.empty()) patient.insert(0, "Patient/");
+    Json listed = Json::object({{"number", rows.integer(0)}});
+    listed.set("device", is_edit ? first["from"].text() : rows.text(1));
+    listed.set("raised_at", rows.text(2));
+    listed.set("state", is_edit ? std::string_view("stored") : rows.text(3));
+    listed.set("patient", patient);
+    listed.set("results", std::move(results));
+    list.add(std::move(listed));
   }
 }
 

@@ -62,11 +62,21 @@ core::Status compare(const Wanted& wanted, const FetchedInstance& fetched) {
   return core::Error(core::Code::invalid, kOtherBytes);
 }
 
+/// Of an object that cannot be opened and no digest is known of.
+core::Status may_be_replaced(Holdings& holdings, const core::Error& why) {
+  if (why.code() == core::Code::io)
+    return core::Error(core::Code::invalid, "the drive does not give it, and it may again");
+  // It may be sound, and opens once the key's file is put back.
+  if (why.code() == core::Code::corrupt && !holdings.keyring().lost_epochs().empty())
+    return core::Error(core::Code::invalid, "the key of an epoch is lost; put its file back first");
+  return {};
+}
+
 /// What of the damaged object can still be read must be in the copy, where the digest is not known.
 core::Status compare_readable(Holdings& holdings, const Wanted& wanted, const std::string& damaged,
                               const std::string& copy, std::uint64_t copy_offset) {
   auto ours = holdings.objects().open_object(damaged);
-  if (!ours.ok()) return {};  // nothing can
+  if (!ours.ok()) return may_be_replaced(holdings, ours.error());
   GW_TRY(const auto theirs, holdings.objects().open_object(copy));
   std::vector<std::byte> left(kComparedAtOnce);
   std::vector<std::byte> right(kComparedAtOnce);
@@ -84,9 +94,25 @@ core::Status compare_readable(Holdings& holdings, const Wanted& wanted, const st
   return {};
 }
 
+/// Of an instance whose object is whole now.
+core::Status note_mended(Connection& connection, Holdings& holdings, const core::Clock& clock,
+                         const DamagedObject& mended, const char* outcome) {
+  GW_CHECK(connection.run("DELETE FROM object_damage WHERE instance = ?", mended.row));
+  GW_TRY(const auto study_uid,
+         connection.text("SELECT study_uid FROM dicom_instance WHERE row = ?", mended.row));
+  GW_TRY(const TrailedStudy study, trail_study(connection, study_uid.value_or("")));
+  return holdings.audit().append(connection, {.at = clock.wall(),
+                                              .actor = "scrub",
+                                              .action = "restore",
+                                              .resource = study.resource,
+                                              .patient = study.patient,
+                                              .source = "local",
+                                              .outcome = outcome});
+}
+
 core::Status put_in_place(Holdings& holdings, const core::Clock& clock,
-                          const DamagedObject& damaged, const std::string& study_uid,
-                          const crypto::SealedObject& fresh, const FetchedInstance& fetched) {
+                          const DamagedObject& damaged, const crypto::SealedObject& fresh,
+                          const FetchedInstance& fetched, bool is_proven) {
   return holdings.database().write([&](Connection& connection) -> core::Status {
     GW_CHECK(
         connection.run("UPDATE dicom_instance SET object_id = ?, size = ?,"
@@ -97,15 +123,9 @@ core::Status put_in_place(Holdings& holdings, const core::Clock& clock,
     // Evicted or replaced meanwhile: then the fresh one is not wanted.
     const bool replaced = connection.changes() > 0;
     GW_CHECK(doom_object(connection, replaced ? damaged.object_id : fresh.id));
-    GW_CHECK(connection.run("DELETE FROM object_damage WHERE instance = ?", damaged.row));
-    GW_TRY(const TrailedStudy study, trail_study(connection, study_uid));
-    return holdings.audit().append(connection, {.at = clock.wall(),
-                                                .actor = "scrub",
-                                                .action = "restore",
-                                                .resource = study.resource,
-                                                .patient = study.patient,
-                                                .source = "local",
-                                                .outcome = "damaged, fetched again"});
+    return note_mended(
+        connection, holdings, clock, damaged,
+        is_proven ? "damaged, fetched again" : "damaged, fetched again; no digest was known");
   });
 }
 
@@ -130,7 +150,7 @@ Awaitable<core::Status> fetch_from(std::shared_ptr<Holdings> holdings, PacsClien
       co_return same;
     }
   }
-  GW_CO_CHECK(put_in_place(*holdings, clock, damaged, wanted.name.study_uid, fresh, *fetched));
+  GW_CO_CHECK(put_in_place(*holdings, clock, damaged, fresh, *fetched, !wanted.digest.empty()));
   if (const auto settled = holdings->objects().settle(fresh.id); !settled.ok())
     core::log_warn("scrub", settled.error().message());
   co_return core::Status();
@@ -178,17 +198,30 @@ Awaitable<core::Result<bool>> replace_damaged(std::shared_ptr<Holdings> holdings
   co_return false;
 }
 
+core::Status note_sound(Holdings& holdings, const core::Clock& clock, const DamagedObject& sound) {
+  return holdings.database().write([&](Connection& connection) -> core::Status {
+    GW_CHECK(
+        connection.run("UPDATE dicom_instance SET state = 'held'"
+                       " WHERE row = ? AND object_id = ? AND state = 'damaged'",
+                       sound.row, sound.object_id));
+    if (connection.changes() == 0) return {};
+    return note_mended(connection, holdings, clock, sound, "it can be read again");
+  });
+}
+
 core::Result<std::vector<DamagedObject>> damaged_objects(Connection& connection,
                                                          std::int64_t after_row, int limit) {
-  GW_TRY(auto rows, connection.query("SELECT d.instance, i.object_id, d.what FROM object_damage d"
-                                     " JOIN dicom_instance i ON i.row = d.instance"
-                                     " WHERE d.instance > ? ORDER BY d.instance LIMIT ?",
-                                     after_row, limit));
+  GW_TRY(auto rows,
+         connection.query("SELECT d.instance, i.object_id, d.what, i.size FROM object_damage d"
+                          " JOIN dicom_instance i ON i.row = d.instance"
+                          " WHERE d.instance > ? ORDER BY d.instance LIMIT ?",
+                          after_row, limit));
   std::vector<DamagedObject> list;
   while (true) {
     GW_TRY(const bool more, rows.next());
     if (!more) return list;
-    list.push_back({rows.integer(0), std::string(rows.text(1)), std::string(rows.text(2))});
+    list.push_back({rows.integer(0), std::string(rows.text(1)), std::string(rows.text(2)),
+                    static_cast<std::uint64_t>(rows.integer(3))});
   }
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/merged_patients.h"
 #include "sync/outbox.h"
@@ -21,10 +22,11 @@ using crypto::Connection;
 // An identifier that so many carry is none.
 constexpr std::size_t kNamesakesMax = 10;
 
-/// Patients made here that carry an identifier of the hospital's.
-core::Result<std::set<std::string>> namesakes_of(Connection& connection, const Json& arrived) {
-  std::set<std::string> made_here;
-  for (const Json& identifier : arrived["identifier"].items()) {
+/// Who else carries an identifier of the patient: those made here, or those of a hospital.
+core::Result<std::set<std::string>> namesakes_of(Connection& connection, const Json& patient,
+                                                 bool made_here) {
+  std::set<std::string> namesakes;
+  for (const Json& identifier : patient["identifier"].items()) {
     const std::string_view system = identifier["system"].text();
     const std::string_view value = identifier["value"].text();
     if (system.empty() || value.empty() || identifier["use"].text() == "old") continue;
@@ -32,10 +34,10 @@ core::Result<std::set<std::string>> namesakes_of(Connection& connection, const J
     if (carriers.size() > kNamesakesMax) continue;
     for (const std::string& id : carriers) {
       GW_TRY(const bool is_ours, was_made_here(connection, {"Patient", id}));
-      if (is_ours) made_here.insert(id);
+      if (is_ours == made_here) namesakes.insert(id);
     }
   }
-  return made_here;
+  return namesakes;
 }
 
 Json proposal(const std::string& id, const std::string& hospitals, const std::string& ours,
@@ -84,12 +86,33 @@ core::Status propose_merges(Connection& connection, const Reconciling& with, con
   const std::string id(arrived["id"].text());
   GW_TRY(const bool is_ours, was_made_here(connection, {"Patient", id}));
   if (is_ours) return {};
-  GW_TRY(const std::set<std::string> namesakes, namesakes_of(connection, arrived));
+  GW_TRY(const std::set<std::string> namesakes, namesakes_of(connection, arrived, true));
   if (namesakes.empty()) return {};
   GW_TRY(const auto records, records_of_person(connection, id));
   for (const std::string& ours : namesakes) {
     if (std::ranges::find(records, ours) == records.end())
       GW_CHECK(propose(connection, with, id, ours, now));
+  }
+  return {};
+}
+
+core::Status propose_own(Connection& connection, const crypto::Audit& audit,
+                         const core::Clock& clock, const Json& entered) {
+  const std::string id(entered["id"].text());
+  GW_TRY(const bool is_ours, was_made_here(connection, {"Patient", id}));
+  if (!is_ours) return {};
+  GW_TRY(const std::set<std::string> namesakes, namesakes_of(connection, entered, false));
+  if (namesakes.empty()) return {};
+  GW_TRY(const auto records, records_of_person(connection, id));
+  const std::string now = core::to_instant(clock.wall());
+  for (const std::string& hospitals : namesakes) {
+    if (std::ranges::find(records, hospitals) != records.end()) continue;
+    // Version 0 is nobody's: every uplink that knows of it.
+    GW_TRY(const auto uplinks, agreed_elsewhere(connection, "", {"Patient", hospitals}, 0));
+    for (const std::string& uplink : uplinks) {
+      const Reconciling with{audit, clock, uplink};
+      GW_CHECK(propose(connection, with, hospitals, id, now));
+    }
   }
   return {};
 }

@@ -20,4 +20,9 @@ namespace gateway::sync {
 core::Status propose_merges(crypto::Connection& connection, const Reconciling& with,
                             const core::Json& arrived, std::string_view now);
 
+/// The same for a Patient entered here, after it was stored: with each record a hospital told of
+/// that carries one of its identifiers.
+core::Status propose_own(crypto::Connection& connection, const crypto::Audit& audit,
+                         const core::Clock& clock, const core::Json& entered);
+
 }  // namespace gateway::sync

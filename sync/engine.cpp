@@ -123,7 +123,7 @@ void Engine::on(core::Monotonic now, const event::Recorded& recorded, std::vecto
 Verdict Engine::judge(Line& line, core::Monotonic now, const RowOutcome& outcome) {
   Verdict verdict;
   verdict.number = outcome.number;
-  verdict.reason = outcome.reason;
+  verdict.reason = outcome.peers_words.empty() ? outcome.reason : outcome.peers_words;
   switch (outcome.result) {
     case Delivery::delivered:
       verdict.what = Verdict::What::done;
@@ -176,6 +176,10 @@ void Engine::on(core::Monotonic now, const event::Pulled& pulled, std::vector<Ef
   Line& line = lines_.at(pulled.uplink);
   line.pulling = false;
   line.next_pull = now + line.limits.pull_every.value_or(core::Milliseconds(0));
+  // It may have hurried or queued something, for another uplink too.
+  if (pulled.report.applied > 0)
+    for (auto& [name, other] : lines_) other.outbox_may_have_rows = true;
+  if (pulled.report.idle) return;
   if (pulled.report.reached) {
     // A peer that answers questions and takes nothing is not up.
     if (line.failed_in_a_row < kFailedMeansLink) link_worked(line);

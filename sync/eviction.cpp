@@ -46,7 +46,7 @@ void weigh(HeldInstance& instance, const std::vector<std::string>& uplinks,
   for (const std::string& uplink : uplinks) {
     const auto found = std::find_if(proofs.begin(), proofs.end(),
                                     [&](const Proof& proof) { return proof.uplink == uplink; });
-    if (found != proofs.end() && found->proof == "verified") continue;
+    if (found != proofs.end() && is_proof(found->proof)) continue;
     instance.confirmed = false;
     if (found == proofs.end()) continue;  // not delivered yet
     const bool said_no = found->proof == "differs" || found->proof == "missing";
@@ -120,9 +120,10 @@ core::Result<bool> may_still_go(Connection& connection, const Leaving& instance,
   if (uplinks.empty()) return false;
   for (const std::string& uplink : uplinks) {
     GW_TRY(const auto verified,
-           connection.integer("SELECT 1 FROM dicom_delivery WHERE instance = ? AND uplink = ?"
-                              " AND proof = 'verified'",
-                              instance.row, uplink));
+           connection.integer(
+               core::cat("SELECT 1 FROM dicom_delivery WHERE instance = ? AND uplink = ? AND ",
+                         kIsProven),
+               instance.row, uplink));
     if (!verified) return false;
   }
   return true;

@@ -44,7 +44,17 @@ bool is_due(const HistoryRun& run) {
 /// What the server calls each, by what it is called here.
 using Deleted = std::map<std::string, ResourceKey>;
 
-/// Of the page: what it says was deleted and we still hold.
+core::Result<bool> is_known(Connection& connection, const std::string& uplink,
+                            const ResourceKey& key) {
+  GW_TRY(const auto held, read_newest(connection, key));
+  if (held && !held->deleted) return true;
+  GW_TRY(const auto waiting,
+         connection.integer("SELECT 1 FROM inbox WHERE uplink = ? AND type = ? AND id = ?", uplink,
+                            key.type, key.id));
+  return waiting.has_value();
+}
+
+/// Of the page: what it says was deleted and we still hold, or keep waiting in the inbox.
 core::Result<Deleted> deleted_and_held(Connection& connection, const std::string& uplink,
                                        const Json& page) {
   Deleted found;
@@ -53,8 +63,8 @@ core::Result<Deleted> deleted_and_held(Connection& connection, const std::string
     const auto theirs = parse_reference(entry["request"]["url"].text());
     if (!theirs) continue;
     GW_TRY(const ResourceKey key, our_key_of(connection, uplink, *theirs));
-    GW_TRY(const auto held, read_newest(connection, key));
-    if (held && !held->deleted) found.emplace(key.text(), *theirs);
+    GW_TRY(const bool known, is_known(connection, uplink, key));
+    if (known) found.emplace(key.text(), *theirs);
   }
   return found;
 }
@@ -84,7 +94,7 @@ Awaitable<core::Result<Applied>> confirm(const Pulling& pulling, ResourceKey key
   const bool crossed = pulling.crossings.crossed(key.text(), mark);
   crypto::Change change = [&pulling, applied, key, crossed,
                            version = answer->version](Connection& connection) -> core::Status {
-    const Reconciling with{pulling.holdings.audit(), pulling.clock, pulling.uplink};
+    const Reconciling with{pulling.holdings.audit(), pulling.clock, pulling.uplink, pulling.policy};
     GW_TRY(*applied, apply_deletion(connection, with, key, version, crossed));
     return refresh_after(connection, key, pulling.holdings.options().worklist);
   };
@@ -108,11 +118,15 @@ std::string history_path(std::string_view query) {
 core::Result<Applied> apply_deletion(Connection& connection, const Reconciling& with,
                                      const ResourceKey& key, std::string_view remote_version,
                                      bool crossed) {
+  GW_CHECK(connection.run("DELETE FROM inbox WHERE uplink = ? AND type = ? AND id = ?", with.uplink,
+                          key.type, key.id));
   GW_TRY(const auto held, read_resource(connection, key));
   if (!held) return Applied::unchanged;
   GW_TRY(const Queued queued, find_queued(connection, with.uplink, key));
   if (crossed || queued == Queued::sending) return Applied::crossed;
-  if (queued == Queued::waiting) {
+  GW_TRY(const auto base, read_base(connection, with.uplink, key));
+  // As with news: what is held may be another uplink's.
+  if (queued == Queued::waiting || !base || base->version != held->version) {
     GW_CHECK(reconcile(connection, with, key, Json(), remote_version));
     return Applied::applied;
   }

@@ -30,7 +30,8 @@ std::string not_fhir(std::string_view method, const core::net::HttpResponse& ans
   }
   if (answer.status == 408) return "the server answered 408: the request took it too long";
   if (answer.status != 404 && answer.status != 405) return {};
-  const bool is_told = method == "DELETE" ? answer.body.empty() : method != "PUT";
+  const bool asks_for_it = method == "DELETE" || method == "GET";
+  const bool is_told = asks_for_it ? answer.body.empty() : method != "PUT";
   if (is_told || body["resourceType"].text() == "OperationOutcome") return {};
   return core::cat("the server answered ", answer.status,
                    " and not as a FHIR server does: it does not serve FHIR there; check url of "

@@ -105,6 +105,10 @@ Awaitable<core::Result<bool>> make_probe(Probe& probe) {
     probe.abilities.put_creates = Known::yes;
     co_return true;
   }
+  // It may have made it and failed afterwards: that is no refusal of our id.
+  if (made->status / 100 == 5)
+    co_return core::Error(core::Code::unavailable,
+                          core::cat("asked what it can, the server answered ", made->status));
   std::string marked = as_marked(body, probe.key, "").dump();
   const auto posted =
       co_await probe.endpoint.create(probe.key.type, std::move(marked), mark_query(probe.key));

@@ -11,10 +11,12 @@
 #include "sync/async_write.h"
 #include "sync/contraindication.h"
 #include "sync/duplicate_patients.h"
+#include "sync/fhir/resource_rules.h"
 #include "sync/fhir/same_content.h"
 #include "sync/fhir_deletions.h"
 #include "sync/pull_state.h"
 #include "sync/replica.h"
+#include "sync/same_occasion.h"
 #include "sync/server_ids.h"
 
 namespace gateway::sync {
@@ -43,10 +45,23 @@ std::optional<ResourceKey> key_of(const Json& resource) {
   return parse_reference(core::cat(resource["resourceType"].text(), "/", resource["id"].text()));
 }
 
-/// The references a resource must not arrive before.
-std::optional<ResourceKey> needed_by(const Json& resource) {
-  if (resource["resourceType"].text() != "ServiceRequest") return std::nullopt;
-  return parse_reference(resource["subject"]["reference"].text());
+/// What a resource must not arrive before: the patient it is about, and the order a task is for.
+/// Whatever else it refers to may be kept from us by the server, and would hide it for good.
+std::vector<ResourceKey> needed_by(const Json& resource) {
+  const std::string_view type = resource["resourceType"].text();
+  std::vector<ResourceKey> needs;
+  if (type == "Patient") return needs;
+  if (const auto patient = parse_reference(patient_of(resource))) needs.push_back(*patient);
+  const std::string_view focus = resource["focus"]["reference"].text();
+  if (type == "Task" && focus.starts_with("ServiceRequest/")) {
+    if (const auto order = parse_reference(focus)) needs.push_back(*order);
+  }
+  return needs;
+}
+
+core::Result<bool> is_held(Connection& connection, const ResourceKey& key) {
+  GW_TRY(const auto held, read_newest(connection, key));
+  return held && !held->deleted;
 }
 
 core::Result<Page> read_page(const FhirAnswer& answer) {
@@ -65,7 +80,10 @@ core::Result<Page> read_page(const FhirAnswer& answer) {
   for (const Json& entry : answer.body["entry"].items()) {
     const Json& resource = entry["resource"];
     if (!key_of(resource)) continue;  // an OperationOutcome about the search itself
-    if (const auto updated = core::parse_instant(resource["meta"]["lastUpdated"].text())) {
+    // What _include brings along is in no order and says nothing of how far the search has come.
+    const bool is_match = entry["search"]["mode"].text() != "include";
+    const auto updated = core::parse_instant(resource["meta"]["lastUpdated"].text());
+    if (is_match && updated) {
       page.is_sorted = page.is_sorted && *updated >= page.newest.value_or(*updated);
       page.newest = std::max(page.newest.value_or(*updated), *updated);
     }
@@ -93,19 +111,19 @@ core::Result<std::set<std::string>> missing_references(Connection& connection,
   for (const Json& resource : resources) here.insert(key_of(resource)->text());
   std::set<std::string> missing;
   for (const Json& resource : resources) {
-    const auto need = needed_by(resource);
-    if (!need || here.contains(need->text()) || missing.size() >= kMissingMax) continue;
-    GW_TRY(const auto held, connection.integer("SELECT 1 FROM resource WHERE type = ? AND id = ?",
-                                               need->type, need->id));
-    if (!held) missing.insert(need->text());
+    for (const ResourceKey& need : needed_by(resource)) {
+      if (here.contains(need.text()) || missing.size() >= kMissingMax) continue;
+      GW_TRY(const bool held, is_held(connection, need));
+      if (!held) missing.insert(need.text());
+    }
   }
   return missing;
 }
 
 /// Fetches them by id and puts them before the page; one the server does not have leaves its
 /// dependants waiting.
-Awaitable<core::Status> complete_page(FhirEndpoint& endpoint, Holdings& holdings,
-                                      std::vector<Json>& resources) {
+Awaitable<core::Status> put_missing_first(FhirEndpoint& endpoint, Holdings& holdings,
+                                          std::vector<Json>& resources) {
   auto missing = holdings.database().read_value<std::set<std::string>>(
       [&](Connection& connection) { return missing_references(connection, resources); });
   if (!missing.ok()) co_return std::move(missing).error();
@@ -134,6 +152,14 @@ core::Status hold_back(Connection& connection, const std::string& uplink, const 
       " reason = excluded.reason, body = excluded.body",
       uplink, key.type, key.id, resource["meta"]["versionId"].text(), needs, reason, now,
       resource.dump());
+}
+
+/// A task's order is fetched in the first round, the order's patient in the second.
+Awaitable<core::Status> complete_page(FhirEndpoint& endpoint, Holdings& holdings,
+                                      std::vector<Json>& resources) {
+  for (int rounds = 0; rounds < 2; ++rounds)
+    GW_CO_CHECK(co_await put_missing_first(endpoint, holdings, resources));
+  co_return core::Status();
 }
 
 /// From here on the page goes by our ids. What is made known by it is committed before anything
@@ -260,7 +286,7 @@ core::Status begin_history(Connection& connection, const Pulling& pulling, const
 core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun& run,
                         const ReadPage& page) {
   GW_CHECK(begin_history(connection, pulling, run));
-  const Reconciling with{pulling.holdings.audit(), pulling.clock, pulling.uplink};
+  const Reconciling with{pulling.holdings.audit(), pulling.clock, pulling.uplink, pulling.policy};
   for (const Json& read : page.resources) {
     bool crossed = page.crossed.contains(key_of(read)->text());
     Json resource = read;
@@ -343,20 +369,23 @@ core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& wi
   if (base && !remote_version.empty() && base->remote_version == remote_version)
     return Applied::unchanged;
 
-  if (const auto need = needed_by(resource)) {
-    GW_TRY(const auto held, read_newest(connection, *need));
-    if (!held || held->deleted) {
-      GW_CHECK(hold_back(connection, with.uplink, *key, resource, need->text(),
-                         "it refers to a resource that has not arrived", now));
-      return Applied::waiting;
-    }
+  GW_TRY(const auto held, read_newest_version(connection, *key));
+  const bool shows = held && !held->body.is_null();
+  for (const ResourceKey& need : needed_by(resource)) {
+    GW_TRY(const bool is_there, is_held(connection, need));
+    // A change of what is held comes in, whatever became of the order or the patient since.
+    if (is_there || shows) continue;
+    GW_CHECK(hold_back(connection, with.uplink, *key, resource, need.text(),
+                       "it refers to a resource that has not arrived", now));
+    return Applied::waiting;
   }
-  GW_TRY(const auto held, read_resource(connection, *key));
   // What comes back as we sent it is agreed upon, not news: our own text stays.
-  const bool is_news = !held || !same_content(held->body, resource);
+  const bool is_news = !held || held->body.is_null() || !same_content(held->body, resource);
   GW_TRY(const Queued queued, find_queued(connection, with.uplink, *key));
   if (is_news && (crossed || queued == Queued::sending)) return Applied::crossed;
-  if (is_news && queued == Queued::waiting) {
+  // What is held may be another uplink's word: it is not to be lost unseen either.
+  const bool is_ours_to_tell = held && (!base || base->version != held->version);
+  if (is_news && (queued == Queued::waiting || is_ours_to_tell)) {
     GW_CHECK(reconcile(connection, with, *key, resource, remote_version));
   } else {
     std::int64_t version = held ? held->version : 0;
@@ -365,8 +394,9 @@ core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& wi
     }
     GW_CHECK(put_base(connection, with.uplink, *key, {remote_version, version}));
     if (is_news) {
-      GW_CHECK(flag_contraindications(connection, with, *key, held ? held->body : Json(), resource,
-                                      now));
+      const Json before = held ? held->body : Json();
+      GW_CHECK(flag_contraindications(connection, with, *key, before, resource, now));
+      GW_CHECK(flag_same_occasion(connection, with, *key, before, resource, now));
     }
   }
   if (is_news && key->type == "Patient") GW_CHECK(propose_merges(connection, with, resource, now));

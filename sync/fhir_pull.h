@@ -3,8 +3,8 @@
 // the time the last one ended with: a server's own link counts places, and skips a resource when
 // one before it changes. The cursor is saved after the last page, behind what was seen by more than
 // a server's longest transaction and never past its clock; where that went back, everything is read
-// again. Repeats are recognised by versionId. A resource whose
-// reference is not held waits in the inbox until that arrives.
+// again. Repeats are recognised by versionId. A resource whose patient is not held, and a task
+// whose order is not, waits in the inbox until that arrives.
 #pragma once
 
 #include <string>
@@ -30,6 +30,7 @@ struct Pulling {
   Crossings& crossings;
   const std::string& uplink;
   bool ids_differ = false;  // what is made here may get an id of the server's
+  const MergePolicy& policy = usual_policy();
 };
 
 /// Runs each query ("Patient", "ServiceRequest?performer=…") to its end, patients first.

@@ -7,6 +7,7 @@
 #include "sync/async_write.h"
 #include "sync/fhir/same_content.h"
 #include "sync/peer_answer.h"
+#include "sync/pull_state.h"
 #include "sync/reconcile.h"
 
 namespace gateway::sync {
@@ -52,8 +53,10 @@ Awaitable<core::Status> merge_with(Push& push, Json theirs, std::string theirs_v
   crypto::Change change = [&push, merged, key = push.outgoing.key, theirs = std::move(theirs),
                            version =
                                std::move(theirs_version)](Connection& connection) -> core::Status {
-    const Reconciling with{push.with.holdings.audit(), push.with.clock, push.with.uplink};
+    const Reconciling with{push.with.holdings.audit(), push.with.clock, push.with.uplink,
+                           push.with.policy};
     GW_CHECK(reconcile(connection, with, key, theirs, version));
+    GW_CHECK(refresh_after(connection, key, push.with.holdings.options().worklist));
     GW_TRY(*merged, load_held(connection, push.with.uplink, key));
     return {};
   };
@@ -82,8 +85,8 @@ core::Status adopt_own_version(Push& push, const FhirAnswer& found, bool& is_our
     if (!own) return {};
     outgoing.base = AgreedVersion{found.version, *own};
     outgoing.base_is_deleted = false;
-    GW_TRY(outgoing.proposed_against,
-           proposed_against(connection, outgoing.key, *own, outgoing.resource.body));
+    GW_TRY(outgoing.proposed_against, proposed_against(connection, push.with.uplink, outgoing.key,
+                                                       *own, outgoing.resource.body));
     return {};
   });
 }
@@ -151,15 +154,47 @@ core::Status take_match(FhirAnswer& answer, const ResourceKey& ours) {
   return {};
 }
 
-Awaitable<core::Status> note_match(Push& push, FhirAnswer& answer) {
-  GW_CO_CHECK(take_match(answer, push.outgoing.key));
-  if (answer.status != 200) co_return core::Status();
-  crypto::Change change = [&push, id = std::string(answer.body["id"].text())](Connection& c) {
+Awaitable<core::Status> keep_server_id(Push& push, std::string id) {
+  crypto::Change change = [&push, id](Connection& c) {
     return put_server_id(c, push.with.uplink, push.outgoing.key, id);
   };
   GW_CO_CHECK(co_await write_async(push.with.holdings.database(), std::move(change)));
-  push.outgoing.server_id = answer.body["id"].text();
+  push.outgoing.server_id = std::move(id);
   co_return core::Status();
+}
+
+Awaitable<core::Status> note_match(Push& push, FhirAnswer& answer) {
+  GW_CO_CHECK(take_match(answer, push.outgoing.key));
+  if (answer.status != 200) co_return core::Status();
+  std::string id(answer.body["id"].text());
+  co_return co_await keep_server_id(push, std::move(id));
+}
+
+/// While nobody knew whose ids the server takes, an attempt that had no answer may have made it the
+/// other way: by its mark, or under our id. 404: it did not.
+Awaitable<core::Result<FhirAnswer>> read_otherwise(Push& push) {
+  const ResourceKey& key = push.outgoing.key;
+  if (goes_by_mark(push)) {
+    auto answer = co_await push.with.endpoint.read(ResourceKey(key));
+    const bool is_it = answer.ok() && answer->body["resourceType"].text() == key.type &&
+                       answer->body["id"].text() == key.id;
+    if (answer.ok() && answer->status == 200 && !is_it) answer->status = 404;
+    if (answer.ok() && answer->status == 200) {
+      std::string id = key.id;
+      GW_CO_CHECK(co_await keep_server_id(push, std::move(id)));
+    }
+    co_return answer;
+  }
+  std::string target = core::cat("/", key.type, "?", mark_query(key));
+  auto answer = co_await push.with.endpoint.page(std::move(target));
+  if (!answer.ok() || !answer->not_serving.empty()) co_return answer;
+  if (answer->status != 200) {
+    if (answer->status / 100 == 4)
+      answer->status = 404;  // what cannot be searched by an identifier was not made by one
+    co_return answer;
+  }
+  GW_CO_CHECK(co_await note_match(push, *answer));
+  co_return answer;
 }
 
 /// Leaves what the hospital keeps of it to a person, who is to see what the hospital has now.
@@ -196,8 +231,10 @@ std::optional<RowOutcome> settled_already(const Push& push) {
 }
 
 bool is_read_first(const Push& push) {
-  // Without If-Match, somebody else may have made it again meanwhile.
-  return push.row.perhaps_sent || push.outgoing.is_revival();
+  // Without If-Match, somebody else may have made it again meanwhile; and there are servers (HAPI)
+  // that heed it for a PUT and not for a DELETE.
+  const bool may_pass_unguarded = push.outgoing.is_deletion() && push.outgoing.base;
+  return push.row.perhaps_sent || push.outgoing.is_revival() || may_pass_unguarded;
 }
 
 bool goes_by_mark(const Push& push) {
@@ -241,16 +278,29 @@ Awaitable<std::optional<RowOutcome>> settle_read(Push& push, core::Result<FhirAn
   if (!answer->not_serving.empty()) co_return not_served(row, *answer);
   if (goes_by_mark(push)) {
     const core::Status noted = co_await note_match(push, *answer);
-    const bool is_told = !noted.ok() && noted.error().code() == core::Code::refused;
+    const bool is_ambiguous = !noted.ok() && noted.error().code() == core::Code::refused;
     if (!noted.ok())
-      co_return ended(row, is_told ? Delivery::refused : Delivery::failed, noted.error().message());
+      co_return ended(row, is_ambiguous ? Delivery::refused : Delivery::failed,
+                      noted.error().message());
   }
   const core::Status ours = push.with.holdings.database().read(
       [&](Connection& c) { return to_our_ids(c, push.with.uplink, answer->body); });
   if (!ours.ok()) co_return ended(row, Delivery::failed, ours.error().message());
+  const bool is_told = push.with.makes_under_our_id == Known::yes;
+  if (answer->status == 404 && row.perhaps_sent && outgoing.is_new() && !is_told) {
+    auto otherwise = co_await read_otherwise(push);
+    const bool is_nowhere = otherwise.ok() && otherwise->not_serving.empty() &&
+                            (otherwise->status == 404 || otherwise->status == 410);
+    if (!is_nowhere) co_return co_await settle_read(push, std::move(otherwise));
+  }
   const bool is_gone = answer->status == 404 || answer->status == 410;
   if (is_gone && outgoing.is_deletion()) co_return delivered(push, "", true);
   if (answer->status == 404) {
+    // Had it been agreed upon, somebody there has deleted it, and what was changed here is to be
+    // asked about. A server that forgets deletions says no more than this.
+    if (outgoing.base && !outgoing.base_is_deleted) {
+      if (auto settled = co_await settle_with(push, Json(), "")) co_return settled;
+    }
     outgoing.base.reset();
     // Never to be had again: it gets another id.
     if (push.with.makes_under_our_id == Known::no) outgoing.server_id.clear();
@@ -288,8 +338,15 @@ std::optional<RowOutcome> settle_write(const Push& push, const core::Result<Fhir
     if (answer->version.empty()) return std::nullopt;
     return delivered(push, answer->version, false);
   }
-  if (status >= 500) return ended(row, Delivery::failed, core::cat("the server answered ", status));
+  if (status >= 500) {
+    RowOutcome outcome = ended(row, Delivery::failed, core::cat("the server answered ", status));
+    outcome.peers_words = outcome_text(*answer);
+    return outcome;
+  }
   if (status == 409 || status == 412) return std::nullopt;
+  // What was agreed upon is there no more: what became of it is read, as after a refused version.
+  const bool was_there = push.outgoing.base && !push.outgoing.base_is_deleted;
+  if (was_there && (status == 404 || status == 410)) return std::nullopt;
   return ended(row, Delivery::refused, outcome_text(*answer));
 }
 
@@ -299,19 +356,20 @@ std::optional<RowOutcome> after_sending(std::optional<RowOutcome> settled) {
 }
 
 Awaitable<RowOutcome> push_by_itself(Push& push) {
-  int status = 0;
+  RowOutcome refused;
   for (int attempt = 0; attempt < kPutsMax; ++attempt) {
     if (push.outgoing.proposed_against) {
       if (auto settled = co_await propose(push)) co_return *settled;
     }
     const auto answer = co_await send(push);
     if (auto settled = settle_write(push, answer)) co_return *settled;
-    status = answer->status;
+    refused = ended(push.row, Delivery::failed,
+                    core::cat("the server answered ", answer->status,
+                              " each time; is it changed there all the time?"));
+    refused.peers_words = core::cat(outcome_text(*answer), ", each time");
     if (auto settled = after_sending(co_await read_back(push))) co_return *settled;
   }
-  co_return ended(
-      push.row, Delivery::failed,
-      core::cat("the server answered ", status, " each time; is it changed there all the time?"));
+  co_return refused;
 }
 
 }  // namespace gateway::sync

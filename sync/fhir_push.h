@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/net/http.h"
+#include "sync/conflict_policy.h"
 #include "sync/fhir_endpoint.h"
 #include "sync/fhir_probe.h"
 #include "sync/holdings.h"
@@ -28,6 +29,7 @@ struct Pushing {
   std::string uplink;
   // Unknown: PUT is tried, and where that is refused a conditional create.
   Known makes_under_our_id = Known::yes;
+  const MergePolicy& policy = usual_policy();
 };
 
 struct Push {

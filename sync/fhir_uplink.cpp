@@ -44,7 +44,8 @@ class FhirUplink final : public Uplink {
     std::vector<std::string> subjects;
     for (const OutboxRow& row : rows) subjects.push_back(row.subject);
     for (const std::string& subject : subjects) crossings_.begin(subject);
-    const Pushing with{endpoint_, *holdings_, clock_, options_.name, abilities_.put_creates};
+    const Pushing with{endpoint_,      *holdings_, clock_, options_.name, abilities_.put_creates,
+                       options_.policy};
     std::vector<RowOutcome> outcomes = co_await push_rows(with, bundling_, std::move(rows));
     for (const std::string& subject : subjects) crossings_.end(subject);
     co_return outcomes;
@@ -53,7 +54,8 @@ class FhirUplink final : public Uplink {
     co_await probe_when_due();
     const bool ids_differ = abilities_.put_creates != Known::yes || has_ids_of_the_servers();
     co_return co_await pull_queries(
-        {endpoint_, *holdings_, clock_, crossings_, options_.name, ids_differ}, options_.pull);
+        {endpoint_, *holdings_, clock_, crossings_, options_.name, ids_differ, options_.policy},
+        options_.pull);
   }
   core::Json abilities() const override { return abilities_.report(); }
   Awaitable<core::Result<core::Json>> probe() override {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "sync/conflict_policy.h"
 #include "sync/holdings.h"
 #include "sync/uplink.h"
 
@@ -15,6 +16,7 @@ struct FhirUplinkOptions {
   std::string name;
   core::Milliseconds poll_every{15'000};
   std::vector<std::string> pull;  // searches; empty: nothing is pulled
+  MergePolicy policy = {};
 };
 
 UplinkLimits fhir_uplink_limits(const FhirUplinkOptions& options);

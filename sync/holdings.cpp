@@ -139,6 +139,7 @@ core::Status Holdings::open_parts(const core::Clock& clock) {
   ingest_ =
       std::make_unique<Ingest>(*database_, *objects_, *audit_, settling_, clock, options_.ingest);
   intake_ = std::make_unique<Intake>(*database_, *audit_, clock, options_.ingest.fhir_uplinks,
+                                     options_.worklist,
                                      [&files, folder, reserve = options_.reserve_bytes] {
                                        return has_room(files, folder, reserve);
                                      });

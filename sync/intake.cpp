@@ -8,8 +8,10 @@
 #include "crypto/digest.h"
 #include "sync/async_write.h"
 #include "sync/critical_results.h"
+#include "sync/duplicate_patients.h"
 #include "sync/fhir/resource_rules.h"
 #include "sync/outbox.h"
+#include "sync/pull_state.h"
 #include "sync/replica.h"
 #include "sync/stable_id.h"
 
@@ -24,20 +26,24 @@ constexpr std::string_view kSourcePrefix = "urn:clinic-gateway:message:";
 // What newest_messages() answers at most, but for its last.
 constexpr std::size_t kNewestBytesMax = 8U << 20;
 
+struct Taking {
+  const crypto::Audit& audit;
+  const core::Clock& clock;
+  const std::vector<std::string>& uplinks;
+  const WorklistOptions& worklist;
+};
+
 /// One message on its way in, inside the writer's transaction.
 class Admission {
  public:
-  Admission(Connection& connection, const IncomingMessage& message,
-            const std::vector<std::string>& uplinks, const core::Clock& clock)
+  Admission(Connection& connection, const IncomingMessage& message, const Taking& with)
       : connection_(connection),
         message_(message),
-        uplinks_(uplinks),
-        clock_(clock),
-        now_(core::to_instant(clock.wall())) {}
+        with_(with),
+        now_(core::to_instant(with.clock.wall())) {}
 
-  core::Result<Taken> admit(const crypto::Audit& audit);
-  core::Result<Taken> admit_again(const crypto::Audit& audit, std::int64_t number,
-                                  const std::string& patient);
+  core::Result<Taken> admit();
+  core::Result<Taken> admit_again(std::int64_t number, const std::string& patient);
 
  private:
   core::Result<std::optional<Taken>> find_repeat(const crypto::Digest& digest);
@@ -56,7 +62,7 @@ class Admission {
   core::Result<Json> resolved(const Json& value);
   core::Status resolve_reference(Json& object);
   core::Status count_gaps();
-  core::Status write_audit(const crypto::Audit& audit);
+  core::Status write_audit();
   void hold(Taken::Outcome outcome, std::string reason) {
     taken_.outcome = outcome;
     taken_.reason = std::move(reason);
@@ -64,8 +70,7 @@ class Admission {
 
   Connection& connection_;
   const IncomingMessage& message_;
-  const std::vector<std::string>& uplinks_;
-  const core::Clock& clock_;
+  const Taking with_;
   const std::string now_;
   Taken taken_;
   std::string assigned_;  // the Patient a person named
@@ -128,7 +133,7 @@ core::Status Admission::drop_unfinished() {
   return {};
 }
 
-core::Result<Taken> Admission::admit(const crypto::Audit& audit) {
+core::Result<Taken> Admission::admit() {
   const crypto::Digest digest = crypto::sha256(std::as_bytes(std::span(message_.bytes)));
   GW_CHECK(drop_unfinished());
   GW_TRY(auto repeat, find_repeat(digest));
@@ -148,12 +153,11 @@ core::Result<Taken> Admission::admit(const crypto::Audit& audit) {
                            std::as_bytes(std::span(message_.bytes))));
   GW_CHECK(count_gaps());
   GW_CHECK(raise_critical(connection_, message_, taken_.number, now_));
-  GW_CHECK(write_audit(audit));
+  GW_CHECK(write_audit());
   return std::move(taken_);
 }
 
-core::Result<Taken> Admission::admit_again(const crypto::Audit& audit, std::int64_t number,
-                                           const std::string& patient) {
+core::Result<Taken> Admission::admit_again(std::int64_t number, const std::string& patient) {
   taken_.number = number;
   assigned_ = patient;
   GW_CHECK(decide());
@@ -165,7 +169,7 @@ core::Result<Taken> Admission::admit_again(const crypto::Audit& audit, std::int6
   if (connection_.changes() == 0)
     return core::Error(core::Code::not_found, core::cat("no message ", number, " waits"));
   GW_CHECK(raise_critical(connection_, message_, number, now_));
-  GW_CHECK(write_audit(audit));
+  GW_CHECK(write_audit());
   return std::move(taken_);
 }
 
@@ -284,10 +288,12 @@ core::Status Admission::store(const Draft& draft, const std::string& id) {
   body.set("meta", std::move(meta));
   GW_CHECK(put_version(connection_, key, newest, body, "clinic", now_));
   ++taken_.changed;
+  GW_CHECK(refresh_after(connection_, key, with_.worklist));
   // What it refers to goes first: the claim sees to that (sync/reference_order.h).
-  for (const std::string& uplink : uplinks_)
+  for (const std::string& uplink : with_.uplinks)
     GW_CHECK(queue_row(connection_, uplink, "resource", key.text(), 0, std::nullopt, now_));
-  return {};
+  if (key.type != "Patient") return {};
+  return propose_own(connection_, with_.audit, with_.clock, body);
 }
 
 core::Status Admission::resolve_reference(Json& object) {
@@ -343,14 +349,16 @@ core::Status Admission::count_gaps() {
   return {};
 }
 
-core::Status Admission::write_audit(const crypto::Audit& audit) {
-  return audit.append(connection_, {.at = clock_.wall(),
-                                    .actor = core::cat("device:", message_.device),
-                                    .action = "create",
-                                    .resource = core::cat("message/", taken_.number),
-                                    .patient = patient_.empty() ? "" : "Patient/" + patient_,
-                                    .source = message_.source,
-                                    .outcome = std::string(to_string(taken_.outcome))});
+core::Status Admission::write_audit() {
+  const bool is_dead = taken_.outcome == Taken::Outcome::dead;
+  return with_.audit.append(
+      connection_, {.at = with_.clock.wall(),
+                    .actor = core::cat("device:", message_.device),
+                    .action = "create",
+                    .resource = core::cat("message/", taken_.number),
+                    .patient = patient_.empty() ? "" : "Patient/" + patient_,
+                    .source = message_.source,
+                    .outcome = core::cat(is_dead ? "failed: " : "", to_string(taken_.outcome))});
 }
 
 }  // namespace
@@ -370,11 +378,13 @@ std::string_view to_string(Taken::Outcome outcome) {
 }
 
 Intake::Intake(crypto::Database& database, const crypto::Audit& audit, const core::Clock& clock,
-               std::vector<std::string> fhir_uplinks, std::function<core::Status()> has_room)
+               std::vector<std::string> fhir_uplinks, const WorklistOptions& worklist,
+               std::function<core::Status()> has_room)
     : database_(database),
       audit_(audit),
       clock_(clock),
       fhir_uplinks_(std::move(fhir_uplinks)),
+      worklist_(worklist),
       has_room_(std::move(has_room)) {}
 
 core::net::Awaitable<core::Result<Taken>> Intake::take(
@@ -382,7 +392,8 @@ core::net::Awaitable<core::Result<Taken>> Intake::take(
   GW_CO_CHECK(has_room_());
   auto taken = std::make_shared<Taken>();
   crypto::Change change = [this, message, taken](Connection& connection) -> core::Status {
-    GW_TRY(*taken, Admission(connection, *message, fhir_uplinks_, clock_).admit(audit_));
+    const Taking with{audit_, clock_, fhir_uplinks_, worklist_};
+    GW_TRY(*taken, Admission(connection, *message, with).admit());
     return {};
   };
   GW_CO_CHECK(co_await write_async(database_, std::move(change)));
@@ -434,7 +445,8 @@ core::Result<Taken> Intake::take_now(const IncomingMessage& message) {
   GW_CHECK(has_room_());
   Taken taken;
   GW_CHECK(database_.write([&](Connection& connection) -> core::Status {
-    GW_TRY(taken, Admission(connection, message, fhir_uplinks_, clock_).admit(audit_));
+    const Taking with{audit_, clock_, fhir_uplinks_, worklist_};
+    GW_TRY(taken, Admission(connection, message, with).admit());
     return {};
   }));
   if (taken.changed > 0) wake_();
@@ -445,8 +457,8 @@ core::Result<Taken> Intake::take_again(std::int64_t number, const IncomingMessag
                                        const std::string& patient) {
   Taken taken;
   GW_CHECK(database_.write([&](Connection& connection) -> core::Status {
-    Admission admission(connection, message, fhir_uplinks_, clock_);
-    GW_TRY(taken, admission.admit_again(audit_, number, patient));
+    const Taking with{audit_, clock_, fhir_uplinks_, worklist_};
+    GW_TRY(taken, Admission(connection, message, with).admit_again(number, patient));
     return {};
   }));
   if (taken.changed > 0) wake_();

@@ -20,6 +20,7 @@
 #include "crypto/audit.h"
 #include "crypto/database.h"
 #include "sync/incoming_message.h"
+#include "sync/worklist.h"
 
 namespace gateway::sync {
 
@@ -42,9 +43,11 @@ struct KeptMessage {
 /// Thread-safe.
 class Intake {
  public:
-  /// `has_room`: an Error once the disk is at its reserve, which what is held already needs.
+  /// `worklist` outlives it. `has_room`: an Error once the disk is at its reserve, which what is
+  /// held already needs.
   Intake(crypto::Database& database, const crypto::Audit& audit, const core::Clock& clock,
-         std::vector<std::string> fhir_uplinks, std::function<core::Status()> has_room);
+         std::vector<std::string> fhir_uplinks, const WorklistOptions& worklist,
+         std::function<core::Status()> has_room);
 
   /// Resumes once it is on stable storage. Code::busy, no_space...: nothing was taken.
   core::net::Awaitable<core::Result<Taken>> take(std::shared_ptr<const IncomingMessage> message);
@@ -69,6 +72,7 @@ class Intake {
   const crypto::Audit& audit_;
   const core::Clock& clock_;
   std::vector<std::string> fhir_uplinks_;
+  const WorklistOptions& worklist_;
   const std::function<core::Status()> has_room_;
   std::function<void()> wake_ = [] {};
 };

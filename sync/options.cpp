@@ -7,7 +7,9 @@
 #include "core/net/url.h"
 #include "core/text.h"
 #include "sync/backend_services.h"
+#include "sync/bearer_client.h"
 #include "sync/fhir_uplink.h"
+#include "sync/merge_options.h"
 #include "sync/prepared_uplink.h"
 #include "sync/routes.h"
 #include "sync/stow_uplink.h"
@@ -18,10 +20,15 @@ namespace {
 using core::ConfigKey;
 using core::KeyType;
 
-std::vector<std::string> uplinks_of_kind(const core::Config& config, std::string_view kind) {
+std::string kind_of(const core::Config& config, const std::string& uplink) {
+  return config.text(core::cat("uplink.", uplink, ".kind"));
+}
+
+std::vector<std::string> uplinks_of_kind(const core::Config& config,
+                                         std::initializer_list<std::string_view> kinds) {
   std::vector<std::string> names;
   for (const std::string& name : config.names("uplink")) {
-    if (config.text(core::cat("uplink.", name, ".kind")) == kind) names.push_back(name);
+    if (std::ranges::find(kinds, kind_of(config, name)) != kinds.end()) names.push_back(name);
   }
   return names;
 }
@@ -78,6 +85,20 @@ ClientResult behind_tokens(boost::asio::any_io_executor loop, const core::Config
       std::move(*signer), clock);
 }
 
+/// `server` behind the token in uplink.NAME.token_file.
+ClientResult behind_token(const core::Config& config, const std::string& name,
+                          std::shared_ptr<core::net::HttpClient> server) {
+  const std::string key = core::cat("uplink.", name, ".token_file");
+  std::string token;
+  GW_CHECK(read_password(config, key, token));
+  if (!is_bearer_token(token)) {
+    return core::Error(core::Code::invalid,
+                       core::cat(config.where(key), ": ", key,
+                                 ": the file holds no token; write it there as one line"));
+  }
+  return with_bearer(std::move(server), token);
+}
+
 ClientResult make_client(boost::asio::any_io_executor loop, const core::Config& config,
                          const core::Clock& clock, const std::string& name,
                          const UplinkLimits& limits) {
@@ -85,9 +106,11 @@ ClientResult make_client(boost::asio::any_io_executor loop, const core::Config& 
   // Deliveries do not wait for each other, nor for a page that is read meanwhile.
   options.connections_max = std::max(options.connections_max, limits.deliveries_in_flight + 1);
   const bool takes_tokens = !config.text(core::cat("uplink.", name, ".token_url")).empty();
-  if (takes_tokens) options.username.clear();  // one Authorization at a time
+  const bool has_token = !config.text(core::cat("uplink.", name, ".token_file")).empty();
+  if (takes_tokens || has_token) options.username.clear();  // one Authorization at a time
   GW_TRY(auto server,
          connect(loop, config, core::cat("uplink.", name, ".url"), std::move(options)));
+  if (has_token) return behind_token(config, name, std::move(server));
   if (!takes_tokens) return server;
   return behind_tokens(loop, config, clock, name, std::move(server));
 }
@@ -100,14 +123,19 @@ core::Result<UplinkHours> hours_of(const core::Config& config, const std::string
 
 UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdings> holdings,
                        const core::Config& config, const core::Clock& clock,
-                       const std::string& name) {
+                       const DicomUplinks& dicom, const std::string& name) {
   const auto client = [loop, &config, &clock, name](const UplinkLimits& limits) {
     return make_client(loop, config, clock, name, limits);
   };
-  const std::string kind = config.text(core::cat("uplink.", name, ".kind"));
+  const std::string kind = kind_of(config, name);
   // The check of the configuration has told what is wrong with them.
   const auto read = hours_of(config, name);
   const UplinkHours hours = read.ok() ? *read : UplinkHours();
+  if (kind == "dicom") {
+    UplinkLimits limits = dicom.limits;
+    limits.hours = hours;
+    return {name, kind, std::move(limits), [build = dicom.build, name] { return build(name); }};
+  }
   if (kind == "stow") {
     UplinkLimits limits = stow_uplink_limits();
     limits.hours = hours;
@@ -120,6 +148,8 @@ UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdin
   FhirUplinkOptions fhir{
       name, core::Milliseconds(config.integer(core::cat("uplink.", name, ".poll_s")) * 1'000),
       config.texts(core::cat("uplink.", name, ".pull"))};
+  // Wrong choices never get here: the keys name the right ones.
+  if (auto policy = merge_policy(config); policy.ok()) fhir.policy = std::move(*policy);
   auto build = [=, &clock]() -> core::Result<std::unique_ptr<Uplink>> {
     GW_TRY(auto made, client(fhir_uplink_limits(fhir)));
     return make_fhir_uplink(fhir, std::move(made), holdings, clock);
@@ -156,14 +186,26 @@ std::vector<ConfigKey> sync_config_keys() {
   add({.path = "uplink.*.kind",
        .meaning = "what stands at the other end",
        .required = true,
-       .choices = {"fhir", "stow"}});
-  add({.path = "uplink.*.url", .meaning = "base URL, https://HOST[:PORT]/PATH", .required = true});
+       .choices = {"fhir", "stow", "dicom"}});
+  add({.path = "uplink.*.url", .meaning = "fhir and stow: base URL, https://HOST[:PORT]/PATH"});
+  add({.path = "uplink.*.peer",
+       .meaning =
+           "dicom: NAME of the [dicom.peer.NAME] that images are sent to by C-STORE, and that "
+           "is asked for storage commitment"});
+  add({.path = "uplink.*.plain",
+       .type = KeyType::boolean,
+       .meaning = "dicom: images go there without TLS, over a network that is protected otherwise",
+       .default_text = "false"});
   add({.path = "uplink.*.ca_file",
        .meaning = "PEM file of the certificate authority to trust; without it the system's"});
   add({.path = "uplink.*.certificate_file", .meaning = "PEM file of our client certificate"});
   add({.path = "uplink.*.key_file", .meaning = "PEM file of its key"});
   add({.path = "uplink.*.username", .meaning = "user name for Basic authentication"});
   add({.path = "uplink.*.password_file", .meaning = "file that holds the password"});
+  add({.path = "uplink.*.token_file",
+       .meaning =
+           "file that holds a token that is sent with every request (Authorization: Bearer), "
+           "in place of a user name"});
   add({.path = "uplink.*.proxy",
        .meaning = "HTTP proxy that is asked for a tunnel to it (CONNECT), http://HOST:PORT"});
   add({.path = "uplink.*.proxy_username",
@@ -267,11 +309,16 @@ std::vector<ConfigKey> sync_config_keys() {
        .meaning = "beginning of accession numbers made here, where the HIS gives none",
        .default_text = R"("GW")"});
   for (ConfigKey& key : route_config_keys()) add(std::move(key));
+  for (ConfigKey& key : merge_config_keys()) add(std::move(key));
   return keys;
 }
 
 std::vector<std::string> image_uplinks(const core::Config& config) {
-  return uplinks_of_kind(config, "stow");
+  return uplinks_of_kind(config, {"stow", "dicom"});
+}
+
+std::vector<std::string> dicom_uplinks(const core::Config& config) {
+  return uplinks_of_kind(config, {"dicom"});
 }
 
 HoldingsOptions holdings_options(const core::Config& config) {
@@ -285,7 +332,7 @@ HoldingsOptions holdings_options(const core::Config& config) {
   // With a mistake in them DICOM is not served; what is here already goes its usual way.
   if (auto rules = route_rules(config, options.ingest.image_uplinks); rules.ok())
     options.ingest.routes = std::move(*rules);
-  options.ingest.fhir_uplinks = uplinks_of_kind(config, "fhir");
+  options.ingest.fhir_uplinks = uplinks_of_kind(config, {"fhir"});
   options.worklist.patient_id_issuer = options.ingest.patient_id_issuer;
   options.worklist.time_zone = config.text("site.timezone");
   options.ingest.time_zone = options.worklist.time_zone;
@@ -319,7 +366,11 @@ UpkeepOptions upkeep_options(const core::Config& config) {
   options.scrub_round_every = std::chrono::hours(24 * config.integer("scrub.every_days"));
   options.commitment = config.text("dicom.commitment") == "stored" ? CommitmentRule::stored
                                                                    : CommitmentRule::second_copy;
-  options.connect = [&config](boost::asio::any_io_executor loop, const std::string& uplink) {
+  for (const std::string& name : dicom_uplinks(config)) options.committing_uplinks.insert(name);
+  options.connect = [&config](boost::asio::any_io_executor loop,
+                              const std::string& uplink) -> ClientResult {
+    if (kind_of(config, uplink) == "dicom")
+      return core::Error(core::Code::invalid, "nothing is fetched from a PACS reached by C-STORE");
     return make_client(std::move(loop), config, core::system_clock(), uplink, {});
   };
   return options;
@@ -328,10 +379,12 @@ UpkeepOptions upkeep_options(const core::Config& config) {
 std::vector<std::unique_ptr<Uplink>> make_uplinks(boost::asio::any_io_executor loop,
                                                   std::shared_ptr<Holdings> holdings,
                                                   const core::Config& config,
-                                                  const core::Clock& clock) {
+                                                  const core::Clock& clock,
+                                                  const DicomUplinks& dicom) {
   std::vector<std::unique_ptr<Uplink>> uplinks;
   for (const std::string& name : config.names("uplink")) {
-    uplinks.push_back(make_prepared_uplink(plan_uplink(loop, holdings, config, clock, name)));
+    uplinks.push_back(
+        make_prepared_uplink(plan_uplink(loop, holdings, config, clock, dicom, name)));
   }
   return uplinks;
 }

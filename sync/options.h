@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,8 +19,9 @@ namespace gateway::sync {
 
 std::vector<core::ConfigKey> sync_config_keys();
 
-/// The names of those that take images.
+/// The names of those that take images, and of these the ones reached by C-STORE.
 std::vector<std::string> image_uplinks(const core::Config& config);
+std::vector<std::string> dicom_uplinks(const core::Config& config);
 
 /// What the holdings are opened with. Reads also site.timezone, storage.* and
 /// dicom.patient_id_issuer, which their own rooms register.
@@ -32,11 +34,18 @@ UpkeepOptions upkeep_options(const core::Config& config);
 core::Result<core::net::HttpClientOptions> uplink_client_options(const core::Config& config,
                                                                  const std::string& name);
 
+/// How uplinks of kind "dicom" are made, by who speaks it.
+struct DicomUplinks {
+  UplinkLimits limits;
+  std::function<core::Result<std::unique_ptr<Uplink>>(const std::string& name)> build;
+};
+
 /// Every [uplink.NAME] of the configuration. Files are read when an uplink is first used; `config`
 /// and `clock` must outlive the uplinks.
 std::vector<std::unique_ptr<Uplink>> make_uplinks(boost::asio::any_io_executor loop,
                                                   std::shared_ptr<Holdings> holdings,
                                                   const core::Config& config,
-                                                  const core::Clock& clock);
+                                                  const core::Clock& clock,
+                                                  const DicomUplinks& dicom);
 
 }  // namespace gateway::sync

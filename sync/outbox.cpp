@@ -17,6 +17,18 @@ using crypto::Connection;
 // are done.
 constexpr int kScanMax = 2'000;
 
+/// What was refused of a resource before it was corrected, which has just been delivered: that was
+/// the same work. Whatever waits for it may go.
+core::Status drop_parked(Connection& connection, std::string_view uplink,
+                         const std::string& subject) {
+  constexpr std::string_view kParked =
+      "(SELECT number FROM outbox WHERE uplink = ? AND kind = 'resource' AND subject = ?"
+      " AND state = 'parked')";
+  GW_CHECK(connection.run(core::cat("UPDATE outbox SET needs = NULL WHERE needs IN ", kParked),
+                          uplink, subject));
+  return connection.run(core::cat("DELETE FROM outbox WHERE number IN ", kParked), uplink, subject);
+}
+
 core::Status finish_row(Connection& connection, std::string_view uplink, const Verdict& verdict,
                         std::string_view now) {
   std::string kind;
@@ -39,6 +51,7 @@ core::Status finish_row(Connection& connection, std::string_view uplink, const V
     // What waits there was read before, and is older.
     GW_CHECK(connection.run("DELETE FROM inbox WHERE uplink = ? AND type = ? AND id = ?", uplink,
                             key->type, key->id));
+    GW_CHECK(drop_parked(connection, uplink, subject));
   }
   // Numbers are used again: nobody may be left waiting for this one.
   GW_CHECK(connection.run("UPDATE outbox SET needs = NULL WHERE needs = ?", verdict.number));

@@ -57,7 +57,7 @@ core::Result<std::optional<Outgoing>> load_held(Connection& connection, const st
   }
   std::optional<Json> proposed;
   if (base) {
-    GW_TRY(proposed, proposed_against(connection, key, base->version, held->body));
+    GW_TRY(proposed, proposed_against(connection, uplink, key, base->version, held->body));
   }
   GW_TRY(const auto order, reference_order(connection, uplink, key, held->body));
   GW_TRY(auto server_id, server_id_of(connection, uplink, key));

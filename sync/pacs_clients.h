@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "core/net/http.h"
@@ -19,8 +20,13 @@ using ConnectPacs = std::function<core::Result<std::shared_ptr<core::net::HttpCl
 /// Used from the loop's thread only.
 class PacsClients {
  public:
-  PacsClients(boost::asio::any_io_executor loop, ConnectPacs connect)
-      : loop_(std::move(loop)), connect_(std::move(connect)) {}
+  /// `committing`: uplinks whose PACS commits itself (sync/pacs_commitment.h), which nothing is
+  /// read back from.
+  PacsClients(boost::asio::any_io_executor loop, ConnectPacs connect,
+              std::set<std::string> committing = {})
+      : loop_(std::move(loop)), connect_(std::move(connect)), committing_(std::move(committing)) {}
+
+  const std::set<std::string>& committing() const { return committing_; }
 
   core::Result<std::shared_ptr<core::net::HttpClient>> get(const std::string& uplink);
   /// Running requests end soon with Code::cancelled, and so do new ones.
@@ -29,6 +35,7 @@ class PacsClients {
  private:
   boost::asio::any_io_executor loop_;
   ConnectPacs connect_;
+  const std::set<std::string> committing_;
   std::map<std::string, std::shared_ptr<core::net::HttpClient>> clients_;
   bool closed_ = false;
 };

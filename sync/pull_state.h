@@ -23,7 +23,7 @@ enum class Queued { nothing, waiting, sending };
 core::Result<Queued> find_queued(crypto::Connection& connection, std::string_view uplink,
                                  const ResourceKey& key);
 
-/// Brings the worklist up to date with a resource that came, changed or went.
+/// Brings the worklist up to date with a resource that came, changed or went, on whatever way.
 core::Status refresh_after(crypto::Connection& connection, const ResourceKey& key,
                            const WorklistOptions& worklist);
 

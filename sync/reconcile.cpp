@@ -1,5 +1,8 @@
 #include "sync/reconcile.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "core/civil_time.h"
 #include "core/ids.h"
 #include "core/text.h"
@@ -7,6 +10,7 @@
 #include "sync/contraindication.h"
 #include "sync/outbox.h"
 #include "sync/review.h"
+#include "sync/same_occasion.h"
 
 namespace gateway::sync {
 namespace {
@@ -28,12 +32,12 @@ Json source(std::string_view role, const ResourceKey& key, std::int64_t version)
 
 /// FHIR R4 Provenance of a merge no person made.
 Json provenance(const std::string& id, const ResourceKey& key, const ReviewVersions& versions,
-                std::string_view now) {
+                std::string_view policy, std::string_view now) {
   Json merged = Json::object({{"resourceType", "Provenance"}, {"id", id}});
   merged.set("target", Json::array({Json::object({{"reference", key.text()}})}));
   merged.set("recorded", now);
   Json activity = coding("http://terminology.hl7.org/CodeSystem/v3-DataOperation", "UPDATE");
-  activity.set("text", core::cat("merged under policy ", kPolicyVersion));
+  activity.set("text", core::cat("merged under policy ", policy));
   merged.set("activity", std::move(activity));
   merged.set(
       "agent",
@@ -59,7 +63,7 @@ core::Status record(Connection& connection, const Reconciling& with, const Resou
   }
   return with.audit.append(
       connection, {.at = with.clock.wall(),
-                   .actor = core::cat("policy:", kPolicyVersion),
+                   .actor = core::cat("policy:", merged.policy),
                    .action = "merge",
                    .resource = key.text(),
                    .patient = key.type == "Patient" ? key.text() : "",
@@ -89,6 +93,80 @@ core::Status drop_waiting(Connection& connection, const std::string& uplink,
       uplink, key.text());
 }
 
+/// A Task is carried out by its owner, where the clinic registered that one (the hospital's
+/// registry names people of both); else by whoever did not ask for it.
+core::Result<bool> is_filled_here(Connection& connection, const ResourceKey& key,
+                                  const Versions& versions) {
+  if (key.type != "Task") return false;
+  for (const Json* side : {&versions.theirs, &versions.ours}) {
+    const auto owner = parse_reference((*side)["owner"]["reference"].text());
+    if (!owner) continue;
+    GW_TRY(const bool is_ours, was_made_here(connection, *owner));
+    if (is_ours) return true;
+  }
+  return !versions.ours_is_producer;
+}
+
+/// What `ours` says of what the hospital keeps is what the hospital of another uplink said last,
+/// and nobody is being asked about it.
+core::Result<bool> is_said_elsewhere(Connection& connection, const std::string& uplink,
+                                     const ResourceKey& key, const Json& ours) {
+  GW_TRY(const auto asked,
+         connection.integer("SELECT 1 FROM review WHERE type = ? AND id = ? AND state = 'open'",
+                            key.type, key.id));
+  if (asked) return false;
+  // Version 0 is nobody's.
+  GW_TRY(const auto others, agreed_elsewhere(connection, uplink, key, 0));
+  for (const std::string& other : others) {
+    GW_TRY(const auto base, read_base(connection, other, key));
+    GW_TRY(const auto said, read_version(connection, key, base ? base->version : 0));
+    if (said && !said->is_null() && !changes_what_hospital_keeps(*said, ours)) return true;
+  }
+  return false;
+}
+
+core::Result<bool> is_no_proposal(Connection& connection, const std::string& uplink,
+                                  const ResourceKey& key, std::int64_t base, const Json& ours) {
+  GW_TRY(const bool is_decided, is_decided_for(connection, key, base, ours));
+  if (is_decided) return true;
+  return is_said_elsewhere(connection, uplink, key, ours);
+}
+
+bool asks_whose_word_counts(const Merge& merged) {
+  return std::ranges::any_of(merged.decisions, [](const GroupDecision& decision) {
+    return decision.asked && decision.rule == Rule::his;
+  });
+}
+
+/// Queues what the merge made, and its Provenance, for the uplink where that is new to it, and for
+/// others that agreed on something else.
+core::Status tell(Connection& connection, const Reconciling& with, const ResourceKey& key,
+                  const ReviewVersions& kept, const Merge& merged, const std::string& now) {
+  std::vector<std::string> uplinks;
+  // Two hospitals that differ on who somebody is must not have it from here, each the other's.
+  if (!asks_whose_word_counts(merged)) {
+    GW_TRY(uplinks, agreed_elsewhere(connection, with.uplink, key, kept.shown));
+  }
+  if (kept.shown == kept.theirs) {
+    GW_CHECK(drop_waiting(connection, with.uplink, key));
+  } else {
+    uplinks.insert(uplinks.begin(), with.uplink);
+  }
+  if (uplinks.empty()) return {};
+  const std::string id = core::new_uuid(with.clock);
+  const ResourceKey told{"Provenance", id};
+  if (!merged.shown.is_null())
+    GW_CHECK(put_resource(connection, told, provenance(id, key, kept, merged.policy, now), "clinic",
+                          now));
+  for (const std::string& uplink : uplinks) {
+    GW_TRY(const std::int64_t row,
+           queue_row(connection, uplink, "resource", key.text(), 0, std::nullopt, now));
+    if (merged.shown.is_null()) continue;
+    GW_CHECK(queue_row(connection, uplink, "resource", told.text(), 0, row, now));
+  }
+  return {};
+}
+
 }  // namespace
 
 core::Status reconcile(Connection& connection, const Reconciling& with, const ResourceKey& key,
@@ -107,8 +185,9 @@ core::Status reconcile(Connection& connection, const Reconciling& with, const Re
   }
   GW_TRY(versions.ours_is_producer, was_made_here(connection, key));
   GW_TRY(versions.ours_is_decided,
-         is_decided_for(connection, key, agreed ? agreed->version : 0, versions.ours));
-  const Merge merged = merge(versions);
+         is_no_proposal(connection, with.uplink, key, agreed ? agreed->version : 0, versions.ours));
+  GW_TRY(versions.ours_is_filler, is_filled_here(connection, key, versions));
+  const Merge merged = merge(versions, with.policy);
 
   ReviewVersions kept;
   kept.base = agreed ? agreed->version : 0;
@@ -118,26 +197,21 @@ core::Status reconcile(Connection& connection, const Reconciling& with, const Re
   GW_CHECK(put_base(connection, with.uplink, key, {std::string(theirs_version), kept.theirs}));
   GW_CHECK(record(connection, with, key, kept, merged, now));
   GW_CHECK(flag_contraindications(connection, with, key, versions.ours, merged.shown, now));
+  GW_CHECK(flag_same_occasion(connection, with, key, versions.ours, merged.shown, now));
 
-  if (kept.shown == kept.theirs) return drop_waiting(connection, with.uplink, key);
-  GW_TRY(const std::int64_t row,
-         queue_row(connection, with.uplink, "resource", key.text(), 0, std::nullopt, now));
-  if (merged.shown.is_null()) return {};
-  const std::string id = core::new_uuid(with.clock);
-  const ResourceKey told{"Provenance", id};
-  GW_CHECK(put_resource(connection, told, provenance(id, key, kept, now), "clinic", now));
-  GW_CHECK(queue_row(connection, with.uplink, "resource", told.text(), 0, row, now));
-  return {};
+  return tell(connection, with, key, kept, merged, now);
 }
 
-core::Result<std::optional<Json>> proposed_against(Connection& connection, const ResourceKey& key,
-                                                   std::int64_t base, const Json& ours) {
+core::Result<std::optional<Json>> proposed_against(Connection& connection,
+                                                   const std::string& uplink,
+                                                   const ResourceKey& key, std::int64_t base,
+                                                   const Json& ours) {
   if (ours.is_null() || !hospital_keeps_some_of(key.type)) return std::optional<Json>();
   GW_TRY(auto agreed, read_version(connection, key, base));
   if (!agreed || agreed->is_null() || !changes_what_hospital_keeps(*agreed, ours))
     return std::optional<Json>();
-  GW_TRY(const bool is_decided, is_decided_for(connection, key, base, ours));
-  if (is_decided) agreed.reset();
+  GW_TRY(const bool may_go, is_no_proposal(connection, uplink, key, base, ours));
+  if (may_go) agreed.reset();
   return agreed;
 }
 

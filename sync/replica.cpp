@@ -181,6 +181,24 @@ core::Status put_base(Connection& connection, std::string_view uplink, const Res
       uplink, key.type, key.id, base.remote_version, base.version);
 }
 
+core::Result<std::vector<std::string>> agreed_elsewhere(Connection& connection,
+                                                        std::string_view uplink,
+                                                        const ResourceKey& key,
+                                                        std::int64_t version) {
+  // filled_uplink: those that were configured when the gateway opened.
+  GW_TRY(auto rows,
+         connection.query("SELECT uplink FROM resource_base JOIN filled_uplink USING (uplink)"
+                          " WHERE type = ? AND id = ? AND uplink <> ? AND version <> ?"
+                          " ORDER BY uplink",
+                          key.type, key.id, uplink, version));
+  std::vector<std::string> uplinks;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return uplinks;
+    uplinks.emplace_back(rows.text(0));
+  }
+}
+
 core::Result<bool> was_made_here(Connection& connection, const ResourceKey& key) {
   GW_TRY(const auto origin,
          connection.text("SELECT origin FROM resource_version WHERE type = ? AND id = ?"

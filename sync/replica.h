@@ -79,6 +79,12 @@ core::Result<std::optional<AgreedVersion>> read_base(crypto::Connection& connect
 core::Status put_base(crypto::Connection& connection, std::string_view uplink,
                       const ResourceKey& key, const AgreedVersion& base);
 
+/// Configured uplinks, other than `uplink`, that have agreed on a version of it, and not on this.
+core::Result<std::vector<std::string>> agreed_elsewhere(crypto::Connection& connection,
+                                                        std::string_view uplink,
+                                                        const ResourceKey& key,
+                                                        std::int64_t version);
+
 /// Ids of resources of `type` that carry the identifier.
 core::Result<std::vector<std::string>> find_by_identifier(crypto::Connection& connection,
                                                           std::string_view type,

@@ -2,7 +2,8 @@
 // plan out.
 //
 // An instance may go when every uplink of images it goes to (sync/routes.h) has confirmed it with
-// proof 'verified' (read back, same digest). What must stay, whatever the age and however full the
+// proof 'verified' (read back, same digest) or 'committed' (DICOM storage commitment,
+// sync/pacs_commitment.h). What must stay, whatever the age and however full the
 // disk: what nobody else has, and what is not shown to a plan at all: pinned studies, studies whose
 // patient is not settled (unassigned, disputed), damaged objects. A plan never goes beyond what age
 // or free space asks for, oldest study first.
@@ -12,11 +13,16 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/clock.h"
 
 namespace gateway::sync {
+
+/// In SQL, of a row of dicom_delivery: the PACS is proven to have the instance.
+inline constexpr char kIsProven[] = "proof IN ('verified', 'committed')";
+inline bool is_proof(std::string_view proof) { return proof == "verified" || proof == "committed"; }
 
 struct RetentionPolicy {
   std::optional<core::Milliseconds> keep;  // older studies go; nothing: age alone evicts nothing

@@ -24,6 +24,7 @@ class Round {
   Round(const RetentionSetting& setting, RetentionWalk& walk, RetentionReport& report)
       : setting_(setting), walk_(walk), report_(report) {
     asking_.image_uplinks = setting.holdings->options().ingest.image_uplinks;
+    asking_.silent = setting.pacs.committing();
     asking_.ask_again_before = core::to_instant(setting.clock.wall() - kAskAgainAfter);
   }
 

@@ -18,6 +18,7 @@
 #include "crypto/database.h"
 #include "sync/conflict.h"
 #include "sync/replica.h"
+#include "sync/worklist.h"
 
 namespace gateway::sync {
 
@@ -37,19 +38,40 @@ core::Result<std::int64_t> put_review(crypto::Connection& connection, std::strin
                                       const ResourceKey& key, const ReviewVersions& versions,
                                       const Merge& merge, std::string_view now_instant);
 
-/// Who decides, and when.
-struct Reviewer {
+/// What a person makes of one group: the elements as a side had them, as the merge left them, or as
+/// they are held now, whatever came since.
+struct GroupAnswer {
+  enum class Take { ours, theirs, merged, held } take = Take::held;
+  /// An object: its elements are set in what is held of the group, null takes one out. `take` does
+  /// not count then.
+  core::Json edit;
+};
+
+struct ReviewAnswer {
+  std::map<std::string, GroupAnswer> groups;  // by name
+  /// Where `groups` is empty: of every group that is asked about, of all where none is.
+  GroupAnswer otherwise;
+  /// "held_version" of the report the person decides by; 0: they have seen no more than what the
+  /// review kept.
+  std::int64_t seen = 0;
+};
+
+/// Who decides, and with what.
+struct Deciding {
+  const crypto::Audit& audit;
+  const WorklistOptions& worklist;
   std::string actor;  // for the audit trail: "operator", "user:..."
   core::Wall at;
 };
 
-/// Takes a side of the named groups, or of every asked one where `choices` is empty and `otherwise`
-/// is what to take, into the resource as it is now; sends it, and closes the review. Also for
-/// groups that were merged without a question, and again: the losing value comes back in one
-/// action. Code::not_found, Code::invalid: no such review or group.
-core::Status decide_review(crypto::Connection& connection, const crypto::Audit& audit,
-                           std::int64_t number, const std::map<std::string, Choice>& choices,
-                           Choice otherwise, const Reviewer& reviewer);
+/// Puts the answer into the resource as it is now; sends it to every uplink that has agreed on
+/// another version, and closes the review. Also for groups
+/// that were merged without a question, and again: the losing value comes back in one action.
+/// Code::exists: a group was changed since the review (since it was last decided), and `seen` is
+/// not what is held now; nothing was done. Code::not_found, Code::invalid: no such review or group,
+/// or an edit that makes no resource.
+core::Status decide_review(crypto::Connection& connection, const Deciding& with,
+                           std::int64_t number, const ReviewAnswer& answer);
 
 /// True when a person's decision later than version `since` made of what the hospital keeps
 /// (Rule::his) what `ours` says of it: it is theirs to send, not a proposal any more.
@@ -60,7 +82,9 @@ core::Result<bool> is_decided_for(crypto::Connection& connection, const Resource
 /// [{"number","resource","uplink","state","at","groups":[names],"decided_by"}]
 core::Result<core::Json> reviews_report(crypto::Connection& connection, std::int64_t limit);
 /// One with everything: the above and "policy","decisions","base","ours","theirs","shown" (whole
-/// resources). Code::not_found.
+/// resources) and "held_version". Each decision also has "now": the group's elements as they are
+/// held (of "existence": the resource), and "is_stale": they are not what the review, or the last
+/// decision, left. Code::not_found.
 core::Result<core::Json> review_report(crypto::Connection& connection, std::int64_t number);
 /// {"open","oldest_age_s" (null when none)}: without any patient data, for health.
 core::Result<core::Json> reviews_health(crypto::Connection& connection, core::Wall now);

@@ -115,6 +115,17 @@ Awaitable<core::Status> Scrub::run() {
   co_return core::Status();
 }
 
+Awaitable<core::Result<bool>> Scrub::mend(const DamagedObject& noted) {
+  const Held object{noted.row, noted.object_id, noted.size};
+  const core::Status read = co_await read_chunks(object);
+  if (setting_.stopping()) co_return false;  // perhaps not read to its end
+  if (read.ok()) {
+    GW_CO_CHECK(note_sound(*setting_.holdings, setting_.clock, noted));
+    co_return true;
+  }
+  co_return co_await replace_damaged(setting_.holdings, setting_.pacs, setting_.clock, noted);
+}
+
 Awaitable<core::Status> Scrub::mend_noted() {
   for (std::int64_t after = 0; !setting_.stopping();) {
     GW_CO_TRY(const auto noted,
@@ -125,8 +136,7 @@ Awaitable<core::Status> Scrub::mend_noted() {
     if (noted.empty()) break;
     for (const DamagedObject& damaged : noted) {
       if (setting_.stopping()) break;
-      GW_CO_TRY(const bool mended, co_await replace_damaged(setting_.holdings, setting_.pacs,
-                                                            setting_.clock, damaged));
+      GW_CO_TRY(const bool mended, co_await mend(damaged));
       if (mended) ++progress_.repaired;
       after = damaged.row;
     }
@@ -221,7 +231,7 @@ Awaitable<core::Status> Scrub::read_object(const Held& object) {
                 }));
   if (!still) co_return core::Status();
   ++progress_.damaged;
-  DamagedObject damaged{object.row, object.object_id, read.error().message()};
+  DamagedObject damaged{object.row, object.object_id, read.error().message(), object.size};
   GW_CO_TRY(const bool mended, co_await replace_damaged(setting_.holdings, setting_.pacs,
                                                         setting_.clock, std::move(damaged)));
   if (mended) ++progress_.repaired;
@@ -252,6 +262,7 @@ std::chrono::microseconds Scrub::price_of(std::uint64_t bytes) const {
 
 /// Waits so long that on average no more than the allowed bytes are read.
 Awaitable<void> Scrub::pay(std::uint64_t bytes) {
+  if (setting_.bytes_per_s == 0) co_return;  // no round, and what is noted is little
   const auto now = setting_.clock.monotonic();
   paid_until_ = std::max(paid_until_, now) + price_of(bytes);
   if (paid_until_ - now < kPauseMin) co_return;

@@ -65,6 +65,8 @@ class Scrub {
  private:
   struct Held;
   core::net::Awaitable<core::Status> mend_noted();
+  /// True: it is read to its end after all, or is replaced.
+  core::net::Awaitable<core::Result<bool>> mend(const DamagedObject& noted);
   core::net::Awaitable<core::Status> look_for_lost_files();
   /// The next ones held, at most a page of them.
   core::Result<std::vector<Held>> held_after(std::int64_t row);

@@ -51,16 +51,28 @@ Json marked(Json body, const ResourceKey& ours) {
   return body;
 }
 
-/// A tag is left: meta is the server's affair, and nobody compares it.
-void unmark(Json& resource) {
-  if (std::ranges::none_of(resource["identifier"].items(), is_mark)) return;
+Json without_marks(const Json& items) {
   Json kept = Json::array();
-  for (const Json& identifier : resource["identifier"].items())
-    if (!is_mark(identifier)) kept.add(identifier);
-  if (kept.size() > 0) {
-    resource.set("identifier", std::move(kept));
+  for (const Json& item : items.items())
+    if (!is_mark(item)) kept.add(item);
+  return kept;
+}
+
+void set_or_erase(Json& object, std::string_view member, Json value) {
+  if (value.size() > 0) {
+    object.set(member, std::move(value));
   } else {
-    resource.erase("identifier");
+    object.erase(member);
+  }
+}
+
+void unmark(Json& resource) {
+  if (std::ranges::any_of(resource["identifier"].items(), is_mark))
+    set_or_erase(resource, "identifier", without_marks(resource["identifier"]));
+  if (std::ranges::any_of(resource["meta"]["tag"].items(), is_mark)) {
+    Json meta = resource["meta"];
+    set_or_erase(meta, "tag", without_marks(meta["tag"]));
+    set_or_erase(resource, "meta", std::move(meta));
   }
 }
 

@@ -1,12 +1,14 @@
 #include "sync/study_actions.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 
 #include "core/text.h"
 #include "sync/archive.h"
 #include "sync/eviction.h"
 #include "sync/outbox.h"
+#include "sync/patient_trail.h"
 #include "sync/routes.h"
 #include "sync/shredding.h"
 
@@ -61,18 +63,15 @@ core::Result<std::vector<HeldRow>> held_rows(Connection& connection, const std::
 }
 
 core::Status note(Connection& connection, Holdings& holdings, const core::Clock& clock,
-                  std::string action, const std::string& study_uid, std::int64_t count) {
-  GW_TRY(
-      const auto id,
-      connection.text("SELECT imaging_study_id FROM dicom_study WHERE study_uid = ?", study_uid));
-  return holdings.audit().append(connection,
-                                 {.at = clock.wall(),
-                                  .actor = "operator",
-                                  .action = std::move(action),
-                                  .resource = core::cat("ImagingStudy/", id.value_or("")),
-                                  .patient = "",
-                                  .source = "local",
-                                  .outcome = core::cat(count, " instances")});
+                  std::string action, const std::string& study_uid, std::string outcome) {
+  GW_TRY(const TrailedStudy study, trail_study(connection, study_uid));
+  return holdings.audit().append(connection, {.at = clock.wall(),
+                                              .actor = "operator",
+                                              .action = std::move(action),
+                                              .resource = study.resource,
+                                              .patient = study.patient,
+                                              .source = "local",
+                                              .outcome = std::move(outcome)});
 }
 
 }  // namespace
@@ -94,6 +93,22 @@ core::Result<Json> study_page(Holdings& holdings, const std::string& study_uid,
     document.set("instances", instances);
     return document;
   });
+}
+
+core::Status note_disclosure(Holdings& holdings, const core::Clock& clock, std::string action,
+                             const std::string& study_uid) {
+  return holdings.database().write([&](Connection& connection) {
+    return note(connection, holdings, clock, action, study_uid, "success");
+  });
+}
+
+core::Result<std::string> study_of(Holdings& holdings, std::int64_t row) {
+  GW_TRY(auto found,
+         holdings.database().read_value<std::optional<std::string>>([row](Connection& connection) {
+           return connection.text("SELECT study_uid FROM dicom_instance WHERE row = ?", row);
+         }));
+  if (!found) return Error(Code::not_found, "there is no such instance");
+  return std::move(*found);
 }
 
 core::Result<std::int64_t> send_study(Holdings& holdings, const core::Clock& clock,
@@ -124,7 +139,7 @@ core::Result<std::int64_t> send_study(Holdings& holdings, const core::Clock& clo
         ++count;
       }
     }
-    return note(connection, holdings, clock, "send", study_uid, count);
+    return note(connection, holdings, clock, "send", study_uid, core::cat(count, " instances"));
   };
   GW_CHECK(holdings.database().write(queue));
   return count;
@@ -151,8 +166,7 @@ core::Result<Json> delete_study(Holdings& holdings, const core::Clock& clock,
   }
   GW_CHECK(shred_doomed(holdings.database(), holdings.objects(), clock, [] { return false; }));
   GW_CHECK(holdings.database().write([&](Connection& connection) {
-    return note(connection, holdings, clock, "delete", study_uid,
-                static_cast<std::int64_t>(evicted));
+    return note(connection, holdings, clock, "delete", study_uid, core::cat(evicted, " instances"));
   }));
   return Json::object({{"evicted", static_cast<std::int64_t>(evicted)},
                        {"kept", static_cast<std::int64_t>(rows.size() - evicted)}});

@@ -20,6 +20,13 @@ namespace gateway::sync {
 core::Result<core::Json> study_page(Holdings& holdings, const std::string& study_uid,
                                     std::int64_t after);
 
+/// The study's row in the audit trail, durable on return: it was looked at ("read") or its images
+/// are about to leave in the clear ("export"). Code::not_found: no such study.
+core::Status note_disclosure(Holdings& holdings, const core::Clock& clock, std::string action,
+                             const std::string& study_uid);
+/// Of an instance, by its row. Code::not_found: there is none.
+core::Result<std::string> study_of(Holdings& holdings, std::int64_t row);
+
 /// Queues every held instance for the uplink, or (empty) all uplinks of images; what still waits is
 /// left as it is. Answers how many rows wait now. Code::not_found: no such study or uplink.
 core::Result<std::int64_t> send_study(Holdings& holdings, const core::Clock& clock,

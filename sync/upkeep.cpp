@@ -80,7 +80,7 @@ class UpkeepThread final : public Upkeep {
         files_(files),
         clock_(clock),
         options_(std::move(options)),
-        pacs_(loop_.get_executor(), options_.connect),
+        pacs_(loop_.get_executor(), options_.connect, options_.committing_uplinks),
         retention_timer_(loop_),
         tidy_timer_(loop_),
         scrub_timer_(loop_),

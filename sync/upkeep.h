@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct UpkeepOptions {
   core::Milliseconds commitment_every{2'000};
   core::Milliseconds deleted_leave_wal_every{3'600'000};
   ConnectPacs connect;
+  std::set<std::string> committing_uplinks;  // as sync/pacs_clients.h says
   /// The scrub found the database damaged, and it is marked to be restored from the backup by the
   /// next start, which is wanted at once. From the upkeep thread.
   std::function<void()> restart = [] {};

@@ -41,7 +41,10 @@ enum class Delivery {
 struct RowOutcome {
   std::int64_t number = 0;
   Delivery result = Delivery::unreached;
-  std::string reason;                             // for people; empty when delivered
+  std::string reason;  // for people; empty when delivered
+  // Where the peer said more: kept with the row in place of `reason`. May name a patient, and so
+  // goes into no log and no health report.
+  std::string peers_words;
   std::optional<core::Milliseconds> retry_after;  // the peer's own wish
   std::string remote_version;                     // resources: the versionId the peer now has
   bool found_there = false;                       // delivered: recognised by reading back
@@ -50,6 +53,7 @@ struct RowOutcome {
 
 struct PullReport {
   bool reached = false;
+  bool idle = false;         // there was nothing to ask: this says nothing about the peer
   std::string error;         // why it ended early, for people
   std::int64_t applied = 0;  // resources new or changed
 };
@@ -71,7 +75,8 @@ class Uplink {
   virtual UplinkLimits limits() const = 0;
   /// One outcome per row, in any order. Never throws.
   virtual core::net::Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) = 0;
-  /// Brings the peer's changes into the replica; uplinks that do not pull answer reached = true.
+  /// Brings the peer's changes into the replica, or what a PACS has committed itself to; uplinks
+  /// that do not pull answer reached = true.
   virtual core::net::Awaitable<PullReport> pull() = 0;
   /// What the peer was found to do, for status; null: nothing is known of it.
   virtual core::Json abilities() const { return {}; }

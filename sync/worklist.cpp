@@ -8,6 +8,8 @@
 #include "core/ids.h"
 #include "core/text.h"
 #include "sync/fhir/person_name.h"
+#include "sync/hurried_images.h"
+#include "sync/merged_patients.h"
 #include "sync/replica.h"
 #include "sync/shown_patient.h"
 
@@ -123,6 +125,15 @@ void describe_procedure(const Json& order, WorklistStep& step) {
   const auto text = code["text"].text();
   step.procedure_description = characters(text.empty() ? step.procedure_meaning : text, kLoLength);
   if (step.procedure_meaning.empty()) step.procedure_meaning = step.procedure_description;
+}
+
+/// Whoever stays, where the hospital has merged records; `own` where nobody knows who that is.
+core::Result<StoredResource> one_who_stays(Connection& connection, const std::string& id,
+                                           StoredResource own) {
+  GW_TRY(const auto chain, replacements_of(connection, id));
+  GW_TRY(auto last, read_resource(connection, {"Patient", chain.back()}));
+  if (!last || replaced_by(last->body)) return own;
+  return std::move(*last);
 }
 
 /// The id a modality shows and sends back: of the clinic's own issuer where the patient has one.
@@ -244,6 +255,7 @@ NameRange name_range(std::string_view wanted) {
 core::Status refresh_worklist(Connection& connection, const std::string& service_request_id,
                               const WorklistOptions& options) {
   GW_TRY(const auto order, read_resource(connection, {"ServiceRequest", service_request_id}));
+  if (order) GW_CHECK(hurry_images(connection, service_request_id, turn_of(order->body)));
   const auto subject =
       order ? parse_reference(order->body["subject"]["reference"].text()) : std::nullopt;
   std::optional<StoredResource> patient;
@@ -273,17 +285,19 @@ core::Status refresh_worklist(Connection& connection, const std::string& service
   step.requesting_physician = fhir::pn_from_display(request["requester"]["display"].text());
   step.referring_physician = step.requesting_physician;
   step.comments = characters(request["note"][0]["text"].text(), kLoLength);
-  name_patient(patient->body, subject->id, options.patient_id_issuer, step);
+  GW_TRY(const StoredResource named, one_who_stays(connection, subject->id, std::move(*patient)));
+  name_patient(named.body, subject->id, options.patient_id_issuer, step);
   return store_step(connection, step, subject->id);
 }
 
 core::Status refresh_worklist_of_patient(Connection& connection, const std::string& patient_id,
                                          const WorklistOptions& options) {
+  // A step shows the record that stays: the others' steps speak of this one.
+  GW_TRY(const auto records, records_of_person(connection, patient_id));
   std::vector<std::string> orders;
-  {
+  for (const std::string& record : records) {
     GW_TRY(auto rows,
-           connection.query("SELECT service_request FROM worklist_step WHERE patient = ?",
-                            patient_id));
+           connection.query("SELECT service_request FROM worklist_step WHERE patient = ?", record));
     while (true) {
       GW_TRY(const bool more, rows.next());
       if (!more) break;

@@ -67,7 +67,8 @@ core::Status find_worklist(crypto::Connection& connection, const WorklistSelecti
 /// order that left "active" leaves the worklist but keeps its fixed UIDs.
 core::Status refresh_worklist(crypto::Connection& connection, const std::string& service_request_id,
                               const WorklistOptions& options);
-/// The same for every order of a patient whose record changed.
+/// The same for every order of a person one of whose records changed (sync/merged_patients.h):
+/// steps are named by the record that stays.
 core::Status refresh_worklist_of_patient(crypto::Connection& connection,
                                          const std::string& patient_id,
                                          const WorklistOptions& options);

@@ -5,7 +5,8 @@
 #   tests/run.sh unit           the rooms' own tests (also: devices, style, at-rest, sim, integration, ops, fuzz; dicom: those of all
 #                               kinds that speak DICOM)
 #   tests/run.sh release        what takes longer: both sanitizer builds, clang-tidy over all sources, power cuts and failing
-#                               disks at every point there is, the package with lintian, and its life in booted Debian 12
+#                               disks at every point there is, offline edits under faults
+#                               against a hub and HAPI, the package with lintian, and its life in booted Debian 12
 #                               and 13 trees (needs root)
 #
 # Installs what is missing (packaging/install-deps.sh; as root), builds the preset dev into build/dev, ends with ctest's
@@ -34,7 +35,8 @@ build_preset() {
 
 run_ctest() {
   local preset=$1 labels=$2
-  ctest --test-dir "build/$preset" --label-regex "^($labels)\$" --parallel "$jobs" --output-on-failure --no-tests=error
+  # One more than there are processors: many a test waits for another process, a link or a disk.
+  ctest --test-dir "build/$preset" --label-regex "^($labels)\$" --parallel $((jobs + 1)) --output-on-failure --no-tests=error
 }
 
 run_tests() {

@@ -24,8 +24,10 @@ class Server final : public AstmServer {
       auto make = [&served, &door, &clock](const std::string& peer) {
         return make_conversation(served, door, clock, peer);
       };
-      const frame::DeviceOptions& options = served.device.options;
+      frame::DeviceOptions& options = served.device.options;
+      options.listener.recorder = &served.traffic.recorder();
       if (options.line) {
+        options.line->recorder = &served.traffic.recorder();
         lines_->add(*options.line, std::move(make));
       } else {
         listeners_->add(options.listener, std::move(make));
@@ -58,6 +60,13 @@ class Server final : public AstmServer {
     return std::min(*listening, *dialled);
   }
   std::uint16_t port(const std::string& device) const override { return listeners_->port(device); }
+
+  frame::LineRecorder* recorder(const std::string& device) override {
+    const auto found = std::find_if(served_.begin(), served_.end(), [&](const auto& one) {
+      return one.device.options.profile.name == device;
+    });
+    return found == served_.end() ? nullptr : &found->traffic.recorder();
+  }
 
   Json report() const override {
     Json devices = Json::array();

@@ -4,10 +4,9 @@
 #include <map>
 
 #include "adapters/mapping/fhir_values.h"
+#include "adapters/profiles/message_parts.h"
 #include "adapters/profiles/result_parts.h"
-#include "core/civil_time.h"
 #include "core/text.h"
-#include "sync/fhir/person_name.h"
 
 namespace gateway::adapters::astm {
 namespace {
@@ -100,12 +99,6 @@ Json human_name(const Field& field) {
   return name.size() == 0 ? Json() : name;
 }
 
-std::string gender_of(std::string_view sex) {
-  if (sex == "M") return "male";
-  if (sex == "F") return "female";
-  return sex == "O" ? "other" : "";
-}
-
 /// An operator's id is no patient's: seen where the patient's belongs.
 bool is_operator(const Message& message, std::string_view id) {
   const auto& records = message.records();
@@ -119,28 +112,17 @@ void map_patient(const Message& message, Mapping& mapping) {
   patient.is_required = true;
   const Record* record = find_record(message, 'P');
   if (record == nullptr) return;
-  patient.is_told = true;
-  Json& body = patient.draft.body;
-  body = Json::object({{"resourceType", "Patient"}});
   std::string id = value_by({&message.header(), record}, mapping.profile().patient_id);
   if (!id.empty() && is_operator(message, id)) {
     mapping.gap("value", "", "P", "the operator's id stands where the patient's belongs");
     id.clear();
   }
-  const std::string& issuer = mapping.site().patient_id_issuer;
-  if (!id.empty() && !issuer.empty()) {
-    patient.ids.push_back({issuer, id});
-    body.set("identifier", Json::array({Json::object({{"system", issuer}, {"value", id}})}));
-  }
-  if (Json name = human_name(record->field(6)); !name.is_null())
-    body.set("name", Json::array({name}));
-  set_if(body, "gender", gender_of(record->field(9).first()));
-  const std::string born =
-      mapping::fhir_time(record->field(8).first(), mapping.site().time_zone).text.substr(0, 10);
-  set_if(body, "birthDate", born);
-  patient.facts.name = sync::fhir::pn_from_human_names(body["name"]);
-  patient.facts.birth_date = core::to_dicom_date(born);
-  patient.facts.sex = sync::fhir::sex_from_gender(body["gender"].text());
+  if (mapping.profile().is_nobody(id)) id.clear();
+  profiles::tell_patient(
+      mapping.site(),
+      {std::move(id), human_name(record->field(6)), profiles::gender_of(record->field(9).first()),
+       mapping::fhir_time(record->field(8).first(), mapping.site().time_zone).text.substr(0, 10)},
+      patient);
 }
 
 /// The analyzer, known by its serial.
@@ -154,39 +136,11 @@ std::string add_device(const Message& message, Mapping& mapping) {
 
 std::string add_specimen(Mapping& mapping, const OrderContext& context) {
   if (context.specimen_id.empty()) return {};
-  const std::string& issuer = mapping.site().specimen_id_issuer;
-  sync::Draft draft;
-  draft.body = Json::object({{"resourceType", "Specimen"}});
-  const std::string system = issuer.empty() ? mapping.own_system("specimen") : issuer;
-  draft.body.set("identifier",
-                 Json::array({Json::object({{"system", system}, {"value", context.specimen_id}})}));
-  if (const std::string kind = context.order->field(16).component(1).text(); !kind.empty())
-    draft.body.set("type", Json::object({{"text", kind}}));
-  draft.body.set("subject", Json::object({{"reference", sync::kPatientReference}}));
-  const auto at = mapping::fhir_time(context.order->field(8).first(), mapping.site().time_zone);
-  if (!at.text.empty()) {
-    Json collection = Json::object();
-    mapping::set_time(collection, "collectedDateTime", at);
-    draft.body.set("collection", std::move(collection));
-  }
-  draft.known_as.push_back({system, context.specimen_id});
-  draft.seed = cat("specimen|", context.specimen_id);
-  return mapping.add(std::move(draft));
-}
-
-/// What is known of all of them: not more than of the least certain.
-std::string report_status(const sync::IncomingMessage& out, std::size_t first) {
-  bool is_corrected = false;
-  bool is_all_cancelled = true;
-  for (std::size_t i = first; i < out.drafts.size(); ++i) {
-    const std::string_view status = out.drafts[i].body["status"].text();
-    if (status == "preliminary") return "preliminary";
-    if (status == "registered") return "partial";
-    is_corrected = is_corrected || status == "corrected";
-    is_all_cancelled = is_all_cancelled && status == "cancelled";
-  }
-  if (is_all_cancelled) return "cancelled";
-  return is_corrected ? "corrected" : "final";
+  return profiles::add_specimen(
+      mapping.site(),
+      {context.specimen_id, context.order->field(16).component(1).text(),
+       mapping::fhir_time(context.order->field(8).first(), mapping.site().time_zone)},
+      mapping.out());
 }
 
 /// What makes the group's results the same again; without specimen and time only the very message
@@ -210,7 +164,7 @@ void add_report(Mapping& mapping, const OrderContext& context, Json results, syn
   if (context.order == nullptr || results.size() == 0) return;
   draft.kind = sync::DraftKind::result;
   Json& body = draft.body;
-  set_if(body, "basedOn", order_references(mapping, context));
+  set_if(body, "basedOn", profiles::orders_of_specimen(mapping.site(), context.specimen_id));
   const Field tests = context.order->field(5);
   const std::string test = tests.first();
   const bool is_one = tests.repeats() == 1 && !test.empty();
@@ -236,9 +190,6 @@ void map_group(Mapping& mapping, const Message& message, const OrderGroup& group
     context.specimen_id = value_by(context.records, mapping.profile().specimen_id);
   context.seed = group_seed(message, group, context);
   context.specimen = add_specimen(mapping, context);
-  const std::string& issuer = mapping.site().specimen_id_issuer;
-  if (!context.specimen_id.empty() && !issuer.empty())
-    mapping.out().patient.carriers.push_back({issuer, context.specimen_id});
   for (const Record* record : group.unread)
     mapping.gap("segment", "", std::string(1, record->type));
 
@@ -256,23 +207,11 @@ void map_group(Mapping& mapping, const Message& message, const OrderGroup& group
     report.is_released = report.is_released && is_released(mapping, *one.result);
   }
   report.body = Json::object({{"resourceType", "DiagnosticReport"}});
-  report.body.set("status", report_status(mapping.out(), first));
+  report.body.set("status", profiles::report_status(mapping.out(), first));
   add_report(mapping, context, std::move(results), std::move(report));
 }
 
 }  // namespace
-
-std::string Mapping::own_system(std::string_view kind) const {
-  return profiles::own_system(site().name, kind);
-}
-
-core::Json order_references(const Mapping& mapping, const OrderContext& context) {
-  const std::string& issuer = mapping.site().specimen_id_issuer;
-  if (issuer.empty() || context.specimen_id.empty()) return {};
-  return Json::array({Json::object(
-      {{"type", "ServiceRequest"},
-       {"identifier", Json::object({{"system", issuer}, {"value", context.specimen_id}})}})});
-}
 
 Kind kind_of(const Message& message, const profiles::Profile& profile) {
   if (find_record(message, 'Q') != nullptr) return Kind::query;

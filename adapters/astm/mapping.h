@@ -42,8 +42,6 @@ class Mapping {
     out_.add(sync::MappingGap{std::string(what), std::string(system), std::string(code),
                               std::string(label)});
   }
-  /// The device's own system of identifiers of one kind.
-  std::string own_system(std::string_view kind) const;
 
  private:
   const AstmDevice& device_;
@@ -70,8 +68,6 @@ std::string add_observation(Mapping& mapping, const OrderContext& context, const
                             const std::vector<const Record*>& comments, std::size_t occurrence);
 /// When a result was completed, else when it was begun; as sent.
 std::string time_of(const Record& result);
-/// A reference to the order the specimen's number names; null where the site says of none.
-core::Json order_references(const Mapping& mapping, const OrderContext& context);
 /// A test id as the profile's map knows it.
 std::string local_code(const profiles::Profile& profile, const Field& test_id);
 /// True where the site declared that a device's final result of this test needs no person.

@@ -4,6 +4,7 @@
 
 #include "adapters/astm/mapping.h"
 #include "adapters/mapping/fhir_values.h"
+#include "adapters/profiles/message_parts.h"
 #include "adapters/profiles/result_parts.h"
 #include "core/text.h"
 
@@ -32,26 +33,10 @@ constexpr std::array<Named, 13> kStatus{{{"C", "corrected"},
                                          {"Q", "final"},  // answers a query
                                          {"U", "final"},
                                          {"W", "preliminary"}}};  // of doubtful validity
-// LIS02-A2 9.7, R-7, as v3 ObservationInterpretation.
-constexpr std::array<Named, 13> kFlags{{{"L", "L"},
-                                        {"H", "H"},
-                                        {"LL", "LL"},
-                                        {"HH", "HH"},
-                                        {"<", "<"},
-                                        {">", ">"},
-                                        {"N", "N"},
-                                        {"A", "A"},
-                                        {"AA", "AA"},
-                                        {"U", "U"},
-                                        {"D", "D"},
-                                        {"B", "B"},
-                                        {"W", "W"}}};
-
-template <std::size_t Size>
-std::string_view code_of(const std::array<Named, Size>& table, std::string_view sent) {
-  const auto found =
-      std::find_if(table.begin(), table.end(), [&](const Named& one) { return one.sent == sent; });
-  return found == table.end() ? std::string_view() : found->code;
+std::string_view status_named(std::string_view sent) {
+  const auto found = std::find_if(kStatus.begin(), kStatus.end(),
+                                  [&](const Named& one) { return one.sent == sent; });
+  return found == kStatus.end() ? std::string_view() : found->code;
 }
 
 void set_value(Mapping& mapping, const Record& result, const profiles::CodeRow* row, Json& body) {
@@ -79,7 +64,7 @@ void set_value(Mapping& mapping, const Record& result, const profiles::CodeRow* 
 void set_interpretation(Mapping& mapping, const std::vector<const Record*>& records, Json& body) {
   const std::string flag = value_at(records, mapping.profile().interpretation);
   if (flag.empty()) return;
-  profiles::set_interpretation(body, code_of(kFlags, flag), flag);
+  profiles::set_interpretation(body, profiles::interpretation_code(flag), flag);
 }
 
 void set_notes(const std::vector<const Record*>& comments, Json& body) {
@@ -98,24 +83,13 @@ void set_notes(const std::vector<const Record*>& comments, Json& body) {
 
 std::string status_of(Mapping& mapping, const OrderContext& context, const Record& result) {
   const std::string sent = result.field(9).first();
-  const std::string_view known = code_of(kStatus, sent);
+  const std::string_view known = status_named(sent);
   if (!known.empty()) return std::string(known);
   // A profile that finds the flag here knows that it is no status.
   const bool is_flag = mapping.profile().interpretation.field == 9;
   if (!sent.empty() && !is_flag) mapping.gap("code", "LIS02 R-9", sent);
   const std::string report = context.order == nullptr ? "" : context.order->field(26).first();
   return report == "F" && sent.empty() ? "final" : "preliminary";
-}
-
-void set_performer(const Mapping& mapping, const Record& result, Json& body) {
-  const std::string name = result.field(11).first();
-  if (name.empty()) return;
-  body.set("performer",
-           Json::array({Json::object(
-               {{"type", "Practitioner"},
-                {"identifier",
-                 Json::object({{"system", mapping.own_system("operator")}, {"value", name}})},
-                {"display", name}})}));
 }
 
 }  // namespace
@@ -144,11 +118,8 @@ std::string add_observation(Mapping& mapping, const OrderContext& context, const
   const std::string code = local_code(mapping.profile(), result.field(3));
   const std::string unit = result.field(5).first();
   const profiles::CodeMap::Found found = mapping.profile().codes.find(code, unit);
-  if (found.is_impossible_pair && mapping.out().dead_because.empty()) {
-    mapping.out().dead_because =
-        cat("test ", code, " came in ", unit,
-            ", which no row of the profile's codes.csv has; add it, then retry");
-  }
+  if (found.is_impossible_pair && mapping.out().dead_because.empty())
+    mapping.out().dead_because = profiles::impossible_pair(code, unit);
   if (found.row == nullptr) mapping.gap("code", "", code, unit);
 
   sync::Draft draft;
@@ -163,13 +134,13 @@ std::string add_observation(Mapping& mapping, const OrderContext& context, const
   body.set("subject", Json::object({{"reference", sync::kPatientReference}}));
   const std::string& at = context.at;
   mapping::set_time(body, "effectiveDateTime", mapping::fhir_time(at, mapping.site().time_zone));
-  set_performer(mapping, result, body);
+  set_if(body, "performer", profiles::performer_of(mapping.site().name, result.field(11).first()));
   set_value(mapping, result, found.row, body);
   std::vector<const Record*> records = context.records;
   records.push_back(&result);
   set_interpretation(mapping, records, body);
   set_notes(comments, body);
-  set_if(body, "basedOn", order_references(mapping, context));
+  set_if(body, "basedOn", profiles::orders_of_specimen(mapping.site(), context.specimen_id));
   if (!context.specimen.empty())
     body.set("specimen", Json::object({{"reference", context.specimen}}));
   body.set("device", Json::object({{"reference", context.device}}));

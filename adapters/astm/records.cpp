@@ -205,18 +205,12 @@ std::string value_at(const std::vector<const Record*>& records, const profiles::
 }
 
 bool holds(const std::vector<const Record*>& records, const profiles::FieldTest& test) {
-  return profiles::matches_pattern(value_at(records, test.place), test.pattern);
+  return profiles::holds(test, [&](const auto& place) { return value_at(records, place); });
 }
 
 std::string value_by(const std::vector<const Record*>& records,
                      const std::vector<profiles::FieldRule>& rules) {
-  for (const profiles::FieldRule& rule : rules) {
-    const bool applies = std::all_of(rule.when.begin(), rule.when.end(),
-                                     [&](const auto& test) { return holds(records, test); });
-    if (!applies) continue;
-    if (std::string value = value_at(records, rule.place); !value.empty()) return value;
-  }
-  return {};
+  return profiles::value_by(rules, [&](const auto& place) { return value_at(records, place); });
 }
 
 }  // namespace gateway::adapters::astm

@@ -2,7 +2,6 @@
 
 #include "adapters/astm/link.h"
 #include "adapters/astm/message_reader.h"
-#include "adapters/profiles/rehearsal.h"
 #include "core/text.h"
 
 namespace gateway::adapters::astm {
@@ -44,9 +43,10 @@ std::string received(std::string_view bytes, const profiles::Profile& profile) {
 
 }  // namespace
 
-core::Result<Json> rehearse(profiles::Profile profile, std::string_view fixture) {
+core::Result<Json> rehearse(profiles::Profile profile, std::string_view fixture,
+                            const mapping::DeviceProfile& site) {
   AstmDevice device;
-  device.options.profile = profiles::rehearsed_device();
+  device.options.profile = site;
   device.profile = std::move(profile);
   const std::string bytes =
       is_capture(fixture) ? std::string(fixture) : framed(fixture, device.profile);

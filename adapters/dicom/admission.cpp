@@ -53,24 +53,45 @@ Admission::Decision Admission::decide(const Caller& caller) {
                    cat("it called without TLS; set TLS and port ", options_.tls_port,
                        " in the device, or list it in [dicom.peer.NAME] with plain = true"));
   }
-  return admit(peer, caller.user);
+  return admit(peer, caller);
 }
 
-Admission::Decision Admission::admit(const DicomPeer* peer, const UserIdentity& user) {
+std::optional<Admission::Decision> Admission::refusal_of_user(const Caller& caller,
+                                                              const std::vector<std::string>& asked,
+                                                              const std::string& asked_in) {
+  const core::Monotonic now = clock_.monotonic();
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto wait = brake_.wait_of(caller.address, now)) {
+      return refused(Rejection::not_at_the_moment,
+                     cat("too many wrong users or passcodes came from ", caller.address,
+                         "; the next one is looked at in ",
+                         std::chrono::ceil<std::chrono::seconds>(*wait).count(), " s"));
+    }
+  }
+  const auto is_known = is_one_of(caller.user, options_.users, asked);
+  if (!is_known.ok()) return refused(Rejection::not_at_the_moment, is_known.error().message());
+  const bool says_nobody = caller.user.kind == UserIdentity::Kind::none;
+  const std::lock_guard lock(mutex_);
+  if (*is_known) {
+    brake_.was_right(caller.address);
+    return std::nullopt;
+  }
+  if (!says_nobody) brake_.was_wrong(caller.address, now);
+  return refused(Rejection::user_unknown,
+                 cat(says_nobody ? "it does not say which user it is"
+                                 : "it says that it is a user who is not known, or with another "
+                                   "passcode",
+                     "; see ", asked_in));
+}
+
+Admission::Decision Admission::admit(const DicomPeer* peer, const Caller& caller) {
   const bool has_own_users = peer != nullptr && !peer->users.empty();
   const std::vector<std::string>& asked = has_own_users ? peer->users : options_.asked_users;
   if (!asked.empty()) {
-    const auto is_known = is_one_of(user, options_.users, asked);
-    if (!is_known.ok()) return refused(Rejection::not_at_the_moment, is_known.error().message());
-    if (!*is_known) {
-      return refused(
-          Rejection::user_unknown,
-          cat(user.kind == UserIdentity::Kind::none
-                  ? "it does not say which user it is"
-                  : "it says that it is a user who is not known, or with another "
-                    "passcode",
-              "; see ", has_own_users ? cat("dicom.peer.", peer->name, ".users") : "dicom.users"));
-    }
+    auto refusal = refusal_of_user(
+        caller, asked, has_own_users ? cat("dicom.peer.", peer->name, ".users") : "dicom.users");
+    if (refusal) return std::move(*refusal);
   }
   Decision decision;
   decision.is_user_known = !asked.empty();
@@ -100,7 +121,7 @@ Admission::Decision Admission::decide_on_stranger(const Caller& caller) {
         return sync::look_up_caller(connection, record_of(caller));
       });
   if (!known.ok()) return refused(Rejection::not_at_the_moment, known.error().message());
-  if (known->state == sync::CallerState::approved) return admit(nullptr, caller.user);
+  if (known->state == sync::CallerState::approved) return admit(nullptr, caller);
   return refuse_stranger(*holdings, caller, known->last_at);
 }
 

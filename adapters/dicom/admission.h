@@ -4,10 +4,13 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "adapters/dicom/association.h"
 #include "adapters/dicom/dicom_options.h"
+#include "adapters/dicom/guess_brake.h"
 #include "core/clock.h"
 #include "sync/holdings.h"
 
@@ -54,7 +57,11 @@ class Admission {
   Decision decide(const Caller& caller);
 
  private:
-  Decision admit(const DicomPeer* peer, const UserIdentity& user);
+  Decision admit(const DicomPeer* peer, const Caller& caller);
+  /// Whether it is one of the users that are asked for; else why it is refused.
+  std::optional<Decision> refusal_of_user(const Caller& caller,
+                                          const std::vector<std::string>& asked,
+                                          const std::string& asked_in);
   Decision decide_on_stranger(const Caller& caller);
   Decision refuse_stranger(sync::Holdings& holdings, const Caller& caller,
                            const std::string& last_noted);
@@ -66,6 +73,7 @@ class Admission {
   const core::Clock& clock_;
   std::mutex mutex_;
   std::map<std::string, std::size_t> open_;  // by peer's name, where not 0
+  GuessBrake brake_;                         // under mutex_ too
 };
 
 }  // namespace gateway::adapters::dicom

@@ -16,6 +16,7 @@
 #include "adapters/dicom/n_answer.h"
 #include "adapters/dicom/outgoing_association.h"
 #include "core/log.h"
+#include "core/pattern.h"
 #include "core/text.h"
 #include "sync/commitment.h"
 
@@ -94,11 +95,7 @@ class Call {
   core::Status await_answer() {
     T_ASC_PresentationContextID context = 0;
     T_DIMSE_Message message{};
-    DcmDataset* detail = nullptr;
-    const OFCondition cond =
-        DIMSE_receiveCommand(association_, DIMSE_NONBLOCKING, OutgoingAssociation::kAnswerSeconds,
-                             &context, &message, &detail);
-    delete detail;
+    const OFCondition cond = outgoing_.receive(message, context, Line::kAnswerSeconds);
     if (cond.bad()) return Error(Code::unavailable, core::cat("no answer: ", cond.text()));
     if (message.CommandField != DIMSE_N_EVENT_REPORT_RSP)
       return Error(Code::refused, "it answered something else");
@@ -192,19 +189,33 @@ class Reporter final : public CommitmentReporter {
         kService,
         {UID_LittleEndianExplicitTransferSyntax, UID_LittleEndianImplicitTransferSyntax},
         true};
-    GW_TRY(const auto association,
-           OutgoingAssociation::open(line_, destination_of(report), report.called_ae_title,
-                                     report.calling_ae_title, {proposal}));
+    GW_TRY(const Destination to, destination_of(report));
+    GW_TRY(const auto association, OutgoingAssociation::open(line_, to, report.called_ae_title,
+                                                             report.calling_ae_title, {proposal}));
     return Call(*association).tell(report);
   }
 
-  Destination destination_of(const CommitmentReport& report) const {
+  /// Plain TCP is for who is in the settings so, or not at all.
+  core::Result<Destination> destination_of(const CommitmentReport& report) const {
     constexpr std::uint16_t kDicomPort = 104;
-    for (const DicomPeer& peer : options_.peers) {
-      if (peer.ae_title == report.calling_ae_title)
-        return {peer.host.empty() ? report.peer_address : peer.host, peer.port, peer.tls};
+    const std::string& title = report.calling_ae_title;
+    const DicomPeer* peer = find_peer(options_, title, report.peer_address);
+    // One that calls from elsewhere today is called as its settings say all the same.
+    for (const DicomPeer& other : options_.peers) {
+      if (peer == nullptr && core::matches_pattern(other.ae_title, title)) peer = &other;
     }
-    return {report.peer_address, kDicomPort, {}};
+    if (peer != nullptr)
+      return Destination{peer->host.empty() ? report.peer_address : peer->host, peer->port,
+                         peer->tls};
+    for (const std::string& left_out : options_.left_out_titles) {
+      if (!core::matches_pattern(left_out, title)) continue;
+      return Error(
+          Code::invalid,
+          "its [dicom.peer.NAME] was left out because of a mistake in it, so that it is not "
+          "known whether it is to be called over TLS; mend it (clinic-gateway status tells "
+          "which) and restart");
+    }
+    return Destination{report.peer_address, kDicomPort, {}};
   }
 
   void fall_back(Backoff& backoff, const CommitmentReport& report, const Error& error) {
@@ -213,13 +224,13 @@ class Reporter final : public CommitmentReporter {
     backoff.wait = is_first ? kFirstWait : std::min(backoff.wait * 2, kLongestWait);
     backoff.next = clock_.monotonic() + backoff.wait;
     if (!is_first) return;
-    const Destination to = destination_of(report);
-    core::log_warn(
-        "dicom",
-        core::cat("a storage commitment could not be reported to ", report.calling_ae_title, " at ",
-                  to.host, " port ", to.port, ": ", error.message(),
-                  "; it is tried again. Where that address is not right, set host and "
-                  "port in [dicom.peer.NAME]"));
+    const auto to = destination_of(report);
+    const std::string where = to.ok() ? core::cat(" at ", to->host, " port ", to->port) : "";
+    core::log_warn("dicom",
+                   core::cat("a storage commitment could not be reported to ",
+                             report.calling_ae_title, where, ": ", error.message(),
+                             "; it is tried again. Where that address is not right, set host and "
+                             "port in [dicom.peer.NAME]"));
   }
 
   core::Status note(sync::Holdings& holdings, const CommitmentReport& report) {
@@ -228,13 +239,14 @@ class Reporter final : public CommitmentReporter {
       GW_CHECK(sync::commitment_told(connection, report.number, core::to_instant(now),
                                      core::to_instant(now - kForgetAfter)));
       return holdings.audit().append(
-          connection, {.at = now,
-                       .actor = "gateway",
-                       .action = "commit",
-                       .resource = core::cat("commitment/", report.verdicts.size(), " instances"),
-                       .patient = "",
-                       .source = report.calling_ae_title,
-                       .outcome = has_failure(report) ? "told: not all are safe" : "told: safe"});
+          connection,
+          {.at = now,
+           .actor = "gateway",
+           .action = "commit",
+           .resource = core::cat("commitment/", report.verdicts.size(), " instances"),
+           .patient = "",
+           .source = report.calling_ae_title,
+           .outcome = has_failure(report) ? "failed: told that not all are safe" : "told: safe"});
     };
     GW_CHECK(holdings.database().write(change));
     ++traffic_.commitments_told;

@@ -120,7 +120,7 @@ bool serve_commitment_request(Association& association, T_ASC_PresentationContex
                       sizeof response.AffectedSOPClassUID);
   OFStandard::strlcpy(response.AffectedSOPInstanceUID, request.RequestedSOPInstanceUID,
                       sizeof response.AffectedSOPInstanceUID);
-  return send_n_answer(association, context, message, *answer);
+  return send_n_answer(*association.handle(), context, message, *answer);
 }
 
 }  // namespace gateway::adapters::dicom

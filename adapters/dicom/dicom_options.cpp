@@ -301,6 +301,10 @@ core::Result<DicomOptions> dicom_options(const core::Config& config) {
     GW_TRY(DicomPeer peer, peer_of(config, name));
     options.peers.push_back(std::move(peer));
   }
+  for (const std::string& name : config.names("uplink")) {
+    const auto key = [&](std::string_view last) { return core::cat("uplink.", name, ".", last); };
+    if (config.text(key("kind")) == "dicom") options.uplink_peers[name] = config.text(key("peer"));
+  }
   return options;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,13 @@ struct PeerTls {
   std::string ca_file;           // what its certificate is checked against; empty: the system's
   std::string certificate_file;  // shown to it; empty: none
   std::string key_file;
+};
+
+/// Where a peer is called.
+struct Destination {
+  std::string host;
+  std::uint16_t port = 0;
+  std::optional<PeerTls> tls = {};  // nothing: plain TCP
 };
 
 /// Who may say that it is they who call (user identity negotiation, PS3.7 D.3.3.7).
@@ -72,8 +80,13 @@ struct DicomOptions {
   std::size_t associations_max = 16;
   core::Milliseconds idle_timeout{60'000};  // an association without any message
   std::vector<DicomPeer> peers;
+  /// AE titles, or patterns, of peers that were left out because of a mistake in them: how they
+  /// are to be called is not known.
+  std::vector<std::string> left_out_titles;
   std::vector<DicomUser> users;
-  std::vector<std::string> asked_users;      // of whom every caller must be one; empty: not asked
+  std::vector<std::string> asked_users;  // of whom every caller must be one; empty: not asked
+  std::map<std::string, std::string>
+      uplink_peers;                          // by uplink of images by C-STORE, its peer's name
   core::Milliseconds stall_timeout{30'000};  // a peer that stops in the middle of a message or PDU
   std::uint32_t pdu_bytes_max = 131'072;     // what peers are told they may send in one PDU
 };

@@ -48,6 +48,7 @@ class Server final : public DicomServer {
   std::string_view name() const override { return "dicom"; }
   core::Status start() override;
   void stop() override;
+  bool leave() override;
   core::Json report() const override;
   std::uint16_t port() const override { return port_; }
   std::uint16_t tls_port() const override { return tls_port_; }
@@ -65,6 +66,7 @@ class Server final : public DicomServer {
   };
 
   core::Status open();
+  void end_accepting();
   void accept_connections();
   void take(Listener::Accepted accepted);
   bool make_place();
@@ -89,7 +91,7 @@ class Server final : public DicomServer {
   std::unique_ptr<CommitmentReporter> reporter_;
   bool says_full_ = false;             // the accepting thread's
   bool says_silent_ = false;           // the same
-  std::list<Connection> connections_;  // the accepting thread's; stop()'s once that one is joined
+  std::list<Connection> connections_;  // the accepting thread's, and stop()'s once it is joined
   mutable std::mutex state_mutex_;
   bool running_ = false;
   std::string problem_;
@@ -128,20 +130,30 @@ core::Status Server::open() {
   return {};
 }
 
-void Server::stop() {
+void Server::end_accepting() {
   reporter_.reset();
   if (accepting_.joinable()) {
     listener_->wake();
     accepting_.join();
   }
-  for (Connection& connection : connections_) connection.peer->shut();
-  for (Connection& connection : connections_) connection.thread.join();
-  connections_.clear();
   listener_.reset();
-  acceptor_.reset();
   const std::lock_guard lock(state_mutex_);
   running_ = false;
   problem_.clear();
+}
+
+void Server::stop() {
+  end_accepting();
+  for (Connection& connection : connections_) connection.peer->shut();
+  for (Connection& connection : connections_) connection.thread.join();
+  connections_.clear();
+  acceptor_.reset();
+}
+
+bool Server::leave() {
+  end_accepting();
+  join_ended();
+  return connections_.empty();
 }
 
 void Server::accept_connections() {

@@ -142,7 +142,7 @@ bool serve_step_create(Association& association, T_ASC_PresentationContextID con
                       sizeof response.AffectedSOPClassUID);
   OFStandard::strlcpy(response.AffectedSOPInstanceUID, uid.c_str(),
                       sizeof response.AffectedSOPInstanceUID);
-  return send_n_answer(association, context, message, *answer);
+  return send_n_answer(*association.handle(), context, message, *answer);
 }
 
 bool serve_step_set(Association& association, T_ASC_PresentationContextID context,
@@ -164,7 +164,7 @@ bool serve_step_set(Association& association, T_ASC_PresentationContextID contex
                       sizeof response.AffectedSOPClassUID);
   OFStandard::strlcpy(response.AffectedSOPInstanceUID, request.RequestedSOPInstanceUID,
                       sizeof response.AffectedSOPInstanceUID);
-  return send_n_answer(association, context, message, *answer);
+  return send_n_answer(*association.handle(), context, message, *answer);
 }
 
 }  // namespace gateway::adapters::dicom

@@ -8,7 +8,7 @@
 
 namespace gateway::adapters::dicom {
 
-bool send_n_answer(Association& association, T_ASC_PresentationContextID context,
+bool send_n_answer(T_ASC_Association& association, T_ASC_PresentationContextID context,
                    T_DIMSE_Message& response, const NAnswer& answer) {
   constexpr std::size_t kCommentMax = 64;
   DcmDataset detail;
@@ -16,7 +16,7 @@ bool send_n_answer(Association& association, T_ASC_PresentationContextID context
     (void)detail.putAndInsertString(DCM_ErrorComment,
                                     answer.comment.substr(0, kCommentMax).c_str());
   if (answer.error_id != 0) (void)detail.putAndInsertUint16(DCM_ErrorID, answer.error_id);
-  return DIMSE_sendMessageUsingMemoryData(association.handle(), context, &response,
+  return DIMSE_sendMessageUsingMemoryData(&association, context, &response,
                                           detail.isEmpty() ? nullptr : &detail, nullptr, nullptr,
                                           nullptr)
       .good();

@@ -24,7 +24,7 @@ struct NAnswer {
 };
 
 /// Sends `response`, whose command field and body are complete. False: the association broke.
-bool send_n_answer(Association& association, T_ASC_PresentationContextID context,
+bool send_n_answer(T_ASC_Association& association, T_ASC_PresentationContextID context,
                    T_DIMSE_Message& response, const NAnswer& answer);
 
 /// A UID as it stands in a command, without padding.

@@ -101,9 +101,13 @@ bool decide_context(T_ASC_Parameters& parameters, const T_ASC_PresentationContex
   const Service service = service_of(proposed.abstractSyntax);
   const bool is_storage = service == Service::storage;
   if (service == Service::none) return refuse(ASC_P_ABSTRACTSYNTAXNOTSUPPORTED);
-  const T_ASC_SC_ROLE role = is_storage ? role_of(proposed, rights) : ASC_SC_ROLE_DEFAULT;
+  // A PACS that reports a storage commitment proposes itself as the provider (PS3.4 J.3.3).
+  const bool reports = service == Service::commitment && wants_to_be_provider(proposed);
+  const T_ASC_SC_ROLE role = is_storage ? role_of(proposed, rights)
+                             : reports  ? proposed.proposedRole
+                                        : ASC_SC_ROLE_DEFAULT;
   if (role == ASC_SC_ROLE_NONE || !is_allowed(service, rights)) return refuse(ASC_P_USERREJECTION);
-  const bool is_retrieval = role == ASC_SC_ROLE_SCP || role == ASC_SC_ROLE_SCUSCP;
+  const bool is_retrieval = is_storage && (role == ASC_SC_ROLE_SCP || role == ASC_SC_ROLE_SCUSCP);
   const char* transfer_syntax = is_retrieval ? choose_for_retrieval(proposed, held)
                                              : choose_transfer_syntax(proposed, service);
   if (transfer_syntax == nullptr) return refuse(ASC_P_TRANSFERSYNTAXESNOTSUPPORTED);

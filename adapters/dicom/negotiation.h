@@ -47,7 +47,8 @@ using HeldSyntaxes = std::multimap<std::string, std::string, std::less<>>;
 /// Accepts or refuses each proposed context, with the first proposed transfer syntax that can be
 /// carried (for other services than storage: that can be parsed). Where the caller wants to be the
 /// storage provider, for C-GET, it is the one all objects of the class are `held` in, else an
-/// uncompressed one, which most can be decoded to. Answers how many were accepted. What the
+/// uncompressed one, which most can be decoded to. Who wants to be the provider of storage
+/// commitment, to report one, may. Answers how many were accepted. What the
 /// caller may not do is refused by the user.
 int decide_contexts(T_ASC_Parameters& parameters, const Rights& rights,
                     const HeldSyntaxes& held = {});

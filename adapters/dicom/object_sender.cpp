@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "adapters/dicom/held_object.h"
+#include "adapters/dicom/store_status.h"
 #include "core/text.h"
 
 namespace gateway::adapters::dicom {
@@ -15,9 +16,7 @@ namespace {
 
 using core::cat;
 
-bool is_success(std::uint16_t status) { return status == STATUS_Success; }
-// PS3.4 table B.2-1: coercion, elements discarded, data set does not match.
-bool is_warning(std::uint16_t status) { return (status & 0xf000) == 0xb000; }
+constexpr std::size_t kContextsMax = 128;
 
 void put_number(DcmDataset& command, const DcmTagKey& tag, std::uint16_t number) {
   (void)command.putAndInsertUint16(tag, number);
@@ -64,6 +63,21 @@ std::vector<SendContext> send_contexts(T_ASC_Association& association, bool peer
   return contexts;
 }
 
+std::vector<OutgoingAssociation::Proposal> store_proposals(
+    const std::set<sync::ArchiveSyntax>& held) {
+  const std::vector<std::string> plain = {UID_LittleEndianExplicitTransferSyntax,
+                                          UID_LittleEndianImplicitTransferSyntax};
+  std::vector<OutgoingAssociation::Proposal> proposals;
+  std::string last_class;
+  for (const sync::ArchiveSyntax& syntax : held) {
+    if (syntax.sop_class_uid != last_class) proposals.push_back({syntax.sop_class_uid, plain});
+    last_class = syntax.sop_class_uid;
+    proposals.push_back({syntax.sop_class_uid, {syntax.transfer_syntax_uid}});
+  }
+  if (proposals.size() > kContextsMax) proposals.resize(kContextsMax);
+  return proposals;
+}
+
 const SendContext* ObjectSender::choose(const sync::ArchiveInstance& instance) const {
   const auto first = [&](const std::function<bool(const std::string&)>& suits) {
     const auto found =
@@ -87,6 +101,8 @@ ObjectSender::Outcome ObjectSender::fail(std::string reason) {
 ObjectSender::Outcome ObjectSender::send(crypto::ObjectStore& objects,
                                          const sync::RetrievedInstance& retrieved,
                                          const std::string& now) {
+  reason_.clear();
+  status_.reset();
   const sync::ArchiveInstance& instance = retrieved.instance;
   if (!instance.is_held) return fail("its bytes are not here any more");
   const SendContext* context = choose(instance);
@@ -206,9 +222,11 @@ ObjectSender::Outcome ObjectSender::await_answer() {
     return Outcome::broken;
   }
   const std::uint16_t status = message.msg.CStoreRSP.DimseStatus;
-  if (is_success(status)) return Outcome::stored;
-  if (is_warning(status)) return Outcome::warned;
-  return fail(cat("the peer refused it with status ", status));
+  status_ = status;
+  const StoreAnswer answer = store_answer(status);
+  if (answer == StoreAnswer::stored) return Outcome::stored;
+  reason_ = cat("the peer answered with status ", status_words(status));
+  return answer == StoreAnswer::warned ? Outcome::warned : Outcome::failed;
 }
 
 }  // namespace gateway::adapters::dicom

@@ -9,9 +9,12 @@
 #include <dcmtk/dcmnet/dimse.h>
 
 #include <functional>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "adapters/dicom/outgoing_association.h"
 #include "sync/archive.h"
 #include "sync/holdings.h"
 
@@ -25,6 +28,11 @@ struct SendContext {
 };
 /// `peer_opened`: it did, so that only contexts in which it has the provider's role count.
 std::vector<SendContext> send_contexts(T_ASC_Association& association, bool peer_opened);
+
+/// For an association that is to carry objects `held` so: each class in each transfer syntax it is
+/// held in, and in those everything can be decoded to; at most 128.
+std::vector<OutgoingAssociation::Proposal> store_proposals(
+    const std::set<sync::ArchiveSyntax>& held);
 
 /// Who asked for a C-MOVE; a C-GET names nobody.
 struct MoveOrigin {
@@ -50,6 +58,8 @@ class ObjectSender {
                const std::string& now);
   /// Why the last one failed, for the log; no patient data.
   const std::string& reason() const { return reason_; }
+  /// What the peer answered to the last one; nothing: it did not.
+  std::optional<std::uint16_t> status() const { return status_; }
 
  private:
   const SendContext* choose(const sync::ArchiveInstance& instance) const;
@@ -71,6 +81,7 @@ class ObjectSender {
   const MoveOrigin origin_;
   std::uint16_t message_id_ = 0;
   std::string reason_;
+  std::optional<std::uint16_t> status_;
 };
 
 }  // namespace gateway::adapters::dicom

@@ -1,6 +1,9 @@
 #include "adapters/dicom/outgoing_association.h"
 
+#include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/ofstd/ofstd.h>
+
+#include <algorithm>
 
 #include "adapters/dicom/identity.h"
 #include "adapters/dicom/peer_connection.h"
@@ -13,8 +16,7 @@ using core::Error;
 
 std::shared_ptr<PeerSocket> Line::take(int socket, const std::string& address) {
   const std::lock_guard lock(mutex_);
-  peer_ = std::make_shared<PeerSocket>(socket, address,
-                                       std::chrono::seconds(OutgoingAssociation::kAnswerSeconds));
+  peer_ = std::make_shared<PeerSocket>(socket, address, patience_);
   if (closed_) peer_->shut();
   return peer_;
 }
@@ -33,8 +35,20 @@ void Line::close() {
 /// The client's end.
 class OutgoingAssociation::Connection final : public PeerConnection {
  public:
-  Connection(std::shared_ptr<PeerSocket> peer, core::net::TlsContext* tls, std::string& problem)
-      : PeerConnection(peer), peer_(std::move(peer)), tls_(tls), problem_(problem) {}
+  Connection(std::shared_ptr<PeerSocket> peer, core::net::TlsContext* tls, SendLimit* limit,
+             std::string& problem)
+      : PeerConnection(peer), peer_(std::move(peer)), tls_(tls), limit_(limit), problem_(problem) {}
+
+  ssize_t write(void* buffer, size_t size) override {
+    if (limit_ == nullptr) return PeerConnection::write(buffer, size);
+    auto* const bytes = static_cast<std::byte*>(buffer);
+    for (std::size_t at = 0; at < size;) {
+      const std::size_t part = std::min(limit_->portion(), size - at);
+      if (!limit_->wait(part) || PeerConnection::write(bytes + at, part) < 0) return -1;
+      at += part;
+    }
+    return static_cast<ssize_t>(size);
+  }
 
   OFCondition clientSideHandshake() override {
     if (tls_ == nullptr || peer_->secure(tls_->take(peer_->handle()), problem_)) return EC_Normal;
@@ -46,6 +60,7 @@ class OutgoingAssociation::Connection final : public PeerConnection {
  private:
   std::shared_ptr<PeerSocket> peer_;
   core::net::TlsContext* tls_;
+  SendLimit* limit_;
   std::string& problem_;
 };
 
@@ -54,7 +69,7 @@ class OutgoingAssociation::Layer final : public DcmTransportLayer {
   explicit Layer(Line& line) : line_(line) {}
   DcmTransportConnection* createConnection(DcmNativeSocketType socket, OFBool /*secure*/) override {
     peer_ = line_.take(socket, address);
-    return new Connection(peer_, tls, problem_);  // DCMTK owns and deletes it
+    return new Connection(peer_, tls, line_.limit(), problem_);  // DCMTK owns and deletes it
   }
   /// Why there is no TLS, or none any more; empty: not for that.
   std::string problem() const {
@@ -93,7 +108,7 @@ core::Status OutgoingAssociation::request(const Destination& to, const std::stri
                                           const std::string& called_title,
                                           const std::vector<Proposal>& proposals) {
   GW_CHECK(prepare(to));
-  OFCondition cond = ASC_initializeNetwork(NET_REQUESTOR, 0, kAnswerSeconds, &network_);
+  OFCondition cond = ASC_initializeNetwork(NET_REQUESTOR, 0, Line::kAnswerSeconds, &network_);
   if (cond.good()) cond = ASC_setTransportLayer(network_, layer_.get(), 0);
   T_ASC_Parameters* parameters = nullptr;
   if (cond.good()) cond = ASC_createAssociationParameters(&parameters, ASC_MAXIMUMPDUSIZE);
@@ -117,7 +132,7 @@ core::Status OutgoingAssociation::request(const Destination& to, const std::stri
     id = static_cast<T_ASC_PresentationContextID>(id + 2);
   }
   cond = ASC_requestAssociation(network_, parameters, &association_, nullptr, nullptr, DUL_NOBLOCK,
-                                kAnswerSeconds);
+                                Line::kAnswerSeconds);
   if (cond.good()) return {};
   // The association, if there is one, owns them.
   if (association_ == nullptr) (void)ASC_destroyAssociationParameters(&parameters);
@@ -137,6 +152,15 @@ Error OutgoingAssociation::failure(const OFCondition& cond) const {
   const std::string problem = layer_->problem();
   return {Code::unavailable, problem.empty() ? core::cat("no association: ", cond.text())
                                              : core::cat("no TLS: ", problem)};
+}
+
+OFCondition OutgoingAssociation::receive(T_DIMSE_Message& message,
+                                         T_ASC_PresentationContextID& context, int seconds) {
+  DcmDataset* detail = nullptr;
+  const OFCondition cond =
+      DIMSE_receiveCommand(association_, DIMSE_NONBLOCKING, seconds, &context, &message, &detail);
+  delete detail;
+  return cond;
 }
 
 void OutgoingAssociation::release() { (void)ASC_releaseAssociation(association_); }

@@ -1,9 +1,10 @@
 // An association the gateway opens itself: to report a storage commitment, to send what a C-MOVE
-// asks for. Over TLS where the peer's settings say so. Internal to adapters/dicom.
+// asks for, to a PACS. Over TLS where the peer's settings say so. Internal to adapters/dicom.
 #pragma once
 
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmnet/assoc.h>
+#include <dcmtk/dcmnet/dimse.h>
 
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "adapters/dicom/dicom_options.h"
 #include "adapters/dicom/peer_socket.h"
+#include "adapters/dicom/send_limit.h"
 #include "core/net/tls_context.h"
 #include "core/result.h"
 
@@ -22,28 +24,30 @@ namespace gateway::adapters::dicom {
 /// The connection of the call in progress; close() ends it and every later one, from any thread.
 class Line {
  public:
+  /// For one answer of the peer, and for each PDU.
+  static constexpr int kAnswerSeconds = 10;
+
+  /// `patience`: how long a PDU may take. `limit`, which outlives it: of what goes out; null: none.
+  explicit Line(core::Milliseconds patience = std::chrono::seconds(kAnswerSeconds),
+                SendLimit* limit = nullptr)
+      : patience_(patience), limit_(limit) {}
+
+  SendLimit* limit() const { return limit_; }
   std::shared_ptr<PeerSocket> take(int socket, const std::string& address);
   void hang_up();
   void close();
 
  private:
+  const core::Milliseconds patience_;
+  SendLimit* const limit_;
   std::mutex mutex_;
   std::shared_ptr<PeerSocket> peer_;
   bool closed_ = false;
 };
 
-struct Destination {
-  std::string host;
-  std::uint16_t port = 0;
-  std::optional<PeerTls> tls = {};  // nothing: plain TCP
-};
-
 /// Used by one thread. Destroying it closes the connection.
 class OutgoingAssociation {
  public:
-  /// For one answer of the peer, and for each PDU.
-  static constexpr int kAnswerSeconds = 10;
-
   struct Proposal {
     std::string abstract_syntax;
     std::vector<std::string> transfer_syntaxes;
@@ -61,6 +65,8 @@ class OutgoingAssociation {
   OutgoingAssociation& operator=(const OutgoingAssociation&) = delete;
 
   T_ASC_Association* handle() { return association_; }
+  /// Waits for the peer's next command.
+  OFCondition receive(T_DIMSE_Message& message, T_ASC_PresentationContextID& context, int seconds);
   void release();
 
  private:

@@ -3,6 +3,7 @@
 #include <dcmtk/dcmdata/dctk.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "adapters/dicom/archive_identifier.h"
@@ -14,6 +15,7 @@
 #include "adapters/dicom/outgoing_association.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "sync/patient_trail.h"
 
 namespace gateway::adapters::dicom {
 namespace {
@@ -24,8 +26,7 @@ using core::Error;
 using sync::WishedInstance;
 
 constexpr std::size_t kObjectsMax = 65'535;  // the counters of the answers are that wide
-constexpr std::size_t kContextsMax = 128;
-constexpr int kStoreAnswerSeconds = 60;  // of a move destination
+constexpr int kStoreAnswerSeconds = 60;      // of a move destination
 constexpr std::uint16_t kSubOperationsFailed = 0xa702;
 constexpr std::uint16_t kDestinationUnknown = 0xa801;
 constexpr std::uint16_t kSomeFailed = 0xb000;
@@ -166,7 +167,20 @@ class Retrieval {
   bool fail_all(std::string_view why) {
     core::log_warn("dicom", cat("retrieval for ", association_.calling_title(), ": ", why));
     counts_ = {0, 0, wished_.size(), 0};
+    note_what_stayed();
     return answers_.send(kSubOperationsFailed, counts_, {}, "the move destination does not answer");
+  }
+
+  /// Whose objects go where is in the audit trail before the first of them goes. `to`: what stands
+  /// there of the destination, where that is not the one who asks. Otherwise as begin().
+  std::optional<bool> note_asked(std::string to) {
+    destination_ = std::move(to);
+    std::map<std::string, std::size_t> asked;
+    for (const WishedInstance& wished : wished_) ++asked[wished.study_uid];
+    const core::Status noted = note([&](const std::string& study) -> std::string {
+      return cat(asked[study], " objects asked for", destination_);
+    });
+    return noted.ok() ? std::nullopt : std::optional(refuse(noted.error()));
   }
 
   /// False: the association of the one who asked broke.
@@ -179,10 +193,10 @@ class Retrieval {
           return finish(kCancelled);
         case Cancel::broken:
           association_.abort();
-          return false;
+          return give_up();
       }
       if (!send_one(sender, wished)) break;
-      if (counts_.remaining > 0 && !answers_.send(kPending, counts_, {}, "")) return false;
+      if (counts_.remaining > 0 && !answers_.send(kPending, counts_, {}, "")) return give_up();
     }
     return finish(final_status());
   }
@@ -192,21 +206,7 @@ class Retrieval {
     core::log_info("dicom", cat("retrieval for ", association_.calling_title(), ": ",
                                 counts_.completed + counts_.warned, " sent, ", counts_.failed,
                                 " failed, ", counts_.remaining, " cancelled"));
-    // Which objects went where is told before the answer that ends it.
-    const auto entry = [&](crypto::Connection& connection) {
-      return holdings_->audit().append(
-          connection,
-          {.at = door_.clock.wall(),
-           .actor = cat("ae:", association_.calling_title()),
-           .action = "retrieve",
-           .resource = cat("retrieval/", counts_.completed + counts_.warned, " objects"),
-           .patient = "",
-           .source = association_.peer().address(),
-           .outcome = status == kSuccess ? "success" : cat("status ", status)});
-    };
-    if (const core::Status noted = holdings_->database().write(entry); !noted.ok())
-      core::log_error("dicom",
-                      cat("a retrieval is not in the audit trail: ", noted.error().message()));
+    note_what_stayed();
     return answers_.send(status, counts_, failed_, "");
   }
 
@@ -214,6 +214,43 @@ class Retrieval {
   bool is_broken() const { return is_broken_; }
 
  private:
+  bool give_up() {
+    note_what_stayed();
+    return false;
+  }
+
+  /// Where not everything went that was asked for.
+  void note_what_stayed() {
+    if (counts_.failed == 0 && counts_.remaining == 0) return;
+    const core::Status noted = note([&](const std::string& study) {
+      return cat("failed: ", sent_[study], " objects sent", destination_);
+    });
+    if (!noted.ok()) {
+      core::log_error("dicom", cat("how a retrieval ended is not in the audit trail: ",
+                                   noted.error().message()));
+    }
+  }
+
+  /// One row for each study.
+  core::Status note(const std::function<std::string(const std::string& study_uid)>& outcome) {
+    std::set<std::string> studies;
+    for (const WishedInstance& wished : wished_) studies.insert(wished.study_uid);
+    return holdings_->database().write([&](crypto::Connection& connection) -> core::Status {
+      for (const std::string& study_uid : studies) {
+        GW_TRY(const sync::TrailedStudy study, sync::trail_study(connection, study_uid));
+        GW_CHECK(holdings_->audit().append(connection,
+                                           {.at = door_.clock.wall(),
+                                            .actor = cat("ae:", association_.calling_title()),
+                                            .action = "retrieve",
+                                            .resource = study.resource,
+                                            .patient = study.patient,
+                                            .source = association_.peer().address(),
+                                            .outcome = outcome(study_uid)}));
+      }
+      return {};
+    });
+  }
+
   core::Status find(const std::string& bytes) {
     const Association::Context agreed = association_.context(answers_.context());
     GW_TRY(const IdentifierKeys keys,
@@ -243,10 +280,12 @@ class Retrieval {
     switch (sender.send(holdings_->objects(), *found, dicom_now(door_.clock))) {
       case ObjectSender::Outcome::stored:
         ++counts_.completed;
+        ++sent_[wished.study_uid];
         ++door_.traffic.retrieved;
         return true;
       case ObjectSender::Outcome::warned:
         ++counts_.warned;
+        ++sent_[wished.study_uid];
         ++door_.traffic.retrieved;
         return true;
       case ObjectSender::Outcome::failed:
@@ -281,41 +320,17 @@ class Retrieval {
   std::shared_ptr<sync::Holdings> holdings_;
   std::vector<WishedInstance> wished_;
   Counts counts_;
+  std::map<std::string, std::size_t> sent_;  // by Study Instance UID
+  std::string destination_;
   std::vector<std::string> failed_;
   bool is_broken_ = false;
 };
-
-/// Each class in each transfer syntax it is held in, and in those everything can be decoded to.
-std::vector<OutgoingAssociation::Proposal> proposals_of(const std::vector<WishedInstance>& wished) {
-  const std::vector<std::string> plain = {UID_LittleEndianExplicitTransferSyntax,
-                                          UID_LittleEndianImplicitTransferSyntax};
-  std::set<sync::ArchiveSyntax> held;
-  for (const WishedInstance& instance : wished) held.insert(instance.syntax);
-  std::vector<OutgoingAssociation::Proposal> proposals;
-  std::string last_class;
-  for (const sync::ArchiveSyntax& syntax : held) {
-    if (syntax.sop_class_uid != last_class) proposals.push_back({syntax.sop_class_uid, plain});
-    last_class = syntax.sop_class_uid;
-    proposals.push_back({syntax.sop_class_uid, {syntax.transfer_syntax_uid}});
-  }
-  if (proposals.size() > kContextsMax) proposals.resize(kContextsMax);
-  return proposals;
-}
 
 const DicomPeer* destination(const DicomOptions& options, std::string_view title) {
   const auto found = std::ranges::find_if(options.peers, [&](const DicomPeer& peer) {
     return peer.ae_title == title && !peer.host.empty();
   });
   return found == options.peers.end() ? nullptr : &*found;
-}
-
-bool receive_on(T_ASC_Association* association, T_DIMSE_Message& message) {
-  T_ASC_PresentationContextID context = 0;
-  DcmDataset* detail = nullptr;
-  const OFCondition cond = DIMSE_receiveCommand(association, DIMSE_NONBLOCKING, kStoreAnswerSeconds,
-                                                &context, &message, &detail);
-  delete detail;
-  return cond.good();
 }
 
 /// What shuts the association of the one who asked shuts the way of the objects too.
@@ -338,6 +353,7 @@ bool serve_get(Association& association, T_ASC_PresentationContextID context,
                const T_DIMSE_C_GetRQ& request, const RetrieveDoor& door) {
   Retrieval retrieval(association, Answers(association, context, request), door);
   if (const auto over = retrieval.begin()) return *over;
+  if (const auto over = retrieval.note_asked("")) return *over;
   bool cancelled = false;
   const auto receive = [&](T_DIMSE_Message& message) {
     Association::Command command;
@@ -372,18 +388,24 @@ bool serve_move(Association& association, T_ASC_PresentationContextID context,
         cat("\"", title, "\" is no [dicom.peer.NAME] with that ae_title and a host"));
   }
   if (retrieval.wished().empty()) return retrieval.finish(kSuccess);
+  if (const auto over = retrieval.note_asked(cat(", to ", title, " at ", peer->host))) return *over;
+  std::set<sync::ArchiveSyntax> held;
+  for (const WishedInstance& instance : retrieval.wished()) held.insert(instance.syntax);
   Line line;
   const Tie tie(association.peer(), line);
-  const auto outgoing = OutgoingAssociation::open(line, {peer->host, peer->port, peer->tls},
-                                                  association.called_title(), title,
-                                                  proposals_of(retrieval.wished()));
+  const auto outgoing =
+      OutgoingAssociation::open(line, {peer->host, peer->port, peer->tls},
+                                association.called_title(), title, store_proposals(held));
   if (!outgoing.ok()) {
     return retrieval.fail_all(
         cat(title, " at ", peer->host, " port ", peer->port, ": ", outgoing.error().message()));
   }
   T_ASC_Association* const way = (*outgoing)->handle();
-  ObjectSender sender(*way, send_contexts(*way, false),
-                      [way](T_DIMSE_Message& message) { return receive_on(way, message); },
+  const auto receive = [&](T_DIMSE_Message& message) {
+    T_ASC_PresentationContextID answered = 0;
+    return (*outgoing)->receive(message, answered, kStoreAnswerSeconds).good();
+  };
+  ObjectSender sender(*way, send_contexts(*way, false), receive,
                       {association.calling_title(), request.MessageID});
   const bool answered =
       retrieval.run(sender, [&] { return check_cancel(association, context, request.MessageID); });

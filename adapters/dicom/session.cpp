@@ -5,6 +5,7 @@
 #include <dcmtk/dcmnet/dul.h>
 #include <dcmtk/oflog/oflog.h>
 
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "adapters/dicom/commitment_scp.h"
 #include "adapters/dicom/held_object.h"
 #include "adapters/dicom/mpps_scp.h"
+#include "adapters/dicom/pacs_report.h"
 #include "adapters/dicom/retrieve_scp.h"
 #include "adapters/dicom/store_scp.h"
 #include "adapters/dicom/worklist_scp.h"
@@ -128,6 +130,9 @@ class Session {
       case DIMSE_N_ACTION_RQ:
         return serve_commitment_request(association_, command.context,
                                         command.message.msg.NActionRQ, door_, clock_, traffic_);
+      case DIMSE_N_EVENT_REPORT_RQ:
+        return serve_pacs_report(association_, command.context, command.message.msg.NEventReportRQ,
+                                 options_, door_, clock_, traffic_);
       case DIMSE_C_CANCEL_RQ:
         return true;  // of a query that has been answered already
       default:
@@ -165,10 +170,13 @@ class Session {
 
 // DCMTK's own log may name patients; every event worth a line is ours to write.
 core::Status prepare_dcmtk() {
-  OFLog::configure(OFLogger::OFF_LOG_LEVEL);
-  register_codecs();
-  dcmDisableGethostbyaddr.set(OFTrue);
-  dcmConnectionTimeout.set(kConnectSeconds);
+  static std::once_flag once;
+  std::call_once(once, [] {
+    OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+    register_codecs();
+    dcmDisableGethostbyaddr.set(OFTrue);
+    dcmConnectionTimeout.set(kConnectSeconds);
+  });
   if (dcmDataDict.isDictionaryLoaded()) return {};
   return core::Error(
       core::Code::invalid,

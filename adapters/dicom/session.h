@@ -23,7 +23,7 @@ struct SessionSetting {
   QueryTrail& query_trail;
 };
 
-/// Once, before the first association. Code::invalid: DCMTK is not whole.
+/// Before the first association, again and again if need be. Code::invalid: DCMTK is not whole.
 core::Status prepare_dcmtk();
 
 /// On the association's own thread; returns when it is over.

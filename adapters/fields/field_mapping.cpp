@@ -3,10 +3,9 @@
 #include <charconv>
 
 #include "adapters/mapping/fhir_values.h"
+#include "adapters/profiles/message_parts.h"
 #include "adapters/profiles/result_parts.h"
-#include "core/civil_time.h"
 #include "core/text.h"
-#include "sync/fhir/person_name.h"
 
 namespace gateway::adapters::fields {
 namespace {
@@ -16,13 +15,6 @@ using core::Json;
 using mapping::set_if;
 using profiles::FieldMap;
 using profiles::FieldRow;
-
-std::string gender_of(std::string_view sent) {
-  const std::string sex = core::to_lower_ascii(sent);
-  if (sex == "m" || sex == "male") return "male";
-  if (sex == "f" || sex == "female") return "female";
-  return sex == "o" || sex == "other" ? "other" : "";
-}
 
 double number_of(std::string_view text) {
   double number = 0;
@@ -65,30 +57,16 @@ class Mapping {
 };
 
 void Mapping::map_patient(const FieldRow& row) {
-  sync::MessagePatient& patient = out_.patient;
-  patient.is_required = true;
-  patient.is_told = true;
-  Json body = Json::object({{"resourceType", "Patient"}});
-  const std::string id = map_.patient_id.text(row);
-  if (!id.empty() && !site().patient_id_issuer.empty()) {
-    patient.ids.push_back({site().patient_id_issuer, id});
-    body.set("identifier",
-             Json::array({Json::object({{"system", site().patient_id_issuer}, {"value", id}})}));
-  }
   Json name = Json::object();
   set_if(name, "family", map_.family.text(row));
   if (const std::string given = map_.given.text(row); !given.empty())
     name.set("given", Json::array({given}));
-  if (name.size() > 0) body.set("name", Json::array({name}));
-  set_if(body, "gender", gender_of(map_.sex.text(row)));
-  const std::string born =
-      mapping::fhir_time(compact_time(map_.birth_date.text(row), map_.date_order), site().time_zone)
-          .text.substr(0, 10);
-  set_if(body, "birthDate", born);
-  patient.facts.name = sync::fhir::pn_from_human_names(body["name"]);
-  patient.facts.birth_date = core::to_dicom_date(born);
-  patient.facts.sex = sync::fhir::sex_from_gender(body["gender"].text());
-  patient.draft.body = std::move(body);
+  const std::string born = compact_time(map_.birth_date.text(row), map_.date_order);
+  profiles::tell_patient(site(),
+                         {map_.patient_id.text(row), name.size() == 0 ? Json() : std::move(name),
+                          profiles::gender_of(map_.sex.text(row)),
+                          mapping::fhir_time(born, site().time_zone).text.substr(0, 10)},
+                         out_.patient);
 }
 
 bool Mapping::is_of_same_patient(const FieldRow& row) {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,10 +66,14 @@ class Builder {
     if (++elements_ > kXmlElementsMax) return refuse("it has too many elements");
     Open element;
     element.name = local_name(name);
+    std::set<std::string> names;
     for (; *attributes != nullptr; attributes += 2) {
       const std::string_view attribute = attributes[0];
       if (attribute == "xmlns" || attribute.starts_with("xmlns:")) continue;
-      element.attributes.emplace_back(cat('@', local_name(attribute)), Json(attributes[1]));
+      std::string member = cat('@', local_name(attribute));
+      // Of two that differ by their prefix alone, the second keeps it.
+      if (!names.insert(member).second) member = cat('@', attribute);
+      element.attributes.emplace_back(std::move(member), Json(attributes[1]));
     }
     open_.push_back(std::move(element));
   }

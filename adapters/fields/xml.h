@@ -1,7 +1,8 @@
 // XML as devices write it, seen as JSON: an element with neither attributes nor children is its
 // text; else an object, attributes under "@name", text under "#text", what repeats an array. Name
-// prefixes are dropped. A document type declaration is refused, with it entities; depth, number of
-// elements and text are bounded. Pure.
+// prefixes are dropped, but for the second of two attributes that differ by it alone. A document
+// type declaration is refused, with it entities; depth, number of elements and text are bounded.
+// Pure.
 #pragma once
 
 #include <string_view>

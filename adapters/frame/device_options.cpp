@@ -15,7 +15,7 @@ std::vector<ConfigKey> device_config_keys() {
       {.path = "device.*.protocol",
        .meaning = "what the device speaks",
        .required = true,
-       .choices = {"hl7", "astm", "folder", "mqtt"}},
+       .choices = {"hl7", "astm", "poct1a", "folder", "mqtt"}},
       {.path = "device.*.bind",
        .meaning = "address on which the device reaches the gateway",
        .default_text = "\"0.0.0.0\""},
@@ -147,7 +147,9 @@ core::Result<DeviceOptions> read_device(const core::Config& config, const std::s
   DeviceOptions device;
   GW_CHECK(read_site(config, name, device.profile));
   const std::string protocol = config.text(key("protocol"));
-  if (protocol == "hl7" || protocol == "astm") GW_CHECK(read_transport(config, name, device));
+  if (protocol == "hl7" || protocol == "astm" || protocol == "poct1a") {
+    GW_CHECK(read_transport(config, name, device));
+  }
   device.model = config.text(key("profile"));
   device.silent_after = core::Milliseconds(config.integer(key("silent_after_s")) * 1000);
   device.message_bytes_max = static_cast<std::size_t>(config.integer(key("message_max_mb"))) << 20;
@@ -165,6 +167,14 @@ core::Result<std::vector<DeviceOptions>> read_devices(const core::Config& config
     devices.push_back(std::move(device));
   }
   return devices;
+}
+
+core::Status check_it_calls(const core::Config& config, const DeviceOptions& device,
+                            std::string_view what) {
+  if (!device.line) return {};
+  const std::string key =
+      cat("device.", device.profile.name, device.line->host.empty() ? ".serial_port" : ".host");
+  return mistake(config, key, cat(what, " devices call the gateway; remove it and write port"));
 }
 
 }  // namespace gateway::adapters::frame

@@ -31,4 +31,8 @@ std::vector<core::ConfigKey> device_config_keys();
 core::Result<std::vector<DeviceOptions>> read_devices(const core::Config& config,
                                                       std::string_view protocol);
 
+/// Code::invalid where the device is to be called, or has a serial line; `what`: "HL7".
+core::Status check_it_calls(const core::Config& config, const DeviceOptions& device,
+                            std::string_view what);
+
 }  // namespace gateway::adapters::frame

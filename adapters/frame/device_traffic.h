@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "adapters/frame/device_options.h"
+#include "adapters/frame/line_recorder.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "sync/intake.h"
@@ -24,6 +25,8 @@ class DeviceTraffic {
   void count_sample() { ++samples_; }
 
   core::Wall last_seen() const;
+  /// What passes on its connections, when somebody wants to see it.
+  LineRecorder& recorder() { return recorder_; }
   /// {"name","profile","last_seen","silent","counts":{...}}; `silent` by the device's
   /// silent_after.
   core::Json report(const DeviceOptions& device, core::Wall now) const;
@@ -32,6 +35,7 @@ class DeviceTraffic {
   std::atomic<std::int64_t> watched_ms_{0}, last_seen_ms_{0};
   std::atomic<std::uint64_t> stored_{0}, repeated_{0}, unassigned_{0}, dead_{0}, refused_{0},
       controls_{0}, samples_{0};
+  LineRecorder recorder_;
 };
 
 core::Json instant_or_null(core::Wall time);

@@ -177,8 +177,8 @@ class Lines final : public DialledLines {
 
   template <class Stream>
   Awaitable<void> serve(Line& line, Stream stream, const std::string& peer) {
-    auto session =
-        std::make_shared<Session<Stream>>(std::move(stream), line.make(peer), SilenceLimits{});
+    auto session = std::make_shared<Session<Stream>>(std::move(stream), line.make(peer),
+                                                     SilenceLimits{}, line.options.recorder);
     line.close = [&session] { session->close(); };
     note(line, "");
     ++connections_;

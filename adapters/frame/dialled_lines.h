@@ -19,7 +19,8 @@ struct LineOptions {
   std::string host = {};         // name or address
   std::uint16_t port = 0;
   unsigned baud = 9600;
-  std::string format = "8N1";  // data bits, parity (N, E, O), stop bits
+  std::string format = "8N1";        // data bits, parity (N, E, O), stop bits
+  LineRecorder* recorder = nullptr;  // outlives the line
 };
 
 class DialledLines {

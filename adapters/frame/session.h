@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "adapters/frame/conversation.h"
+#include "adapters/frame/line_recorder.h"
 
 namespace gateway::adapters::frame {
 
@@ -26,11 +27,15 @@ struct SilenceLimits {
 template <class Stream>
 class Session : public std::enable_shared_from_this<Session<Stream>> {
  public:
-  Session(Stream stream, std::unique_ptr<Conversation> conversation, SilenceLimits limits)
+  /// `recorder` may be null.
+  Session(Stream stream, std::unique_ptr<Conversation> conversation, SilenceLimits limits,
+          LineRecorder* recorder)
       : stream_(std::move(stream)),
         timer_(stream_.get_executor()),
         conversation_(std::move(conversation)),
-        limits_(limits) {}
+        limits_(limits),
+        recorder_(recorder),
+        number_(recorder == nullptr ? 0 : recorder->next_connection()) {}
 
   core::net::Awaitable<void> run() {
     std::array<char, 16'384> bytes{};
@@ -47,12 +52,14 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
       } else if (error) {
         break;
       } else {
+        note(Direction::heard, {bytes.data(), count});
         framer.feed({bytes.data(), count}, now, events);
       }
       for (FrameEvent& event : events) {
         const std::string answer = co_await conversation_->answer(std::move(event));
         if (closed_) co_return;
         if (answer.empty()) continue;
+        note(Direction::said, answer);
         const auto [failed, ignored] =
             co_await boost::asio::async_write(stream_, boost::asio::buffer(answer), kAwaitOutcome);
         if (failed) co_return close();
@@ -69,6 +76,11 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   }
 
  private:
+  void note(Direction direction, std::string_view bytes) const {
+    if (recorder_ == nullptr) return;
+    recorder_->note(number_, direction, bytes, std::chrono::steady_clock::now());
+  }
+
   /// Ends the read when the framer or patience wants it.
   void arm() {
     Framer& framer = conversation_->framer();
@@ -90,6 +102,8 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   boost::asio::steady_timer timer_;
   std::unique_ptr<Conversation> conversation_;
   const SilenceLimits limits_;
+  LineRecorder* const recorder_;
+  const std::uint64_t number_;
   bool closed_ = false;
 };
 

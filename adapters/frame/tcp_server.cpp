@@ -147,7 +147,7 @@ class Server final : public TcpServer {
     socket.set_option(asio::socket_base::keep_alive(true), ignored);
     auto session = std::make_shared<Session<tcp::socket>>(
         std::move(socket), listener.wanted.make(peer),
-        SilenceLimits{options.idle_timeout, options.stall_timeout});
+        SilenceLimits{options.idle_timeout, options.stall_timeout}, options.recorder);
     listener.sessions.insert(session);
     ++connections_;
     asio::co_spawn(*loop_, session->run(), [this, &listener, session](std::exception_ptr) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "adapters/frame/conversation.h"
+#include "adapters/frame/line_recorder.h"
 #include "core/clock.h"
 #include "core/result.h"
 
@@ -24,6 +25,7 @@ struct TcpListenerOptions {
   std::size_t connections_max = 8;
   core::Milliseconds idle_timeout{0};  // 0: a device may be silent for days
   core::Milliseconds stall_timeout{60'000};
+  LineRecorder* recorder = nullptr;  // outlives the server
 };
 
 /// Called on the server's thread.

@@ -1,7 +1,5 @@
 #include "adapters/hl7/hl7_options.h"
 
-#include "core/text.h"
-
 namespace gateway::adapters::hl7 {
 
 core::Result<std::vector<Hl7Device>> hl7_devices(const core::Config& config) {
@@ -14,12 +12,7 @@ core::Result<std::vector<Hl7Device>> hl7_devices(const core::Config& config) {
       GW_TRY(device.monitor,
              profiles::profile_of_device(config, core::system_files(), device.profile.name, "hl7"));
     }
-    if (!device.line) continue;
-    const std::string key = core::cat("device.", device.profile.name,
-                                      device.line->host.empty() ? ".serial_port" : ".host");
-    return core::Error(core::Code::invalid,
-                       core::cat(config.where(key), ": ", key,
-                                 ": HL7 devices call the gateway; remove it and write port"));
+    GW_CHECK(frame::check_it_calls(config, device, "HL7"));
   }
   return devices;
 }

@@ -1,11 +1,10 @@
 #include "adapters/hl7/hl7_server.h"
 
 #include <list>
-#include <mutex>
 
+#include "adapters/frame/called_devices.h"
 #include "adapters/frame/crash_point.h"
 #include "adapters/frame/device_traffic.h"
-#include "adapters/frame/tcp_server.h"
 #include "adapters/hl7/acknowledgment.h"
 #include "adapters/hl7/message_reader.h"
 #include "adapters/hl7/mllp_framer.h"
@@ -133,60 +132,34 @@ class MllpConversation final : public frame::Conversation {
 class Server final : public Hl7Server {
  public:
   Server(std::vector<Hl7Device> devices, const sync::HoldingsDoor& door, const core::Clock& clock)
-      : clock_(clock), server_(frame::TcpServer::create()) {
+      : called_("hl7", clock) {
     for (Hl7Device& device : devices) {
       ServedDevice& served = served_.emplace_back(std::move(device));
-      server_->add(served.device.listener, [&served, &door, &clock](const std::string& peer) {
-        return std::make_unique<MllpConversation>(served, door, clock, peer);
-      });
+      called_.add(
+          served.device, served.traffic,
+          [&served, &door, &clock](const std::string& peer) {
+            return std::make_unique<MllpConversation>(served, door, clock, peer);
+          },
+          [&served](Json& report) {
+            if (served.device.monitor) report.set("revision", served.device.monitor->revision);
+          });
     }
   }
-  ~Server() override { server_->stop(); }
+  ~Server() override { called_.stop(); }
 
-  std::string_view name() const override { return "hl7"; }
-  core::Status start() override {
-    for (ServedDevice& served : served_) served.traffic.watch(clock_.wall());
-    auto started = server_->start();
-    const std::lock_guard lock(mutex_);
-    running_ = started.ok();
-    reason_ = started.ok() ? "" : started.error().message();
-    return started;
-  }
-  void stop() override {
-    server_->stop();
-    const std::lock_guard lock(mutex_);
-    running_ = false;
-  }
-  std::optional<std::uint64_t> turns() const override { return server_->turns(); }
-  std::uint16_t port(const std::string& device) const override { return server_->port(device); }
-
-  Json report() const override {
-    Json devices = Json::array();
-    core::Wall last{};
-    for (const ServedDevice& served : served_) {
-      last = std::max(last, served.traffic.last_seen());
-      Json one = served.traffic.report(served.device, clock_.wall());
-      if (served.device.monitor) one.set("revision", served.device.monitor->revision);
-      devices.add(std::move(one));
-    }
-    const std::lock_guard lock(mutex_);
-    return Json::object({{"name", "hl7"},
-                         {"state", running_          ? "running"
-                                   : reason_.empty() ? "stopped"
-                                                     : "failed"},
-                         {"reason", reason_},
-                         {"last_seen", frame::instant_or_null(last)},
-                         {"connections", static_cast<std::uint64_t>(server_->connections())},
-                         {"devices", std::move(devices)}});
+  std::string_view name() const override { return called_.name(); }
+  core::Status start() override { return called_.start(); }
+  void stop() override { called_.stop(); }
+  std::optional<std::uint64_t> turns() const override { return called_.turns(); }
+  std::uint16_t port(const std::string& device) const override { return called_.port(device); }
+  Json report() const override { return called_.report(); }
+  frame::LineRecorder* recorder(const std::string& device) override {
+    return called_.recorder(device);
   }
 
  private:
-  const core::Clock& clock_;
   std::list<ServedDevice> served_;
-  std::unique_ptr<frame::TcpServer> server_;
-  mutable std::mutex mutex_;
-  bool running_ = false;
-  std::string reason_;
+  frame::CalledDevices called_;
 };
 
 }  // namespace

@@ -31,7 +31,7 @@ std::vector<ConfigKey> common_keys() {
       {.path = "protocol",
        .meaning = "what it speaks",
        .required = true,
-       .choices = {"astm", "folder", "mqtt", "hl7"}},
+       .choices = {"astm", "poct1a", "folder", "mqtt", "hl7"}},
       {.path = "run_failures",
        .type = KeyType::text_list,
        .meaning = "values that mean no result; what ends in ... begins so"},
@@ -39,6 +39,24 @@ std::vector<ConfigKey> common_keys() {
        .meaning = "of numbers",
        .default_text = "\".\"",
        .choices = {".", ","}},
+  };
+}
+
+/// Of protocols whose places are those of a standard.
+std::vector<ConfigKey> place_keys() {
+  return {
+      {.path = "specimen_id",
+       .type = KeyType::text_list,
+       .meaning = "where the specimen's id stands; empty: only the device's own numbers are sent"},
+      {.path = "patient_id",
+       .type = KeyType::text_list,
+       .meaning = "where the patient's id stands"},
+      {.path = "qc", .type = KeyType::text_list, .meaning = "tests that tell a control"},
+      {.path = "serial", .type = KeyType::text_list, .meaning = "where the device's serial stands"},
+      {.path = "no_patient_ids",
+       .type = KeyType::text_list,
+       .meaning = "what stands for the patient's id when nobody is meant; what ends in ... begins "
+                  "so"},
   };
 }
 
@@ -57,14 +75,6 @@ std::vector<ConfigKey> astm_keys() {
       {.path = "code_components",
        .type = KeyType::text_list,
        .meaning = "components of the test id that make the code; default: the first with a value"},
-      {.path = "specimen_id",
-       .type = KeyType::text_list,
-       .meaning = "where the specimen's id stands; empty: only the device's own numbers are sent"},
-      {.path = "patient_id",
-       .type = KeyType::text_list,
-       .meaning = "where the patient's id stands"},
-      {.path = "qc", .type = KeyType::text_list, .meaning = "tests that tell a control"},
-      {.path = "serial", .type = KeyType::text_list, .meaning = "where the device's serial stands"},
       {.path = "interpretation",
        .meaning = "where the abnormal flag stands",
        .default_text = "\"R-7\""},
@@ -75,19 +85,30 @@ void append(std::vector<ConfigKey>& keys, std::vector<ConfigKey> more) {
   for (ConfigKey& key : more) keys.push_back(std::move(key));
 }
 
+std::vector<ConfigKey> poct1a_keys() {
+  return {{.path = "own_notes",
+           .type = KeyType::text_list,
+           .meaning = "notes that are for the device's own use and left out; what ends in ... "
+                      "begins so"}};
+}
+
 /// A key of another protocol is as wrong as one nobody knows.
 core::Result<Config> parse_profile(const std::string& text, const std::string& file) {
   std::vector<ConfigKey> all = common_keys();
+  append(all, place_keys());
   append(all, astm_keys());
+  append(all, poct1a_keys());
   append(all, field_keys());
   append(all, topic_keys());
   append(all, sampling_keys());
   GW_TRY(const Config any, Config::parse(text, file, all));
   std::vector<ConfigKey> own = common_keys();
   const std::string protocol = any.text("protocol");
-  append(own, protocol == "astm"  ? astm_keys()
-              : protocol == "hl7" ? sampling_keys()
-                                  : field_keys());
+  if (protocol == "astm" || protocol == "poct1a") append(own, place_keys());
+  if (protocol == "astm") append(own, astm_keys());
+  if (protocol == "poct1a") append(own, poct1a_keys());
+  if (protocol == "hl7") append(own, sampling_keys());
+  if (protocol == "folder" || protocol == "mqtt") append(own, field_keys());
   if (protocol == "mqtt") append(own, topic_keys());
   return Config::parse(text, file, own);
 }
@@ -118,24 +139,45 @@ core::Result<Place> parse_place(std::string_view text) {
   return place;
 }
 
-core::Result<FieldTest> parse_test(std::string_view text) {
+/// OBJECT.field, as POCT1-A names its elements.
+core::Result<Place> parse_element(std::string_view text) {
+  const auto dot = text.find('.');
+  const auto is_named = [](std::string_view part, auto is_sign) {
+    return !part.empty() && std::all_of(part.begin(), part.end(), is_sign);
+  };
+  const bool is_element =
+      dot != std::string_view::npos &&
+      is_named(text.substr(0, dot), [](char c) { return c >= 'A' && c <= 'Z'; }) &&
+      is_named(text.substr(dot + 1),
+               [](char c) { return (c >= 'a' && c <= 'z') || c == '_' || c == '-'; });
+  if (!is_element)
+    return core::Error(core::Code::invalid,
+                       cat("\"", text, "\" is no place; write one like PT.patient_id"));
+  Place place;
+  place.element = text;
+  return place;
+}
+
+using ParsePlace = core::Result<Place> (*)(std::string_view);
+
+core::Result<FieldTest> parse_test(std::string_view text, ParsePlace parse) {
   const auto equals = text.find('=');
   if (equals == std::string_view::npos)
     return core::Error(core::Code::invalid,
-                       cat("\"", text, "\" is no test; write one like O-12=Q"));
+                       cat("\"", text, "\" is no test; write one like O-12=Q or SVC.role_cd=LQC"));
   FieldTest test;
-  GW_TRY(test.place, parse_place(core::trim(text.substr(0, equals))));
+  GW_TRY(test.place, parse(core::trim(text.substr(0, equals))));
   test.pattern = core::trim(text.substr(equals + 1));
   return test;
 }
 
-core::Result<FieldRule> parse_rule(std::string_view text) {
+core::Result<FieldRule> parse_rule(std::string_view text, ParsePlace parse) {
   constexpr std::string_view kWhen = " when ";
   const auto when = text.find(kWhen);
   FieldRule rule;
-  GW_TRY(rule.place, parse_place(core::trim(text.substr(0, when))));
+  GW_TRY(rule.place, parse(core::trim(text.substr(0, when))));
   if (when == std::string_view::npos) return rule;
-  GW_TRY(FieldTest test, parse_test(text.substr(when + kWhen.size())));
+  GW_TRY(FieldTest test, parse_test(text.substr(when + kWhen.size()), parse));
   rule.when.push_back(std::move(test));
   return rule;
 }
@@ -169,6 +211,17 @@ Checksum checksum_named(std::string_view name) {
   return Checksum::standard;
 }
 
+core::Status read_places(const Config& config, ParsePlace parse, Profile& profile) {
+  const auto rule = [parse](std::string_view text) { return parse_rule(text, parse); };
+  const auto test = [parse](std::string_view text) { return parse_test(text, parse); };
+  GW_CHECK(read_list(config, "specimen_id", rule, profile.specimen_id));
+  GW_CHECK(read_list(config, "patient_id", rule, profile.patient_id));
+  GW_CHECK(read_list(config, "qc", test, profile.qc));
+  GW_CHECK(read_list(config, "serial", rule, profile.serial));
+  profile.no_patient_ids = config.texts("no_patient_ids");
+  return {};
+}
+
 core::Result<Profile> read_profile(const Config& config) {
   Profile profile;
   profile.id = config.text("id");
@@ -178,6 +231,11 @@ core::Result<Profile> read_profile(const Config& config) {
   profile.decimal_separator = config.text("decimal_separator")[0];
   if (profile.protocol == "hl7") {
     GW_TRY(profile.sampling, read_sampling(config));
+    return profile;
+  }
+  if (profile.protocol == "poct1a") {
+    GW_CHECK(read_places(config, parse_element, profile));
+    profile.own_notes = config.texts("own_notes");
     return profile;
   }
   if (profile.protocol != "astm") {
@@ -190,12 +248,14 @@ core::Result<Profile> read_profile(const Config& config) {
   profile.checksum = checksum_named(config.text("checksum"));
   profile.frame_bytes_max = static_cast<std::size_t>(config.integer("frame_bytes_max"));
   GW_CHECK(read_list(config, "code_components", parse_component, profile.code_components));
-  GW_CHECK(read_list(config, "specimen_id", parse_rule, profile.specimen_id));
-  GW_CHECK(read_list(config, "patient_id", parse_rule, profile.patient_id));
-  GW_CHECK(read_list(config, "qc", parse_test, profile.qc));
-  GW_CHECK(read_list(config, "serial", parse_rule, profile.serial));
+  GW_CHECK(read_places(config, parse_place, profile));
   GW_TRY(profile.interpretation, parse_place(config.text("interpretation")));
   return profile;
+}
+
+bool matches_any(std::string_view text, const std::vector<std::string>& patterns) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& one) { return matches_pattern(text, one); });
 }
 
 core::Result<std::vector<std::string>> folders_in(core::Files& files, const std::string& folder) {
@@ -213,8 +273,25 @@ bool matches_pattern(std::string_view text, std::string_view pattern) {
 }
 
 bool Profile::is_run_failure(std::string_view value) const {
-  return std::any_of(run_failures.begin(), run_failures.end(),
-                     [&](const std::string& one) { return matches_pattern(value, one); });
+  return matches_any(value, run_failures);
+}
+
+bool Profile::is_nobody(std::string_view sent) const { return matches_any(sent, no_patient_ids); }
+
+bool Profile::is_own_note(std::string_view text) const { return matches_any(text, own_notes); }
+
+bool holds(const FieldTest& test, const ValueAt& value_at) {
+  return matches_pattern(value_at(test.place), test.pattern);
+}
+
+std::string value_by(const std::vector<FieldRule>& rules, const ValueAt& value_at) {
+  for (const FieldRule& rule : rules) {
+    const bool applies = std::all_of(rule.when.begin(), rule.when.end(),
+                                     [&](const auto& test) { return holds(test, value_at); });
+    if (!applies) continue;
+    if (std::string value = value_at(rule.place); !value.empty()) return value;
+  }
+  return {};
 }
 
 Shelf shelf_of(const Config& config) {
@@ -234,6 +311,15 @@ core::Result<Profile> profile_of_device(const Config& config, core::Files& files
   if (profile->protocol != protocol)
     return wrong(cat("is for devices that speak ", profile->protocol));
   return profile;
+}
+
+core::Status check_named(const Config& config, const std::string& device, std::string_view who,
+                         std::string_view fallback) {
+  const std::string key = cat("device.", device, ".profile");
+  if (!config.text(key).empty()) return {};
+  return core::Error(core::Code::invalid,
+                     cat(config.where(key), ": ", key, ": ", who, " needs one; \"", fallback,
+                         "\" where there is none for the model"));
 }
 
 core::Result<std::vector<std::string>> profile_ids(core::Files& files, const Shelf& shelf) {

@@ -3,12 +3,13 @@
 // id take their place.
 //
 // A place is where a value stands: "O-3" (record O, field 3 counted as the standard does, the
-// record's type being field 1), "O-4.3" (its third component). A rule is a place, alone or with a
-// condition: "O-4.3 when O-4.4=B"; a test is "O-12=Q", or "O-3=QC..." for
-// any text that begins so.
+// record's type being field 1), "O-4.3" (its third component); of POCT1-A "PT.patient_id" (a field
+// of an object). A rule is a place, alone or with a condition: "O-4.3 when O-4.4=B"; a test is
+// "O-12=Q", or "O-3=QC..." for any text that begins so.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,9 +24,10 @@
 namespace gateway::adapters::profiles {
 
 struct Place {
-  char record = 0;
+  char record = 0;            // of ASTM
   std::size_t field = 0;      // from 1
   std::size_t component = 0;  // from 1; 0: the whole field
+  std::string element = {};   // of POCT1-A instead: "PT.patient_id"
 };
 
 struct FieldTest {
@@ -50,26 +52,37 @@ struct Profile {
   std::string id;
   std::string revision;  // "3+8c1f20aa": its own number and the first bytes of its files' SHA-256
   std::string device;    // "Roche cobas c111"
-  std::string protocol;  // "astm", "folder", "mqtt", "hl7"
+  std::string protocol;  // "astm", "poct1a", "folder", "mqtt", "hl7"
   Checksum checksum = Checksum::standard;
   std::size_t frame_bytes_max = 240;         // text of a frame we send
   std::vector<std::size_t> code_components;  // of the test id, joined by '^'
   std::vector<FieldRule> specimen_id;  // the first that has a value; none: the device's own number
   std::vector<FieldRule> patient_id;   // the same
-  std::vector<FieldTest> qc;           // any of these: a control, no patient
-  std::vector<std::string> run_failures;  // values that say "no result", patterns too
-  std::vector<FieldRule> serial;          // of the device
-  Place interpretation;                   // abnormal flags
+  std::vector<std::string> no_patient_ids;  // what stands there when nobody is meant, patterns too
+  std::vector<FieldTest> qc;                // any of these: a control, no patient
+  std::vector<std::string> run_failures;    // values that say "no result", patterns too
+  std::vector<FieldRule> serial;            // of the device
+  Place interpretation;                     // abnormal flags
+  std::vector<std::string> own_notes;       // poct1a: notes for the device's own use, patterns too
   char decimal_separator = '.';
   CodeMap codes;
   FieldMap fields;    // of protocols that write named fields
   Sampling sampling;  // hl7: of a monitor
 
   bool is_run_failure(std::string_view value) const;
+  /// `sent` stands where the patient's id belongs and means nobody.
+  bool is_nobody(std::string_view sent) const;
+  bool is_own_note(std::string_view text) const;
 };
 
 /// `pattern` is the whole text, or its beginning followed by "...".
 bool matches_pattern(std::string_view text, std::string_view pattern);
+
+/// The text at a place of what is being read; empty: none.
+using ValueAt = std::function<std::string(const Place&)>;
+/// The first rule whose condition holds and whose place has a value.
+std::string value_by(const std::vector<FieldRule>& rules, const ValueAt& value_at);
+bool holds(const FieldTest& test, const ValueAt& value_at);
 
 /// Where profiles lie; absolute paths.
 struct Shelf {
@@ -83,6 +96,11 @@ Shelf shelf_of(const core::Config& config);
 /// what is wrong".
 core::Result<Profile> profile_of_device(const core::Config& config, core::Files& files,
                                         const std::string& device, std::string_view protocol);
+
+/// Code::invalid unless device.DEVICE.profile is written. `who`: "an ASTM device"; `fallback`: the
+/// profile for models that have none.
+core::Status check_named(const core::Config& config, const std::string& device,
+                         std::string_view who, std::string_view fallback);
 
 /// Ids of both folders, sorted. A folder that is not there holds none.
 core::Result<std::vector<std::string>> profile_ids(core::Files& files, const Shelf& shelf);

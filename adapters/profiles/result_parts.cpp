@@ -1,6 +1,7 @@
 #include "adapters/profiles/result_parts.h"
 
 #include <algorithm>
+#include <array>
 
 #include "adapters/mapping/fhir_values.h"
 #include "adapters/mapping/ucum.h"
@@ -75,6 +76,11 @@ void set_unit(std::string_view unit, const CodeRow* row, Json& quantity,
   quantity.set("code", code);
 }
 
+std::string impossible_pair(std::string_view code, std::string_view unit) {
+  return cat("test ", code, " came in ", unit,
+             ", which no row of the profile's codes.csv has; add it, then retry");
+}
+
 void set_absent(Json& body, std::string_view code, std::string_view sent) {
   Json reason = Json::object();
   reason.set(
@@ -82,6 +88,13 @@ void set_absent(Json& body, std::string_view code, std::string_view sent) {
       Json::array({coding("http://terminology.hl7.org/CodeSystem/data-absent-reason", code)}));
   set_if(reason, "text", sent);
   body.set("dataAbsentReason", std::move(reason));
+}
+
+std::string_view interpretation_code(std::string_view flag) {
+  constexpr std::array<std::string_view, 13> kFlags{"L", "H",  "LL", "HH", "<", ">", "N",
+                                                    "A", "AA", "U",  "D",  "B", "W"};
+  const auto* const found = std::find(kFlags.begin(), kFlags.end(), flag);
+  return found == kFlags.end() ? std::string_view() : *found;
 }
 
 void set_interpretation(Json& body, std::string_view code, std::string_view sent) {

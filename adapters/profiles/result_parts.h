@@ -30,8 +30,13 @@ core::Json quantity_of(const Profile& profile, std::string_view sent);
 /// Unit as sent, and its UCUM code; a unit that nobody knows is counted in `out`.
 void set_unit(std::string_view unit, const CodeRow* row, core::Json& quantity,
               sync::IncomingMessage& out);
+/// Why a code of the map in a unit it does not have holds the message.
+std::string impossible_pair(std::string_view code, std::string_view unit);
 /// dataAbsentReason; `sent` stands beside it.
 void set_absent(core::Json& body, std::string_view code, std::string_view sent);
+/// An abnormal flag (LIS02-A2 9.7; POCT1-A writes the same) as v3 ObservationInterpretation; empty:
+/// unknown.
+std::string_view interpretation_code(std::string_view flag);
 /// `code`: v3 ObservationInterpretation, or empty; `sent`: what the device said.
 void set_interpretation(core::Json& body, std::string_view code, std::string_view sent);
 /// A Device draft body known by its serial.

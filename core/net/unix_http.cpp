@@ -277,6 +277,7 @@ Result<HttpResponse> unix_http_request(const std::string& path, const HttpReques
   asio::io_context loop(1);
   asio::co_spawn(loop, ask(path, message, timeout, out), asio::detached);
   loop.run();
+  ::explicit_bzero(message.body().data(), message.body().size());  // perhaps a passphrase
   return out;
 }
 

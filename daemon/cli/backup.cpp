@@ -193,8 +193,12 @@ std::string format_verdict(const Json& verdict) {
              "it fails.\n");
 }
 
-core::Result<Json> rotate_keys(const std::string& socket, const std::string& what) {
-  return ask(socket, post("/v1/keys/rotate", Json::object({{"what", what}})), kLongTimeout);
+core::Result<Json> rotate_keys(const std::string& socket, const std::string& what,
+                               const std::vector<std::uint32_t>& given_up) {
+  Json epochs = Json::array();
+  for (const std::uint32_t epoch : given_up) epochs.add(std::int64_t{epoch});
+  const Json asked = Json::object({{"what", what}, {"give_up", std::move(epochs)}});
+  return ask(socket, post("/v1/keys/rotate", asked), kLongTimeout);
 }
 
 std::string format_rotation(const Json& answer) {

@@ -2,7 +2,9 @@
 // daemon itself can write nowhere but its state folder.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/json.h"
 #include "core/result.h"
@@ -21,7 +23,8 @@ std::string format_backup(const core::Json& outcome);
 std::string format_verdict(const core::Json& verdict);
 
 /// keys rotate WHAT; takes as long as it takes.
-core::Result<core::Json> rotate_keys(const std::string& socket, const std::string& what);
+core::Result<core::Json> rotate_keys(const std::string& socket, const std::string& what,
+                                     const std::vector<std::uint32_t>& given_up);
 std::string format_rotation(const core::Json& answer);
 
 }  // namespace gateway::cli

@@ -1,5 +1,6 @@
 #include "daemon/cli/client.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "core/text.h"
@@ -52,6 +53,7 @@ core::Result<std::string> ask_bytes(const std::string& socket, core::net::HttpRe
 core::Result<core::Json> ask(const std::string& socket, core::net::HttpRequest request,
                              core::Milliseconds timeout) {
   const auto answer = core::net::unix_http_request(socket, request, timeout);
+  ::explicit_bzero(request.body.data(), request.body.size());  // perhaps a passphrase
   if (!answer.ok()) return unreachable(answer.error());
   if (answer->status != 200) return error_of(socket, *answer);
   auto json = core::Json::parse(answer->body);

@@ -8,7 +8,12 @@
 #include <vector>
 
 #include "adapters/astm/astm_options.h"
+#include "adapters/filedrop/folder_options.h"
+#include "adapters/hl7/hl7_options.h"
+#include "adapters/mqtt/mqtt_options.h"
+#include "adapters/poct1a/poct1a_options.h"
 #include "core/text.h"
+#include "daemon/cli/captures_command.h"
 #include "daemon/cli/tables.h"
 #include "daemon/device_rehearsal.h"
 #include "daemon/settings.h"
@@ -37,6 +42,9 @@ struct Asked {
   std::int64_t port = 0;
   std::string host;
   std::string serial_port;
+  std::string broker;
+  std::string topic;
+  std::string folder;
   std::string patient_id_issuer;
   std::string specimen_id_issuer;
 };
@@ -44,7 +52,7 @@ struct Asked {
 std::string format_devices(const Json& status) {
   std::vector<std::vector<std::string>> rows{
       {"DEVICE", "PROTOCOL", "PROFILE", "LAST SEEN", "STORED", "WAITING", "STATE"}};
-  for (const char* protocol : {"hl7", "astm", "folder", "mqtt"}) {
+  for (const char* protocol : {"hl7", "astm", "poct1a", "folder", "mqtt"}) {
     // "mqtt" is what central operations hear.
     const std::string_view key = protocol;
     const Json& adapter = status[key == "mqtt" ? "mqtt_devices" : key];
@@ -162,16 +170,30 @@ bool is_device_name(std::string_view name) {
   });
 }
 
-std::string device_table(const Asked& asked) {
+std::string device_table(const Asked& asked, const std::string& protocol) {
   const auto text = [](std::string_view key, const std::string& value) {
     return value.empty() ? std::string() : cat(key, " = ", Json(value).dump(), "\n");
   };
-  return cat("# Made by clinic-gateway devices add.\n[device.", asked.name,
-             "]\nprotocol = \"astm\"\n", text("profile", asked.profile),
+  return cat("# Made by clinic-gateway devices add.\n[device.", asked.name, "]\n",
+             text("protocol", protocol), text("profile", asked.profile),
              asked.port == 0 ? std::string() : cat("port = ", asked.port, "\n"),
              text("host", asked.host), text("serial_port", asked.serial_port),
+             text("broker", asked.broker), text("topic", asked.topic), text("folder", asked.folder),
              text("patient_id_issuer", asked.patient_id_issuer),
              text("specimen_id_issuer", asked.specimen_id_issuer));
+}
+
+/// What the adapter of that protocol says of the configuration.
+core::Status check_devices(const core::Config& config, const std::string& protocol) {
+  core::Files& files = core::system_files();
+  const auto outcome = [](const auto& devices) {
+    return devices.ok() ? core::Status() : core::Status(devices.error());
+  };
+  if (protocol == "astm") return outcome(adapters::astm::astm_devices(config, files));
+  if (protocol == "poct1a") return outcome(adapters::poct1a::poct1a_devices(config, files));
+  if (protocol == "mqtt") return outcome(adapters::mqtt::brokers(config, files));
+  if (protocol == "folder") return outcome(adapters::filedrop::folder_devices(config, files));
+  return outcome(adapters::hl7::hl7_devices(config));
 }
 
 /// A copy of its own keeps the profile as it was tested, whatever a later package ships.
@@ -192,6 +214,7 @@ core::Result<Json> add_device(const Asked& asked) {
     return Error(Code::invalid, cat("\"", asked.name, "\" is no name; use 1 to 32 of a-z, 0-9, -"));
   GW_TRY(const Shelf shelf, shelf_of(asked));
   GW_TRY(const std::string folder, adapters::profiles::profile_folder(files, shelf, asked.profile));
+  GW_TRY(const auto profile, adapters::profiles::load_profile(files, folder));
   const std::string file = device_file(asked);
   if (fs::exists(file))
     return Error(Code::exists, cat(file, " is there already; clinic-gateway devices remove ",
@@ -201,19 +224,17 @@ core::Result<Json> add_device(const Asked& asked) {
     std::error_code ignored;
     fs::create_directories(fs::path(file).parent_path(), ignored);
     std::ofstream stream(file);
-    stream << device_table(asked);
+    stream << device_table(asked, profile.protocol);
     if (!stream.flush())
       return Error(Code::io, cat(file, ": it cannot be written; run this with sudo"));
     fs::permissions(file, kReadable, ignored);
   }
-  auto config = core::Config::load(asked.config, daemon::all_config_keys());
-  auto devices =
-      config.ok()
-          ? adapters::astm::astm_devices(*config, files)
-          : core::Result<std::vector<adapters::astm::AstmDevice>>(std::move(config).error());
-  if (!devices.ok()) {
+  const auto config = core::Config::load(asked.config, daemon::all_config_keys());
+  const core::Status checked =
+      config.ok() ? check_devices(*config, profile.protocol) : core::Status(config.error());
+  if (!checked.ok()) {
     fs::remove(file);
-    return std::move(devices).error();
+    return checked.error();
   }
   return Json::object({{"file", file}, {"profile", cat(shelf.site, '/', asked.profile)}});
 }
@@ -230,15 +251,14 @@ core::Result<Json> remove_device(const Asked& asked) {
   return Json::object({{"removed", file}});
 }
 
-constexpr const char* kRestart =
-    "It counts from the next start: sudo systemctl restart clinic-gateway\n";
+constexpr const char* kTakeUp = "The gateway takes it up with: sudo clinic-gateway reload\n";
 
 std::string format_added(const Json& answer) {
   return cat("Wrote ", answer["file"].text(), "\nIts profile is pinned in ",
-             answer["profile"].text(), "\n", kRestart);
+             answer["profile"].text(), "\n", kTakeUp);
 }
 std::string format_removed(const Json& answer) {
-  return cat("Removed ", answer["removed"].text(), "; what the device sent stays.\n", kRestart);
+  return cat("Removed ", answer["removed"].text(), "; what the device sent stays.\n", kTakeUp);
 }
 
 using Act = core::Result<Json> (*)(const Asked&);
@@ -257,6 +277,10 @@ void add_device_options(CLI::App& add, Asked& asked) {
   port->check(CLI::Range(1, 65535));
   add.add_option("--host", asked.host, "a device that waits to be called")->needs(port);
   add.add_option("--serial", asked.serial_port, "serial line, e.g. /dev/ttyUSB0")->excludes(port);
+  add.add_option("--broker", asked.broker, "MQTT: the broker's table in the configuration");
+  add.add_option("--topic", asked.topic, "MQTT: where it speaks; default: the profile's")
+      ->needs("--broker");
+  add.add_option("--folder", asked.folder, "where it writes its files, an absolute path");
   add.add_option("--patient-id-issuer", asked.patient_id_issuer,
                  "FHIR system of the patient ids it sends");
   add.add_option("--specimen-id-issuer", asked.specimen_id_issuer,
@@ -288,9 +312,10 @@ void add_devices_commands(CLI::App& app, const CommonOptions& common,
   CLI::Option* id = tested->add_option("profile", asked->profile, "id of the profile");
   tested->add_flag("--all", asked->all, "every profile")->excludes(id);
   add_device_options(
-      *command("add", "connect an ASTM device, with its profile pinned",
+      *command("add", "connect a device, with its profile pinned",
                [&common, asked] { return run(common, *asked, add_device, format_added); }),
       *asked);
+  add_capture_commands(*devices, common, asked->config, action);
   command("remove", "forget a device that was added",
           [&common, asked] { return run(common, *asked, remove_device, format_removed); })
       ->add_option("name", asked->name, "the device's name")

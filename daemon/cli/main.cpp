@@ -47,6 +47,7 @@ struct Options : CommonOptions {
   std::int64_t number = 0;
   std::string study_uid;
   std::string what = "all";
+  std::vector<std::uint32_t> given_up;  // epochs
   std::string folder;
   std::string state_folder;
   bool verify = false;
@@ -87,6 +88,20 @@ int rebuild_index(const Options& options) {
   return print(options, *answer, format_rebuild);
 }
 
+std::string format_reloaded(const Json& answer) {
+  std::string text;
+  for (const Json& key : answer["taken"].items()) text += cat(key.text(), ": taken up\n");
+  for (const Json& key : answer["at_restart"].items())
+    text += cat(key.text(), ": after sudo systemctl restart clinic-gateway only\n");
+  return text.empty() ? "Nothing was changed.\n" : text;
+}
+
+int reload(const Options& options) {
+  const auto answer = ask(options.socket, post("/v1/reload", "{}"), kLongTimeout);
+  if (!answer.ok()) return complain(options, answer.error());
+  return print(options, *answer, format_reloaded);
+}
+
 int doctor(const Options& options) {
   auto answer = ask(options.socket, get("/v1/doctor"), kLongTimeout);
   if (!answer.ok()) {
@@ -105,7 +120,7 @@ int doctor(const Options& options) {
 }
 
 int rotate(const Options& options) {
-  const auto answer = rotate_keys(options.socket, options.what);
+  const auto answer = rotate_keys(options.socket, options.what, options.given_up);
   if (!answer.ok()) return complain(options, answer.error());
   return print(options, *answer, format_rotation);
 }
@@ -170,6 +185,8 @@ void add_rotation(CLI::App& keys, Options& options, std::function<int()>& action
   sub->add_option("what", options.what, "database, epoch, root or all")
       ->check(CLI::IsMember({"database", "epoch", "root", "all"}))
       ->capture_default_str();
+  sub->add_option("--give-up", options.given_up,
+                  "an epoch whose lost key no copy is left of, and what is sealed under it");
   sub->fallthrough();
   sub->callback([&] { action = [&] { return rotate(options); }; });
 }
@@ -234,6 +251,8 @@ int run(int argc, char** argv) {
   command("retry", "send refused items again", [&] { return retry(options); })
       ->add_option("number", options.number, "number of the item in the queue; without it: all")
       ->check(CLI::NonNegativeNumber);
+  command("reload", "take up the changed configuration, without ending what runs",
+          [&] { return reload(options); });
   add_accounts_commands(app, options, action);
   add_commands_commands(app, options, action);
   add_devices_commands(app, options, action);

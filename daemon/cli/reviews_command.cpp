@@ -1,5 +1,6 @@
 #include "daemon/cli/reviews_command.h"
 
+#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,10 +14,15 @@ namespace {
 using core::cat;
 using core::Json;
 
+// The elements of a group come by standard input: never on a command line, where others see them.
+constexpr std::size_t kEditMax = 64 * 1024;
+
 struct Asked {
   std::int64_t number = 0;
   std::string take;
   std::vector<std::string> groups;
+  std::string edited;  // the group
+  std::int64_t seen = 0;
 };
 
 std::string format_reviews(const Json& answer) {
@@ -40,22 +46,46 @@ std::string format_review(const Json& review) {
     text += cat("\n", decision["group"].text(), " (", decision["rule"].text(),
                 "): ", decision["asked"].boolean() ? "to be decided; " : "merged; ",
                 decision["reason"].text(), "\n");
-    text += format_table({{"  before", decision["base"].dump()},
-                          {"  clinic", decision["ours"].dump()},
-                          {"  hospital", decision["theirs"].dump()},
-                          {"  shown", decision["merged"].dump()}});
+    std::vector<std::vector<std::string>> sides{{"  before", decision["base"].dump()},
+                                                {"  clinic", decision["ours"].dump()},
+                                                {"  hospital", decision["theirs"].dump()},
+                                                {"  shown", decision["merged"].dump()}};
+    if (decision["is_stale"].boolean())
+      sides.push_back({cat("  now (version ", review["held_version"].number_text(), ")"),
+                       decision["now"].dump()});
+    text += format_table(sides);
   }
   return text;
+}
+
+int send(const CommonOptions& common, const Asked& asked, Json body) {
+  if (asked.seen > 0) body.set("seen", asked.seen);
+  const std::string path = cat("/v1/reviews/", asked.number);
+  const auto answer = ask(common.socket, post(path, body.dump()), kTimeout);
+  if (answer.ok()) return print(common, *answer, format_review);
+  // Changed since: this is what is held now.
+  if (answer.error().code() == core::Code::exists && !common.json)
+    show(common, path, format_review);
+  return complain(common, answer.error());
 }
 
 int take(const CommonOptions& common, const Asked& asked) {
   Json groups = Json::array();
   for (const std::string& group : asked.groups) groups.add(group);
-  const Json body = Json::object({{"take", asked.take}, {"groups", std::move(groups)}});
-  const auto answer =
-      ask(common.socket, post(cat("/v1/reviews/", asked.number), body.dump()), kTimeout);
-  if (!answer.ok()) return complain(common, answer.error());
-  return print(common, *answer, format_review);
+  return send(common, asked, Json::object({{"take", asked.take}, {"groups", std::move(groups)}}));
+}
+
+int edit(const CommonOptions& common, const Asked& asked) {
+  std::string text(kEditMax, '\0');
+  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::cin.gcount()));
+  const auto elements = Json::parse(text);
+  if (!elements.ok() || !elements->is_object()) {
+    return complain(common, core::Error(core::Code::invalid,
+                                        "standard input must be the elements of the group as one "
+                                        "JSON object, such as {\"gender\":\"female\"}"));
+  }
+  return send(common, asked, Json::object({{"edit", Json::object({{asked.edited, *elements}})}}));
 }
 
 }  // namespace
@@ -81,12 +111,23 @@ void add_reviews_commands(CLI::App& app, const CommonOptions& common,
   CLI::App* taken = reviews->add_subcommand("take", "decide: take one side, which is sent");
   taken->fallthrough();
   taken->add_option("number", asked->number, "number of the review")->required();
-  taken->add_option("side", asked->take, "ours (the clinic's), theirs or merged")
+  taken
+      ->add_option("side", asked->take,
+                   "ours (the clinic's), theirs, merged, or held (as it is now)")
       ->required()
-      ->check(CLI::IsMember({"ours", "theirs", "merged"}));
+      ->check(CLI::IsMember({"ours", "theirs", "merged", "held"}));
   taken->add_option("--group", asked->groups, "only this group; may be given again");
+  taken->add_option("--seen", asked->seen, "the version held now, which you have looked at");
   taken->callback(
       [&common, &action, asked] { action = [&common, asked] { return take(common, *asked); }; });
+  CLI::App* edited = reviews->add_subcommand(
+      "edit", "decide: set elements of a group (JSON from standard input), which is sent");
+  edited->fallthrough();
+  edited->add_option("number", asked->number, "number of the review")->required();
+  edited->add_option("group", asked->edited, "the group, such as identity")->required();
+  edited->add_option("--seen", asked->seen, "the version held now, which you have looked at");
+  edited->callback(
+      [&common, &action, asked] { action = [&common, asked] { return edit(common, *asked); }; });
 }
 
 }  // namespace gateway::cli

@@ -20,9 +20,21 @@ std::string known(const Json& found) {
   return found.boolean() ? "yes" : "no";
 }
 
-/// What was found out about one FHIR server.
+std::string format_commitment(const Json& server) {
+  const bool takes_it = server["storage_commitment"].boolean();
+  std::vector<std::vector<std::string>> rows{
+      {"  takes storage commitment requests", known(server["storage_commitment"])}};
+  if (!takes_it) {
+    rows.push_back(
+        {"  WARNING", "nobody proves that it has what was sent there: images stay here for good"});
+  }
+  return format_table(rows);
+}
+
+/// What was found out about one FHIR server, or PACS.
 std::string format_server(const Json& server) {
   if (server.is_null()) return "  nothing is known of the server yet\n";
+  if (!server["storage_commitment"].is_null()) return format_commitment(server);
   const std::pair<const char*, const char*> kFound[] = {
       {"batch", "takes a batch"},
       {"transaction", "takes a transaction"},
@@ -51,7 +63,7 @@ std::string format_uplinks(const Json& status) {
                 uplink["open"] == Json(false) ? ", outside its hours" : "", "\n");
     if (!uplink["last_error"].text().empty())
       text += format_table({{"  last error", std::string(uplink["last_error"].text())}});
-    if (uplink["kind"].text() == "fhir") text += format_server(uplink["server"]);
+    if (uplink["kind"].text() != "stow") text += format_server(uplink["server"]);
   }
   return text;
 }

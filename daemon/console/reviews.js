@@ -23,20 +23,75 @@ function values(side, other) {
   }));
 }
 
-function choice(decision, side, other) {
-  const id = `${decision.group}-${side}`;
-  return element('label', {class: 'side-choice', for: id},
-    element('span', {class: 'who'},
-      may('operator') && element('input', {type: 'radio', id, name: decision.group, value: side, required: true, 'data-key': id,
-        onchange: (event) => event.target.closest('form').setAttribute('data-dirty', '')}),
-      t(`side_${side}`), decision.shown === side && element('span', {class: 'tag plain'}, t('shown_now'))),
-    values(decision[side], decision[other]));
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+const dirty = (event) => event.target.closest('form').setAttribute('data-dirty', '');
+
+function picker(decision, value, required) {
+  const id = `${decision.group}-${value}`;
+  return may('operator') && element('input', {type: 'radio', id, name: decision.group, value, required, 'data-key': id, onchange: dirty});
 }
 
-function decision(one) {
+function choice(decision, side, required) {
+  const shown = side === 'held' ? decision.now : decision[side];
+  const other = decision[side === 'ours' ? 'theirs' : 'ours'];
+  return element('label', {class: 'side-choice', for: `${decision.group}-${side}`},
+    element('span', {class: 'who'}, picker(decision, side, required), t(`side_${side}`), decision.group !== 'contraindication' && same(shown, decision.now) && element('span', {class: 'tag plain'}, t('shown_now'))),
+    values(shown, other));
+}
+
+/** What people may write themselves of a group: text as it is, all else as JSON. */
+function elementsOf(one) {
+  if (one.group === 'existence') return [];
+  const sides = [one.now, one.ours, one.theirs, one.merged];
+  const names = [...new Set(sides.flatMap((side) => Object.keys(side ?? {})))].filter((name) => !name.startsWith('_'));
+  return names.map((name) => {
+    const isText = sides.some((side) => typeof side?.[name] === 'string');
+    const value = one.now?.[name];
+    return {name, isText, before: value === undefined ? '' : isText ? String(value) : JSON.stringify(value)};
+  });
+}
+
+function editing(one, required) {
+  const id = `${one.group}-edit`;
+  const fields = elementsOf(one).map(({name, before}) => element('label', {class: 'edited'}, element_name(name),
+    element('textarea', {name: `${id}-${name}`, rows: before.length > 80 ? 4 : 1, 'data-key': `${id}-${name}`,
+      oninput: (event) => { document.getElementById(id).checked = true; dirty(event); }}, before)));
+  if (fields.length === 0 || !may('operator')) return null;
+  return element('div', {class: 'side-choice whole'}, element('label', {class: 'who', for: id}, picker(one, 'edit', required), t('side_edit')), fields);
+}
+
+/** The elements somebody wrote otherwise; what they emptied is taken out. Throws where it is no JSON. */
+function edited(one, fields) {
+  const changed = {};
+  for (const {name, isText, before} of elementsOf(one)) {
+    const text = fields[`${one.group}-edit-${name}`].value.trim();
+    if (text === before) continue;
+    try {
+      changed[name] = text === '' ? null : isText ? text : JSON.parse(text);
+    } catch {
+      throw new Error(t('edit_not_json', {name: element_name(name)}));
+    }
+  }
+  return changed;
+}
+
+function decision(one, required) {
+  const sides = ['ours', 'theirs', one.shown === 'merged' && 'merged', one.is_stale && 'held'].filter(Boolean);
   return element('fieldset', {class: 'sides'},
-    element('legend', {}, element('h2', {}, groupName(one.group)), one.reason && element('p', {class: 'quiet small', lang: 'en'}, one.reason)),
-    choice(one, 'ours', 'theirs'), choice(one, 'theirs', 'ours'));
+    element('legend', {}, element('h2', {}, groupName(one.group)), one.reason && element('p', {class: 'quiet small', lang: 'en'}, one.reason),
+      one.is_stale && element('p', {class: 'notice attention'}, t('review_stale'))),
+    sides.map((side) => choice(one, side, required)), editing(one, required));
+}
+
+function answerOf(review, fields) {
+  const answer = {choices: {}, edit: {}, seen: review.held_version};
+  for (const one of review.decisions) {
+    const picked = fields[one.group]?.value;
+    if (picked === 'edit') answer.edit[one.group] = edited(one, fields);
+    else if (picked) answer.choices[one.group] = picked;
+  }
+  if (Object.keys({...answer.choices, ...answer.edit}).length === 0) throw new Error(t('choose_first'));
+  return answer;
 }
 
 function patientLine(review) {
@@ -46,27 +101,27 @@ function patientLine(review) {
 }
 
 function detail(review, page) {
-  const asked = review.decisions.filter((one) => one.asked);
   const problem = element('p', {class: 'notice bad', role: 'alert', hidden: true});
   const decide = async (event) => {
     event.preventDefault();
-    const choices = Object.fromEntries(asked.map((one) => [one.group, event.target.elements[one.group].value]));
     try {
-      await post(`reviews/${review.number}`, {choices});
+      await post(`reviews/${review.number}`, answerOf(review, event.target.elements));
       page.say(t('decided'));
       location.hash = '#/reviews';
     } catch (refused) {
+      // Changed meanwhile: what is held now is shown beside the sides.
+      if (refused.status === 409) { page.say(t('review_stale')); page.redraw(); return; }
       problem.textContent = t('failed', {why: refused.message});
       problem.hidden = false;
     }
   };
-  const open = review.state === 'open' && asked.length > 0;
+  const open = review.state === 'open';
   return [
     element('p', {}, element('a', {href: '#/reviews'}, `← ${t('nav_reviews')}`)),
     element('h1', {tabindex: -1}, `${typeOf(review.resource)}: ${patientLine(review)}`),
     element('p', {class: 'quiet'}, open ? t('review_explain') : t('review_done', {name: review.decided_by || '–'})),
-    element('form', {onsubmit: decide}, problem, (open ? asked : review.decisions).map(decision),
-      open && may('operator') && element('div', {class: 'actions'}, element('button', {type: 'submit', class: 'first'}, t('decide')), element('span', {class: 'quiet small'}, t('decide_note')))),
+    element('form', {onsubmit: decide}, problem, review.decisions.map((one) => decision(one, open && one.asked)),
+      may('operator') && element('div', {class: 'actions'}, element('button', {type: 'submit', class: 'first'}, t(open ? 'decide' : 'take_back')), element('span', {class: 'quiet small'}, t('decide_note')))),
   ];
 }
 

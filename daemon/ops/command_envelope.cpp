@@ -107,6 +107,7 @@ Route route_of(const std::string& kind, Parameters& parameters) {
     return {"/v1/log-level", Json::object({{"level", parameters.text("level")},
                                            {"minutes", parameters.number("minutes", 1, 1440)}})};
   }
+  if (kind == "reload") return {"/v1/reload", Json::object()};
   if (kind == "collect-diagnostics") return {"/v1/support-bundle", Json::object()};
   if (kind == "rotate-keys")
     return {"/v1/keys/rotate", Json::object({{"what", parameters.text("what")}})};
@@ -133,7 +134,7 @@ Json probed(const Json& answer) {
 
 const std::set<std::string>& command_kinds() {
   static const std::set<std::string> kinds{
-      "approve-device", "collect-diagnostics", "log-level",   "pause-uplink", "probe",
+      "approve-device", "collect-diagnostics", "log-level",   "pause-uplink", "probe", "reload",
       "resend",         "resume-uplink",       "rotate-keys", "sync-now"};
   return kinds;
 }

@@ -120,7 +120,7 @@ class Routes {
     if (path == "/v1/support-bundle" && (get || post))
       co_return co_await actions_.support_bundle(request.method);
     const bool acts = path == "/v1/retry" || path == "/v1/pin" || path == "/v1/rebuild-index" ||
-                      path == "/v1/log-level";
+                      path == "/v1/log-level" || path == "/v1/reload";
     if (!reads && !acts) co_return Error(Code::not_found, "there is no such route");
     if ((reads && !get) || (acts && !post)) {
       co_return Error(Code::refused, cat("this route takes ", reads ? "GET" : "POST"));
@@ -132,6 +132,7 @@ class Routes {
     if (path == "/v1/storage") co_return co_await actions_.storage();
     if (path == "/v1/rebuild-index") co_return co_await actions_.rebuild_index();
     if (path == "/v1/log-level") co_return actions_.log_level(request.body);
+    if (path == "/v1/reload") co_return co_await actions_.reload(std::move(caller));
     if (path == "/v1/pin") {
       GW_CO_TRY(Pin pin, pin_of(request.body));
       co_return co_await actions_.pin(std::move(pin.study_uid), pin.pinned);

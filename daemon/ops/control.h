@@ -16,6 +16,7 @@
 //   *    /v1/peers, /v1/peers/...   peers_routes.h
 //   POST /v1/uplinks/...            uplinks_routes.h
 //   POST /v1/log-level              log_level_lease.h
+//   POST /v1/reload                 reload.h
 //   GET  /v1/worklist?limit=N       what modalities are offered today and later, with patients
 //   GET  /v1/last-seen              {"devices":[{"name":"ae:CT1","last_seen"}]}, from the audit
 //   trail
@@ -64,6 +65,7 @@ struct ControlActions {
   Work peers;
   Work uplinks;
   std::function<core::Result<core::Json>(const std::string& body)> log_level;
+  std::function<JsonAnswer(Caller caller)> reload;
   std::function<JsonAnswer(std::int64_t limit)> worklist;
   std::function<JsonAnswer()> last_seen;
   std::function<JsonAnswer()> certificates;

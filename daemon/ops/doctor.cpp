@@ -5,6 +5,7 @@
 #include "core/files.h"
 #include "core/text.h"
 #include "crypto/backup_folder.h"
+#include "crypto/backup_format.h"
 #include "crypto/keyring.h"
 #include "daemon/config_faults.h"
 #include "daemon/ops/probes.h"
@@ -70,12 +71,24 @@ Finding examine_state_folder(const Settings& settings) {
 }
 
 /// What a damaged database is restored from.
-Finding examine_backup(const std::string& folder) {
-  const auto run = crypto::current_backup_run(core::system_files(), folder);
-  if (run.ok()) return good("backup", cat(folder, " holds one"));
-  return bad(Verdict::warn, "backup", run.error().message(),
-             cat("run sudo clinic-gateway backup --to ", folder,
-                 ", with the medium mounted so that the service's user may read it"));
+Finding examine_backup(const std::string& folder, const std::string& state_folder) {
+  core::Files& files = core::system_files();
+  const std::string advice =
+      cat("run sudo clinic-gateway backup --to ", folder,
+          ", with the medium mounted so that the service's user may read it");
+  const auto run = crypto::current_backup_run(files, folder);
+  if (!run.ok()) return bad(Verdict::warn, "backup", run.error().message(), advice);
+  const auto root = crypto::Keyring::stored_root(files, state_folder);
+  const auto its_root =
+      crypto::Keyring::stored_root(files, cat(folder, '/', crypto::run_path(*run)));
+  if (root.ok() && its_root.ok() && *root != *its_root) {
+    return bad(Verdict::warn, "backup",
+               cat(folder,
+                   " holds one made before the root key was rotated: it restores a whole "
+                   "box, but no damaged database by itself"),
+               advice);
+  }
+  return good("backup", cat(folder, " holds one"));
 }
 
 /// What is left when the everyday way in is gone.
@@ -137,8 +150,8 @@ Finding port_finding(const core::Config& config, DaemonSeen daemon) {
              "see the problem of dicom below");
 }
 
-constexpr char kEditAndRestart[] =
-    "correct it in the file, then sudo systemctl restart clinic-gateway";
+constexpr char kEditAndReload[] =
+    "correct it in the file, then sudo systemctl reload-or-restart clinic-gateway";
 
 /// With what the daemon starts without.
 void add_mistakes(const ConfigFaults& faults, const std::string& path,
@@ -147,11 +160,11 @@ void add_mistakes(const ConfigFaults& faults, const std::string& path,
     findings.push_back(good("configuration", cat(path, " is ok")));
   for (const auto* lines : {&faults.fatal, &faults.left_out}) {
     for (const std::string& line : *lines)
-      findings.push_back(bad(Verdict::fail, "configuration", line, kEditAndRestart));
+      findings.push_back(bad(Verdict::fail, "configuration", line, kEditAndReload));
   }
   for (const std::string& line : faults.absent)
     findings.push_back(bad(Verdict::warn, "configuration", line,
-                           "mend it, then sudo systemctl restart clinic-gateway"));
+                           "mend it, then sudo systemctl reload-or-restart clinic-gateway"));
 }
 
 /// What ends the wait.
@@ -195,7 +208,7 @@ std::vector<Finding> examine_machine(const std::string& config_path, DaemonSeen 
   const auto set_up = crypto::Keyring::exists(core::system_files(), settings.state_folder);
   if (set_up.ok() && *set_up) findings.push_back(examine_slots(settings));
   if (const std::string backup = config.text("backup.dir"); !backup.empty())
-    findings.push_back(examine_backup(backup));
+    findings.push_back(examine_backup(backup, settings.state_folder));
   if (faults.dicom.empty()) findings.push_back(port_finding(config, daemon));
   for (PeerCheck& check : probe_peers(config, settings)) {
     if (check.problem.empty()) {
@@ -213,10 +226,11 @@ std::vector<Finding> examine_vitals(const Vitals& vitals) {
   std::vector<Finding> findings{examine_opening(vitals.opening)};
   for (const Problem& problem : vitals.problems) {
     if (problem.component == "storage") continue;  // said by the state
-    // The configuration is read at the start only.
-    findings.push_back(
-        bad(Verdict::fail, problem.component, problem.text,
-            problem.component == "config" ? kEditAndRestart : "the daemon tries again by itself"));
+    const bool is_said = problem.component == "restart";
+    findings.push_back(bad(is_said ? Verdict::warn : Verdict::fail, problem.component, problem.text,
+                           problem.component == "config" ? kEditAndReload
+                           : is_said                     ? "sudo systemctl restart clinic-gateway"
+                                                         : "the daemon tries again by itself"));
   }
   if (vitals.mqtt.configured && !vitals.mqtt.connected) {
     findings.push_back(

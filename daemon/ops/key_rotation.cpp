@@ -1,5 +1,8 @@
 #include "daemon/ops/key_rotation.h"
 
+#include <algorithm>
+#include <array>
+
 #include "core/files.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -65,10 +68,10 @@ core::Result<Json> rotate_epoch(sync::Holdings& holdings, const core::Clock& clo
 }
 
 core::Result<Json> rotate_root(sync::Holdings& holdings, const core::Clock& clock,
-                               const Caller& who) {
+                               const Caller& who, const std::set<std::uint32_t>& given_up) {
   auto rotation = crypto::rotate_root({core::system_files(), holdings.options().state_folder,
                                        holdings.keyring(), holdings.database(), holdings.audit(),
-                                       *holdings.witness()});
+                                       *holdings.witness(), given_up});
   const core::Status status = rotation.ok() ? core::Status() : core::Status(rotation.error());
   GW_CHECK(record_upkeep(holdings, clock, who, "rotate", "key/root", outcome_of(status)));
   if (!rotation.ok() && holdings.keyring().root().is_moving) {
@@ -99,19 +102,29 @@ core::Status record_upkeep(sync::Holdings& holdings, const core::Clock& clock, c
   return holdings.database().write(append);
 }
 
-core::Result<std::string> rotation_asked(const std::string& body) {
+core::Result<RotationAsked> rotation_asked(const std::string& body) {
   GW_TRY(const Json json, Json::parse(body, 4));
-  std::string what(json["what"].text());
-  if (what == "database" || what == "epoch" || what == "root" || what == "all") return what;
-  return Error(Code::invalid,
-               "the body must be {\"what\":\"database\"|\"epoch\"|\"root\"|\"all\"}");
+  RotationAsked asked{std::string(json["what"].text()), {}};
+  constexpr std::array<std::string_view, 4> kKinds = {"database", "epoch", "root", "all"};
+  if (std::ranges::find(kKinds, asked.what) == kKinds.end()) {
+    return Error(Code::invalid,
+                 "the body must be {\"what\":\"database\"|\"epoch\"|\"root\"|\"all\"}");
+  }
+  for (const Json& epoch : json["give_up"].items()) {
+    const std::int64_t number = epoch.integer().value_or(0);
+    if (number < 197001 || number > 999912)
+      return Error(Code::invalid, "an epoch to give up is a number as 202601");
+    asked.given_up.insert(static_cast<std::uint32_t>(number));
+  }
+  return asked;
 }
 
 core::Result<Json> rotate_keys(sync::Holdings& holdings, const core::Clock& clock,
-                               const std::string& what, const Caller& who) {
+                               const RotationAsked& asked, const Caller& who) {
+  const std::string& what = asked.what;
   Json answer = Json::object();
   if (what == "root" || what == "all") {
-    GW_TRY(answer, rotate_root(holdings, clock, who));
+    GW_TRY(answer, rotate_root(holdings, clock, who, asked.given_up));
   }
   if (what == "epoch" || what == "all") {
     GW_TRY(Json epoch, rotate_epoch(holdings, clock, who, false));
@@ -126,7 +139,7 @@ core::Result<Json> rotate_keys(sync::Holdings& holdings, const core::Clock& cloc
 
 core::Status finish_rotations(sync::Holdings& holdings, const core::Clock& clock) {
   const Caller who = operator_on_the_box();
-  if (holdings.keyring().root().is_moving) GW_CHECK(rotate_root(holdings, clock, who));
+  if (holdings.keyring().root().is_moving) GW_CHECK(rotate_root(holdings, clock, who, {}));
   GW_TRY(const bool unfinished,
          crypto::epoch_rotation_unfinished(core::system_files(), holdings.options().state_folder));
   if (unfinished) GW_CHECK(rotate_epoch(holdings, clock, who, true));

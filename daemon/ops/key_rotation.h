@@ -2,6 +2,8 @@
 // wait; one at a time.
 #pragma once
 
+#include <cstdint>
+#include <set>
 #include <string>
 
 #include "core/clock.h"
@@ -12,12 +14,16 @@
 
 namespace gateway::daemon {
 
-/// What the body of POST /v1/keys/rotate asks for: "database", "epoch", "root" or "all".
-core::Result<std::string> rotation_asked(const std::string& body);
+/// The body of POST /v1/keys/rotate: {"what":"root","give_up":[202601]}.
+struct RotationAsked {
+  std::string what;                  // "database", "epoch", "root" or "all"
+  std::set<std::uint32_t> given_up;  // epochs whose lost keys do not stop a new root
+};
+core::Result<RotationAsked> rotation_asked(const std::string& body);
 /// "root" takes the database along. "all" is root, then epoch: afterwards no older copy of the key
 /// files opens anything that is new. Answers what is in use now.
 core::Result<core::Json> rotate_keys(sync::Holdings& holdings, const core::Clock& clock,
-                                     const std::string& what, const Caller& who);
+                                     const RotationAsked& asked, const Caller& who);
 /// Goes on with what a stop interrupted.
 core::Status finish_rotations(sync::Holdings& holdings, const core::Clock& clock);
 

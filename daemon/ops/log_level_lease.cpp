@@ -32,4 +32,10 @@ core::Result<Json> LogLevelLease::take(const std::string& body) {
       {{"level", wish["level"]}, {"until", core::to_instant(clock_.wall() + lasts)}});
 }
 
+void LogLevelLease::set_usual(core::Level usual) {
+  usual_ = usual;
+  end_.cancel();
+  core::set_log_level(usual);
+}
+
 }  // namespace gateway::daemon

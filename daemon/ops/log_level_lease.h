@@ -25,10 +25,12 @@ class LogLevelLease {
 
   /// Takes the place of the one before. Code::invalid: no such level, or not 1 to 1440 minutes.
   core::Result<core::Json> take(const std::string& body);
+  /// The configured level is another: it holds at once, and a lease ends.
+  void set_usual(core::Level usual);
 
  private:
   const core::Clock& clock_;
-  const core::Level usual_;
+  core::Level usual_;
   boost::asio::steady_timer end_;
 };
 

@@ -229,11 +229,11 @@ Awaitable<HttpResponse> Maintenance::answer(HttpRequest request) {
 }
 
 Awaitable<core::Result<Json>> Maintenance::rotate(std::string body, Caller caller) {
-  GW_CO_TRY(std::string what, rotation_asked(body));
+  GW_CO_TRY(RotationAsked asked, rotation_asked(body));
   auto holdings = door_.get();
   if (!holdings) co_return not_open();
-  auto work = [holdings = std::move(holdings), &clock = clock_, what = std::move(what),
-               caller = std::move(caller)] { return rotate_keys(*holdings, clock, what, caller); };
+  auto work = [holdings = std::move(holdings), &clock = clock_, asked = std::move(asked),
+               caller = std::move(caller)] { return rotate_keys(*holdings, clock, asked, caller); };
   if (std::exchange(rotating_, true)) {
     co_return Error(Code::busy, "a rotation is running already; wait for it to end");
   }

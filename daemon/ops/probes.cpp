@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 
+#include "adapters/dicom/uplink_options.h"
 #include "core/json.h"
 #include "core/net/http.h"
 #include "core/net/socks_bridge.h"
@@ -98,6 +99,34 @@ void probe_fhir(const UplinkPeer& peer, PeerCheck& check) {
   check.detail += cat(", FHIR ", version);
 }
 
+/// By TLS where `tls` says so, else by TCP.
+void probe_port(const std::string& host, std::uint16_t port,
+                const std::optional<core::net::TlsIdentity>& tls, const core::net::HttpProxy* proxy,
+                PeerCheck& check) {
+  if (tls) {
+    probe_handshake(host, port, *tls, proxy, check);
+  } else if (const auto reached = core::net::probe_tcp(host, port, kHandshakeTimeout, proxy);
+             reached.ok()) {
+    check.detail = "reached, without TLS";
+  } else {
+    check.problem = reached.error().message();
+  }
+}
+
+PeerCheck probe_dicom_uplink(const core::Config& config, const std::string& name) {
+  PeerCheck check{.name = cat("uplink ", name)};
+  const auto uplink = adapters::dicom::dicom_uplink(config, name);
+  if (!uplink.ok()) {
+    check.problem = uplink.error().message();
+    return check;
+  }
+  const adapters::dicom::Destination to = uplink->to();
+  std::optional<core::net::TlsIdentity> tls;
+  if (to.tls) tls = {"", to.tls->ca_file, to.tls->certificate_file, to.tls->key_file};
+  probe_port(to.host, to.port, tls, nullptr, check);
+  return check;
+}
+
 PeerCheck probe_uplink(const UplinkPeer& peer) {
   PeerCheck check{.name = cat("uplink ", peer.name)};
   const auto url = core::net::parse_url(peer.http.url);
@@ -116,16 +145,9 @@ PeerCheck probe_uplink(const UplinkPeer& peer) {
     proxy = std::move(*read);
   }
   const core::net::HttpProxy* const by = proxy ? &*proxy : nullptr;
-  if (url->tls) {
-    probe_handshake(url->host, url->port,
-                    {"", peer.http.ca_file, peer.http.certificate_file, peer.http.key_file}, by,
-                    check);
-  } else if (const auto reached = core::net::probe_tcp(url->host, url->port, kHandshakeTimeout, by);
-             reached.ok()) {
-    check.detail = "reached, without TLS";
-  } else {
-    check.problem = reached.error().message();
-  }
+  std::optional<core::net::TlsIdentity> tls;
+  if (url->tls) tls = {"", peer.http.ca_file, peer.http.certificate_file, peer.http.key_file};
+  probe_port(url->host, url->port, tls, by, check);
   if (check.problem.empty() && peer.kind == "fhir") probe_fhir(peer, check);
   return check;
 }
@@ -182,6 +204,10 @@ core::Result<UplinkPeer> uplink_peer(const core::Config& config, const std::stri
 std::vector<PeerCheck> probe_peers(const core::Config& config, const Settings& settings) {
   std::vector<std::function<PeerCheck()>> probes;
   for (const std::string& name : config.names("uplink")) {
+    if (config.text(cat("uplink.", name, ".kind")) == "dicom") {
+      probes.push_back([&config, name] { return probe_dicom_uplink(config, name); });
+      continue;
+    }
     probes.push_back([peer = uplink_peer(config, name), name] {
       if (peer.ok()) return probe_uplink(*peer);
       return PeerCheck{.name = cat("uplink ", name), .problem = peer.error().message()};

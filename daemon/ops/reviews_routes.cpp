@@ -1,7 +1,6 @@
 #include "daemon/ops/reviews_routes.h"
 
 #include <charconv>
-#include <map>
 #include <optional>
 
 #include "core/text.h"
@@ -13,7 +12,7 @@ namespace {
 using core::Code;
 using core::Error;
 using core::Json;
-using sync::Choice;
+using Take = sync::GroupAnswer::Take;
 
 constexpr std::int64_t kReviewsMax = 200;
 
@@ -26,44 +25,48 @@ core::Result<std::int64_t> number_in(std::string_view path) {
   return number;
 }
 
-std::optional<Choice> choice_named(std::string_view name) {
-  for (const Choice choice : {Choice::ours, Choice::theirs, Choice::merged}) {
-    if (name == sync::to_string(choice)) return choice;
-  }
+std::optional<Take> take_named(std::string_view name) {
+  if (name == "ours") return Take::ours;
+  if (name == "theirs") return Take::theirs;
+  if (name == "merged") return Take::merged;
+  if (name == "held") return Take::held;
   return std::nullopt;
 }
 
-struct Decision {
-  std::map<std::string, Choice> choices;
-  Choice otherwise = Choice::theirs;  // of every asked group, where no choice is named
-};
+Error wrong_body() {
+  return Error(Code::invalid,
+               R"(the body must be {"take":"ours","theirs","merged" or "held","groups":[...]})"
+               R"( or {"choices":{"GROUP":"ours",...},"edit":{"GROUP":{"ELEMENT":...}}})");
+}
 
-core::Result<Decision> decision_in(const std::string& body) {
-  const Error wrong(Code::invalid,
-                    R"(the body must be {"take":"ours","theirs" or "merged","groups":[...]})"
-                    R"( or {"choices":{"GROUP":"ours",...}})");
-  GW_TRY(const Json json, Json::parse(body, 4));
-  Decision decision;
+core::Result<sync::ReviewAnswer> answer_in(const std::string& body) {
+  GW_TRY(const Json json, Json::parse(body));
+  sync::ReviewAnswer answer;
+  answer.seen = json["seen"].integer().value_or(0);
   for (const auto& [group, side] : json["choices"].members()) {
-    const auto choice = choice_named(side.text());
-    if (!choice) return wrong;
-    decision.choices.emplace(group, *choice);
+    const auto take = take_named(side.text());
+    if (!take) return wrong_body();
+    answer.groups[group].take = *take;
   }
-  if (!decision.choices.empty()) return decision;
-  const auto choice = choice_named(json["take"].text());
-  if (!choice) return wrong;
-  decision.otherwise = *choice;
+  for (const auto& [group, elements] : json["edit"].members()) {
+    if (!elements.is_object() || answer.groups.contains(group)) return wrong_body();
+    answer.groups[group].edit = elements;
+  }
+  if (!answer.groups.empty()) return answer;
+  const auto take = take_named(json["take"].text());
+  if (!take) return wrong_body();
+  answer.otherwise.take = *take;
   for (const Json& group : json["groups"].items())
-    decision.choices.emplace(std::string(group.text()), *choice);
-  return decision;
+    answer.groups[std::string(group.text())].take = *take;
+  return answer;
 }
 
 core::Status decide(sync::Holdings& holdings, const core::Clock& clock, std::int64_t number,
                     const std::string& body, const std::string& actor) {
-  GW_TRY(const Decision decision, decision_in(body));
+  GW_TRY(const sync::ReviewAnswer answer, answer_in(body));
   return holdings.database().write([&](crypto::Connection& connection) {
-    return sync::decide_review(connection, holdings.audit(), number, decision.choices,
-                               decision.otherwise, {actor, clock.wall()});
+    const sync::Deciding with{holdings.audit(), holdings.options().worklist, actor, clock.wall()};
+    return sync::decide_review(connection, with, number, answer);
   });
 }
 

@@ -2,9 +2,14 @@
 //
 //   GET  /v1/reviews        {"reviews":[...]}: open ones first, oldest first, at most 200
 //   GET  /v1/reviews/N      one with every decided group and the versions side by side
-//   POST /v1/reviews/N      {"take":"ours|theirs|merged","groups":["identity"]} -> the review as it
-//                           is then; without groups every asked one. Or, all at once, a side for
-//                           each: {"choices":{"identity":"theirs","contact":"ours"}}
+//   POST /v1/reviews/N      -> the review as it is then. What to make of it:
+//        {"take":"ours|theirs|merged|held","groups":["identity"]}: without groups of every asked
+//        one, of all where none is asked. "held": as it is held now. Or a side for each,
+//        {"choices":{"identity":"theirs","contact":"ours"}}, and elements of one's own,
+//        {"edit":{"identity":{"birthDate":"2001-11-15","gender":null}}}: these are set in what is
+//        held now of the group, null takes one out. Answered 409, and nothing is done, where a
+//        group was changed since ("is_stale", "now"), unless "seen" is the "held_version" the
+//        person has looked at.
 //
 // With patients. `actor` decides, for the audit trail. Blocking: called off the loop.
 #pragma once

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <ctime>
 
 #include "core/log.h"
 #include "core/text.h"
@@ -22,6 +23,15 @@ void notify_ready(const std::string& status_line) {
   std::string line = status_line;
   std::replace(line.begin(), line.end(), '\n', ' ');
   notify(core::cat("READY=1\nSTATUS=", line));
+}
+
+void notify_reloading() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  constexpr std::int64_t kMicroseconds = 1'000'000;
+  notify(core::cat("RELOADING=1\nMONOTONIC_USEC=",
+                   std::int64_t{now.tv_sec} * kMicroseconds + now.tv_nsec / 1'000,
+                   "\nSTATUS=reading the configuration"));
 }
 
 void notify_stopping() { notify("STOPPING=1\nSTATUS=stopping"); }

@@ -10,6 +10,8 @@ namespace gateway::daemon {
 
 /// READY=1 with a STATUS= line; again with each new line.
 void notify_ready(const std::string& status_line);
+/// RELOADING=1, until notify_ready().
+void notify_reloading();
 void notify_stopping();
 void notify_watchdog();
 /// Within which systemd wants a watchdog message; absent when it watches nothing.

@@ -110,6 +110,10 @@ core::Result<HttpResponse> StudiesApi::serve_study(sync::Holdings& holdings,
   if (action.empty()) {
     GW_TRY(const Json page,
            sync::study_page(holdings, study_uid, static_cast<std::int64_t>(target.from)));
+    if (target.from == 0) {
+      GW_CHECK(sync::note_disclosure(holdings, clock_, "read", study_uid));
+      exported_study_.clear();  // an export begins like this
+    }
     return json_answer(page);
   }
   if (action == "delete") {
@@ -156,6 +160,12 @@ core::Result<HttpResponse> StudiesApi::give(sync::Holdings& holdings, std::int64
                                             std::uint64_t from) {
   // A file is asked for piece by piece, in order.
   if (!export_ || exported_row_ != row || from == 0) {
+    GW_TRY(std::string study_uid, sync::study_of(holdings, row));
+    // One row for each study that is written out, not for each image.
+    if (study_uid != exported_study_) {
+      GW_CHECK(sync::note_disclosure(holdings, clock_, "export", study_uid));
+      exported_study_ = std::move(study_uid);
+    }
     GW_TRY(export_, adapters::dicom::MediaExport::open(holdings, clock_, row));
     exported_row_ = row;
   }

@@ -54,7 +54,8 @@ class StudiesApi {
   std::unique_ptr<adapters::dicom::MediaImport> import_;
   std::unique_ptr<adapters::dicom::MediaExport> export_;
   std::int64_t exported_row_ = 0;
-  BlockingLane lane_;  // last: what runs on it uses the above
+  std::string exported_study_;  // the last one that is in the audit trail
+  BlockingLane lane_;           // last: what runs on it uses the above
 };
 
 }  // namespace gateway::daemon

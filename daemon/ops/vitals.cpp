@@ -201,6 +201,7 @@ Json status_document(const Vitals& vitals) {
        {"dicom", vitals.dicom},
        {"hl7", vitals.hl7},
        {"astm", vitals.astm},
+       {"poct1a", vitals.poct1a},
        {"folder", vitals.folder},
        {"mqtt_devices", vitals.mqtt_devices},
        {"mqtt",

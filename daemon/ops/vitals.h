@@ -41,6 +41,7 @@ struct Vitals {
   core::Json dicom;    // the adapter's report
   core::Json hl7;      // the adapter's report; null where no device is configured
   core::Json astm;     // the same of ASTM devices
+  core::Json poct1a;   // of POCT1-A devices
   core::Json folder;   // and of drop folders
   core::Json mqtt_devices;
   core::Json storage;  // sync::Upkeep::report(); null while not ready

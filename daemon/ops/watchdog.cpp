@@ -15,6 +15,10 @@ void Progress::observe(const std::string& part, std::optional<std::uint64_t> cou
   if (!is_new && mark->second.counter != *counter) mark->second = Mark{*counter, now};
 }
 
+void Progress::keep_only(const std::set<std::string>& parts) {
+  std::erase_if(marks_, [&parts](const auto& mark) { return !parts.contains(mark.first); });
+}
+
 std::vector<std::string> Progress::stalled(core::Monotonic now, core::Milliseconds allowed) const {
   std::vector<std::string> parts;
   for (const auto& [part, mark] : marks_) {
@@ -24,7 +28,8 @@ std::vector<std::string> Progress::stalled(core::Monotonic now, core::Millisecon
 }
 
 Watchdog::Watchdog(boost::asio::any_io_executor loop, const core::Clock& clock,
-                   core::Milliseconds period, std::vector<Part> parts, std::function<void()> feed)
+                   core::Milliseconds period, std::function<std::vector<Part>()> parts,
+                   std::function<void()> feed)
     : clock_(clock),
       period_(period),
       parts_(std::move(parts)),
@@ -40,7 +45,12 @@ void Watchdog::stop() {
 
 void Watchdog::look() {
   const core::Monotonic now = clock_.monotonic();
-  for (const Part& part : parts_) progress_.observe(part.name, part.counter(), now);
+  std::set<std::string> there;
+  for (const Part& part : parts_()) {
+    progress_.observe(part.name, part.counter(), now);
+    there.insert(part.name);
+  }
+  progress_.keep_only(there);
   std::string names;
   for (const std::string& name : progress_.stalled(now, period_ / 2)) {
     names += core::cat(names.empty() ? "" : ", ", name);

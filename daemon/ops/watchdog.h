@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ class Progress {
  public:
   /// `counter` absent: that part does not run at the moment and is not expected to move.
   void observe(const std::string& part, std::optional<std::uint64_t> counter, core::Monotonic now);
+  /// The others are gone and not expected to move.
+  void keep_only(const std::set<std::string>& parts);
   /// Parts seen twice or more whose counter has not moved for longer than `allowed`.
   std::vector<std::string> stalled(core::Monotonic now, core::Milliseconds allowed) const;
 
@@ -40,10 +43,10 @@ class Watchdog {
     std::function<std::optional<std::uint64_t>()> counter;  // called on the loop, must not block
   };
 
-  /// Looks four times per `period`; a part may stand still for half of it. `feed` runs when all
-  /// moved.
+  /// Asks for the parts there are and looks at them four times per `period`; a part may stand still
+  /// for half of it. `feed` runs when all moved.
   Watchdog(boost::asio::any_io_executor loop, const core::Clock& clock, core::Milliseconds period,
-           std::vector<Part> parts, std::function<void()> feed);
+           std::function<std::vector<Part>()> parts, std::function<void()> feed);
   ~Watchdog() { stop(); }
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
@@ -55,7 +58,7 @@ class Watchdog {
 
   const core::Clock& clock_;
   core::Milliseconds period_;
-  std::vector<Part> parts_;
+  std::function<std::vector<Part>()> parts_;
   std::function<void()> feed_;
   boost::asio::steady_timer timer_;
   Progress progress_;

@@ -44,11 +44,13 @@ struct ActionRow {
   Role client;
   Role server;
 };
-constexpr std::array<ActionRow, 8> kActions = {{
+constexpr std::array<ActionRow, 10> kActions = {{
     {"create", "C", "create", "Create", kSource, kDestination},
     {"store", "C", "create", "Create", kSource, kDestination},
     {"read", "R", "read", "Read", kDestination, kSource},
+    {"retrieve", "R", "read", "Read", kDestination, kSource},
     {"search", "E", "search", "", kSource, kDestination},
+    {"query", "E", "search", "", kSource, kDestination},
     {"update", "U", "update", "Update", kSource, kDestination},
     {"send", "R", "read", "Read", kDestination, kSource},
     {"delete", "D", "delete", "Delete", kApplication, kCustodian},
@@ -61,6 +63,7 @@ const ActionRow* find_action(std::string_view name) {
 }
 
 Json type_of(const crypto::AuditRow& row, const ActionRow* action) {
+  if (row.action == "query") return coding(kDicom, "110112", "Query");
   if (row.actor.starts_with("ae:")) {
     return coding(kDicom, "110104", "DICOM Instances Transferred");
   }
@@ -74,8 +77,8 @@ Json subtype_of(const crypto::AuditRow& row, const ActionRow* action) {
   return Json::object({{"system", "urn:clinic-gateway:audit-action"}, {"code", row.action}});
 }
 
-/// Rows of failures have an error's name as their outcome; what is examined is noted only when it
-/// is not as it should be.
+/// Rows of failures have an error's name as their outcome, or say that it failed; what is examined
+/// is noted only when it is not as it should be.
 bool succeeded(const crypto::AuditRow& row) {
   using core::Code;
   constexpr std::array kFailures = {
@@ -83,7 +86,8 @@ bool succeeded(const crypto::AuditRow& row) {
       Code::busy,      Code::corrupt,   Code::io,        Code::unavailable, Code::lost_answer,
       Code::untrusted, Code::refused,   Code::cancelled, Code::internal};
   const auto is_outcome = [&](Code code) { return core::to_string(code) == row.outcome; };
-  return row.action != "examine" && std::ranges::none_of(kFailures, is_outcome);
+  return row.action != "examine" && !row.outcome.starts_with("failed") &&
+         std::ranges::none_of(kFailures, is_outcome);
 }
 
 Json role_type(const Role& role) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/text.h"
 
@@ -9,9 +10,41 @@ namespace gateway::sync {
 
 using core::Json;
 
-Json without_meta(Json resource) {
-  resource.erase("meta");
-  return resource;
+namespace {
+
+/// What names each label or tag. A server may store them in any order, each once, with the display
+/// it knows for the code.
+Json names_of(const Json& labels) {
+  std::set<std::string> names;
+  for (const Json& label : labels.items()) {
+    const bool is_coded = !label["code"].text().empty();
+    names.insert(is_coded ? core::cat(label["system"].text(), '|', label["code"].text())
+                          : canonical_text(label));
+  }
+  Json sorted = Json::array();
+  for (const std::string& name : names) sorted.add(name);
+  return sorted;
+}
+
+Json counted_meta(const Json& meta) {
+  Json counted = Json::object();
+  for (const auto& [member, value] : meta.members()) {
+    if (is_servers_own(member)) continue;
+    const bool is_set = member == "security" || member == "tag" || member == "profile";
+    Json said = is_set ? names_of(value) : value;
+    if (!is_set || said.size() > 0) counted.append_member(member, std::move(said));
+  }
+  return counted;
+}
+
+}  // namespace
+
+bool is_servers_own(std::string_view meta_member) {
+  return meta_member == "versionId" || meta_member == "lastUpdated" || meta_member == "source";
+}
+
+bool has_own_narrative(const Json& resource) {
+  return resource["text"]["status"].text() == "additional";
 }
 
 bool same_value(const Json& a, const Json& b) {
@@ -49,15 +82,14 @@ bool same_content(const Json& a, const Json& b) {
   if (!a.is_object() || !b.is_object()) return same_value(a, b);
   const auto counts = [](const Json& resource, std::string_view member) {
     // A server may generate the narrative; it says nothing the elements do not say.
-    return member != "meta" &&
-           (member != "text" || resource["text"]["status"].text() == "additional");
+    return member != "meta" && (member != "text" || has_own_narrative(resource));
   };
   const auto counted = [&](const Json& resource) {
     return std::ranges::count_if(resource.members(), [&](const Json::Member& member) {
       return counts(resource, member.first);
     });
   };
-  return counted(a) == counted(b) &&
+  return counted(a) == counted(b) && same_value(counted_meta(a["meta"]), counted_meta(b["meta"])) &&
          std::ranges::all_of(a.members(), [&](const Json::Member& member) {
            const std::string_view name = member.first;
            return !counts(a, name) || (counts(b, name) && same_value(member.second, b[name]));

@@ -97,6 +97,18 @@ class ArchiveTest : public DicomServerTest {
     return run("getscu", cat("-v +B -od ", folder_, "/got ", options, " ", keys));
   }
 
+  /// How many rows the audit trail has of retrievals that ended so, naming patient and study.
+  std::int64_t trailed(const std::string& outcome) {
+    const auto rows = door_.get()->database().read_value<std::optional<std::int64_t>>(
+        [&](crypto::Connection& connection) {
+          return connection.integer(
+              "SELECT count(*) FROM audit WHERE action = 'retrieve' AND outcome = ?"
+              " AND patient LIKE 'Patient/%' AND resource LIKE 'ImagingStudy/%'",
+              outcome);
+        });
+    return rows.ok() ? rows->value_or(-1) : -1;
+  }
+
   static constexpr char kStudy[] = "1.2.826.0.1.3680043.10.1";
 };
 
@@ -217,6 +229,8 @@ TEST_F(ArchiveTest, MovesToAPeerOfTheSettingsAndToNoOther) {
                          kStudy));
   EXPECT_NE(unreachable.output.find("OutOfResourcesSubOperations"), std::string::npos)
       << unreachable.output;
+  EXPECT_EQ(trailed("3 objects asked for, to VIEWER at 127.0.0.1"), 2);
+  EXPECT_EQ(trailed("failed: 0 objects sent, to VIEWER at 127.0.0.1"), 1);
 }
 
 TEST_F(ArchiveTest, WhatIsGoneCountsAsFailedAndTheRestComes) {
@@ -236,6 +250,8 @@ TEST_F(ArchiveTest, WhatIsGoneCountsAsFailedAndTheRestComes) {
   EXPECT_EQ(contents("got").size(), 2u);
   EXPECT_NE(ran.output.find("Number of Failed Suboperations"), std::string::npos) << ran.output;
   EXPECT_EQ(counted("retrieved"), 2);
+  EXPECT_EQ(trailed("3 objects asked for"), 1);
+  EXPECT_EQ(trailed("failed: 2 objects sent"), 1);
 }
 
 TEST_F(ArchiveTest, ImagesOfAWrongWorklistEntryAreNotShown) {

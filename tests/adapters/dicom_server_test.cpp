@@ -524,19 +524,51 @@ class SilentModality {
   std::uint16_t port_ = 0;
 };
 
-TEST_F(DicomServerTest, StopsAtOnceWhileAModalityKeepsItsReportWaiting) {
+class ReportedTest : public DicomServerTest {
+ protected:
+  /// A request that `title` is to be told of.
+  void ask_as(const std::string& title) {
+    const sync::CommitmentRequest request{"2.25.1", title, "GW", "127.0.0.1", {{"1.2", "1.2.3.1"}}};
+    const auto decided = [&](crypto::Connection& connection) -> core::Status {
+      GW_CHECK(sync::record_commitment(connection, request, "2026-03-01T08:00:00.000Z"));
+      const auto never_comes = [](std::int64_t) { return false; };
+      const auto ready =
+          sync::decide_commitments(connection, sync::CommitmentRule::second_copy, never_comes);
+      return ready.ok() ? core::Status() : core::Status(ready.error());
+    };
+    ASSERT_TRUE(door_.get()->database().write(decided).ok());
+  }
+};
+
+TEST_F(ReportedTest, AModalityIsCalledAsThePatternThatFitsItSays) {
+  const SilentModality modality;
+  options_.peers = {{"CT*", "127.0.0.1", modality.port()}};
+  unlock();
+  ask_as("CT1");
+  serve();
+  EXPECT_TRUE(eventually([&] { return modality.is_called(); }));
+}
+
+TEST_F(ReportedTest, WhoseSettingsWereLeftOutIsNotCalledInTheClear) {
+  const SilentModality modality;
+  options_.peers = {{"CT2", "127.0.0.1", modality.port()}};
+  options_.left_out_titles = {"CT1"};
+  unlock();
+  ask_as("CT1");
+  ask_as("CT2");
+  testing::internal::CaptureStderr();
+  serve();
+  // They are told in the order they asked.
+  EXPECT_TRUE(eventually([&] { return modality.is_called(); }));
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("its [dicom.peer.NAME] was left out"), std::string::npos) << log;
+}
+
+TEST_F(ReportedTest, StopsAtOnceWhileAModalityKeepsItsReportWaiting) {
   const SilentModality modality;
   options_.peers = {{"CT1", "127.0.0.1", modality.port()}};
   unlock();
-  const sync::CommitmentRequest request{"2.25.1", "CT1", "GW", "127.0.0.1", {{"1.2", "1.2.3.1"}}};
-  const auto decided = [&](crypto::Connection& connection) -> core::Status {
-    GW_CHECK(sync::record_commitment(connection, request, "2026-03-01T08:00:00.000Z"));
-    const auto never_comes = [](std::int64_t) { return false; };
-    const auto ready =
-        sync::decide_commitments(connection, sync::CommitmentRule::second_copy, never_comes);
-    return ready.ok() ? core::Status() : core::Status(ready.error());
-  };
-  ASSERT_TRUE(door_.get()->database().write(decided).ok());
+  ask_as("CT1");
   serve();
   ASSERT_TRUE(eventually([&] { return modality.is_called(); }));
   auto stopped = std::async(std::launch::async, [&] { server_->stop(); });

@@ -5,6 +5,8 @@
 
 #include <fstream>
 
+#include "adapters/dicom/admission.h"
+#include "adapters/dicom/guess_brake.h"
 #include "tests/adapters/data_sets.h"
 #include "tests/adapters/dicom_served.h"
 
@@ -12,6 +14,59 @@ namespace gateway::adapters::dicom {
 namespace {
 
 using core::cat;
+
+class HandClock final : public core::Clock {
+ public:
+  core::Monotonic monotonic() const override { return now; }
+  core::Wall wall() const override { return {}; }
+  core::Monotonic now{std::chrono::seconds(1'000)};
+};
+
+/// One caller, by the hand of the clock.
+struct AdmittedUser {
+  AdmittedUser(const DicomOptions& options, const sync::HoldingsDoor& door)
+      : admission(options, door, clock) {}
+  Admission::Decision says(std::string_view passcode) {
+    Caller caller{"CT1", "GW", "10.0.0.9", false, {}};
+    caller.user.kind = UserIdentity::Kind::name_and_passcode;
+    caller.user.username = "technician";
+    caller.user.passcode = crypto::Secret::copy_of(passcode);
+    return admission.decide(caller);
+  }
+  HandClock clock;
+  Admission admission;
+};
+
+TEST(GuessBrake, WaitsEverLongerAndOnlyForWhoGuesses) {
+  using std::chrono::seconds;
+  GuessBrake brake;
+  core::Monotonic now{seconds(1'000)};
+  for (unsigned i = 1; i < GuessBrake::kWrongWithoutWait; ++i) brake.was_wrong("10.0.0.9", now);
+  EXPECT_FALSE(brake.wait_of("10.0.0.9", now));
+  core::Milliseconds last{0};
+  for (int i = 0; i < 20; ++i) {
+    brake.was_wrong("10.0.0.9", now);
+    const auto wait = brake.wait_of("10.0.0.9", now);
+    ASSERT_TRUE(wait);
+    EXPECT_TRUE(*wait > last || *wait == GuessBrake::kLongestWait);
+    last = *wait;
+    now += *wait;
+    EXPECT_FALSE(brake.wait_of("10.0.0.9", now));
+  }
+  EXPECT_EQ(last, GuessBrake::kLongestWait);
+  EXPECT_FALSE(brake.wait_of("10.0.0.8", now));
+  brake.was_right("10.0.0.9");
+  brake.was_wrong("10.0.0.9", now);
+  EXPECT_FALSE(brake.wait_of("10.0.0.9", now));
+}
+
+TEST(GuessBrake, RemembersABoundedNumberOfAddresses) {
+  GuessBrake brake;
+  core::Monotonic now{std::chrono::seconds(1'000)};
+  for (std::size_t i = 0; i < 3 * GuessBrake::kAddressesMax; ++i)
+    brake.was_wrong(cat("fd00::", i), now += core::Milliseconds(1));
+  EXPECT_EQ(brake.addresses(), GuessBrake::kAddressesMax);
+}
 
 class UserIdentityTest : public DicomServerTest {
  protected:
@@ -90,6 +145,24 @@ TEST_F(UserIdentityTest, APasscodeThatCannotBeReadIsTheGatewaysFaultAndPasses) {
   EXPECT_NE(ran.output.find("Rejected Transient"), std::string::npos) << ran.output;
   write_passcode("correct horse");
   EXPECT_EQ(send("-usr technician -pwd \"correct horse\"").status, 0);
+}
+
+TEST_F(UserIdentityTest, WhoGuessesHasToWaitAlsoWithTheRightOne) {
+  // Beyond this many the waits have grown to more than what the calls between them take.
+  constexpr unsigned kGuesses = GuessBrake::kWrongWithoutWait + 8;
+  options_.asked_users = {"tech"};
+  AdmittedUser admitted(options_, door_);
+  for (unsigned i = 0; i < kGuesses; ++i) {
+    (void)admitted.says("wrong");
+    admitted.clock.now += GuessBrake::kLongestWait;
+  }
+  (void)admitted.says("wrong");
+  const auto braked = admitted.says("correct horse");
+  EXPECT_EQ(braked.rejection, Rejection::not_at_the_moment);
+  EXPECT_NE(braked.why.find("too many wrong users"), std::string::npos) << braked.why;
+  admitted.clock.now += GuessBrake::kLongestWait;
+  EXPECT_TRUE(admitted.says("correct horse").is_admitted);
+  EXPECT_EQ(admitted.says("wrong").rejection, Rejection::user_unknown) << "it counts anew";
 }
 
 TEST_F(UserIdentityTest, NeitherNameNorPasscodeIsLogged) {

@@ -2,12 +2,12 @@
 """kill9.py [--build DIR] [--dir DIR] [--rounds N] [--senders N] [--seed N]: kill -9 in a loop on the daemon under load.
 
 Each round starts the daemon, waits until it is ready, and kills it with SIGKILL a random moment later (0 to 400 ms, in every tenth
-round 0 to 2 s) while several modalities (dcmtk's storescu) send, an uplink delivers to a small STOW-RS server that wants access
+round 0 to 2 s; in every fifth it does not wait, and the kill comes while it opens) while several modalities (dcmtk's storescu) send, an uplink delivers to a small STOW-RS server that wants access
 tokens, the command reads status and studies, and an operator backs up and rotates the database's key, the root key and the epochs.
 What had no success is sent again, as a modality does. At the end each of the operator's works must succeed, and the stopped state is
-opened: every instance that was answered with success must be there with the very bytes of its data set, the audit chain must be
+opened, and then once more as the backup restores it: both times every instance that was answered with success must be there with the very bytes of its data set, the audit chain must be
 whole, what the uplink's server was given must be byte-identical too, and none of the names, ids, pixel runs and secrets that went
-through may be readable in state, backups, temporary folder or log. Exit code 1 if not.
+through may be readable in state, backups, temporary folder or log. Exit code 1 if not, or where nothing was delivered, backed up or rotated.
 
 {"rounds", "acknowledged", "lost", "corrupt", "delivered", "kills_while_sending", "backups", "rotations", "planted",
 "plaintext_hits"} is the last line. Without --build the release preset is built.
@@ -250,10 +250,21 @@ class Gateway:
             f'client_key_file = "{client_key}"\n[log]\nlevel = "warn"\n'
         )
 
-    def start(self):
+    def begin(self):
         command = ["env", f"TMPDIR={self.temporary}", self._daemon, "--config", self.folder / "gateway.toml"]
         self.process = Process("clinic-gatewayd", command, self.written / "log")
+
+    def start(self):
+        self.begin()
         self.process.wait_ready(self._is_ready, "is ready", 60)
+
+    def restore(self):
+        """The backup, brought to the box when it is bare again."""
+        shutil.rmtree(self.state)
+        command = [self.tool, "restore", "--from", self.medium, "--state-dir", self.state]
+        done = subprocess.run(command, input=PASSPHRASE + "\n", capture_output=True, text=True, timeout=3600)
+        if done.returncode != 0:
+            raise SystemExit(f"the backup is not restored: {done.stderr}")
 
     def _is_ready(self):
         done = subprocess.run([self.tool, "--socket", self.socket, "status", "--json"], capture_output=True, text=True, timeout=60)
@@ -262,9 +273,7 @@ class Gateway:
 
 def look(build, gateway, instances, stow):
     """Opens the stopped state and counts what is lost or corrupt."""
-    done = subprocess.run(
-        [build / READER, gateway.state, gateway.passphrase], capture_output=True, text=True
-    )
+    done = subprocess.run([build / READER, gateway.state, gateway.passphrase], capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"the state does not open: {done.stderr}")
     held, problems = {}, []
@@ -307,9 +316,12 @@ def run(arguments, build, folder):
         for thread in (*senders, reader, operator):
             thread.start()
         for number in range(arguments.rounds):
-            gateway.start()
+            if opening := number % 5 == 4:
+                gateway.begin()
+            else:
+                gateway.start()
             # The moment of the kill, not a wait for anything; now and then long enough for a backup to end.
-            time.sleep(dice.uniform(0, 2 if number % 10 == 0 else 0.4))
+            time.sleep(dice.uniform(0, 0.5 if opening else 2 if number % 10 == 0 else 0.4))
             under_way += any(sender.under_way for sender in senders)
             gateway.process.kill()
             if (number + 1) % 25 == 0:
@@ -326,11 +338,13 @@ def run(arguments, build, folder):
         stow.stop()
     planted, hits = search_plaintext(gateway, instances)
     lost, corrupt = look(build, gateway, instances, stow)
+    gateway.restore()
+    lost_in_backup, corrupt_in_backup = look(build, gateway, instances, stow)
     return {
         "rounds": arguments.rounds,
         "acknowledged": len(instances.acknowledged),
-        "lost": lost,
-        "corrupt": corrupt,
+        "lost": lost + lost_in_backup,
+        "corrupt": corrupt + corrupt_in_backup,
         "delivered": len(stow.digests),
         "kills_while_sending": under_way,
         "backups": operator.backups,
@@ -369,7 +383,8 @@ def main():
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(result))
-    return 1 if result["lost"] or result["corrupt"] or result["plaintext_hits"] or not result["acknowledged"] else 0
+    good = not any(result[name] for name in ("lost", "corrupt", "plaintext_hits"))
+    return 0 if good and all(result[name] for name in ("acknowledged", "delivered", "backups", "rotations")) else 1
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/config_change.h"
 #include "core/text.h"
 
 namespace gateway::core {
@@ -42,6 +43,23 @@ std::vector<ConfigKey> keys() {
 std::string mistakes(const char* text) {
   const auto config = Config::parse(text, "gateway.toml", keys());
   return config.ok() ? "" : config.error().message();
+}
+
+TEST(Config, TellsWhatAnotherSaysOtherwiseAndKeepsWhatItSaid) {
+  const char* const kWritten = "[site]\nname = \"a\"\n[uplink.his]\nurl = \"u\"\nkind = \"fhir\"\n";
+  const char* const kChanged =
+      "[site]\nname = \"a\"\n[dicom]\nport = 104\n"
+      "[uplink.his]\nurl = \"v\"\n[uplink.pacs]\nurl = \"w\"\n";
+  const auto now = Config::parse(kWritten, "now", keys());
+  auto next = Config::parse(kChanged, "next", keys());
+  ASSERT_TRUE(now.ok() && next.ok());
+  EXPECT_EQ(differences(*now, *next),
+            (std::vector<std::string>{"dicom.port", "uplink.his.kind", "uplink.his.url",
+                                      "uplink.pacs.url"}));
+  EXPECT_TRUE(differences(*now, *now).empty());
+  keep_as_in(*next, "uplink", *now);
+  EXPECT_EQ(next->names("uplink"), std::vector<std::string>{"his"});
+  EXPECT_EQ(differences(*now, *next), std::vector<std::string>{"dicom.port"});
 }
 
 TEST(Config, ReadsValuesAndDefaults) {

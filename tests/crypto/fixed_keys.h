@@ -35,7 +35,7 @@ class FixedKeys final : public Keyring {
   }
   RootState root() const override { return {}; }
   core::Result<std::string> box() const override { return std::string("box"); }
-  core::Status begin_root() override { return has_no_slots(); }
+  core::Status begin_root(const std::set<std::uint32_t>&) override { return has_no_slots(); }
   core::Status end_root() override { return has_no_slots(); }
   core::Result<std::uint32_t> current_epoch() override { return epochs_.current(clock_.wall()); }
   core::Result<Secret> epoch_key(std::uint32_t epoch) const override { return epochs_.key(epoch); }

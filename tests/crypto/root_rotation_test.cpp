@@ -190,7 +190,7 @@ TEST(RootRotation, MovesEverythingAndForgetsTheOldRoot) {
 TEST(RootRotation, ASlotAddedMeanwhileHoldsTheNewRoot) {
   Box box(rings().disk());
   fill(box);
-  ASSERT_TRUE(box.keyring().begin_root().ok());
+  ASSERT_TRUE(box.keyring().begin_root({}).ok());
   const RecoveryCode code = RecoveryCode::random();
   ASSERT_TRUE(box.keyring().add_slot({copy_of(code), "added"}).ok());
   ASSERT_TRUE(box.rotate().ok());
@@ -199,6 +199,58 @@ TEST(RootRotation, ASlotAddedMeanwhileHoldsTheNewRoot) {
   auto opened = Keyring::open(box.files(), kState, copy_of(code), rings().clock());
   ASSERT_TRUE(opened.ok()) << opened.error().message();
   EXPECT_EQ((*opened)->root().number, 2U);
+  ASSERT_TRUE(box.start().ok());
+  EXPECT_EQ(box.fault(), "");
+}
+
+TEST(RootRotation, ALostEpochKeyStopsItBeforeItsCopyBecomesWorthless) {
+  Box box(rings().disk());
+  ASSERT_TRUE(box.start().ok());
+  ASSERT_TRUE(box.store("sealed under the lost epoch").ok());
+  const std::uint32_t epoch = box.keyring().epochs()->front();
+  const std::string path = core::cat("/state/epochs/", epoch, ".key");
+  const auto copy = core::read_whole_file(box.files(), path, 4096);
+  ASSERT_TRUE(copy.ok()) << copy.error().message();
+  box.stop();
+  ASSERT_TRUE(box.files().remove(path).ok());
+  ASSERT_TRUE(box.start().ok());
+
+  const auto refused = box.rotate();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), core::Code::refused);
+  EXPECT_THAT(refused.error().message(), HasSubstr(core::cat(epoch, ".key")));
+  EXPECT_FALSE(box.keyring().root().is_moving);
+
+  box.stop();
+  ASSERT_TRUE(core::write_file_durably(box.files(), path, *copy).ok());
+  ASSERT_TRUE(box.start().ok());
+  EXPECT_TRUE(box.rotate().ok());
+  EXPECT_EQ(box.fault(), "");
+}
+
+TEST(RootRotation, ALostEpochKeyCanBeGivenUpAndNoOther) {
+  Box box(rings().disk());
+  ASSERT_TRUE(box.start().ok());
+  const std::uint32_t epoch = box.keyring().epochs()->front();
+  box.stop();
+  ASSERT_TRUE(box.files().remove(core::cat("/state/epochs/", epoch, ".key")).ok());
+  ASSERT_TRUE(box.start().ok());
+  EXPECT_EQ(box.keyring().begin_root({epoch + 1}).error().code(), core::Code::invalid);
+  EXPECT_EQ(box.keyring().lost_epochs(), std::vector<std::uint32_t>{epoch});
+  ASSERT_TRUE(box.keyring().begin_root({epoch}).ok());
+  EXPECT_TRUE(box.rotate().ok());
+  EXPECT_TRUE(box.keyring().lost_epochs().empty());
+  EXPECT_EQ(box.fault(), "");
+}
+
+TEST(RootRotation, AnEpochKeyInMemoryOutlivesItsFile) {
+  Box box(rings().disk());
+  ASSERT_TRUE(box.start().ok());
+  ASSERT_TRUE(box.store("sealed before the file went").ok());
+  const std::uint32_t epoch = box.keyring().epochs()->front();
+  ASSERT_TRUE(box.files().remove(core::cat("/state/epochs/", epoch, ".key")).ok());
+  ASSERT_TRUE(box.rotate().ok());
+  box.stop();
   ASSERT_TRUE(box.start().ok());
   EXPECT_EQ(box.fault(), "");
 }
@@ -235,7 +287,7 @@ TEST(RootRotation, ABackupMadeUnderTheOldRootRestoresAWholeBoxOnly) {
   ASSERT_TRUE(written.ok()) << written.error().message();
   before->reset();
 
-  ASSERT_TRUE(box.keyring().begin_root().ok());
+  ASSERT_TRUE(box.keyring().begin_root({}).ok());
   EXPECT_EQ(back_up().error().code(), core::Code::busy);
   EXPECT_TRUE(check_backup(box.files(), "/medium", box.keyring()).ok()) << "both roots are here";
   ASSERT_TRUE(box.rotate().ok());

@@ -110,7 +110,8 @@ TEST_F(CommandsTest, EachKindIsCarriedOutStepByStepAndAudited) {
   daemon_.configure(
       cat("[uplink.his]\nkind = \"fhir\"\nurl = \"http://127.0.0.1:", free_port(), "/fhir\"\n"));
   allow(
-      R"("approve-device", "collect-diagnostics", "log-level", "pause-uplink", "probe", "resend", "resume-uplink", )"
+      R"("approve-device", "collect-diagnostics", "log-level", "pause-uplink", "probe", "reload", "resend", )"
+      R"("resume-uplink", )"
       R"("rotate-keys", "sync-now")");
   start();
   const std::vector<std::vector<std::string>> all{{"sync-now"},
@@ -118,6 +119,7 @@ TEST_F(CommandsTest, EachKindIsCarriedOutStepByStepAndAudited) {
                                                   {"resume-uplink"},
                                                   {"resend"},
                                                   {"probe"},
+                                                  {"reload"},
                                                   {"collect-diagnostics"},
                                                   {"log-level", "level=debug", "minutes=5"},
                                                   {"rotate-keys", "what=epoch"}};
@@ -139,7 +141,7 @@ TEST_F(CommandsTest, EachKindIsCarriedOutStepByStepAndAudited) {
     EXPECT_EQ(schema_violation(schema, heard.json), "") << heard.text;
   }
   const auto trail = daemon_.ask({"audit", "export", "--actor", "central:central"}).out;
-  for (const char* act : {"command", "pause", "resume", "retry", "probe", "rotate"})
+  for (const char* act : {"command", "pause", "resume", "retry", "probe", "reload", "rotate"})
     EXPECT_THAT(trail, HasSubstr(cat('"', act, '"')));
 }
 

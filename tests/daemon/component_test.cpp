@@ -45,5 +45,26 @@ TEST(Component, TriesNoMoreOnceStopped) {
   EXPECT_EQ(attempts, 1);
 }
 
+TEST(Component, RestsUntilItIsStartedAgain) {
+  boost::asio::io_context loop;
+  int attempts = 0;
+  Component component(
+      loop.get_executor(), "port", milliseconds(1),
+      [&]() -> core::Status {
+        if (++attempts == 1) return core::Error(core::Code::busy, "in use");
+        return {};
+      },
+      [] {});
+  component.start();
+  component.rest();
+  EXPECT_EQ(component.problem(), "");
+  loop.run();
+  EXPECT_EQ(attempts, 1);
+  component.start();
+  EXPECT_TRUE(component.running());
+  component.rest();
+  EXPECT_FALSE(component.running());
+}
+
 }  // namespace
 }  // namespace gateway::daemon

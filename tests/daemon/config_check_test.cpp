@@ -214,8 +214,8 @@ TEST(ConfigCheck, RelativePathsAndLongSocketsAreRefused) {
 }
 
 TEST(ConfigCheck, CommandsNeedABrokerAKeyAndAKnownKind) {
-  EXPECT_THAT(mistakes_in(with("[commands]\nallowed = [\"reload\"]\n")),
-              HasSubstr("commands.allowed: \"reload\" is no kind of command"));
+  EXPECT_THAT(mistakes_in(with("[commands]\nallowed = [\"explode\"]\n")),
+              HasSubstr("commands.allowed: \"explode\" is no kind of command"));
   const std::string alone = mistakes_in(with("[commands]\nallowed = [\"resend\"]\n"));
   EXPECT_THAT(alone, HasSubstr("commands come over MQTT; set mqtt.host too"));
   EXPECT_THAT(alone, HasSubstr("nobody could sign a command"));
@@ -295,6 +295,29 @@ TEST(ConfigCheck, AUserOfADeviceIsOneThatIsThere) {
               HasSubstr("dicom.user.tech.passcode_file: " + file + " is open to every user"));
 }
 
+TEST(ConfigCheck, AnUplinkHasOneWayToSayWhoWeAre) {
+  const TempFolder folder;
+  const std::string file = folder.path() + "/token";
+  const auto with = [&](const std::string& token, const std::string& more) {
+    std::ofstream(file) << token;
+    ::chmod(file.c_str(), 0600);
+    return mistakes_in(
+        "[site]\nname = \"clinic-1\"\n[uplink.his]\nkind = \"fhir\"\n"
+        "url = \"https://his.example/fhir\"\ntoken_file = \"" +
+        file + "\"\n" + more);
+  };
+  EXPECT_EQ(with("abc.def\n", ""), "");
+  EXPECT_THAT(with("two words\n", ""), HasSubstr("gateway.toml:6: uplink.his.token_file"));
+  EXPECT_THAT(with("abc.def\n", "username = \"u\"\n"), HasSubstr("keep one of the two"));
+  EXPECT_THAT(with("abc.def\n", "token_url = \"https://his.example/token\"\n"),
+              HasSubstr("keep one of the two"));
+  ::chmod(file.c_str(), 0604);
+  EXPECT_THAT(mistakes_in("[site]\nname = \"clinic-1\"\n[uplink.his]\nkind = \"fhir\"\n"
+                          "url = \"https://his.example/fhir\"\ntoken_file = \"" +
+                          file + "\"\n"),
+              HasSubstr("open to every user"));
+}
+
 TEST(ConfigCheck, ARouteNamesUplinksAndTitlesThatAreThere) {
   const std::string pacs = with(
       "[uplink.pacs]\nkind = \"stow\"\nurl = \"https://pacs.example\"\n[dicom.route.urgent]\n");
@@ -307,6 +330,33 @@ TEST(ConfigCheck, ARouteNamesUplinksAndTitlesThatAreThere) {
               HasSubstr("gateway.toml:8: dicom.route.urgent.called_ae_titles: the gateway does not "
                         "answer to \"STAT1\"; add it to dicom.more_ae_titles [later]"));
   EXPECT_EQ(mistakes_in(called + "[dicom]\nmore_ae_titles = [\"STAT?\"]\n"), "");
+}
+
+TEST(ConfigCheck, AnUplinkByCStoreNamesAPeerThatCanBeCalledOverTls) {
+  const std::string uplink = with("[uplink.pacs]\nkind = \"dicom\"\n");
+  EXPECT_THAT(mistakes_in(uplink),
+              HasSubstr("uplink.pacs.peer: is missing; name the [dicom.peer.NAME] of the PACS"));
+  const std::string named = uplink + "peer = \"far\"\n";
+  EXPECT_THAT(mistakes_in(named),
+              HasSubstr("gateway.toml:5: uplink.pacs.peer: there is no [dicom.peer.far]; add it"));
+  const std::string peer = "[dicom.peer.far]\nae_title = \"PACS\"\n";
+  EXPECT_THAT(mistakes_in(named + peer), HasSubstr("[dicom.peer.far] has no host; set it"));
+  const std::string called = "host = \"pacs.example\"\n";
+  EXPECT_THAT(mistakes_in(named + peer + called), HasSubstr("images would go in the clear"));
+  EXPECT_EQ(mistakes_in(named + peer + called + "tls = true\n"), "");
+  EXPECT_EQ(mistakes_in(named + "plain = true\n" + peer + called), "");
+  EXPECT_EQ(mistakes_in(named + peer + "host = \"127.0.0.1\"\n"), "");
+  EXPECT_THAT(mistakes_in(named + "[dicom.peer.far]\nae_title = \"PA*\"\n" + called),
+              HasSubstr("has a pattern as ae_title"));
+  EXPECT_THAT(mistakes_in(named + "url = \"https://pacs.example\"\n" + peer + called),
+              HasSubstr("uplink.pacs.url: means nothing to an uplink of kind dicom"));
+}
+
+TEST(ConfigCheck, AnUplinkByHttpNeedsItsUrlAndNoPeer) {
+  const std::string uplink = with("[uplink.pacs]\nkind = \"stow\"\n");
+  EXPECT_THAT(mistakes_in(uplink), HasSubstr("uplink.pacs.url: is missing; set it"));
+  EXPECT_THAT(mistakes_in(uplink + "url = \"https://pacs.example\"\npeer = \"far\"\n"),
+              HasSubstr("uplink.pacs.peer: is for uplinks of kind dicom; remove it"));
 }
 
 TEST(ConfigCheck, SettingsReadWhatWasWritten) {

@@ -3,14 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "notify_socket.h"
 #include "port_holder.h"
 
 namespace gateway::daemon {
@@ -86,7 +85,7 @@ TEST(Command, DoctorLooksAtTheRestWithAMistakeTheDaemonStartsWithout) {
       run_command({GATEWAY_COMMAND, "--socket", folder.path() + "/s", "doctor", "--config", file});
   EXPECT_EQ(doctor.exit_code, 1);
   EXPECT_THAT(doctor.out, HasSubstr("FAIL  configuration: " + file + ":9: mqqt.x"));
-  EXPECT_THAT(doctor.out, HasSubstr("sudo systemctl restart clinic-gateway"));
+  EXPECT_THAT(doctor.out, HasSubstr("reload-or-restart clinic-gateway"));
   for (const char* check : {"disk: ", "state folder: ", "keys: ", "dicom port: "})
     EXPECT_THAT(doctor.out, HasSubstr(check));
 }
@@ -304,37 +303,6 @@ TEST(Daemon, TellsTheBrokerWhatItIsAndThatItGoes) {
   EXPECT_EQ(daemon.stop(), 0);
   EXPECT_EQ(retained("status")["state"].text(), "offline");
 }
-
-/// What systemd would hear.
-class NotifySocket {
- public:
-  explicit NotifySocket(const std::string& path)
-      : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  }
-  ~NotifySocket() { ::close(socket_); }
-  NotifySocket(const NotifySocket&) = delete;
-  NotifySocket& operator=(const NotifySocket&) = delete;
-
-  bool hears(const std::string& text, int seconds) {
-    return holds_within(seconds, [&] {
-      char buffer[4096];
-      ssize_t size = 0;
-      while ((size = ::recv(socket_, buffer, sizeof buffer, 0)) > 0) {
-        heard_.append(buffer, static_cast<std::size_t>(size)) += '\n';
-      }
-      return heard_.find(text) != std::string::npos;
-    });
-  }
-  void forget() { heard_.clear(); }
-
- private:
-  int socket_;
-  std::string heard_;
-};
 
 TEST(Daemon, TellsSystemdThatItIsReadyAlsoWhileLockedAndFeedsTheWatchdog) {
   DaemonProcess daemon;

@@ -235,6 +235,40 @@ std::string patient_twice() {
   return cat(R"({"resourceType":"Bundle","type":"transaction","entry":[)", entries, "]}");
 }
 
+TEST_F(FhirApi, ATransactionDeletesInWhateverOrderItNamesThem) {
+  start();
+  const auto enter = [&] {
+    ASSERT_EQ(send("PUT", "/Patient/p1", kPatient).status / 100, 2);
+    for (const char* id : {"o1", "o2"}) {
+      const std::string observation =
+          cat(R"({"resourceType":"Observation","id":")", id,
+              R"(","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/p1"}})");
+      ASSERT_EQ(send("PUT", cat("/Observation/", id), observation).status / 100, 2);
+    }
+  };
+  const auto transaction = [](const std::vector<std::string>& deleted) {
+    std::string entries;
+    for (const std::string& url : deleted)
+      entries += cat(entries.empty() ? "" : ",", R"({"request":{"method":"DELETE","url":")", url,
+                     R"("}})");
+    return cat(R"({"resourceType":"Bundle","type":"transaction","entry":[)", entries, "]}");
+  };
+  enter();
+  const FhirAnswered refused = send("POST", "/", transaction({"Patient/p1", "Observation/o1"}));
+  EXPECT_EQ(refused.status, 409) << refused.http.body;
+  EXPECT_THAT(refused.http.body, HasSubstr("entry 1"));
+  EXPECT_EQ(send("GET", "/Observation/o1").status, 200) << "nothing of it was done";
+  const FhirAnswered done =
+      send("POST", "/", transaction({"Patient/p1", "Observation/o2", "Observation/o1"}));
+  EXPECT_EQ(done.status, 200) << done.http.body;
+  EXPECT_EQ(send("GET", "/Patient/p1").status, 410);
+  EXPECT_EQ(send("GET", "/Observation/o2").status, 410);
+  enter();
+  EXPECT_EQ(
+      send("POST", "/", transaction({"Observation/o1", "Patient/p1", "Observation/o2"})).status,
+      200);
+}
+
 TEST_F(FhirApi, AConditionTellsNoMoreThanTheScopesDo) {
   // printf %s another-token | sha256sum
   const std::string hash = run_command({"sha256sum"}, "another-token").out.substr(0, 64);

@@ -116,6 +116,49 @@ TEST_F(ReviewsProcess, TheLosingSideComesBackByADecisionTakenAgain) {
   EXPECT_THAT(daemon_.ask({"queue"}).out, HasSubstr("Patient/p1"));
 }
 
+TEST_F(ReviewsProcess, WhatIsHeldNowIsShownBeforeItIsUndone) {
+  EXPECT_EQ(daemon_.ask({"reviews", "take", "1", "ours"}).exit_code, 0);
+  ASSERT_EQ(daemon_.stop(), 0);
+  {
+    const auto held = open_stopped(daemon_);
+    ASSERT_NE(held, nullptr);
+    const auto made = held->database().write([](crypto::Connection& connection) -> core::Status {
+      GW_CHECK(sync::put_resource(connection, {"Patient", "p1"}, patient("p1", "3", "unknown"),
+                                  "his", kNow));
+      return {};
+    });
+    ASSERT_TRUE(made.ok());
+  }
+  daemon_.start();
+  ASSERT_TRUE(daemon_.reaches("ready")) << daemon_.log();
+  const Finished refused = daemon_.ask({"reviews", "take", "1", "theirs"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_EQ(parse(refused.out)["error"]["code"].text(), "exists") << refused.out;
+  const Finished told = say({"reviews", "take", "1", "theirs"});
+  EXPECT_THAT(told.out, HasSubstr("now (version"));
+  EXPECT_THAT(told.out, HasSubstr(R"("gender":"unknown")"));
+  const std::string seen =
+      parse(daemon_.ask({"reviews", "show", "1"}).out)["held_version"].number_text();
+  EXPECT_EQ(daemon_.ask({"reviews", "take", "1", "held"}).exit_code, 0);
+  EXPECT_EQ(daemon_.ask({"reviews", "take", "1", "theirs", "--seen", seen}).exit_code, 0);
+}
+
+TEST_F(ReviewsProcess, AGroupIsEditedFromStandardInput) {
+  const auto edit = [&](const std::string& elements) {
+    return run_command({GATEWAY_COMMAND, "--socket", daemon_.socket(), "--json", "reviews", "edit",
+                        "1", "identity"},
+                       elements);
+  };
+  EXPECT_EQ(edit("no json").exit_code, 1);
+  EXPECT_EQ(edit(R"({"telecom":[]})").exit_code, 1);
+  const Finished done = edit(R"({"gender":"unknown","birthDate":"1980-01-02"})");
+  ASSERT_EQ(done.exit_code, 0) << done.err;
+  const Json now = parse(done.out)["decisions"][std::size_t{0}]["now"];
+  EXPECT_EQ(now["gender"].text(), "unknown") << done.out;
+  EXPECT_EQ(parse(done.out)["state"].text(), "decided");
+  EXPECT_THAT(daemon_.ask({"queue"}).out, HasSubstr("Patient/p1"));
+}
+
 TEST_F(ReviewsProcess, BadInputSaysWhatIsWrong) {
   const Finished unknown = daemon_.ask({"reviews", "show", "77"});
   EXPECT_EQ(unknown.exit_code, 1);

@@ -42,22 +42,34 @@ TEST(Progress, WhatDoesNotRunIsNotExpectedToMove) {
   EXPECT_THAT(progress.stalled(kStart + seconds(100), seconds(15)), IsEmpty());
 }
 
+TEST(Progress, APartThatIsGoneIsNotExpectedToMove) {
+  Progress progress;
+  progress.observe("device a", 7, kStart);
+  progress.observe("device b", 7, kStart);
+  progress.observe("device a", 7, kStart + seconds(10));
+  progress.keep_only({"device b"});
+  EXPECT_THAT(progress.stalled(kStart + seconds(100), seconds(15)), ElementsAre("device b"));
+}
+
 TEST(Watchdog, FeedsWhilePartsMoveAndStopsWhenOneDoesNot) {
   boost::asio::io_context loop;
   std::uint64_t turns = 0;
   int fed = 0;
   bool moving = true;
   int looks_after_stall = 0;
-  Watchdog watchdog(loop.get_executor(), core::system_clock(), milliseconds(40),
-                    {{"part",
-                      [&]() -> std::optional<std::uint64_t> {
-                        if (moving) return ++turns;
-                        ++looks_after_stall;
-                        return turns;
-                      }}},
-                    [&] {
-                      if (++fed == 5) moving = false;
-                    });
+  const auto counter = [&]() -> std::optional<std::uint64_t> {
+    if (moving) return ++turns;
+    ++looks_after_stall;
+    return turns;
+  };
+  Watchdog watchdog(
+      loop.get_executor(), core::system_clock(), milliseconds(40),
+      [&] {
+        return std::vector<Watchdog::Part>{{"part", counter}};
+      },
+      [&] {
+        if (++fed == 5) moving = false;
+      });
   watchdog.start();
   while (looks_after_stall < 20) loop.run_one();
   // The part may stand still for half the period: at most three more feeds.

@@ -13,7 +13,7 @@ seconds=${2:?usage: run.sh BUILD_DIR SECONDS [TARGET...]}
 shift 2
 here=$(cd "$(dirname "$0")" && pwd)
 targets=("$@")
-((${#targets[@]})) || targets=(mllp hl7 astm_link astm csv xml drop dicom dicom_head)
+((${#targets[@]})) || targets=(mllp hl7 astm_link astm poct1a csv xml drop dicom dicom_head)
 
 work=$(mktemp -d /tmp/gateway-fuzz-XXXXXX)
 trap 'rm -rf "$work"' EXIT

@@ -7,7 +7,7 @@ import sys
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 DATA = SOURCE.parent / "shared" / "data"
 PROFILES = SOURCE / "adapters" / "profiles"
-PROFILE_CHOICES = 8  # first byte of astm and drop: which profile reads the rest
+PROFILE_CHOICES = 8  # first byte of astm, poct1a and drop: which profile reads the rest
 
 
 def seeds():
@@ -26,6 +26,9 @@ def seeds():
         if path.suffix in (".xml", ".csv", ".pdf"):
             for choice in range(PROFILE_CHOICES):
                 yield "drop", bytes([choice, choice]) + path.read_bytes()
+    for path in sorted(PROFILES.glob("*/fixtures/*.poct1a")):
+        for choice in range(PROFILE_CHOICES):
+            yield "poct1a", bytes([choice]) + path.read_bytes()
     yield "csv", b'id;value;unit\n7;"1,5";L\n8;2.0;"a""b"\n'
     # What was found by fuzzing stays found. Those of dicom are what the named tools said to an SCP that takes everything.
     corpus = pathlib.Path(__file__).parent / "corpus"

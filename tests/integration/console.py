@@ -188,8 +188,24 @@ def check_work(browser, scene):
     visitor.until("location.hash === '#/reviews'")
     review = json.loads(scene.clinic.command("reviews", "show", 1))
     must((review["state"], review["decided_by"]) == ("decided", "user:olga"), "a conflict is decided by her")
+    check_second_thoughts(visitor, scene)
     must(not visitor.complaints, f"no script and no policy complains {visitor.complaints}")
     visitor.close()
+
+
+def check_second_thoughts(visitor, scene):
+    """What came since is shown before it is decided over, and values may be written by hand."""
+    wait_until(lambda: scene.hospital("Patient/p2")["birthDate"] == "2001-11-06", "her decision is at the hospital", 60)
+    theirs = scene.hospital("Patient/p2")
+    theirs["birthDate"] = "2001-11-20"
+    scene.hospital("Patient/p2", theirs)
+    wait_until(lambda: scene.app("Patient/p2")["birthDate"] == "2001-11-20", "what the hospital says next is here", 60)
+    visitor.show("#/reviews/1")
+    must("2001-11-20" in visitor.page.inner_text("main"), "what is held now stands beside both sides")
+    visitor.page.locator("fieldset.sides textarea[name$=-birthDate]").fill("2001-11-21")
+    visitor.page.click("button[type=submit]")
+    visitor.until("location.hash === '#/reviews'")
+    must(scene.app("Patient/p2")["birthDate"] == "2001-11-21", "and a date she writes is taken")
 
 
 def check_metrics(scene, folder):

@@ -21,6 +21,10 @@ every_point() {
   cmake --preset dev && cmake --build --preset dev --parallel "$jobs" --target at_rest_tests &&
     GATEWAY_EVERY_POINT=1 build/dev/tests/at_rest/at_rest_tests --gtest_filter='CrashMatrix.*:*FailingDisk*'
 }
+offline_edits() {
+  cmake --preset dev && cmake --build --preset dev --parallel "$jobs" &&
+    ctest --test-dir build/dev --label-regex '^his$' --output-on-failure --no-tests=error
+}
 package() {
   packaging/build-deb.sh && lintian --allow-root --pedantic --fail-on error,warning --info build/deb/*.deb && tests/release/sbom.sh
 }
@@ -29,7 +33,7 @@ debian_12() { tests/release/nspawn_deb.sh bookworm; }
 debian_13() { tests/release/nspawn_deb.sh trixie; }
 
 parts=("$@")
-((${#parts[@]})) || parts=(asan_ubsan tsan tidy every_point package reproducible debian_12 debian_13)
+((${#parts[@]})) || parts=(asan_ubsan tsan tidy every_point offline_edits package reproducible debian_12 debian_13)
 results=()
 failed=0
 for part in "${parts[@]}"; do

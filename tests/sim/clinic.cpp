@@ -19,6 +19,15 @@ using crypto::Connection;
 
 constexpr Milliseconds kPollEvery{1'200'000};
 
+const sync::WorklistOptions& worklist_options() {
+  static const sync::WorklistOptions options{.patient_id_issuer = "urn:oid:2.25.1",
+                                             .time_zone = "UTC",
+                                             .default_modality = {},
+                                             .default_station_ae = {},
+                                             .accession_prefix = {}};
+  return options;
+}
+
 void must(const core::Status& status) {
   if (status.ok()) return;
   std::fprintf(stderr, "sim: %s\n", status.error().message().c_str());
@@ -80,8 +89,7 @@ void Clinic::start() {
       std::make_unique<LivingDatabase>(records_, life_, region_.time, region_.chance, clock_);
   sync::HoldingsOptions options;
   options.study_quiet = Milliseconds(0);
-  options.worklist.patient_id_issuer = "urn:oid:2.25.1";
-  options.worklist.time_zone = "UTC";
+  options.worklist = worklist_options();
   auto audit = crypto::Audit::create(region_.keys);
   if (!audit.ok()) must(std::move(audit).error());
   auto holdings = sync::Holdings::of_records(core::system_files(), std::move(database),
@@ -191,18 +199,33 @@ std::vector<std::int64_t> Clinic::reviews(bool open_only) const {
   }
 }
 
-bool Clinic::decide_review(std::int64_t number, sync::Choice choice) {
+bool Clinic::decide_review(std::int64_t number, sync::GroupAnswer::Take take) {
   const std::string key =
       text(core::cat("SELECT type || '/' || id FROM review WHERE number = ", number));
   const std::string before = shown(key).dump();
-  const core::Status decided = records_.apply([&](Connection& connection) {
-    return sync::decide_review(connection, region_.audit, number, {}, choice,
-                               {"operator", clock_.wall()});
-  });
+  std::string told = text(core::cat("SELECT decisions FROM review WHERE number = ", number));
+  sync::ReviewAnswer answer;
+  answer.otherwise.take = take;
+  const auto decide = [&] {
+    return records_.apply([&](Connection& connection) {
+      return sync::decide_review(connection,
+                                 {region_.audit, worklist_options(), "operator", clock_.wall()},
+                                 number, answer);
+    });
+  };
+  core::Status decided = decide();
+  if (!decided.ok() && decided.error().code() == core::Code::exists) {
+    // Changed since: they look at what is held now, and mean it.
+    const auto report = sync::review_report(records_.connection(), number);
+    if (!report.ok()) return false;
+    told = (*report)["decisions"].dump();
+    answer.seen = (*report)["held_version"].integer().value_or(0);
+    decided = decide();
+  }
   if (!decided.ok()) return false;
   const std::string after = shown(key).dump();
-  region_.ledger.edited(key, before, after);
-  region_.note(core::cat(name_, " decides ", key, " ", sync::to_string(choice), ": ", after));
+  region_.ledger.edited(key, before, told, after);
+  region_.note(core::cat(name_, " decides ", key, ": ", after));
   if (life_->alive) service_->wake();
   return true;
 }

@@ -9,7 +9,7 @@
 
 #include "crypto/audit.h"
 #include "crypto/keyring.h"
-#include "sync/conflict.h"
+#include "sync/review.h"
 #include "sync/service.h"
 #include "tests/sim/clinical_edits.h"
 #include "tests/sim/lossy_link.h"
@@ -62,8 +62,9 @@ class Clinic {
   };
   /// The same of several at once.
   void enter(const std::vector<Entry>& together);
-  /// Somebody decides the oldest open review, one way or the other. False: there is none.
-  bool decide_review(std::int64_t number, sync::Choice choice);
+  /// Somebody decides the review, one way or the other; by what it shows, or, where that is refused
+  /// because of what came since, by what is held now as well. False: it could not be decided.
+  bool decide_review(std::int64_t number, sync::GroupAnswer::Take take);
   std::vector<std::int64_t> reviews(bool open_only) const;
   /// An operator has parked rows tried again.
   void retry_parked();

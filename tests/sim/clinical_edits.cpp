@@ -54,6 +54,15 @@ const Steps& steps_of(const std::string& type) {
        {{"unconfirmed", {"confirmed", "refuted", "entered-in-error"}},
         {"confirmed", {"refuted", "entered-in-error"}},
         {"refuted", {"confirmed", "entered-in-error"}}}},
+      {"clinicalStatus",
+       {{"active", {"inactive", "resolved"}},
+        {"inactive", {"active", "resolved"}},
+        {"resolved", {"active"}}}},
+      {"Appointment",
+       {{"proposed", {"booked", "cancelled"}},
+        {"booked", {"arrived", "cancelled", "noshow", "entered-in-error"}},
+        {"arrived", {"fulfilled"}}}},
+      {"Immunization", {{"completed", {"not-done", "entered-in-error"}}}},
   };
   return machines.at(type);
 }
@@ -105,6 +114,18 @@ void touch_telecom(Author& author, Json& resource) {
   });
 }
 
+void touch_labels(Author& author, Json& resource) {
+  Json meta = resource["meta"];
+  touch_array(author, meta, "security", 3, [&](const Json*) {
+    return Json::object({{"system", "urn:label"}, {"code", author.ledger.new_mark()}});
+  });
+  if (meta.size() > 0) {
+    resource.set("meta", std::move(meta));
+  } else {
+    resource.erase("meta");
+  }
+}
+
 Json name(Author& author) {
   return Json::array({Json::object(
       {{"family", author.ledger.new_mark()}, {"given", Json::array({Json("Ana")})}})});
@@ -145,6 +166,10 @@ void change_content(Author& author, Json& resource, const std::string& type) {
   } else if (type == "Observation") {
     resource.set("valueString", mark);
     resource.set("interpretation", Json::array({text(author.chance.percent(50) ? "H" : "L")}));
+  } else if (type == "Appointment") {
+    resource.set("cancelationReason", text(mark));
+  } else if (type == "Immunization") {
+    resource.set("lotNumber", mark);
   } else {
     resource.set("dosageInstruction", Json::array({text(mark)}));
   }
@@ -157,9 +182,11 @@ Json change_allergy(Author& author, Json allergy) {
     });
     return allergy;
   }
-  const std::string now(allergy["verificationStatus"]["coding"][0]["code"].text());
-  const std::string next = next_status(author, "AllergyIntolerance", now);
-  if (!next.empty()) allergy.set("verificationStatus", coded(next, author.ledger.new_mark()));
+  const bool is_clinical = author.chance.percent(50);
+  const std::string member = is_clinical ? "clinicalStatus" : "verificationStatus";
+  const std::string now(allergy[std::string_view(member)]["coding"][0]["code"].text());
+  const std::string next = next_status(author, is_clinical ? member : "AllergyIntolerance", now);
+  if (!next.empty()) allergy.set(member, coded(next, author.ledger.new_mark()));
   return allergy;
 }
 
@@ -167,8 +194,8 @@ Json change_allergy(Author& author, Json allergy) {
 
 const std::vector<std::string>& edited_types() {
   static const std::vector<std::string> types = {
-      "Patient",     "ServiceRequest",    "Task",
-      "Observation", "MedicationRequest", "AllergyIntolerance"};
+      "Patient",           "ServiceRequest",     "Task",        "Observation",
+      "MedicationRequest", "AllergyIntolerance", "Appointment", "Immunization"};
   return types;
 }
 
@@ -188,6 +215,7 @@ Json new_record(Author& author, const std::string& type, const std::string& id,
   const std::string mark = author.ledger.new_mark();
   if (type == "AllergyIntolerance") {
     record.set("verificationStatus", coded("unconfirmed", mark));
+    record.set("clinicalStatus", coded("active", author.ledger.new_mark()));
     record.set("patient", reference(patient));
   } else if (type == "Task") {
     record.set("status", "requested");
@@ -199,6 +227,16 @@ Json new_record(Author& author, const std::string& type, const std::string& id,
     record.set("code", text(mark));
     record.set("subject", reference(patient));
     if (author.chance.percent(20)) record.set("priority", "stat");
+  } else if (type == "Appointment") {
+    record.set("status", "booked");
+    record.set("cancelationReason", text(mark));
+    record.set("participant", Json::array({Json::object({{"actor", reference(patient)}})}));
+  } else if (type == "Immunization") {
+    record.set("status", "completed");
+    record.set("lotNumber", mark);
+    record.set("vaccineCode", text(author.chance.percent(50) ? "MMR" : "BCG"));
+    record.set("occurrenceDateTime", author.chance.percent(50) ? "2026-01-01" : "2026-01-02");
+    record.set("patient", reference(patient));
   } else if (type == "Observation") {
     record.set("status", "preliminary");
     record.set("valueString", mark);
@@ -214,6 +252,10 @@ Json new_record(Author& author, const std::string& type, const std::string& id,
 
 Json changed(Author& author, Json resource) {
   const std::string type(resource["resourceType"].text());
+  if (author.chance.percent(8)) {
+    touch_labels(author, resource);
+    return resource;
+  }
   if (type == "Patient") return change_patient(author, std::move(resource));
   if (type == "AllergyIntolerance") return change_allergy(author, std::move(resource));
   const std::size_t what = author.chance.below(10);

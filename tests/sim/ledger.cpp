@@ -20,13 +20,16 @@ std::vector<std::int64_t> marks_in(std::string_view text) {
   return marks;
 }
 
-void Ledger::edited(const std::string& key, std::string_view before, std::string_view after) {
+void Ledger::edited(const std::string& key, std::string_view before, std::string_view told,
+                    std::string_view after) {
   const auto old_marks = marks_in(before);
+  const auto told_marks = marks_in(told);
+  const std::set<std::int64_t> known(told_marks.begin(), told_marks.end());
   const auto new_marks = marks_in(after);
   const std::set<std::int64_t> kept(new_marks.begin(), new_marks.end());
   entered_[key].insert(kept.begin(), kept.end());
   for (const std::int64_t mark : old_marks) {
-    if (!kept.contains(mark)) replaced_.insert(mark);
+    if (!kept.contains(mark) && known.contains(mark)) replaced_.insert(mark);
   }
   // What a person brings back is no longer replaced.
   const std::set<std::int64_t> seen(old_marks.begin(), old_marks.end());

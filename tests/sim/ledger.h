@@ -19,7 +19,13 @@ class Ledger {
  public:
   std::string new_mark() { return "#" + std::to_string(++last_) + "#"; }
   /// Somebody saw `before` and made it `after`: what is new was entered, what is gone was replaced.
-  void edited(const std::string& key, std::string_view before, std::string_view after);
+  void edited(const std::string& key, std::string_view before, std::string_view after) {
+    edited(key, before, before, after);
+  }
+  /// The same of somebody who was shown only `told` of what is there: the rest they can't have
+  /// replaced.
+  void edited(const std::string& key, std::string_view before, std::string_view told,
+              std::string_view after);
   /// Marks of `key` that have to be somewhere.
   std::vector<std::int64_t> owed(const std::string& key) const;
   std::vector<std::string> keys() const;

@@ -93,7 +93,8 @@ void ModelHis::store(const std::string& key, Json body, const std::string& by, c
   if (!body.is_null()) {
     Json meta = Json::object({{"versionId", std::to_string(version.number)},
                               {"lastUpdated", core::to_instant(version.updated)}});
-    if (const Json& tags = body["meta"]["tag"]; tags.is_array()) meta.set("tag", tags);
+    for (const char* said : {"security", "tag", "profile"})
+      if (const Json& told = body["meta"][said]; told.is_array()) meta.set(said, told);
     body.set("meta", std::move(meta));
     version.text = body.dump();
   }

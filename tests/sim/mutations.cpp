@@ -29,7 +29,7 @@ void seed_ids(unsigned long long seed) { id_chance = Chance(seed); }
 #define GW_UNITE                                                  \
   "_ZN7gateway4sync5uniteERKNS0_10UnionSidesESt4spanIKSt17basic_" \
   "string_viewIcSt11char_traitsIcEELm18446744073709551615EE"
-#define GW_MERGE "_ZN7gateway4sync5mergeERKNS0_8VersionsE"
+#define GW_MERGE "_ZN7gateway4sync5mergeERKNS0_8VersionsERKNS0_11MergePolicyE"
 #define GW_REFERENCE_ORDER                                                          \
   "_ZN7gateway4sync15reference_orderERNS_6crypto10ConnectionESt17basic_string_view" \
   "IcSt11char_traitsIcEERKNS0_11ResourceKeyERKNS_4core4JsonE"
@@ -42,8 +42,10 @@ using FoundOrder = core::Result<sync::ReferenceOrder>;
 
 sync::ArrayUnion real_unite(const sync::UnionSides& sides, Keys key) GW_REAL(GW_UNITE);
 sync::ArrayUnion wrapped_unite(const sync::UnionSides& sides, Keys key) GW_WRAP(GW_UNITE);
-sync::Merge real_merge(const sync::Versions& versions) GW_REAL(GW_MERGE);
-sync::Merge wrapped_merge(const sync::Versions& versions) GW_WRAP(GW_MERGE);
+sync::Merge real_merge(const sync::Versions& versions, const sync::MergePolicy& policy)
+    GW_REAL(GW_MERGE);
+sync::Merge wrapped_merge(const sync::Versions& versions, const sync::MergePolicy& policy)
+    GW_WRAP(GW_MERGE);
 FoundOrder real_reference_order(crypto::Connection& connection, std::string_view uplink,
                                 const sync::ResourceKey& key, const core::Json& body)
     GW_REAL(GW_REFERENCE_ORDER);
@@ -64,8 +66,8 @@ sync::ArrayUnion wrapped_unite(const sync::UnionSides& sides, Keys key) {
   return by_index;
 }
 
-sync::Merge wrapped_merge(const sync::Versions& versions) {
-  sync::Merge merged = real_merge(versions);
+sync::Merge wrapped_merge(const sync::Versions& versions, const sync::MergePolicy& policy) {
+  sync::Merge merged = real_merge(versions, policy);
   if (is_on(Mutation::drop_loser)) merged.decisions.clear();
   return merged;
 }

@@ -109,7 +109,7 @@ void judge_restoring(const Aftermath& after, Verdict& verdict) {
           clinic->text(core::cat("SELECT type || '/' || id FROM review WHERE number = ", number));
       if (clinic->shown(key).is_null()) break;  // somebody deleted it since
       const auto wanted = marks_in(decision["ours"].dump());
-      clinic->decide_review(number, sync::Choice::ours);
+      clinic->decide_review(number, sync::GroupAnswer::Take::ours);
       const auto marks = marks_in(clinic->shown(key).dump());
       const bool is_back = std::ranges::all_of(
           wanted, [&](std::int64_t mark) { return std::ranges::find(marks, mark) != marks.end(); });

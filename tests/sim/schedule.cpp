@@ -130,10 +130,10 @@ class Schedule {
       clinic_changes(clinic);
     }
   }
-  sync::Choice any_choice() {
-    constexpr std::array kChoices = {sync::Choice::ours, sync::Choice::theirs,
-                                     sync::Choice::merged};
-    return kChoices[chance_.below(kChoices.size())];
+  sync::GroupAnswer::Take any_choice() {
+    using Take = sync::GroupAnswer::Take;
+    constexpr std::array kTakes = {Take::ours, Take::theirs, Take::merged, Take::held};
+    return kTakes[chance_.below(kTakes.size())];
   }
 
   std::vector<std::string> his_keys(const std::string& type) const {

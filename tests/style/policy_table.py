@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The policy table of docs/sync.md is the one of sync/conflict_policy.cpp: same rows, elements and rules, in the same order."""
+"""The tables of docs/sync.md are those of the code, row by row: the policy (sync/conflict_policy.cpp) with its elements and rules,
+the states (sync/status_machine.cpp)."""
 
 import re
 import sys
@@ -35,7 +36,33 @@ def coded():
     ]
 
 
+def documented_states():
+    page = (ROOT / "docs" / "sync.md").read_text()
+    table = page[page.index("| type | steps |") :].split("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    return [(kind, [step.strip().split(", ") for step in steps.split(">")]) for kind, steps in rows]
+
+
+def coded_states():
+    source = (ROOT / "sync" / "status_machine.cpp").read_text()
+    source = source[source.index("rows = {") + 8 : source.index("return rows;")]
+    words = re.findall(r'"([^"]+)"|(\})', source)
+    rows, step = [], []
+    for word, closes in words:
+        if closes:
+            if step:
+                rows[-1][1].append(step)
+            step = []
+        elif word[0].isupper():
+            rows.append((word, []))
+        else:
+            step.append(word)
+    return rows
+
+
 def main():
+    if documented_states() != coded_states():
+        raise SystemExit(f"docs/sync.md says {documented_states()}\nthe code says {coded_states()}")
     written, decided = documented(), coded()
     if len(decided) < 10:
         raise SystemExit("sync/conflict_policy.cpp: the table was not recognised")

@@ -95,7 +95,8 @@ TEST(AuditEvent, WithoutAPatientItIsOfThePlainProfileWithTheDataAlone) {
 }
 
 TEST(AuditEvent, AFailureSaysSoAndClaimsNoProfileOfASuccess) {
-  for (const char* outcome : {"locked", "refused", "no-space", "corrupt"}) {
+  for (const char* outcome : {"locked", "refused", "no-space", "corrupt", "failed",
+                              "failed: forbidden", "failed: 3 objects sent for ARCHIVE"}) {
     auto failed = row("read", "Patient/p1");
     failed.outcome = outcome;
     const Json event = audit_event(failed, "clinic-1");
@@ -107,6 +108,18 @@ TEST(AuditEvent, AFailureSaysSoAndClaimsNoProfileOfASuccess) {
     done.outcome = outcome;
     EXPECT_EQ(audit_event(done, "clinic-1")["outcome"].text(), "0") << outcome;
   }
+}
+
+TEST(AuditEvent, AModalityThatFetchesIsTheDestinationAndOneThatAsksMakesAQuery) {
+  auto fetched = row("retrieve", "Patient/p1");
+  fetched.actor = "ae:STATION";
+  const Json event = audit_event(fetched, "clinic-1");
+  EXPECT_EQ(event["type"]["code"].text(), "110104");
+  EXPECT_EQ(event["action"].text(), "R");
+  EXPECT_EQ(code_of(event["agent"][std::size_t{0}]["type"]).text(), "110152");
+  auto asked = row("query", "");
+  asked.actor = "ae:STATION";
+  EXPECT_EQ(audit_event(asked, "clinic-1")["type"]["code"].text(), "110112");
 }
 
 TEST(AuditEvent, ADicomTransferKeepsDicomsOwnType) {

@@ -18,6 +18,14 @@ constexpr std::string_view kAmoxicillin =
 
 class ContraindicationTest : public RecordsTest {
  protected:
+  void SetUp() override {
+    RecordsTest::SetUp();
+    for (const char* id : {"p1", "p2"}) {
+      const std::string patient =
+          core::cat(R"({"resourceType":"Patient","id":")", id, R"(","meta":{"versionId":"1"}})");
+      ASSERT_EQ(pull(patient), Applied::applied);
+    }
+  }
   void enter_here(const ResourceKey& key, std::string_view json) {
     write([&](Connection& c) -> core::Status {
       GW_TRY(const Json body, Json::parse(json));
@@ -36,12 +44,7 @@ class ContraindicationTest : public RecordsTest {
                  : core::Error(core::Code::internal, "queue");
     });
   }
-  void decide(std::int64_t number) {
-    write([&](Connection& c) {
-      return decide_review(c, held_->audit(), number, {}, Choice::ours,
-                           {"user:doctor", core::system_clock().wall()});
-    });
-  }
+  void decide(std::int64_t number) { decide_all(number, GroupAnswer::Take::ours); }
   static std::string changed(std::string_view json,
                              const std::vector<std::pair<std::string, std::string>>& with) {
     std::string text(json);
@@ -114,6 +117,31 @@ TEST_F(ContraindicationTest, AReviewOfAPrescriptionThatWasDeletedSinceCanBeClose
   decide(count("SELECT number FROM review"));
   EXPECT_EQ(open_of("m1"), 0);
   EXPECT_EQ(count("SELECT count(*) FROM resource_version"), versions);
+}
+
+TEST_F(ContraindicationTest, RecordsTheHospitalMergesMeetEachOther) {
+  const auto record = [](const char* id, const char* version, const char* link) {
+    return core::cat(R"({"resourceType":"Patient","id":")", id, R"(","meta":{"versionId":")",
+                     version, "\"}", link, "}");
+  };
+  constexpr char kReplaced[] =
+      R"(,"link":[{"type":"replaced-by","other":{"reference":"Patient/p1"}}])";
+  pull(record("p1", "1", ""));
+  pull(record("p2", "1", ""));
+  pull(kAmoxicillin);
+  pull(changed(kPenicillinAllergy, {{"\"a1\"", "\"a2\""}, {"Patient/p1", "Patient/p2"}}));
+  enter_here(allergy_, changed(kPenicillinAllergy, {{"Patient/p1", "Patient/p2"}}));
+  EXPECT_EQ(open_of("m1"), 0) << "two people";
+  pull(record("p2", "2", kReplaced));
+  EXPECT_EQ(open_of("m1"), 1) << "one person; the two from the hospital are its own affair";
+  // Parted and merged again while somebody is still asked: no second question.
+  pull(record("p2", "3", ""));
+  pull(record("p2", "4", kReplaced));
+  EXPECT_EQ(open_of("m1"), 1);
+  pull(record(
+      "p2", "5",
+      R"(,"link":[{"type":"replaced-by","other":{"reference":"Patient/p1"}}],"active":false)"));
+  EXPECT_EQ(open_of("m1"), 1);
 }
 
 TEST_F(ContraindicationTest, OtherPatientsAndWhatTheHospitalKnewAskNobody) {

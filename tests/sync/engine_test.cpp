@@ -401,6 +401,28 @@ TEST_F(EngineTest, WhoWantsASyncNeedNotWaitForTheBackOff) {
   EXPECT_EQ(find<effect::ClaimRows>(wanted)->rows_max, 1u) << "still a guess";
 }
 
+TEST(EnginePull, APullThatHadNothingToAskSaysNothingAboutThePeer) {
+  UplinkLimits limits;
+  limits.pull_every = milliseconds(10'000);
+  Engine engine({{"pacs", limits}}, EngineOptions{}, 1);
+  const core::Monotonic now{seconds(1'000)};
+  engine.step(now, event::Started{});
+  RowOutcome unreached;
+  unreached.number = 1;
+  unreached.reason = "no route";
+  engine.step(now, event::Claimed{"pacs", {{1, "instance", "1", 10}}, std::nullopt, ""});
+  engine.step(now, event::Delivered{"pacs", {unreached}});
+  PullReport idle;
+  idle.reached = idle.idle = true;
+  engine.step(now, event::Pulled{"pacs", idle});
+  EXPECT_EQ(engine.standing("pacs").state, UplinkStanding::State::down);
+  EXPECT_EQ(engine.standing("pacs").last_error, "no route");
+  PullReport reached;
+  reached.reached = true;
+  engine.step(now, event::Pulled{"pacs", reached});
+  EXPECT_EQ(engine.standing("pacs").state, UplinkStanding::State::up);
+}
+
 TEST(RetryDelay, GrowsToItsLongestAndIsSpreadOverItsUpperHalf) {
   const RetryPace pace{milliseconds(1'000), milliseconds(60'000)};
   for (unsigned failures = 1; failures < 100; ++failures) {

@@ -62,7 +62,10 @@ TEST_F(EvictionCrashTest, NoStepLeavesTheBytesOrLosesTheOthers) {
                               name, "'"));
       };
       write([&](Connection& c) {
-        return c.run("INSERT INTO dicom_delivery VALUES (?, 'pacs', 'verified', ?)", row, kNow);
+        return c.run(
+            "INSERT INTO dicom_delivery (instance, uplink, proof, at)"
+            " VALUES (?, 'pacs', 'verified', ?)",
+            row, kNow);
       });
       const auto evicted = evict(*held_, core::system_clock(), {row});
       ASSERT_TRUE(evicted.ok());

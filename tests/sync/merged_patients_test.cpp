@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "sync/clinic_edit.h"
+#include "sync/fhir/person_name.h"
 #include "sync/fhir/resource_rules.h"
 #include "sync/identity.h"
 #include "sync/outgoing.h"
@@ -223,6 +225,66 @@ TEST_F(MergedPatientsTest, WhoTheHospitalHasMergedOrKeepsTwiceItselfIsNotPropose
   hospital_says(patient("twice", 1, "P7", "Roe"));
   hospital_says(patient("thrice", 1, "P7", "Roe"));
   EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'Task'"), 0);
+}
+
+TEST_F(MergedPatientsTest, TheWorklistShowsTheOneWhoStays) {
+  hospital_says(patient("a", 1, "P1", "Roe"));
+  hospital_says(patient("b", 1, "P2", "Rowe"));
+  std::string order(kOrder);
+  order.replace(order.find("Patient/p1"), 10, "Patient/a");
+  hospital_says(order);
+  ASSERT_EQ(worklist().size(), 1u);
+  EXPECT_EQ(worklist()[0].patient_id, "P1");
+  hospital_says(patient("a", 2, "P1", "Roe", "b"));
+  EXPECT_EQ(worklist()[0].patient_id, "P2");
+  EXPECT_EQ(worklist()[0].patient_name, "Rowe^Jane");
+  WorklistSelection by_name;
+  by_name.name = fhir::pn_search_key("Rowe*");
+  EXPECT_EQ(worklist(by_name).size(), 1u);
+  hospital_says(patient("b", 2, "P2", "Rau"));
+  EXPECT_EQ(worklist()[0].patient_name, "Rau^Jane") << "a correction of the one who stays";
+  hospital_says(patient("a", 3, "P1", "Roe"));
+  EXPECT_EQ(worklist()[0].patient_id, "P1") << "and undone";
+}
+
+TEST_F(MergedPatientsTest, AMessageAboutAPatientReachesTheWorklist) {
+  hospital_says(std::string(kPatient));
+  hospital_says(std::string(kOrder));
+  IncomingMessage message;
+  message.device = "reception";
+  message.control_id = "1";
+  message.bytes = "ADT";
+  message.patient.ids = {{kIssuer, "P1"}};
+  message.patient.facts = kJane;
+  message.patient.is_told = message.patient.updates = true;
+  message.patient.draft.body = *Json::parse(
+      R"({"resourceType":"Patient","name":[{"family":"Roe","given":["Jane","Ann"]}]})");
+  const auto taken = held_->intake().take_now(message);
+  ASSERT_TRUE(taken.ok()) << taken.error().message();
+  ASSERT_EQ(taken->outcome, Taken::Outcome::stored) << taken->reason;
+  EXPECT_EQ(worklist()[0].patient_name, "Roe^Jane^Ann");
+}
+
+TEST_F(MergedPatientsTest, OneEnteredHereWithTheIdentifierOfARecordHeldAlreadyIsProposedOnce) {
+  hospital_says(patient("theirs", 1, "P1", "Roe"));
+  const std::vector<std::string> uplinks{"his"};
+  const Editing editing{held_->audit(), core::system_clock(), held_->options().worklist,
+                        uplinks,        "client:app",         "127.0.0.1"};
+  const auto enter = [&](const std::string& id, const std::string& family) {
+    write([&](Connection& c) -> core::Status {
+      GW_TRY(const Json body, Json::parse(patient(id, 1, "P1", family)));
+      GW_CHECK(store_edit(c, editing, {"Patient", id}, body, "create"));
+      return {};
+    });
+  };
+  enter("ours", "Roe");
+  enter("ours", "Rowe");
+  EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'Task'"), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE subject LIKE 'Task/%' AND uplink = 'his'"), 1);
+  EXPECT_EQ(text("SELECT source FROM audit WHERE action = 'propose-merge'"), "Patient/ours");
+  // The hospital's own record, edited here, is no second one.
+  enter("theirs", "Rowe");
+  EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'Task'"), 1);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <filesystem>
 
 #include "core/clock.h"
@@ -16,6 +17,7 @@
 #include "sync/outbox.h"
 #include "sync/replica.h"
 #include "sync/reports.h"
+#include "sync/review.h"
 #include "sync/worklist.h"
 #include "tests/sync/part10_file.h"
 
@@ -38,6 +40,7 @@ class StoppedClock final : public core::Clock {
 /// One real keyring for all cases.
 class BorrowedKeyring final : public crypto::Keyring {
  public:
+  inline static std::atomic<std::uint32_t> pretended_lost = 0;  // an epoch
   explicit BorrowedKeyring(crypto::Keyring& lent) : lent_(lent) {}
   std::vector<crypto::SlotInfo> slots() const override { return lent_.slots(); }
   crypto::SlotInfo opened_by() const override { return lent_.opened_by(); }
@@ -58,7 +61,9 @@ class BorrowedKeyring final : public crypto::Keyring {
   }
   crypto::RootState root() const override { return lent_.root(); }
   core::Result<std::string> box() const override { return lent_.box(); }
-  core::Status begin_root() override { return lent_.begin_root(); }
+  core::Status begin_root(const std::set<std::uint32_t>& given_up) override {
+    return lent_.begin_root(given_up);
+  }
   core::Status end_root() override { return lent_.end_root(); }
   core::Result<std::uint32_t> current_epoch() override { return lent_.current_epoch(); }
   core::Result<crypto::Secret> epoch_key(std::uint32_t epoch) const override {
@@ -67,7 +72,10 @@ class BorrowedKeyring final : public crypto::Keyring {
   core::Result<std::vector<std::uint32_t>> epochs() const override { return lent_.epochs(); }
   core::Result<std::uint32_t> begin_epoch() override { return lent_.begin_epoch(); }
   core::Status remember_epochs() override { return lent_.remember_epochs(); }
-  std::vector<std::uint32_t> lost_epochs() const override { return lent_.lost_epochs(); }
+  std::vector<std::uint32_t> lost_epochs() const override {
+    const std::uint32_t pretended = pretended_lost;
+    return pretended == 0 ? lent_.lost_epochs() : std::vector<std::uint32_t>{pretended};
+  }
   core::Status retire_epoch(std::uint32_t epoch) override { return lent_.retire_epoch(epoch); }
 
  private:
@@ -217,6 +225,21 @@ class RecordsTest : public ::testing::Test {
       return {};
     });
     return applied;
+  }
+  Deciding deciding(std::string actor) const {
+    return {held_->audit(), held_->options().worklist, std::move(actor),
+            core::system_clock().wall()};
+  }
+  core::Status answer(std::int64_t number, const ReviewAnswer& answer) {
+    return held_->database().write(
+        [&](Connection& c) { return decide_review(c, deciding("user:nurse"), number, answer); });
+  }
+  /// One side of every group of the review that is asked about.
+  void decide_all(std::int64_t number, GroupAnswer::Take take) {
+    ReviewAnswer all;
+    all.otherwise.take = take;
+    const auto decided = answer(number, all);
+    ASSERT_TRUE(decided.ok()) << decided.error().message();
   }
   std::vector<WorklistStep> worklist(const WorklistSelection& selection = {}) {
     std::vector<WorklistStep> steps;

@@ -174,14 +174,6 @@ TEST_F(RecordsTest, AnOrderBecomesAWorklistStepInTheSitesTime) {
   EXPECT_TRUE(worklist(selection).empty());
 }
 
-TEST_F(RecordsTest, AnOrderBeforeItsPatientWaitsInTheInbox) {
-  EXPECT_EQ(pull(kOrder), Applied::waiting);
-  EXPECT_TRUE(worklist().empty());
-  EXPECT_EQ(pull(kPatient), Applied::applied);
-  EXPECT_EQ(worklist().size(), 1u);
-  EXPECT_EQ(count("SELECT count(*) FROM inbox"), 0);
-}
-
 TEST_F(RecordsTest, UidsOfAStepNeverChangeAndAClosedOrderLeavesTheWorklist) {
   pull(kPatient);
   pull(kOrder);
@@ -275,19 +267,17 @@ TEST_F(RecordsTest, APersonTakesTheLosingValueBackInOneAction) {
   pull(core::cat(R"({"resourceType":"Patient","id":")", id,
                  R"(","meta":{"versionId":"9"},"gender":"male"})"));
   const auto number = count("SELECT number FROM review WHERE state = 'open'");
-  const Reviewer reviewer{"user:nurse", core::system_clock().wall()};
+  const auto take_ours = [&](Connection& c, const char* group) {
+    ReviewAnswer answer;
+    answer.groups[group].take = GroupAnswer::Take::ours;
+    return decide_review(c, deciding("user:nurse"), number, answer);
+  };
   EXPECT_EQ(held_->database()
-                .write([&](Connection& c) {
-                  return decide_review(c, held_->audit(), number, {{"no such", Choice::ours}},
-                                       Choice::theirs, reviewer);
-                })
+                .write([&](Connection& c) { return take_ours(c, "no such"); })
                 .error()
                 .code(),
             core::Code::invalid);
-  write([&](Connection& c) {
-    return decide_review(c, held_->audit(), number, {{"identity", Choice::ours}}, Choice::theirs,
-                         reviewer);
-  });
+  write([&](Connection& c) { return take_ours(c, "identity"); });
   EXPECT_EQ(text("SELECT state FROM review"), "decided");
   EXPECT_NE(text("SELECT body FROM resource_version WHERE type = 'Patient' ORDER BY version DESC")
                 .find("\"female\""),

@@ -70,6 +70,23 @@ TEST_F(StoriesTest, NothingGoesBeforeWhatItRefersTo) {
   EXPECT_EQ(claim("his").rows.size(), 1u);
 }
 
+TEST_F(StoriesTest, WhatWaitsForARefusedResourceGoesOnceItIsCorrectedAndDelivered) {
+  enter(patient_, kEntered);
+  enter(order_, kOrdered);
+  const Claim first = claim("his");
+  ASSERT_EQ(first.rows.size(), 1u);
+  Verdict refused;
+  refused.what = Verdict::What::park;
+  refused.number = first.rows[0].number;
+  record("his", refused);
+  EXPECT_TRUE(claim("his").rows.empty());
+  enter(patient_, R"({"resourceType":"Patient","id":"p9","gender":"female"})");
+  deliver(patient_, "1", 1);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE state = 'parked'"), 0);
+  deliver(order_, "1", 1);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox"), 0);
+}
+
 TEST_F(StoriesTest, WhatIsUrgentGoesFirstAndSoDoesWhatItWaitsFor) {
   enter({"Patient", "p1"}, R"({"resourceType":"Patient","id":"p1"})");
   enter({"ServiceRequest", "o1"},
@@ -152,10 +169,7 @@ TEST_F(StoriesTest, AnEditSurvivesADeletionAndAPersonMayLetItGo) {
   EXPECT_TRUE(is_held(patient_));
   const auto number = count("SELECT number FROM review WHERE state = 'open'");
   ASSERT_GT(number, 0);
-  write([&](Connection& c) {
-    return decide_review(c, held_->audit(), number, {}, Choice::theirs,
-                         {"user:nurse", core::system_clock().wall()});
-  });
+  decide_all(number, GroupAnswer::Take::theirs);
   EXPECT_FALSE(is_held(patient_));
 }
 

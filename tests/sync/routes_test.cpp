@@ -124,8 +124,10 @@ class RoutedTest : public RecordsTest {
   void verify(const std::string& uid, const std::string& uplink) {
     const std::int64_t row = row_of(uid);
     write([&](Connection& c) {
-      return c.run("INSERT OR REPLACE INTO dicom_delivery VALUES (?, ?, 'verified', ?)", row,
-                   uplink, kNow);
+      return c.run(
+          "INSERT OR REPLACE INTO dicom_delivery (instance, uplink, proof, at)"
+          " VALUES (?, ?, 'verified', ?)",
+          row, uplink, kNow);
     });
   }
   std::uint64_t evicted(const std::string& uid) {
@@ -191,6 +193,24 @@ TEST_F(RoutedTest, ImagesOfAStatOrderOvertake) {
   const Claim claimed = claim("pacs", 1);
   ASSERT_EQ(claimed.rows.size(), 1u);
   EXPECT_EQ(claimed.rows[0].subject, std::to_string(row_of("1.3.1")));
+}
+
+TEST_F(RoutedTest, AnOrderThatBecomesStatHurriesTheImagesThatWait) {
+  pull(kPatient);
+  std::string order(kOrder);
+  order.replace(order.find("\"stat\""), 6, "\"routine\"");
+  pull(order);
+  store(facts("1.2", "1.2.1"), "a");
+  store(facts(worklist()[0].study_instance_uid, "1.3.1"), "b");
+  std::string urgent(kOrder);
+  urgent.replace(urgent.find("\"versionId\":\"1\""), 15, "\"versionId\":\"2\"");
+  pull(urgent);
+  const Claim claimed = claim("pacs", 1);
+  ASSERT_EQ(claimed.rows.size(), 1u);
+  EXPECT_EQ(claimed.rows[0].subject, std::to_string(row_of("1.3.1")));
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE subject LIKE 'ImagingStudy/%' AND turn = 0"),
+            1);
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE kind = 'instance' AND turn = 3"), 1);
 }
 
 TEST_F(RoutedTest, ARebuiltIndexKnowsWhichTitleWasCalled) {

@@ -139,6 +139,24 @@ TEST_F(ServerIdsTest, WhatWasMadeAndNotAnsweredIsFoundByItsMark) {
   EXPECT_EQ(server_id("p9"), "77");
 }
 
+TEST_F(ServerIdsTest, WhatAnAttemptMadeUnderOurIdIsFoundByAServerOfItsOwnIdsToo) {
+  serve_own_ids([](auto& connection, const auto& request) {
+    if (request.head.starts_with("GET /base/Patient?"))
+      return reply(connection, "200 OK", R"({"resourceType":"Bundle","type":"searchset"})");
+    if (request.head.starts_with("GET /base/Patient/p9 "))
+      return reply(connection, "200 OK", kEntered, "ETag: W/\"3\"\r\n");
+    reply(connection, "201 Created", "", "Location: Patient/78\r\nETag: W/\"1\"\r\n");
+  });
+  fhir();
+  enter(patient_, kEntered);
+  auto rows = claim("his").rows;
+  rows[0].perhaps_sent = true;
+  const auto outcome = deliver(rows)[0];
+  EXPECT_EQ(outcome.result, Delivery::delivered) << outcome.reason;
+  EXPECT_EQ(outcome.remote_version, "3");
+  EXPECT_EQ(server_id("p9"), "p9");
+}
+
 TEST_F(ServerIdsTest, ASearchThatFindsWhatItWasNotAskedForFindsNothing) {
   serve_own_ids([](auto& connection, const auto& request) {
     if (request.head.starts_with("POST"))

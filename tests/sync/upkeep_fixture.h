@@ -111,7 +111,9 @@ class UpkeepTest : public RecordsTest {
       write([&](Connection& c) -> core::Status {
         GW_CHECK(c.run("DELETE FROM outbox WHERE kind = 'instance' AND subject = ?",
                        std::to_string(row)));
-        return c.run("INSERT INTO dicom_delivery VALUES (?, 'pacs', ?, ?)", row, proof, kNow);
+        return c.run(
+            "INSERT INTO dicom_delivery (instance, uplink, proof, at) VALUES (?, 'pacs', ?, ?)",
+            row, proof, kNow);
       });
       at_pacs(uid, file);
     }

@@ -223,6 +223,34 @@ TEST_F(UpkeepTest, ACopyThatDiffersWhereTheDamagedOneIsReadableIsNotTaken) {
   EXPECT_EQ(content(row), part10_head("1.2.3") + pixels);
 }
 
+TEST_F(UpkeepTest, WhatCanBeReadAgainIsHeldAgain) {
+  options_.scrub_bytes_per_s = 100'000'000;
+  const auto row = take_in("1.2", "1.2.3", std::string(kBig, 'p'));
+  not_at_pacs("1.2.3");
+  damage(object_of(row), 5'000);
+  run();
+  ASSERT_TRUE(eventually([&] { return state(row) == "damaged"; }));
+  damage(object_of(row), 5'000);  // as it was
+  EXPECT_TRUE(eventually([&] { return state(row) == "held"; }));
+  EXPECT_TRUE(eventually([&] { return upkeep_->problems().empty(); }));
+  EXPECT_EQ(count("SELECT count(*) FROM audit WHERE outcome = 'it can be read again'"), 1);
+}
+
+TEST_F(UpkeepTest, WhileAnEpochsKeyIsLostNoUnprovenCopyTakesAnObjectsPlace) {
+  options_.scrub_bytes_per_s = 100'000'000;
+  const auto row = take_in("1.2", "1.2.3", "pixels");
+  const std::string object = object_of(row);
+  damage(object, 40);  // its wrapped key: it opens no more than if the epoch's key were gone
+  BorrowedKeyring::pretended_lost = 202601;
+  run();
+  EXPECT_TRUE(eventually([&] { return state(row) == "damaged"; }));
+  EXPECT_EQ(object_of(row), object);
+  BorrowedKeyring::pretended_lost = 0;
+  EXPECT_TRUE(eventually([&] { return state(row) == "held"; }));
+  EXPECT_NE(object_of(row), object);
+  EXPECT_EQ(content(row), part10_head("1.2.3") + "pixels");
+}
+
 TEST_F(UpkeepTest, ALostFileIsDamageToo) {
   options_.scrub_bytes_per_s = 100'000'000;
   const auto row = take_in("1.2", "1.2.3", "pixels");

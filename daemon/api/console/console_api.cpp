@@ -137,7 +137,7 @@ class Api final : public ConsoleApi {
     const bool is_name = crypto::check_account_name(name).ok();
     const Who who{{is_name ? name : "?", crypto::Role::viewer, ""}, peer.address};
     if (const auto wait = limits_.wait(who.session.account, peer.address); wait.count() > 0) {
-      note(who, "sign-in", "console", "", "too many failures");
+      note(who, "sign-in", "console", "", "failed: too many failures");
       HttpResponse later = refusal(429, "wait", "too many failures; wait and try again");
       later.headers.emplace_back("Retry-After", cat((wait.count() + 999) / 1000));
       co_return later;
@@ -190,7 +190,7 @@ class Api final : public ConsoleApi {
     const Place* const asked = find_place(request.method, path);
     if (asked == nullptr) co_return refusal(404, "not-found", "there is nothing here");
     if (who.session.role < asked->role) {
-      note(who, "refuse", cat("console/", path), "", "forbidden");
+      note(who, "refuse", cat("console/", path), "", "failed: forbidden");
       co_return refusal(403, "forbidden", "your account may not do this");
     }
     if (path == "overview") {

@@ -116,7 +116,7 @@ class Web final : public DicomWeb {
                              .patient = "",
                              .source = peer.address,
                              .outcome = "success"};
-    if (entry.action == "refuse") entry.outcome = "forbidden";
+    if (entry.action == "refuse") entry.outcome = "failed: forbidden";
     if (entry.resource.empty()) {
       const auto study = call.holdings->database().read_value<sync::TrailedStudy>(
           [&](crypto::Connection& connection) {

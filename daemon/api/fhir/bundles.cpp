@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "core/base64.h"
 #include "core/ids.h"
@@ -25,11 +27,9 @@ struct Entry {
   FhirResponse response = {};
 };
 
-/// R4 3.1.0.11.2: deletes, creates, updates and patches, reads.
+/// R4 3.1.0.11.2: deletes, which are done before all these, creates, updates and patches, reads.
 int turn_of(const Entry& entry) {
   switch (entry.what.kind) {
-    case Kind::remove:
-      return 0;
     case Kind::create:
       return 1;
     case Kind::update:
@@ -188,6 +188,35 @@ bool became_another(const Entry& entry) {
          !entry.response.location.starts_with(cat(entry.identity, "/_history/"));
 }
 
+/// Answers the refusal of the whole, where there is one.
+std::optional<FhirResponse> perform_entry(Desk& desk, Entry& entry) {
+  entry.response = perform(desk, entry.request, entry.what);
+  const bool fine = entry.response.ok() || (entry.what.kind == Kind::read);
+  if (!fine) return at_entry(entry.number, std::move(entry.response));
+  if (!became_another(entry)) return std::nullopt;
+  return at_entry(entry.number,
+                  refusal(412, "multiple-matches", "its condition fits what another entry makes"));
+}
+
+/// The deletions, whatever refers to another first: so the hospital is told in an order it can
+/// follow. What refers to each other, or is let go by a later entry, is looked at when all is done.
+std::optional<FhirResponse> perform_removals(Desk& desk, std::vector<Entry*> removals) {
+  for (std::size_t before = removals.size() + 1; removals.size() < before;) {
+    before = removals.size();
+    for (Entry* entry : std::exchange(removals, {})) {
+      if (!entry->identity.empty() && refuse_referred(desk, entry->identity)) {
+        removals.push_back(entry);
+      } else if (auto refused = perform_entry(desk, *entry)) {
+        return refused;
+      }
+    }
+  }
+  for (Entry* entry : removals) {
+    if (auto refused = perform_entry(desk, *entry)) return refused;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 core::Result<FhirRequest> request_of_entry(const Json& entry, const std::string& base) {
@@ -242,18 +271,21 @@ FhirResponse answer_transaction(Desk& desk, const Json& bundle) {
   }
   if (auto settled = settle_identities(desk, *entries); !settled.ok())
     return refusal_of(settled.error());
+  std::vector<Entry*> removals;
   std::vector<Entry*> order;
-  for (Entry& entry : *entries) order.push_back(&entry);
+  for (Entry& entry : *entries)
+    (entry.what.kind == Kind::remove ? removals : order).push_back(&entry);
   std::stable_sort(order.begin(), order.end(),
                    [](const Entry* a, const Entry* b) { return turn_of(*a) < turn_of(*b); });
+  desk.keeps_referred = false;
+  if (auto refused = perform_removals(desk, removals)) return std::move(*refused);
   for (Entry* entry : order) {
-    entry->response = perform(desk, entry->request, entry->what);
-    const bool fine = entry->response.ok() || (entry->what.kind == Kind::read);
-    if (!fine) return at_entry(entry->number, std::move(entry->response));
-    if (became_another(*entry)) {
-      return at_entry(entry->number, refusal(412, "multiple-matches",
-                                             "its condition fits what another entry makes"));
-    }
+    if (auto refused = perform_entry(desk, *entry)) return std::move(*refused);
+  }
+  for (const Entry* entry : removals) {
+    if (entry->response.version == 0) continue;  // it was never held
+    if (auto refused = refuse_referred(desk, entry->identity))
+      return at_entry(entry->number, std::move(*refused));
   }
   Json answers = Json::array();
   for (const Entry& entry : *entries) answers.add(entry_of(entry.response, desk.base));

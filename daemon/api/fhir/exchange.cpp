@@ -49,7 +49,7 @@ FhirResponse refusal_of(const core::Error& error) {
     case core::Code::busy:
       return refusal(503, "throttled", "the gateway is busy; try again");
     case core::Code::no_space:
-      return refusal(507, "no-store", "the gateway's disk is full: nothing new is taken in");
+      return refusal(503, "no-store", "the gateway's disk is full: nothing new is taken in");
     default:
       // What went wrong inside is for the log, not for a client.
       return refusal(500, "exception", "the gateway could not do it; see its log");

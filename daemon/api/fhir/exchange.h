@@ -52,6 +52,8 @@ struct Desk {
   std::string site;  // for the CapabilityStatement
   /// Reads to be noted in the audit trail, once the snapshot or transaction is done with.
   std::vector<crypto::AuditEntry> reads = {};
+  /// What others refer to is not deleted. False: whoever asked looks when all is done.
+  bool keeps_referred = true;
 
   void note_read(std::string action, std::string resource, std::string patient);
 };

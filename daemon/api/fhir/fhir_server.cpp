@@ -138,7 +138,7 @@ class Server final : public FhirServer {
                              .resource = place,
                              .patient = "",
                              .source = call.address,
-                             .outcome = "forbidden"};
+                             .outcome = "failed: forbidden"};
     (void)trail_->note(call.holdings->database(), call.holdings->audit(), {std::move(entry)});
   }
 

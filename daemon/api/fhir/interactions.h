@@ -57,6 +57,8 @@ FhirResponse answer_search(Desk& desk, const FhirRequest& request, const std::st
 FhirResponse answer_create(Desk& desk, const FhirRequest& request, const std::string& type);
 FhirResponse answer_update(Desk& desk, const FhirRequest& request, const Interaction& interaction);
 FhirResponse answer_patch(Desk& desk, const FhirRequest& request, const Interaction& interaction);
+/// 409 where something held refers to it.
+std::optional<FhirResponse> refuse_referred(Desk& desk, const std::string& reference);
 FhirResponse answer_remove(Desk& desk, const FhirRequest& request, const Interaction& interaction);
 core::Json capability_statement(const std::string& base, const std::string& site);
 

@@ -203,8 +203,16 @@ FhirResponse answer_patch(Desk& desk, const FhirRequest& request, const Interact
   return store(desk, told, target.key, *patched, "patch", 200);
 }
 
+std::optional<FhirResponse> refuse_referred(Desk& desk, const std::string& reference) {
+  auto referrers = sync::find_referrers(desk.connection, reference, 1);
+  if (!referrers.ok()) return refusal_of(referrers.error());
+  if (referrers->empty()) return std::nullopt;
+  return refusal(409, "conflict",
+                 cat("others refer to it, such as ", referrers->front(),
+                     "; change or delete these first, or mark it entered-in-error"));
+}
+
 FhirResponse answer_remove(Desk& desk, const FhirRequest& request, const Interaction& what) {
-  constexpr int kNamed = 3;
   Target target = find_target(desk, request, what);
   if (target.refused) return std::move(*target.refused);
   FhirResponse nothing;
@@ -213,12 +221,8 @@ FhirResponse answer_remove(Desk& desk, const FhirRequest& request, const Interac
     if (target.newest) nothing.version = target.newest->version;
     return nothing;
   }
-  auto referrers = sync::find_referrers(desk.connection, target.key.text(), kNamed);
-  if (!referrers.ok()) return refusal_of(referrers.error());
-  if (!referrers->empty()) {
-    return refusal(409, "conflict",
-                   cat("others refer to it, such as ", referrers->front(),
-                       "; change or delete these first, or mark it entered-in-error"));
+  if (desk.keeps_referred) {
+    if (auto refused = refuse_referred(desk, target.key.text())) return std::move(*refused);
   }
   const auto version = sync::store_removal(desk.connection, desk.editing, target.key);
   if (!version.ok()) return refusal_of(version.error());

@@ -23,6 +23,12 @@ TEST(Xml, BecomesNamesTextsAndLists) {
             R"({"a":"Müller"})");
 }
 
+TEST(Xml, AttributesThatDifferByTheirPrefixAloneAreBothThere) {
+  const auto parsed = parse_xml(R"(<a:d a:id="1" b:id="2"/>)");
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message();
+  EXPECT_EQ(parsed->dump(), R"({"d":{"@id":"1","@b:id":"2"}})");
+}
+
 TEST(Xml, DocumentTypesAndEntitiesAreRefused) {
   EXPECT_THAT(xml("<!DOCTYPE a [<!ENTITY b 'x'>]><a>&b;</a>"), HasSubstr("document type"));
   EXPECT_THAT(xml("<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>"), HasSubstr("document type"));

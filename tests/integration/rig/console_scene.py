@@ -73,7 +73,7 @@ class Scene:
         self.pacs.wait_ready()
         self.hub = self._box("hospital", "hub", "")
         self.hub.start()
-        self._hospital = self._api(self.hub.port)
+        self.hospital = self._api(self.hub.port)
         self._fill_hospital()
         metrics_hash = hashlib.sha256(METRICS_TOKEN.encode()).hexdigest()
         self.clinic = self._box(
@@ -82,10 +82,10 @@ class Scene:
         )
         self.clinic.write_secret("pacs", orthanc.PASSWORD)
         self.clinic.start()
-        self._app = self._api(self.clinic.port)
+        self.app = self._api(self.clinic.port)
         for name, role in (("vera", "viewer"), ("olga", "operator"), ("ada", "admin")):
             self.clinic.command("accounts", "add", name, "--role", role, secret=PASSWORD)
-        wait_until(lambda: all(self._app(f"Patient/p{i}") for i in range(len(PEOPLE))), "the patients are here", 60)
+        wait_until(lambda: all(self.app(f"Patient/p{i}") for i in range(len(PEOPLE))), "the patients are here", 60)
         self.send_study(0, "CT chest", 4)
         wait_until(lambda: '"waiting":0' in self.clinic.command("status"), "everything is delivered", 90)
 
@@ -118,14 +118,14 @@ class Scene:
         today = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
         plans = [("CT", "CT chest"), ("US", "Ultrasound abdomen"), ("DX", "X-ray left hand")]
         for i, (person, (modality, description)) in enumerate(zip(PEOPLE, plans)):
-            self._hospital(f"Patient/p{i}", fhir.patient_resource(f"p{i}", person, ISSUER))
+            self.hospital(f"Patient/p{i}", fhir.patient_resource(f"p{i}", person, ISSUER))
             order = fhir.imaging_order(
                 f"o{i}", f"p{i}", f"A-77{i}", modality, description, today + datetime.timedelta(hours=i)
             )
             order["requester"], order["performer"], order["locationReference"] = {"display": "Ward 3"}, [], []
             for empty in ("performer", "locationReference"):
                 del order[empty]
-            self._hospital(f"ServiceRequest/o{i}", order)
+            self.hospital(f"ServiceRequest/o{i}", order)
 
     def send_study(self, who, description, slices, seed=1):
         folder = self._folder / "images" / f"{who}-{seed}"
@@ -167,14 +167,14 @@ class Scene:
     def _change_on_both_sides(self):
         """While they cannot talk: the hub is away for the clinic's edit, the clinic for the hub's."""
         self.hub.stop()
-        ours = self._app("Patient/p2")
+        ours = self.app("Patient/p2")
         ours["gender"], ours["birthDate"] = "other", "2001-11-06"
         ours["telecom"] = [{"system": "phone", "use": "mobile", "value": "+34 600 111 001"}]
-        self._app("Patient/p2", ours)
+        self.app("Patient/p2", ours)
         self.clinic.stop()
         self.hub.start()
-        theirs = self._hospital("Patient/p2")
+        theirs = self.hospital("Patient/p2")
         theirs["gender"], theirs["birthDate"] = "male", "2001-11-15"
-        self._hospital("Patient/p2", theirs)
+        self.hospital("Patient/p2", theirs)
         self.clinic.start()
         wait_until(lambda: '"open"' in self.clinic.command("reviews"), "somebody has to decide", 90)

@@ -4,6 +4,8 @@
 """
 
 import datetime
+import decimal
+import json
 
 from . import https
 
@@ -12,10 +14,12 @@ _IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
 
 class Fhir:
-    def __init__(self, url, ca_file):
+    def __init__(self, url, ca_file, token=None):
         self.url = url
         self._http = https.session(ca_file)
         self._http.headers["Accept"] = "application/fhir+json"
+        if token:
+            self._http.headers["Authorization"] = f"Bearer {token}"
 
     def close(self):
         self._http.close()
@@ -38,6 +42,33 @@ class Fhir:
 
     def create(self, resource):
         return self._checked(self.request("POST", resource["resourceType"], resource))
+
+    def read(self, reference):
+        """What `Type/id` holds, None where it is not there or was deleted. Numbers come as the texts they were sent as."""
+        answer = self.request("GET", reference, headers={"Cache-Control": "no-cache"})
+        if answer.status_code in (404, 410):
+            return None
+        self._checked(answer)
+        return json.loads(answer.text, parse_float=decimal.Decimal)
+
+    def read_all(self, references):
+        """The same for many, in one batch."""
+        entries = [{"request": {"method": "GET", "url": one}} for one in references]
+        answer = self.request("POST", "", {"resourceType": "Bundle", "type": "batch", "entry": entries})
+        self._checked(answer)
+        told = json.loads(answer.text, parse_float=decimal.Decimal)["entry"]
+        is_there = [one["response"]["status"].startswith("200") for one in told]
+        return {one: entry["resource"] if there else None for one, entry, there in zip(references, told, is_there, strict=True)}
+
+    def edit(self, reference, **elements):
+        """Changes these elements of what is there now."""
+        answer = self.request("GET", reference, headers={"Cache-Control": "no-cache"})
+        return self.put({**self._checked(answer), **elements})
+
+    def delete(self, reference):
+        answer = self.request("DELETE", reference)
+        if not answer.ok:
+            self._checked(answer)
 
     def search(self, query):
         """All matches of a search, over all its pages."""

@@ -92,9 +92,9 @@ class Hapi:
             answer = self._http.get(f"{self.url}/metadata", timeout=60)
             return answer.status_code == 200 and answer.json()["fhirVersion"] == "4.0.1"
 
-        self.process.wait_ready(
-            answers, "serves its CapabilityStatement", timeout_s, expect=requests.ConnectionError
-        )
+        # On a busy machine it accepts connections long before it answers.
+        not_yet = (requests.ConnectionError, requests.Timeout)
+        self.process.wait_ready(answers, "serves its CapabilityStatement", timeout_s, expect=not_yet)
 
     def stop(self):
         self._http.close()

@@ -96,6 +96,11 @@ class Orthanc:
             answers, "serves DICOMweb and DIMSE", timeout_s, expect=requests.ConnectionError
         )
 
+    def add_modality(self, name, aet, port):
+        """Who may ask for storage commitment, and where it is reported to."""
+        modality = {"AET": aet, "Host": "127.0.0.1", "Port": port, "AllowStorageCommitment": True}
+        self._http.put(f"{self.url}/modalities/{name}", json=modality, timeout=10).raise_for_status()
+
     def stop(self):
         self._http.close()
         self._front.stop()

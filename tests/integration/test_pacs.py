@@ -1,0 +1,247 @@
+"""test_pacs.py BUILD_DIR: the real daemon sends images to a PACS by C-STORE and asks it for storage commitment: Orthanc, and one that
+pynetdicom plays over TLS, which can be cut off, refuse, be full, and report on either association.
+"""
+
+import collections
+import ssl
+import sys
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import generate_uid
+from pynetdicom import AE, AllStoragePresentationContexts, build_role, evt
+from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance, Verification
+from rig import compare, datasets, pki, senders
+from rig.gateway import AET, Gateway, Uplinks
+from rig.link import RESET, Link
+from rig.orthanc import Orthanc
+from rig.process import free_ports
+from rig.wait import wait_until
+
+_PATIENT = datasets.Patient("Quintanavilla", "Esmeraldina", "PACPATIENT0001", "19620214", "F")
+_PATIENCE_S = 180
+_SLICES = 12
+_OUT_OF_RESOURCES, _CANNOT_UNDERSTAND = 0xA700, 0xC000
+
+_SETTINGS = """\
+[dicom]
+more_ae_titles = ["TOARCHIVE", "TOORTHANC"]
+[dicom.peer.archive]
+ae_title = "ARCHIVE"
+host = "127.0.0.1"
+port = {archive_port}
+tls = true
+ca_file = "{keys.ca}"
+certificate_file = "{keys.client.cert}"
+key_file = "{keys.client.key}"
+[dicom.peer.orthanc]
+ae_title = "PACS"
+host = "127.0.0.1"
+port = {orthanc_port}
+[dicom.peer.modality]
+ae_title = "MODALITY"
+host = "127.0.0.1"
+port = {modality_port}
+[uplink.archive]
+kind = "dicom"
+peer = "archive"
+[uplink.orthanc]
+kind = "dicom"
+peer = "orthanc"
+[dicom.route.archive]
+called_ae_titles = ["TOARCHIVE"]
+uplinks = ["archive"]
+[dicom.route.orthanc]
+called_ae_titles = ["TOORTHANC"]
+uplinks = ["orthanc"]
+"""
+
+
+class Archive:
+    """A PACS: `arrivals` counts C-STOREs per SOP Instance UID, `answers` holds statuses to give before success, `reports_at_once`
+    says whether a commitment is reported on the association it was asked on."""
+
+    def __init__(self, port, keys, gateway_port):
+        self.arrivals, self.stored, self.associations = collections.Counter(), {}, 0
+        self.answers = collections.defaultdict(list)
+        self.reports_at_once, self.asked, self.told = True, [], []
+        self._gateway_port, self._lock = gateway_port, threading.Lock()
+        self._ae = AE(ae_title="ARCHIVE")
+        self._ae.supported_contexts = AllStoragePresentationContexts
+        self._ae.add_supported_context(StorageCommitmentPushModel)
+        self._ae.add_supported_context(Verification)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(keys.server.cert, keys.server.key)
+        tls.load_verify_locations(keys.ca)
+        tls.verify_mode = ssl.CERT_REQUIRED
+        handlers = [(evt.EVT_C_STORE, self._store), (evt.EVT_N_ACTION, self._commit), (evt.EVT_ACCEPTED, self._accepted)]
+        self._server = self._ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers, ssl_context=tls)
+
+    def stop(self):
+        self._server.shutdown()
+
+    def _accepted(self, event):
+        self.associations += 1
+
+    def _store(self, event):
+        uid = event.request.AffectedSOPInstanceUID
+        with self._lock:
+            self.arrivals[uid] += 1
+            status = self.answers[uid].pop(0) if self.answers[uid] else 0x0000
+            if status == 0x0000:
+                self.stored[uid] = event.request.DataSet.getvalue()
+        return status
+
+    def _commit(self, event):
+        asked = event.action_information
+        self.asked.append(asked)
+        threading.Thread(target=self._report, args=(event.assoc, asked), daemon=True).start()
+        return 0x0000, None
+
+    def _report(self, association, asked):
+        said, event_type = Dataset(), 1
+        said.TransactionUID = asked.TransactionUID
+        said.ReferencedSOPSequence, failed = Sequence(), Sequence()
+        for item in asked.ReferencedSOPSequence:
+            if item.ReferencedSOPInstanceUID in self.stored:
+                said.ReferencedSOPSequence.append(item)
+            else:
+                item.FailureReason = 0x0112
+                failed.append(item)
+        if failed:
+            said.FailedSOPSequence, event_type = failed, 2
+        if self.reports_at_once:
+            status, _ = association.send_n_event_report(said, event_type, StorageCommitmentPushModel, StorageCommitmentPushModelInstance)
+        else:
+            ae = AE(ae_title="ARCHIVE")
+            ae.add_requested_context(StorageCommitmentPushModel)
+            own = ae.associate("127.0.0.1", self._gateway_port, ae_title=AET, ext_neg=[build_role(StorageCommitmentPushModel, scp_role=True)])
+            status, _ = own.send_n_event_report(said, event_type, StorageCommitmentPushModel, StorageCommitmentPushModelInstance)
+            own.release()
+        self.told.append(status.Status)
+
+
+class Pacs(unittest.TestCase):
+    build_dir = None
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="pacs-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        cls.keys = keys = pki.make(cls.folder / "pki")
+        web, dicom, nobody, archive_port, cls.modality_port, gateway_port = free_ports(6)
+        cls.orthanc = Orthanc(cls.folder / "orthanc", web, dicom, keys)
+        cls.addClassCleanup(cls.orthanc.stop)
+        cls.orthanc.wait_ready()
+        cls.orthanc.add_modality("gateway", AET, gateway_port)
+        cls.archive = Archive(archive_port, keys, gateway_port)
+        cls.addClassCleanup(cls.archive.stop)
+        cls.wan = Link()
+        cls.addClassCleanup(cls.wan.stop)
+        cls.way = cls.wan.add("archive", archive_port)
+        settings = _SETTINGS.format(archive_port=cls.way.port, orthanc_port=dicom, modality_port=cls.modality_port, keys=keys)
+        cls.gateway = Gateway(cls.build_dir, cls.folder / "gateway", Uplinks(nobody, nobody, nobody, keys.ca), dicom_port=gateway_port)
+        more = cls.gateway.config.parent / "conf.d"
+        more.mkdir()
+        (more / "pacs.toml").write_text(settings)
+        cls.addClassCleanup(cls.gateway.stop)
+        cls.gateway.start()
+
+    def send(self, name, called, slices=_SLICES):
+        """A study on its way; what each file's data set is, by SOP Instance UID."""
+        instances = datasets.write_ct_series(self.folder / name, _PATIENT, "PAC0001", generate_uid(), slices=slices)
+        senders.Sender(instances, self.gateway.dicom_port, called).run(_PATIENCE_S)
+        return {one.sop_uid: one for one in instances}
+
+    def uplink(self, name):
+        return next(one for one in self.gateway.status()["uplinks"] if one["name"] == name)
+
+    def waiting(self, uplink):
+        return [row for row in self.gateway.queue() if row["uplink"] == uplink]
+
+    def commitment_of(self, instances):
+        """What a modality that asked for it is told: it is granted on the PACS's word only."""
+        told = []
+
+        def take(event):
+            said = event.event_information
+            told.append(sorted(item.ReferencedSOPInstanceUID for item in said.get("ReferencedSOPSequence", [])))
+            return 0x0000, None
+
+        ae = AE(ae_title="MODALITY")
+        ae.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
+        server = ae.start_server(("127.0.0.1", self.modality_port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, take)])
+        self.addCleanup(server.shutdown)
+        request = Dataset()
+        request.TransactionUID = generate_uid()
+        request.ReferencedSOPSequence = Sequence()
+        for one in instances.values():
+            item = Dataset()
+            item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = one.sop_class, one.sop_uid
+            request.ReferencedSOPSequence.append(item)
+        ae.add_requested_context(StorageCommitmentPushModel)
+        association = ae.associate("127.0.0.1", self.gateway.dicom_port, ae_title=AET)
+        status, _ = association.send_n_action(request, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance)
+        association.release()
+        self.assertEqual(status.Status, 0x0000)
+        return told
+
+    def test_images_reach_orthanc_which_commits_itself(self):
+        sent = self.send("orthanc", "TOORTHANC")
+        told = self.commitment_of(sent)
+        wait_until(lambda: told, "Orthanc's commitment lets the modality erase", _PATIENCE_S)
+        self.assertEqual(told, [sorted(sent)])
+        self.assertEqual(self.waiting("orthanc"), [])
+        arrived = self.orthanc.receipts()
+        self.assertEqual({uid: arrived[uid] for uid in sent}, dict.fromkeys(sent, 1))
+        # It is noted once the association ends on which the PACS was asked.
+        wait_until(lambda: self.uplink("orthanc")["server"] == {"storage_commitment": True}, "what Orthanc can is known", _PATIENCE_S)
+
+    def test_after_a_cut_only_what_did_not_arrive_goes_again(self):
+        self.wan.cut(RESET)
+        sent = self.send("cut", "TOARCHIVE")
+        tripped = self.way.trip_after(2_200_000, RESET)
+        self.wan.restore()
+        self.gateway.ask("uplinks", "sync")
+        self.assertTrue(tripped.wait(_PATIENCE_S))
+        before = {uid for uid in sent if uid in self.archive.stored}
+        self.assertTrue(0 < len(before) < _SLICES, before)
+        self.archive.reports_at_once = False
+        self.wan.restore()
+        self.gateway.ask("uplinks", "sync")
+        wait_until(lambda: not self.waiting("archive"), "everything is delivered", _PATIENCE_S)
+        arrivals = [self.archive.arrivals[uid] for uid in sent]
+        # What was on its way when the link broke may have arrived unheard; nothing else goes twice.
+        self.assertTrue(min(arrivals) == 1 and sum(arrivals) <= _SLICES + 1, arrivals)
+        for uid, one in sent.items():
+            self.assertEqual(self.archive.stored[uid], compare.data_set_bytes(one.path.read_bytes()))
+        told = self.commitment_of(sent)
+        wait_until(lambda: told, "the report on another association counts", _PATIENCE_S)
+        self.assertEqual(told, [sorted(sent)])
+
+    def test_what_is_refused_is_parked_and_what_passes_is_tried_again(self):
+        self.archive.reports_at_once = True
+        path = self.folder / "refused"
+        instances = datasets.write_ct_series(path, _PATIENT, "PAC0002", generate_uid(), slices=3)
+        refused, full, good = (one.sop_uid for one in instances)
+        self.archive.answers[refused] = [_CANNOT_UNDERSTAND]
+        self.archive.answers[full] = [_OUT_OF_RESOURCES]
+        senders.Sender(instances, self.gateway.dicom_port, "TOARCHIVE").run(_PATIENCE_S)
+        wait_until(lambda: full in self.archive.stored and good in self.archive.stored, "what passes is tried again", _PATIENCE_S)
+        [parked] = wait_until(lambda: [row for row in self.waiting("archive") if row["state"] == "parked"], "it is parked", _PATIENCE_S)
+        self.assertIn("C000 (cannot understand)", parked["reason"])
+        self.assertEqual((self.archive.arrivals[refused], self.archive.arrivals[full], self.archive.arrivals[good]), (1, 2, 1))
+        told = self.commitment_of({one.sop_uid: one for one in instances if one.sop_uid != refused})
+        wait_until(lambda: told, "the report on the same association counts", _PATIENCE_S)
+        self.gateway.ask("retry")
+        wait_until(lambda: not self.waiting("archive"), "a person had it sent again", _PATIENCE_S)
+
+
+if __name__ == "__main__":
+    Pacs.build_dir = sys.argv.pop(1)
+    unittest.main(verbosity=2)

@@ -1,0 +1,140 @@
+// A pull from a server that counts its pages by places, while what is on them changes.
+#include <algorithm>
+#include <charconv>
+#include <functional>
+
+#include "core/civil_time.h"
+#include "sync/pull_state.h"
+#include "tests/fakes/waiting.h"
+#include "tests/sync/records_fixture.h"
+
+namespace gateway::sync {
+namespace {
+
+using core::cat;
+using core::net::Awaitable;
+using core::net::HttpRequest;
+using core::net::HttpResponse;
+
+constexpr std::size_t kPage = 2;  // the server's own, whatever is asked for
+
+struct Entry {
+  std::string body;  // without meta
+  std::string updated;
+  int version = 1;
+  bool included = false;  // by _include, beside the page's last match
+};
+
+/// Searches of one type, sorted by _lastUpdated; its link to the next page says a place.
+class PagingServer final : public core::net::HttpClient {
+ public:
+  std::vector<Entry> entries;
+  std::function<void(int page)> served = [](int) {};
+
+  Awaitable<core::Result<HttpResponse>> send(HttpRequest request) override {
+    HttpResponse response;
+    response.status = 404;
+    if (request.target.find('?') != request.target.npos) {
+      response.status = 200;
+      response.headers = {{"Date", "Sun, 01 Mar 2026 09:00:00 GMT"}};
+      response.body = page(request.target);
+      served(++pages_);
+    }
+    co_return response;
+  }
+  void close() override {}
+
+ private:
+  static std::string value_of(const std::string& target, std::string_view name) {
+    const auto at = target.find(name);
+    if (at == target.npos) return {};
+    const auto begin = at + name.size();
+    return target.substr(begin, std::min(target.find('&', begin), target.size()) - begin);
+  }
+
+  static std::string shown(const Entry& entry) {
+    const std::string meta = cat(R"("meta":{"versionId":")", entry.version, R"(","lastUpdated":")",
+                                 entry.updated, R"("},)");
+    return cat(R"({"search":{"mode":")", entry.included ? "include" : "match", R"("},"resource":{)",
+               meta, entry.body.substr(1), "}");
+  }
+
+  std::string page(const std::string& target) {
+    const std::string since = value_of(target, "_lastUpdated=ge");
+    std::size_t offset = 0;
+    const std::string place = value_of(target, "_offset=");
+    std::from_chars(place.data(), place.data() + place.size(), offset);
+    std::ranges::stable_sort(entries, {}, &Entry::updated);
+    std::vector<Entry> matches;
+    for (const Entry& entry : entries)
+      if (!entry.included && entry.updated >= since) matches.push_back(entry);
+    std::string list;
+    for (std::size_t i = offset; i < std::min(offset + kPage, matches.size()); ++i)
+      list += cat(list.empty() ? "" : ",", shown(matches[i]));
+    for (const Entry& entry : entries)
+      if (entry.included) list += cat(list.empty() ? "" : ",", shown(entry));
+    std::string next;
+    if (offset + kPage < matches.size()) {
+      next = cat(R"(,"link":[{"relation":"next","url":"https://his/fhir/Patient?_offset=)",
+                 offset + kPage, since.empty() ? "" : cat("&_lastUpdated=ge", since), R"("}])");
+    }
+    return cat(R"({"resourceType":"Bundle","entry":[)", list, "]", next, "}");
+  }
+
+  int pages_ = 0;
+};
+
+class PullTest : public RecordsTest {
+ protected:
+  static Entry patient(const std::string& id, const std::string& updated) {
+    return {cat(R"({"resourceType":"Patient","id":")", id, R"("})"), updated};
+  }
+
+  PullReport pull_all(const std::string& query) {
+    FhirEndpoint endpoint(server_);
+    Crossings crossings;
+    const std::string uplink = "his";
+    return fakes::await(
+        loop_, pull_queries({endpoint, *held_, core::system_clock(), crossings, uplink}, {query}));
+  }
+  std::int64_t patients() { return count("SELECT count(*) FROM resource WHERE type = 'Patient'"); }
+  std::string cursor(const std::string& query) {
+    auto saved = held_->database().read_value<std::string>(
+        [&](Connection& c) { return saved_cursor(c, "his", query); });
+    EXPECT_TRUE(saved.ok());
+    return saved.value();
+  }
+
+  boost::asio::io_context loop_;  // the database's writer lets go of it last
+  std::shared_ptr<PagingServer> server_ = std::make_shared<PagingServer>();
+};
+
+// All at one time, so that the server's own link is the only way on.
+TEST_F(PullTest, WhatAMoveBetweenTwoPagesLeftOutComesWithTheNextRound) {
+  const std::string at_once = "2026-03-01T08:00:00.000Z";
+  for (const char* id : {"a", "b", "c", "d", "e"}) server_->entries.push_back(patient(id, at_once));
+  server_->served = [&](int page) {
+    if (page != 2) return;            // the first of those with a place in their link
+    server_->entries[0].version = 2;  // it goes behind: what follows moves up by one place
+    server_->entries[0].updated = "2026-03-01T08:30:00.000Z";
+  };
+  EXPECT_TRUE(pull_all("Patient").reached);
+  EXPECT_LT(patients(), 5) << "the server left one out";
+  EXPECT_EQ(cursor("Patient"), "") << "so the next round begins where this one did";
+  EXPECT_TRUE(pull_all("Patient").reached);
+  EXPECT_EQ(patients(), 5);
+  EXPECT_NE(cursor("Patient"), "");
+}
+
+TEST_F(PullTest, WhatIncludeBringsAlongDoesNotSayHowFarTheSearchCame) {
+  for (int i = 0; i < 6; ++i)
+    server_->entries.push_back(patient(cat("p", i), cat("2026-03-01T08:0", i, ":00.000Z")));
+  Entry brought = patient("brought", "2026-03-01T08:59:00.000Z");
+  brought.included = true;
+  server_->entries.push_back(brought);
+  EXPECT_TRUE(pull_all("Patient?_include=Patient:link").reached);
+  EXPECT_EQ(patients(), 7);
+}
+
+}  // namespace
+}  // namespace gateway::sync
