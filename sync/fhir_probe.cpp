@@ -95,6 +95,11 @@ Awaitable<core::Status> ask_in_bundle(Probe& probe, BundleKind kind) {
   co_return core::Status();
 }
 
+core::Error not_answered(int status) {
+  return core::Error(core::Code::unavailable,
+                     core::cat("asked what it can, the server answered ", status));
+}
+
 /// Where it refuses our id, under one of its own; answers whether it was made. What it refuses both
 /// ways is the type, and says nothing of ids.
 Awaitable<core::Result<bool>> make_probe(Probe& probe) {
@@ -106,13 +111,12 @@ Awaitable<core::Result<bool>> make_probe(Probe& probe) {
     co_return true;
   }
   // It may have made it and failed afterwards: that is no refusal of our id.
-  if (made->status / 100 == 5)
-    co_return core::Error(core::Code::unavailable,
-                          core::cat("asked what it can, the server answered ", made->status));
+  if (made->status / 100 == 5) co_return not_answered(made->status);
   std::string marked = as_marked(body, probe.key, "").dump();
   const auto posted =
       co_await probe.endpoint.create(probe.key.type, std::move(marked), mark_query(probe.key));
   GW_CO_CHECK(served(posted));
+  if (posted->status / 100 == 5) co_return not_answered(posted->status);
   if (posted->status / 100 != 2 || posted->id.empty()) co_return false;
   probe.abilities.put_creates = Known::no;
   probe.key.id = posted->id;

@@ -93,7 +93,8 @@ core::Status adopt_own_version(Push& push, const FhirAnswer& found, bool& is_our
 
 Awaitable<std::optional<RowOutcome>> read_back(Push& push) {
   auto answer = co_await read_there(push);
-  co_return co_await settle_read(push, std::move(answer));
+  if (auto settled = co_await locate(push, answer)) co_return settled;
+  co_return co_await settle_read(push, std::move(*answer));
 }
 
 Awaitable<core::Result<FhirAnswer>> create(Push& push) {
@@ -209,14 +210,6 @@ Awaitable<std::optional<RowOutcome>> propose(Push& push) {
 
 }  // namespace
 
-RowOutcome ended(const OutboxRow& row, Delivery result, std::string reason) {
-  RowOutcome outcome;
-  outcome.number = row.number;
-  outcome.result = result;
-  outcome.reason = std::move(reason);
-  return outcome;
-}
-
 std::optional<RowOutcome> settled_already(const Push& push) {
   const Outgoing& outgoing = push.outgoing;
   if (outgoing.is_agreed()) return delivered(push, outgoing.base->remote_version, false);
@@ -271,8 +264,7 @@ Awaitable<core::Status> note_created(const Pushing& with, std::vector<Created> c
   co_return core::Status();
 }
 
-Awaitable<std::optional<RowOutcome>> settle_read(Push& push, core::Result<FhirAnswer> answer) {
-  Outgoing& outgoing = push.outgoing;
+Awaitable<std::optional<RowOutcome>> locate(Push& push, core::Result<FhirAnswer>& answer) {
   const OutboxRow& row = push.row;
   if (!answer.ok()) co_return outcome_of_error(row.number, answer.error());
   if (!answer->not_serving.empty()) co_return not_served(row, *answer);
@@ -283,19 +275,25 @@ Awaitable<std::optional<RowOutcome>> settle_read(Push& push, core::Result<FhirAn
       co_return ended(row, is_ambiguous ? Delivery::refused : Delivery::failed,
                       noted.error().message());
   }
-  const core::Status ours = push.with.holdings.database().read(
-      [&](Connection& c) { return to_our_ids(c, push.with.uplink, answer->body); });
-  if (!ours.ok()) co_return ended(row, Delivery::failed, ours.error().message());
   const bool is_told = push.with.makes_under_our_id == Known::yes;
-  if (answer->status == 404 && row.perhaps_sent && outgoing.is_new() && !is_told) {
-    auto otherwise = co_await read_otherwise(push);
-    const bool is_nowhere = otherwise.ok() && otherwise->not_serving.empty() &&
-                            (otherwise->status == 404 || otherwise->status == 410);
-    if (!is_nowhere) co_return co_await settle_read(push, std::move(otherwise));
-  }
-  const bool is_gone = answer->status == 404 || answer->status == 410;
+  if (answer->status != 404 || !row.perhaps_sent || !push.outgoing.is_new() || is_told)
+    co_return std::nullopt;
+  auto otherwise = co_await read_otherwise(push);
+  if (!otherwise.ok()) co_return outcome_of_error(row.number, otherwise.error());
+  if (!otherwise->not_serving.empty()) co_return not_served(row, *otherwise);
+  if (otherwise->status != 404 && otherwise->status != 410) answer = std::move(otherwise);
+  co_return std::nullopt;
+}
+
+Awaitable<std::optional<RowOutcome>> settle_read(Push& push, FhirAnswer answer) {
+  Outgoing& outgoing = push.outgoing;
+  const OutboxRow& row = push.row;
+  const core::Status ours = push.with.holdings.database().read(
+      [&](Connection& c) { return to_our_ids(c, push.with.uplink, answer.body); });
+  if (!ours.ok()) co_return ended(row, Delivery::failed, ours.error().message());
+  const bool is_gone = answer.status == 404 || answer.status == 410;
   if (is_gone && outgoing.is_deletion()) co_return delivered(push, "", true);
-  if (answer->status == 404) {
+  if (answer.status == 404) {
     // Had it been agreed upon, somebody there has deleted it, and what was changed here is to be
     // asked about. A server that forgets deletions says no more than this.
     if (outgoing.base && !outgoing.base_is_deleted) {
@@ -306,24 +304,24 @@ Awaitable<std::optional<RowOutcome>> settle_read(Push& push, core::Result<FhirAn
     if (push.with.makes_under_our_id == Known::no) outgoing.server_id.clear();
     co_return std::nullopt;
   }
-  if (answer->status == 410) {
+  if (answer.status == 410) {
     // It was deleted there before, and what is sent makes it anew.
     if (outgoing.base_is_deleted) co_return std::nullopt;
-    co_return co_await settle_with(push, Json(), answer->version);
+    co_return co_await settle_with(push, Json(), answer.version);
   }
-  if (answer->status != 200 || !answer->body.is_object()) {
+  if (answer.status != 200 || !answer.body.is_object()) {
     co_return ended(row, Delivery::failed,
-                    core::cat("reading the resource back, the server answered ", answer->status));
+                    core::cat("reading the resource back, the server answered ", answer.status));
   }
-  if (same_content(outgoing.resource.body, answer->body))
-    co_return delivered(push, answer->version, true);
-  if (outgoing.base && outgoing.base->remote_version == answer->version) co_return std::nullopt;
+  if (same_content(outgoing.resource.body, answer.body))
+    co_return delivered(push, answer.version, true);
+  if (outgoing.base && outgoing.base->remote_version == answer.version) co_return std::nullopt;
 
   bool is_ours = false;
-  const core::Status adopted = adopt_own_version(push, *answer, is_ours);
+  const core::Status adopted = adopt_own_version(push, answer, is_ours);
   if (!adopted.ok()) co_return ended(row, Delivery::failed, adopted.error().message());
   if (is_ours) co_return std::nullopt;
-  co_return co_await settle_with(push, std::move(answer->body), answer->version);
+  co_return co_await settle_with(push, std::move(answer.body), answer.version);
 }
 
 std::optional<RowOutcome> settle_write(const Push& push, const core::Result<FhirAnswer>& answer) {

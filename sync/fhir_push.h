@@ -38,8 +38,6 @@ struct Push {
   Outgoing outgoing;
 };
 
-RowOutcome ended(const OutboxRow& row, Delivery result, std::string reason);
-
 /// The outcome where nothing needs to be asked or sent.
 std::optional<RowOutcome> settled_already(const Push& push);
 
@@ -63,10 +61,13 @@ struct Created {
 /// server does not name, loses its version in the answer: it has to be read.
 core::net::Awaitable<core::Status> note_created(const Pushing& with, std::vector<Created> created);
 
-/// What the server's copy means (the answer to a read). Answers an outcome when that settles the
-/// row; else `base` is what the next PUT must name.
-core::net::Awaitable<std::optional<RowOutcome>> settle_read(Push& push,
-                                                            core::Result<FhirAnswer> answer);
+/// Under which id the server has it: that is noted, and `answer` (to read_there()) becomes that to
+/// a read by this id. Answers an outcome where the server did not say.
+core::net::Awaitable<std::optional<RowOutcome>> locate(Push& push,
+                                                       core::Result<FhirAnswer>& answer);
+/// What the server's copy means, once it and those it may refer to are located. Answers an outcome
+/// when that settles the row; else `base` is what the next PUT must name.
+core::net::Awaitable<std::optional<RowOutcome>> settle_read(Push& push, FhirAnswer answer);
 
 /// What the answer to a PUT, POST or DELETE means. Nothing: the server holds another version than
 /// the one named, or took it without telling the version; either way it must be read.

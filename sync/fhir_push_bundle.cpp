@@ -77,10 +77,33 @@ Awaitable<core::Result<std::vector<FhirAnswer>>> read_together(Pile& pile, const
   co_return std::vector<FhirAnswer>();
 }
 
-/// Reads the server's copies; answers those that are not settled by it.
+void end_each(Pile& pile, const Group& group, Delivery result, const std::string& reason) {
+  for (const Push* push : group) pile.outcomes.push_back(ended(push->row, result, reason));
+}
+
+/// By which ids the server knows what they refer to, some of which it may have told a moment ago.
+Group with_names_there(Pile& pile, Group group) {
+  if (group.empty()) return group;
+  const core::Status named = pile.with.holdings.database().read([&](Connection& c) -> core::Status {
+    for (Push* push : group) {
+      Outgoing& outgoing = push->outgoing;
+      GW_TRY(outgoing.names, names_there(c, pile.with.uplink, outgoing.resource.body));
+    }
+    return {};
+  });
+  if (named.ok()) return group;
+  end_each(pile, group, Delivery::failed, named.error().message());
+  return {};
+}
+
+/// Reads the server's copies; answers those that are not settled by it. What refers to each other
+/// can only be compared when it is known under which id the server has each.
 Awaitable<Group> read_group(Pile& pile, Group group, bool after_write) {
-  const auto answers = co_await read_together(pile, group);
-  Group left;
+  auto answers = co_await read_together(pile, group);
+  const auto note = [&](RowOutcome outcome) {
+    pile.outcomes.push_back(after_write ? *after_sending(std::move(outcome)) : std::move(outcome));
+  };
+  std::vector<std::pair<Push*, FhirAnswer>> located;
   for (std::size_t i = 0; i < group.size(); ++i) {
     core::Result<FhirAnswer> answer = FhirAnswer{};
     if (!answers.ok()) {
@@ -88,17 +111,23 @@ Awaitable<Group> read_group(Pile& pile, Group group, bool after_write) {
     } else if (answers->empty()) {
       answer = co_await read_there(*group[i]);
     } else {
-      answer = (*answers)[i];
+      answer = std::move((*answers)[i]);
     }
-    auto settled = co_await settle_read(*group[i], std::move(answer));
-    if (after_write) settled = after_sending(std::move(settled));
-    if (settled) {
-      pile.outcomes.push_back(std::move(*settled));
+    if (auto settled = co_await locate(*group[i], answer)) {
+      note(std::move(*settled));
     } else {
-      left.push_back(group[i]);
+      located.emplace_back(group[i], std::move(*answer));
     }
   }
-  co_return left;
+  Group left;
+  for (auto& [push, answer] : located) {
+    if (auto settled = co_await settle_read(*push, std::move(answer))) {
+      note(std::move(*settled));
+    } else {
+      left.push_back(push);
+    }
+  }
+  co_return with_names_there(pile, std::move(left));
 }
 
 Awaitable<void> send_each(Pile& pile, Group group) {
@@ -212,10 +241,6 @@ Awaitable<void> send_group(Pile& pile, Group group) {
   if (unsettled.empty()) co_return;
   Group left = co_await read_group(pile, std::move(unsettled), true);
   co_await send_each(pile, std::move(left));
-}
-
-void end_each(Pile& pile, const Group& group, Delivery result, const std::string& reason) {
-  for (const Push* push : group) pile.outcomes.push_back(ended(push->row, result, reason));
 }
 
 /// Those that refer to each other in a circle, none of which the server has: all or none.
@@ -339,6 +364,7 @@ Awaitable<std::vector<RowOutcome>> push_rows(const Pushing& with, Bundling& bund
   }
   if (!reading.empty()) {
     Group left = co_await read_group(*pile, std::move(reading), false);
+    sending = with_names_there(*pile, std::move(sending));
     sending.insert(sending.end(), left.begin(), left.end());
   }
   note_broken_circles(*pile);

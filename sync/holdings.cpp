@@ -37,13 +37,6 @@ core::Status sweep(crypto::Database& database, crypto::ObjectStore& objects) {
   return {};
 }
 
-core::Status has_room(core::Files& files, const std::string& folder, std::uint64_t reserve) {
-  GW_TRY(const std::uint64_t free, files.free_bytes(folder));
-  if (free >= reserve) return {};
-  return core::Error(core::Code::no_space,
-                     "the disk is at its reserve: free space, or let retention make room");
-}
-
 /// A new database beside old objects would take them for leftovers of a crash.
 core::Status refuse_lost_database(core::Files& files, crypto::ObjectStore& objects,
                                   const std::string& folder) {
@@ -64,6 +57,13 @@ core::Status refuse_lost_database(core::Files& files, crypto::ObjectStore& objec
 }
 
 }  // namespace
+
+core::Status Holdings::has_room() const {
+  GW_TRY(const std::uint64_t free, files_.free_bytes(options_.state_folder));
+  if (free >= options_.reserve_bytes) return {};
+  return core::Error(core::Code::no_space,
+                     "the disk is at its reserve: free space, or let retention make room");
+}
 
 std::shared_ptr<Holdings> Holdings::of_records(core::Files& files,
                                                std::unique_ptr<crypto::Database> database,
@@ -139,10 +139,7 @@ core::Status Holdings::open_parts(const core::Clock& clock) {
   ingest_ =
       std::make_unique<Ingest>(*database_, *objects_, *audit_, settling_, clock, options_.ingest);
   intake_ = std::make_unique<Intake>(*database_, *audit_, clock, options_.ingest.fhir_uplinks,
-                                     options_.worklist,
-                                     [&files, folder, reserve = options_.reserve_bytes] {
-                                       return has_room(files, folder, reserve);
-                                     });
+                                     options_.worklist, [this] { return has_room(); });
   // Images received after the backup are no left-overs: their senders may have deleted them.
   if (is_to_be_rebuilt || restored)
     GW_CHECK(rebuild_index(*this, clock, is_to_be_rebuilt ? "operator" : "gateway"));

@@ -40,13 +40,6 @@ core::Result<bool> insert_sample(Connection& connection, const SampleMessage& me
   return true;
 }
 
-core::Status has_room(const HoldingsOptions& options) {
-  GW_TRY(const std::uint64_t free, core::system_files().free_bytes(options.state_folder));
-  if (free >= options.reserve_bytes) return {};
-  return Error(Code::no_space,
-               "the disk is at its reserve: free space, or let retention make room");
-}
-
 struct Block {
   std::string first_at, last_at, bytes;
   std::int64_t last = 0;  // number of its last message
@@ -103,7 +96,7 @@ core::Result<std::vector<KeptSample>> unpack(std::string_view block) {
 core::net::Awaitable<core::Result<bool>> keep_sample(std::shared_ptr<Holdings> holdings,
                                                      std::shared_ptr<const SampleMessage> message,
                                                      const core::Clock& clock) {
-  GW_CO_CHECK(has_room(holdings->options()));
+  GW_CO_CHECK(holdings->has_room());
   auto is_new = std::make_shared<bool>(false);
   crypto::Change change = [message, is_new, now = core::to_instant(clock.wall())](
                               Connection& connection) -> core::Status {

@@ -25,16 +25,6 @@ struct Outgoing {
   std::string object_id;
 };
 
-RowOutcome ended(const OutboxRow& row, Delivery result, std::string reason,
-                 bool found_there = false) {
-  RowOutcome outcome;
-  outcome.number = row.number;
-  outcome.result = result;
-  outcome.reason = std::move(reason);
-  outcome.found_there = found_there;
-  return outcome;
-}
-
 core::Result<std::optional<Outgoing>> load(crypto::Connection& connection, const OutboxRow& row) {
   GW_TRY(auto rows,
          connection.query("SELECT sop_instance_uid, study_uid, object_id FROM dicom_instance"

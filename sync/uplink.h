@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -50,6 +51,17 @@ struct RowOutcome {
   bool found_there = false;                       // delivered: recognised by reading back
   std::int64_t local_version = 0;                 // resources: the replica version that was sent
 };
+
+/// Of that row; `reason` for people.
+inline RowOutcome ended(const OutboxRow& row, Delivery result, std::string reason,
+                        bool found_there = false) {
+  RowOutcome outcome;
+  outcome.number = row.number;
+  outcome.result = result;
+  outcome.reason = std::move(reason);
+  outcome.found_there = found_there;
+  return outcome;
+}
 
 struct PullReport {
   bool reached = false;

@@ -27,16 +27,6 @@ struct Outgoing {
   sync::RetrievedInstance instance;
 };
 
-RowOutcome ended(const OutboxRow& row, Delivery result, std::string reason,
-                 bool found_there = false) {
-  RowOutcome outcome;
-  outcome.number = row.number;
-  outcome.result = result;
-  outcome.reason = std::move(reason);
-  outcome.found_there = found_there;
-  return outcome;
-}
-
 std::vector<Outgoing> load(sync::Holdings& holdings, const std::vector<OutboxRow>& rows,
                            std::vector<RowOutcome>& outcomes) {
   std::vector<Outgoing> to_send;

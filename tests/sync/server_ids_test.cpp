@@ -2,6 +2,7 @@
 #include "sync/server_ids.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "sync/fhir_push_bundle.h"
 #include "tests/sync/uplinks_fixture.h"
@@ -29,8 +30,7 @@ class ServerIdsTest : public UplinksTest {
         });
   }
   /// The asking at first contact.
-  static bool answer_asking(fakes::ServedConnection& connection,
-                            const fakes::ServedRequest& request) {
+  bool answer_asking(fakes::ServedConnection& connection, const fakes::ServedRequest& request) {
     const std::string& head = request.head;
     if (head.starts_with("GET /base/metadata ")) {
       reply(connection, "200 OK",
@@ -41,7 +41,8 @@ class ServerIdsTest : public UplinksTest {
     } else if (head.starts_with("PUT /base/Basic/")) {
       reply(connection, "404 Not Found", kRefusedId);
     } else if (head.starts_with("POST /base/Basic ")) {
-      reply(connection, "201 Created", "", "Location: Basic/77/_history/1\r\n");
+      reply(connection, creating_fails_ ? "500 Internal Server Error" : "201 Created", "",
+            "Location: Basic/77/_history/1\r\n");
     } else if (head.starts_with("DELETE /base/Basic/77 ")) {
       reply(connection, "204 No Content", "");
     } else if (head.starts_with("POST /base/ ") &&
@@ -75,6 +76,7 @@ class ServerIdsTest : public UplinksTest {
     return text(core::cat("SELECT server_id FROM server_id WHERE id = '", id, "'"));
   }
 
+  std::atomic<bool> creating_fails_ = false;
   const ResourceKey patient_{"Patient", "p9"};
   static constexpr std::string_view kEntered = R"({"resourceType":"Patient","id":"p9"})";
   static constexpr std::string_view kFound =
@@ -99,6 +101,17 @@ TEST_F(ServerIdsTest, ANewResourceIsMadeByAConditionalCreateAndItsIdKept) {
             R"("value":"p9"}]})");
   EXPECT_EQ(server_id("p9"), "77");
   EXPECT_FALSE(uplink_->abilities()["put_creates"].boolean());
+}
+
+TEST_F(ServerIdsTest, AServerThatFailedMeanwhileHasNotSaidWhoseIdsItTakes) {
+  serve_own_ids([](auto& connection, const auto&) { reply(connection, "404 Not Found", ""); });
+  fhir();
+  creating_fails_ = true;
+  EXPECT_FALSE(fakes::await(loop_, uplink_->probe()).ok());
+  creating_fails_ = false;
+  const auto told = fakes::await(loop_, uplink_->probe());
+  ASSERT_TRUE(told.ok());
+  EXPECT_FALSE((*told)["put_creates"].is_null());
 }
 
 TEST_F(ServerIdsTest, WhatIsSentAfterwardsGoesByTheServersIds) {
@@ -272,6 +285,38 @@ TEST_F(CirclesTest, TheyGoInOneTransactionWithPlaceholdersForTheServersIds) {
   EXPECT_EQ(names, targets);
   EXPECT_EQ(count("SELECT count(*) FROM server_id"), 3);
   EXPECT_EQ(count("SELECT count(*) FROM outbox"), 0);
+}
+
+TEST_F(CirclesTest, AfterALostAnswerTheyAreComparedOnceTheServersIdOfEachIsKnown) {
+  serve_own_ids([](auto& connection, const auto& request) {
+    if (request.head.starts_with("PUT"))
+      return reply(connection, "200 OK", "", "ETag: W/\"2\"\r\n");
+    const auto bar = request.head.find("%7C");
+    if (bar == std::string::npos) return reply(connection, "404 Not Found", "{}");
+    const char id = request.head[bar + 3];
+    const auto there = [](char ours) { return core::cat("Patient/7", ours); };
+    reply(connection, "200 OK",
+          core::cat(R"({"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient",)",
+                    R"("id":"7)", id, R"(","meta":{"versionId":"1"},"identifier":[{"system":)",
+                    R"("urn:clinic-gateway:resource-id","value":")", id, R"("}],"link":[{"other":)",
+                    R"({"reference":")", there(id == 'c' ? 'a' : static_cast<char>(id + 1)),
+                    R"("}}]}}]})"));
+  });
+  fhir();
+  auto rows = circle();
+  for (OutboxRow& row : rows) row.perhaps_sent = true;
+  write([](Connection& c) -> core::Status {
+    GW_TRY(const Json edited, Json::parse(R"({"resourceType":"Patient","id":"a","gender":"other",)"
+                                          R"("link":[{"other":{"reference":"Patient/b"}}]})"));
+    return put_resource(c, {"Patient", "a"}, edited, "clinic", kNow).ok()
+               ? core::Status()
+               : core::Error(core::Code::internal, "put");
+  });
+  record_all(deliver(rows));
+  EXPECT_EQ(heads().back(), "PUT /base/Patient/7a");
+  EXPECT_NE(last_request().body.find(R"("reference":"Patient/7b")"), std::string::npos);
+  EXPECT_EQ(std::ranges::count_if(heads(), [](const auto& h) { return h.starts_with("PUT"); }), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM review"), 0);
 }
 
 TEST_F(CirclesTest, WhereTheServerKnowsNoTransactionTheyAreParkedWithTheReason) {
