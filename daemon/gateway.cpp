@@ -216,6 +216,7 @@ class GatewayImpl final : public Gateway {
     config_ = std::move(config);
     settings_.config_problems.clear();
     settings_.dicom_fault.clear();
+    settings_.left_out_dicom_peers.clear();
     if (plan.log_level) log_level_.set_usual(read_settings(config_).log_level);
     if (plan.power) {
       power_.reset();
@@ -225,6 +226,7 @@ class GatewayImpl final : public Gateway {
     if (plan.uplinks) uplinks_.change(config_);
     if (plan.api) begin_anew(api_component_, api_, "api.port");
     if (plan.console) begin_anew(console_component_, console_, "console.port");
+    if (!plan.listeners.empty()) captures_.finish();
     devices_.change(plan.listeners);
   }
 

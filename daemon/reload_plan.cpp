@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <string_view>
 
 #include "core/config_change.h"
@@ -101,15 +102,39 @@ class Planner {
     if (is_command_key || (part != Part::restart && part != Part::brokers)) take(key);
   }
 
-  ReloadPlan plan() { return std::move(plan_); }
+  ReloadPlan plan() {
+    keep_peers();
+    return std::move(plan_);
+  }
 
  private:
+  /// An uplink that stays as it is until a restart goes on calling the peer it knows.
+  void keep_peers() {
+    for (const std::string& name : now_.names("uplink")) {
+      if (!is_kept(cat("uplink.", name))) continue;
+      const std::string peer = now_.text(cat("uplink.", name, ".peer"));
+      if (!peer.empty()) keep_whole(cat("dicom.peer.", peer));
+    }
+  }
+
+  void keep_whole(std::string table) {
+    const auto is_of_it = [&](const std::string& key) { return is_within(key, table); };
+    const auto moved =
+        std::stable_partition(plan_.taken.begin(), plan_.taken.end(), std::not_fn(is_of_it));
+    plan_.at_restart.insert(plan_.at_restart.end(), moved, plan_.taken.end());
+    plan_.taken.erase(moved, plan_.taken.end());
+    if (!is_kept(table)) plan_.kept.push_back(std::move(table));
+  }
+
+  bool is_kept(const std::string& unit) const {
+    return std::find(plan_.kept.begin(), plan_.kept.end(), unit) != plan_.kept.end();
+  }
+
   void keep(const std::string& key) {
     plan_.at_restart.push_back(key);
     std::string unit =
         beginning_of(key, is_within(key, "dicom") || is_within(key, "uplink") ? 2 : 1);
-    if (std::find(plan_.kept.begin(), plan_.kept.end(), unit) == plan_.kept.end())
-      plan_.kept.push_back(std::move(unit));
+    if (!is_kept(unit)) plan_.kept.push_back(std::move(unit));
   }
 
   void concern(Part part, const std::string& key) {

@@ -45,7 +45,7 @@ core::Result<Json> captures_report(Connection& connection, const std::string& de
   GW_TRY(auto rows, connection.query("SELECT m.number, m.received_at, length(r.bytes)"
                                      " FROM message m JOIN message_raw r USING (number)"
                                      " WHERE m.device = ? AND m.control_id >= ?"
-                                     " AND m.control_id < ? ORDER BY m.control_id LIMIT 100",
+                                     " AND m.control_id < ? ORDER BY m.number DESC LIMIT 100",
                                      device, kId, kBehindIds));
   Json list = Json::array();
   while (true) {

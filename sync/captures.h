@@ -26,7 +26,7 @@ struct Capture {
 /// Code::not_found when there is none of that number, or retention let it go.
 core::Result<Capture> read_capture(crypto::Connection& connection, std::int64_t number);
 
-/// Recordings of a device that are held, the oldest first, at most 100:
+/// Recordings of a device that are held, the newest first, at most 100:
 /// [{"number","device","received_at","bytes"}].
 core::Result<core::Json> captures_report(crypto::Connection& connection, const std::string& device);
 

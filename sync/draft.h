@@ -38,7 +38,9 @@ struct Draft {
   core::Wall seed_at{};  // orders the ids; part of the seed
   std::vector<std::string> erased;  // elements the sender wants deleted
   std::string status_if_new;        // set where nothing is held; an update leaves the status
-  bool is_released = true;          // a result's "final" counts as final without a person's release
+  bool is_edit = false;  // of what its sender sent before: held for a person where that is not held
+                         // for the same patient
+  bool is_released = true;  // a result's "final" counts as final without a person's release
 };
 
 /// The body to store over `held`; nothing: the draft changes nothing, or may not. `sent`: the

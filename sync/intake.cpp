@@ -51,6 +51,7 @@ class Admission {
   core::Status note_reused_control_id();
   core::Status decide();
   core::Status settle_patient();
+  core::Status check_edits();
   core::Result<StudyIdentity> identify(const MessagePatient& told);
   core::Status store_drafts();
   core::Status store(const Draft& draft, const std::string& id);
@@ -179,6 +180,7 @@ core::Status Admission::decide() {
     return {};
   }
   GW_CHECK(settle_patient());
+  if (taken_.outcome == Taken::Outcome::stored) GW_CHECK(check_edits());
   if (taken_.outcome != Taken::Outcome::stored) return {};
   return store_drafts();
 }
@@ -214,6 +216,25 @@ core::Status Admission::settle_patient() {
   if (identity.state == "provisional") {
     is_new_patient_ = true;
     patient_ = stable_id(core::cat("Patient ", told.ids[0].system, " ", told.ids[0].value));
+  }
+  return {};
+}
+
+/// An edit of what is not held for this patient may be the correction of the patient itself: the
+/// first one would go on standing in somebody else's record.
+core::Status Admission::check_edits() {
+  if (!assigned_.empty()) return {};
+  for (const Draft& draft : message_.drafts) {
+    if (!draft.is_edit) continue;
+    GW_TRY(const std::string id, id_of(draft));
+    const std::string type(draft.body["resourceType"].text());
+    GW_TRY(const auto held, read_newest_version(connection_, {type, id}));
+    if (held) continue;
+    hold(
+        Taken::Outcome::unassigned,
+        "it was edited on the device, and what it was before is not held for this patient: look "
+        "whether that stands in another patient's record, withdraw it there, then assign this one");
+    return {};
   }
   return {};
 }

@@ -18,25 +18,24 @@ constexpr std::uint16_t kNoSuchObject = 0x0112;
 // The words of the index's condition, so that it is used.
 constexpr std::string_view kUnproven =
     " FROM dicom_delivery d INDEXED BY dicom_delivery_unproven CROSS JOIN dicom_instance i"
-    " ON i.row = d.instance WHERE d.uplink = ? AND d.asked_at < ?"
-    " AND d.proof IN ('stored', 'present', 'missing')";
+    " ON i.row = d.instance WHERE d.uplink = ? AND d.proof IN ('stored', 'present', 'missing')";
+constexpr std::string_view kAskedBefore = " AND d.asked_at < ?";
+constexpr std::string_view kAskedAfter = " AND d.asked_at > ?";
 
 struct Uncommitted {
   std::int64_t row = 0;
   CommitmentItem item;
 };
 
-core::Result<std::vector<Uncommitted>> uncommitted(Connection& connection,
-                                                   const std::string& uplink,
-                                                   const std::string& asked_before,
-                                                   std::int64_t most) {
+core::Status add_uncommitted(Connection& connection, const std::string& uplink,
+                             std::string_view asked, const std::string& when, std::size_t most,
+                             std::vector<Uncommitted>& list) {
   GW_TRY(auto rows, connection.query(core::cat("SELECT i.row, i.sop_class_uid, i.sop_instance_uid",
-                                               kUnproven, " ORDER BY d.asked_at LIMIT ?"),
-                                     uplink, asked_before, most));
-  std::vector<Uncommitted> list;
+                                               kUnproven, asked, " ORDER BY d.asked_at LIMIT ?"),
+                                     uplink, when, static_cast<std::int64_t>(most - list.size())));
   while (true) {
     GW_TRY(const bool more, rows.next());
-    if (!more) return list;
+    if (!more) return {};
     list.push_back({rows.integer(0), {std::string(rows.text(1)), std::string(rows.text(2))}});
   }
 }
@@ -77,19 +76,35 @@ core::Result<bool> note(Connection& connection, const OpenTransaction& of,
 }  // namespace
 
 core::Result<bool> has_uncommitted(Connection& connection, const std::string& uplink,
-                                   const std::string& asked_before) {
-  GW_TRY(const auto one,
-         connection.integer(core::cat("SELECT 1", kUnproven, " LIMIT 1"), uplink, asked_before));
-  return one.has_value();
+                                   const AskingTimes& times) {
+  const auto any = [&](std::string_view asked, const std::string& when) {
+    return connection.integer(core::cat("SELECT 1", kUnproven, asked, " LIMIT 1"), uplink, when);
+  };
+  GW_TRY(const auto due, any(kAskedBefore, times.asked_before));
+  if (due) return true;
+  GW_TRY(const auto early, any(kAskedAfter, times.now));
+  return early.has_value();
+}
+
+core::Result<bool> was_delivered(Connection& connection, std::int64_t instance,
+                                 const std::string& uplink) {
+  GW_TRY(const auto row,
+         connection.integer("SELECT 1 FROM dicom_delivery WHERE instance = ? AND uplink = ?",
+                            instance, uplink));
+  return row.has_value();
 }
 
 core::Result<PacsCommitment> begin_pacs_commitment(Connection& connection,
                                                    const std::string& uplink,
                                                    const AskingTimes& times, std::int64_t most) {
-  GW_CHECK(connection.run("DELETE FROM pacs_commitment WHERE uplink = ? AND asked_at < ?", uplink,
-                          times.forget_before));
+  GW_CHECK(connection.run(
+      "DELETE FROM pacs_commitment WHERE uplink = ? AND (asked_at < ? OR asked_at > ?)", uplink,
+      times.forget_before, times.now));
   PacsCommitment commitment;
-  GW_TRY(const auto instances, uncommitted(connection, uplink, times.asked_before, most));
+  std::vector<Uncommitted> instances;
+  const auto limit = static_cast<std::size_t>(most);
+  GW_CHECK(add_uncommitted(connection, uplink, kAskedBefore, times.asked_before, limit, instances));
+  GW_CHECK(add_uncommitted(connection, uplink, kAskedAfter, times.now, limit, instances));
   if (instances.empty()) return commitment;
   commitment.transaction_uid = core::uid_from_uuid(core::new_uuid());
   GW_CHECK(connection.run(
@@ -109,14 +124,14 @@ core::Result<PacsCommitment> begin_pacs_commitment(Connection& connection,
   return commitment;
 }
 
-core::Status ask_again_soon(Connection& connection, const std::string& transaction_uid,
-                            bool has_heard) {
+core::Status ask_again(Connection& connection, const std::string& transaction_uid,
+                       const std::string& asked_at, bool has_heard) {
   GW_TRY(const auto open, find(connection, transaction_uid));
   if (!open) return {};
   GW_CHECK(
-      connection.run("UPDATE dicom_delivery SET asked_at = '' WHERE uplink = ? AND instance IN"
+      connection.run("UPDATE dicom_delivery SET asked_at = ? WHERE uplink = ? AND instance IN"
                      " (SELECT instance FROM pacs_commitment_item WHERE commitment = ?)",
-                     open->uplink, open->number));
+                     asked_at, open->uplink, open->number));
   if (has_heard) return {};
   return forget_pacs_commitment(connection, transaction_uid);
 }

@@ -21,14 +21,17 @@ struct PacsCommitment {
 
 /// Instants.
 struct AskingTimes {
-  std::string now;
+  std::string now;            // what was asked after it was asked by a clock that was wrong
   std::string asked_before;   // what was asked about since is left alone
   std::string forget_before;  // transactions asked before are not waited for any more
 };
 
 /// Whether `uplink` took something that it is to be asked about. For a reader.
 core::Result<bool> has_uncommitted(crypto::Connection& connection, const std::string& uplink,
-                                   const std::string& asked_before);
+                                   const AskingTimes& times);
+/// Whether an instance, by its row, has gone to `uplink` before. For a reader.
+core::Result<bool> was_delivered(crypto::Connection& connection, std::int64_t instance,
+                                 const std::string& uplink);
 
 /// A new transaction over what `uplink` took and has not committed, at most `most` instances; no
 /// items: there is nothing to ask. It must be durable before it is asked: the PACS may answer at
@@ -37,10 +40,10 @@ core::Result<PacsCommitment> begin_pacs_commitment(crypto::Connection& connectio
                                                    const std::string& uplink,
                                                    const AskingTimes& times, std::int64_t most);
 
-/// The PACS is to be asked again soon. `has_heard`: it may have heard of this transaction, whose
-/// answer counts still.
-core::Status ask_again_soon(crypto::Connection& connection, const std::string& transaction_uid,
-                            bool has_heard);
+/// The PACS is to be asked again, as if it had been asked at `asked_at`; empty: at once.
+/// `has_heard`: it may have heard of this transaction, whose answer counts still.
+core::Status ask_again(crypto::Connection& connection, const std::string& transaction_uid,
+                       const std::string& asked_at, bool has_heard);
 /// The PACS has refused: it is asked again as if it had not answered.
 core::Status forget_pacs_commitment(crypto::Connection& connection,
                                     const std::string& transaction_uid);

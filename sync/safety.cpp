@@ -15,17 +15,26 @@ bool has_step(const Safety& safety, std::size_t step, std::string_view code) {
   return std::ranges::find(safety.steps[step], code) != safety.steps[step].end();
 }
 
+/// Whether an element says something of which `is_it`, in any of its codings: a sender may put one
+/// of its own first.
+template <class IsIt>
+bool says(const Json& element, IsIt is_it) {
+  if (element.is_string()) return !element.text().empty() && is_it(element.text());
+  return std::ranges::any_of(element["coding"].items(), [&](const Json& coding) {
+    return !coding["code"].text().empty() && is_it(coding["code"].text());
+  });
+}
+
 /// The step of what is said by `safety`'s element; steps.size() where not even "" is a step.
 std::size_t step_of(const Safety& safety, const Json& elements) {
   const auto said = std::ranges::find_if(elements.members(), [&](const Json::Member& member) {
     return names_element(safety.element, member.first);
   });
   const bool is_said = said != elements.members().end();
-  const std::string_view code = is_said ? code_of(said->second) : std::string_view();
   std::size_t otherwise = safety.steps.size();
   for (std::size_t step = 0; step < safety.steps.size(); ++step) {
-    if (is_said && (has_step(safety, step, "*") || (!code.empty() && has_step(safety, step, code))))
-      return step;
+    const auto is_it = [&](std::string_view code) { return has_step(safety, step, code); };
+    if (is_said && (has_step(safety, step, "*") || says(said->second, is_it))) return step;
     if (has_step(safety, step, "")) otherwise = step;
   }
   return otherwise;
@@ -54,8 +63,8 @@ std::string_view code_of(const Json& element) {
 }
 
 bool is_retracted(const Json& elements) {
-  return code_of(elements["status"]) == kRetracted ||
-         code_of(elements["verificationStatus"]) == kRetracted;
+  const auto is_it = [](std::string_view code) { return code == kRetracted; };
+  return says(elements["status"], is_it) || says(elements["verificationStatus"], is_it);
 }
 
 bool acts_at_once(const ElementGroup* row, const Json& from, const Json& to) {

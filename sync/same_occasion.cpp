@@ -13,6 +13,7 @@
 #include "sync/outbox.h"
 #include "sync/review.h"
 #include "sync/search.h"
+#include "sync/status_machine.h"
 
 namespace gateway::sync {
 namespace {
@@ -119,18 +120,25 @@ core::Status propose(Connection& connection, const Reconciling& with, const Reso
   GW_TRY(const auto held, read_newest_version(connection, later));
   if (!held || held->body.is_null()) return {};
   Json body = held->body;
+  const std::int64_t was = held->version;
   GroupDecision decision;
   decision.group = "double booking";
+  decision.base = decision.ours = status(body["status"].text());
+  if (is_later_status("Appointment", body["status"].text(), "booked")) {
+    decision.reason = core::cat("it holds the slot of ", earlier.text(),
+                                ", booked on the other side, and has begun: it stays as it is. Book"
+                                " the other one on another slot, then decide here");
+    decision.theirs = decision.merged = decision.ours;
+    return ask(connection, with, later, body, std::move(decision), {was, was, was, was}, now);
+  }
   decision.reason = core::cat("it holds the slot that ", earlier.text(),
                               " held before, booked on the other side; it became proposed. Book it"
                               " on another slot, or take it back as it was");
   decision.shown = Choice::theirs;
-  decision.base = decision.ours = status(body["status"].text());
   decision.theirs = decision.merged = status("proposed");
   body.set("status", "proposed");
   GW_TRY(const std::int64_t shown, put_resource(connection, later, body, "clinic", now));
   GW_CHECK(queue_row(connection, with.uplink, "resource", later.text(), 0, std::nullopt, now));
-  const std::int64_t was = held->version;
   return ask(connection, with, later, body, std::move(decision), {was, was, was, shown}, now);
 }
 

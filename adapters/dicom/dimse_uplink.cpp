@@ -32,6 +32,8 @@ constexpr core::Milliseconds kReportWait{5'000};  // on our association; the PAC
 constexpr std::int64_t kAskedAtOnce = 500;
 // A PACS may take its time; a report that got lost is asked for again.
 constexpr std::chrono::hours kAskAgainAfter{6};
+// One that took the question and broke off, or said nothing, may do so each time.
+constexpr std::chrono::minutes kAskAgainUnanswered{15};
 constexpr std::chrono::hours kForgetAfter{24 * 3};
 
 /// The connections in use, so that all can be ended.
@@ -175,15 +177,17 @@ class DimseUplink final : public sync::Uplink {
       report.reached = report.idle = true;
       return report;
     }
-    const core::Status asked = ask_about(*commitment);
-    report.reached = asked.ok();
+    const std::string soon = core::to_instant(now - kAskAgainAfter + kAskAgainUnanswered);
+    const core::Status asked = ask_about(*commitment, soon);
+    // A PACS that was called and did not answer this is no broken link: images may pass.
+    report.reached = asked.ok() || asked.error().code() == Code::lost_answer;
     if (!asked.ok()) report.error = asked.error().message();
     return report;
   }
 
   core::Result<sync::PacsCommitment> begin(const sync::AskingTimes& times) {
     const auto look = [&](crypto::Connection& connection) {
-      return sync::has_uncommitted(connection, settings_.name, times.asked_before);
+      return sync::has_uncommitted(connection, settings_.name, times);
     };
     GW_TRY(const bool has_any, holdings_->database().read_value<bool>(look));
     sync::PacsCommitment commitment;
@@ -197,7 +201,7 @@ class DimseUplink final : public sync::Uplink {
   }
 
   /// An error is of the link.
-  core::Status ask_about(const sync::PacsCommitment& commitment) {
+  core::Status ask_about(const sync::PacsCommitment& commitment, const std::string& soon) {
     OpenLine line = open_line();
     const auto association = call(line.get());
     core::Status asked =
@@ -208,8 +212,9 @@ class DimseUplink final : public sync::Uplink {
     GW_CHECK(holdings_->database().write([&](crypto::Connection& connection) {
       if (code == Code::refused)
         return sync::forget_pacs_commitment(connection, commitment.transaction_uid);
-      return sync::ask_again_soon(connection, commitment.transaction_uid,
-                                  code == Code::lost_answer);
+      const bool has_heard = code == Code::lost_answer;
+      return sync::ask_again(connection, commitment.transaction_uid, has_heard ? soon : "",
+                             has_heard);
     }));
     return code == Code::refused ? core::Status() : asked;
   }

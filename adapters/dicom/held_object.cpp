@@ -29,12 +29,49 @@ const std::array kCorrected = {Attribute{DCM_PatientName, &sync::ShownPatient::n
                                Attribute{DCM_PatientBirthDate, &sync::ShownPatient::birth_date},
                                Attribute{DCM_PatientSex, &sync::ShownPatient::sex}};
 
+// What says whose the number is, or gives the person's other numbers: of another number, all of it
+// is of somebody else.
+const std::array kOfTheId = {DCM_IssuerOfPatientID, DCM_IssuerOfPatientIDQualifiersSequence,
+                             DcmTagKey(0x0010, 0x1000),  // Other Patient IDs (retired)
+                             DCM_OtherPatientIDsSequence};
+
 void keep_original(DcmItem& originals, DcmDataset& data_set, const DcmTagKey& tag) {
   DcmElement* element = nullptr;
   if (data_set.findAndGetElement(tag, element, OFFalse, OFTrue).good() && element != nullptr)
     (void)originals.insert(element, OFTrue);
   else
     (void)originals.insertEmptyElement(tag);
+}
+
+void take_away(DcmItem& originals, DcmDataset& data_set, const DcmTagKey& tag) {
+  if (!data_set.tagExists(tag)) return;
+  keep_original(originals, data_set, tag);
+  (void)data_set.findAndDeleteElement(tag);
+}
+
+std::string id_in(DcmDataset& data_set) {
+  OFString id;
+  (void)data_set.findAndGetOFStringArray(DCM_PatientID, id);
+  return std::string(core::trim(std::string_view(id.c_str(), id.length())));
+}
+
+/// Of the pixel data when it is not compressed.
+std::uint64_t decoded_bytes(DcmDataset& data_set) {
+  const auto number = [&](const DcmTagKey& tag, std::uint64_t otherwise) {
+    Uint16 value = 0;
+    return data_set.findAndGetUint16(tag, value).good() ? std::uint64_t{value} : otherwise;
+  };
+  Sint32 frames = 1;
+  if (data_set.findAndGetSint32(DCM_NumberOfFrames, frames).bad() || frames < 1) frames = 1;
+  constexpr std::uint64_t kBitsAByte = 8;
+  return number(DCM_Rows, 0) * number(DCM_Columns, 0) * number(DCM_SamplesPerPixel, 1) *
+         ((number(DCM_BitsAllocated, kBitsAByte) + kBitsAByte - 1) / kBitsAByte) *
+         static_cast<std::uint64_t>(frames);
+}
+
+Error too_long() {
+  return {Code::invalid,
+          core::cat("it is longer than the ", kDecodedBytesMax >> 20, " MB that are decoded")};
 }
 
 }  // namespace
@@ -59,13 +96,13 @@ bool can_decode(const std::string& transfer_syntax, const std::string& wanted) {
 core::Result<std::unique_ptr<DcmDataset>> decode_object(
     std::shared_ptr<crypto::SealedReader> reader, const sync::ArchiveInstance& instance,
     const std::string& transfer_syntax) {
-  if (instance.data_set_bytes > kDecodedBytesMax)
-    return Error(Code::invalid, core::cat("it is longer than the ", kDecodedBytesMax >> 20,
-                                          " MB that are decoded"));
+  if (instance.data_set_bytes > kDecodedBytesMax) return too_long();
   GW_TRY(auto data_set, open_data_set(std::move(reader), instance));
   if (data_set->loadAllDataIntoMemory().bad())
     return Error(Code::invalid, "it cannot be read as a whole");
   if (transfer_syntax == instance.transfer_syntax_uid) return data_set;
+  // A few megabytes of a compressed film may be gigabytes of pixels.
+  if (decoded_bytes(*data_set) > kDecodedBytesMax) return too_long();
   if (data_set->chooseRepresentation(syntax_of(transfer_syntax), nullptr).bad() ||
       !data_set->canWriteXfer(syntax_of(transfer_syntax)))
     return Error(Code::invalid, "its pixel data cannot be decoded here");
@@ -103,6 +140,8 @@ core::Status correct_identity(DcmDataset& data_set, const sync::ShownPatient& pa
     if (data_set.convertToUTF8().bad())
       return Error(Code::invalid, "its text cannot be written in UTF-8, as the correction needs");
   }
+  if (id_in(data_set) != patient.id)
+    for (const DcmTagKey& tag : kOfTheId) take_away(*originals, data_set, tag);
   for (const Attribute& attribute : kCorrected)
     (void)data_set.putAndInsertOFStringArray(attribute.tag, (patient.*attribute.text).c_str());
   return {};

@@ -9,6 +9,7 @@
 #include "adapters/dicom/store_status.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "sync/pacs_commitment.h"
 
 namespace gateway::adapters::dicom {
 namespace {
@@ -25,10 +26,11 @@ constexpr std::size_t kRemembered = 1'000;
 struct Outgoing {
   OutboxRow row;
   sync::RetrievedInstance instance;
+  bool went_before = false;  // it may be there because of us
 };
 
-std::vector<Outgoing> load(sync::Holdings& holdings, const std::vector<OutboxRow>& rows,
-                           std::vector<RowOutcome>& outcomes) {
+std::vector<Outgoing> load(sync::Holdings& holdings, const std::string& uplink,
+                           const std::vector<OutboxRow>& rows, std::vector<RowOutcome>& outcomes) {
   std::vector<Outgoing> to_send;
   for (const OutboxRow& row : rows) {
     std::int64_t number = 0;
@@ -38,8 +40,14 @@ std::vector<Outgoing> load(sync::Holdings& holdings, const std::vector<OutboxRow
                                      holdings.options().ingest.patient_id_issuer);
     };
     auto found = holdings.database().read_value<sync::RetrievedInstance>(find);
-    if (found.ok()) {
-      to_send.push_back({row, std::move(*found)});
+    const auto was_delivered =
+        holdings.database().read_value<bool>([&](crypto::Connection& connection) {
+          return sync::was_delivered(connection, number, uplink);
+        });
+    if (found.ok() && was_delivered.ok()) {
+      to_send.push_back({row, std::move(*found), row.perhaps_sent || *was_delivered});
+    } else if (found.ok()) {
+      outcomes.push_back(ended(row, Delivery::failed, was_delivered.error().message()));
     } else {
       const bool is_gone = found.error().code() == Code::not_found;
       outcomes.push_back(
@@ -51,13 +59,17 @@ std::vector<Outgoing> load(sync::Holdings& holdings, const std::vector<OutboxRow
 }
 
 /// What the provider's answer, or ours, means for the row.
-RowOutcome outcome_of_failure(const OutboxRow& row, const ObjectSender& sender) {
+RowOutcome outcome_of_failure(const Outgoing& outgoing, const ObjectSender& sender) {
+  const OutboxRow& row = outgoing.row;
   // Nothing was sent: it cannot be read here, or the peer takes none of its kind.
   if (!sender.status()) return ended(row, Delivery::refused, sender.reason());
   const std::string words = status_words(*sender.status());
   switch (store_answer(*sender.status())) {
     case StoreAnswer::have_it:
-      return ended(row, Delivery::delivered, "", true);
+      if (outgoing.went_before) return ended(row, Delivery::delivered, "", true);
+      return ended(row, Delivery::refused,
+                   "the PACS has an object of this UID already, which did not come from here, and "
+                   "took ours not; compare the two there");
     case StoreAnswer::try_later:
       return ended(row, Delivery::failed, cat("the PACS could not store it now: ", words));
     default:
@@ -85,7 +97,7 @@ class Run {
       const auto sent = sender.send(holdings_.objects(), next->instance, dicom_now(clock_));
       if (sent == ObjectSender::Outcome::broken) break;
       breaks_.got_over(next->row.number);
-      outcomes.push_back(outcome_of(next->row, sent, sender));
+      outcomes.push_back(outcome_of(*next, sent, sender));
     }
     if (next == instances.end()) {
       association.release();
@@ -97,9 +109,10 @@ class Run {
   }
 
  private:
-  RowOutcome outcome_of(const OutboxRow& row, ObjectSender::Outcome sent,
+  RowOutcome outcome_of(const Outgoing& outgoing, ObjectSender::Outcome sent,
                         const ObjectSender& sender) {
-    if (sent == ObjectSender::Outcome::failed) return outcome_of_failure(row, sender);
+    const OutboxRow& row = outgoing.row;
+    if (sent == ObjectSender::Outcome::failed) return outcome_of_failure(outgoing, sender);
     if (sent == ObjectSender::Outcome::warned) {
       core::log_warn("sync", cat("uplink ", uplink_.name, ": item ", row.number,
                                  " was stored with a warning: ", sender.reason()));
@@ -137,7 +150,7 @@ std::vector<RowOutcome> store_rows(const DicomUplink& uplink, sync::Holdings& ho
                                    const core::Clock& clock, Line& line, Breaks& breaks,
                                    const std::vector<OutboxRow>& rows) {
   std::vector<RowOutcome> outcomes;
-  const std::vector<Outgoing> instances = load(holdings, rows, outcomes);
+  const std::vector<Outgoing> instances = load(holdings, uplink.name, rows, outcomes);
   if (instances.empty()) return outcomes;
   std::set<sync::ArchiveSyntax> held;
   for (const Outgoing& one : instances)

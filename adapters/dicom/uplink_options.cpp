@@ -17,7 +17,7 @@ core::Status check_keys(const core::Config& config, const std::string& uplink) {
   for (const char* last :
        {"url", "ca_file", "certificate_file", "key_file", "username", "password_file", "proxy",
         "proxy_username", "proxy_password_file", "token_url", "client_id", "client_key_file",
-        "client_key_id", "scope", "poll_s", "pull"}) {
+        "client_key_id", "scope", "poll_s", "pull", "token_file"}) {
     const std::string key = core::cat(uplink, ".", last);
     if (!config.has(key)) continue;
     return wrong(config, key,

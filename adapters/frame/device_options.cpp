@@ -79,6 +79,12 @@ std::vector<ConfigKey> device_config_keys() {
        .default_text = "16",
        .minimum = 1,
        .maximum = 64},
+      {.path = "device.*.sets_clock",
+       .type = KeyType::boolean,
+       .meaning =
+           "poct1a: set the device's clock to this gateway's; only where a time server keeps "
+           "that, since a wrong one would date the device's results",
+       .default_text = "false"},
       {.path = "profiles.shipped_dir",
        .meaning = "device profiles of the package",
        .default_text = "\"/usr/share/clinic-gateway/profiles\""},
@@ -152,6 +158,7 @@ core::Result<DeviceOptions> read_device(const core::Config& config, const std::s
   }
   device.model = config.text(key("profile"));
   device.silent_after = core::Milliseconds(config.integer(key("silent_after_s")) * 1000);
+  device.sets_clock = config.boolean(key("sets_clock"));
   device.message_bytes_max = static_cast<std::size_t>(config.integer(key("message_max_mb"))) << 20;
   return device;
 }

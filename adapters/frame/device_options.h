@@ -21,6 +21,7 @@ struct DeviceOptions {
   std::optional<LineOptions> line;     // a serial port, or a device that is called
   core::Milliseconds silent_after{0};  // without a word for so long, somebody should look; 0: never
   std::size_t message_bytes_max = 16U << 20;
+  bool sets_clock = false;  // the device's, to this gateway's
 };
 
 /// The keys of device.* and profiles.*.

@@ -44,6 +44,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
       arm();
       const auto [error, count] =
           co_await stream_.async_read_some(boost::asio::buffer(bytes), kAwaitOutcome);
+      ++armed_;
       timer_.cancel();
       std::vector<FrameEvent> events;
       const core::Monotonic now = std::chrono::steady_clock::now();
@@ -89,9 +90,10 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     const auto due = framer.due();
     if (!due && limit.count() == 0) return;
     timer_.expires_at(due ? *due : now + limit);
-    timer_.async_wait([self = this->shared_from_this(),
-                       is_pause = due.has_value()](boost::system::error_code error) {
-      if (error || self->closed_) return;
+    timer_.async_wait([self = this->shared_from_this(), is_pause = due.has_value(),
+                       armed = armed_](boost::system::error_code error) {
+      // What was due already when the bytes came cannot be called back, and is about nothing now.
+      if (error || self->closed_ || armed != self->armed_) return;
       if (!is_pause) return self->close();
       boost::system::error_code ignored;
       self->stream_.cancel(ignored);
@@ -104,6 +106,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   const SilenceLimits limits_;
   LineRecorder* const recorder_;
   const std::uint64_t number_;
+  std::uint64_t armed_ = 0;  // reads that have ended
   bool closed_ = false;
 };
 

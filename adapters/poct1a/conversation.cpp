@@ -27,7 +27,8 @@ class Poct1aConversation final : public frame::Conversation {
         door_(door),
         clock_(clock),
         peer_(std::move(peer)),
-        dialogue_(Dialogue::create(served.device.options.message_bytes_max)) {}
+        dialogue_(Dialogue::create(served.device.options.message_bytes_max,
+                                   served.device.options.sets_clock)) {}
 
   frame::Framer& framer() override { return *dialogue_; }
 

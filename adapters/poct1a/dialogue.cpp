@@ -16,7 +16,8 @@ constexpr std::chrono::hours kClockAge{24};
 
 class HostDialogue final : public Dialogue {
  public:
-  explicit HostDialogue(std::size_t bytes_max) : framer_(DocumentFramer::create(bytes_max)) {}
+  HostDialogue(std::size_t bytes_max, bool may_set_time)
+      : framer_(DocumentFramer::create(bytes_max)), may_set_time_(may_set_time) {}
 
   void feed(std::string_view bytes, core::Monotonic now, std::vector<FrameEvent>& events) override {
     framer_->feed(bytes, now, events);
@@ -80,7 +81,7 @@ class HostDialogue final : public Dialogue {
       return std::any_of(directives.begin(), directives.end(),
                          [&](const auto* one) { return (*one)["@V"].text() == name; });
     };
-    can_set_time_ = knows("SET_TIME");
+    can_set_time_ = may_set_time_ && knows("SET_TIME");
     can_stay_ = knows("START_CONTINUOUS");
     says_what_it_can_ = !directives.empty();
     has_observations_ = has_status_ = is_asked_to_stay_ = is_over_ = false;
@@ -133,6 +134,7 @@ class HostDialogue final : public Dialogue {
   }
 
   std::unique_ptr<DocumentFramer> framer_;
+  const bool may_set_time_;
   bool can_set_time_ = false;
   bool can_stay_ = false;
   bool says_what_it_can_ = false;
@@ -149,8 +151,8 @@ class HostDialogue final : public Dialogue {
 
 }  // namespace
 
-std::unique_ptr<Dialogue> Dialogue::create(std::size_t document_bytes_max) {
-  return std::make_unique<HostDialogue>(document_bytes_max);
+std::unique_ptr<Dialogue> Dialogue::create(std::size_t document_bytes_max, bool may_set_time) {
+  return std::make_unique<HostDialogue>(document_bytes_max, may_set_time);
 }
 
 }  // namespace gateway::adapters::poct1a

@@ -59,6 +59,8 @@ Json code_of(const Service& service, const Json& sent, const profiles::CodeRow* 
   return made;
 }
 
+bool is_edit(const Service& service) { return value(service.body, "SVC.reason_cd") == "EDT"; }
+
 /// POCT1-A's OBS.status_cd (A accepted, D discarded, R rejected) and SVC.reason_cd (EDT edited).
 std::string status_of(const Service& service, const Json& sent, sync::IncomingMessage& out) {
   const std::string status = value(sent, "OBS.status_cd");
@@ -67,7 +69,7 @@ std::string status_of(const Service& service, const Json& sent, sync::IncomingMe
     out.add(sync::MappingGap{"code", "OBS.status_cd", status, ""});
     return "preliminary";
   }
-  return value(service.body, "SVC.reason_cd") == "EDT" ? "corrected" : "final";
+  return is_edit(service) ? "corrected" : "final";
 }
 
 void set_value(const Service& service, const Json& sent, const profiles::CodeRow* row, Json& body,
@@ -91,19 +93,33 @@ void set_value(const Service& service, const Json& sent, const profiles::CodeRow
   body.set("valueQuantity", std::move(quantity));
 }
 
-/// As the device says; where it says nothing of a value beyond the limits it names as critical, so
-/// much follows.
+/// "LL below critical 2.2" of a value beyond the limits the device names as critical; off its scale
+/// (">33.3"), the limit itself is passed.
+std::pair<std::string, std::string> critical_of(const Json& sent, const Json& quantity) {
+  const std::string number = quantity["value"].number_text();
+  const Range critical = range_of(sent, "OBS.critical_lo-hi_limit");
+  if (number.empty()) return {};
+  const std::string_view comparator = quantity["comparator"].text();
+  const double value = number_of(number);
+  const double low = number_of(critical.low);
+  const double high = number_of(critical.high);
+  if (!critical.low.empty() && (value < low || (value == low && comparator == "<")))
+    return {"LL", cat("below critical ", critical.low)};
+  if (!critical.high.empty() && (value > high || (value == high && comparator == ">")))
+    return {"HH", cat("above critical ", critical.high)};
+  return {};
+}
+
+/// As the device says; but a value beyond its own critical limits is critical whatever else it says
+/// of it.
 void set_interpretation(const Json& sent, Json& body) {
   const std::string flag = value(sent, "OBS.interpretation_cd");
-  if (!flag.empty())
-    return profiles::set_interpretation(body, profiles::interpretation_code(flag), flag);
-  const std::string number = body["valueQuantity"]["value"].number_text();
-  const Range critical = range_of(sent, "OBS.critical_lo-hi_limit");
-  if (number.empty()) return;
-  if (!critical.low.empty() && number_of(number) < number_of(critical.low))
-    return profiles::set_interpretation(body, "LL", cat("below critical ", critical.low));
-  if (!critical.high.empty() && number_of(number) > number_of(critical.high))
-    profiles::set_interpretation(body, "HH", cat("above critical ", critical.high));
+  const std::string_view told = flag.empty() ? "" : profiles::interpretation_code(flag);
+  const auto [found, why] = critical_of(sent, body["valueQuantity"]);
+  const bool says_so = told == "AA" || told == "HH" || told == "LL";
+  if (!found.empty() && !says_so)
+    return profiles::set_interpretation(body, found, cat(flag, flag.empty() ? "" : "; ", why));
+  if (!flag.empty()) profiles::set_interpretation(body, told, flag);
 }
 
 void set_range(const Json& sent, const profiles::CodeRow* row, Json& body,
@@ -180,6 +196,7 @@ std::string add_observation(const Service& service, const ServiceContext& contex
   body.set("device", Json::object({{"reference", context.device}}));
   set_range(sent, found.row, body, out);
 
+  draft.is_edit = is_edit(service);
   draft.is_released = service.site().verifies(code);
   draft.seed = cat(context.seed, "|", code, "|", context.at, "|", occurrence);
   draft.seed_at = mapping::seed_time(context.at, service.site().time_zone);

@@ -62,8 +62,16 @@ std::string format_recorded(const Json& answer) {
              " [--profile ID]\n");
 }
 
-/// The newest recording of the device, once none of it is running.
-core::Result<Json> wait_for(const CommonOptions& common, const std::string& device) {
+/// The newest recording of the device; null: none.
+Json newest_of(const Json& all, const std::string& device) {
+  for (const Json& one : all["captures"].items())
+    if (one["device"].text() == device) return one;
+  return {};
+}
+
+/// The recording behind number `before`, once none of the device is running.
+core::Result<Json> wait_for(const CommonOptions& common, const std::string& device,
+                            std::int64_t before) {
   while (true) {
     GW_TRY(const Json all, ask(common.socket, get(kRoute), kTimeout));
     bool is_running = false;
@@ -73,11 +81,8 @@ core::Result<Json> wait_for(const CommonOptions& common, const std::string& devi
       std::this_thread::sleep_for(kLook);
       continue;
     }
-    Json newest;
-    for (const Json& one : all["captures"].items()) {
-      if (one["device"].text() == device) newest = one;
-    }
-    if (newest.is_null())
+    const Json newest = newest_of(all, device);
+    if (newest["number"].integer().value_or(0) <= before)
       return Error(Code::not_found, cat("the recording was lost; see clinic-gateway logs"));
     return newest;
   }
@@ -86,9 +91,11 @@ core::Result<Json> wait_for(const CommonOptions& common, const std::string& devi
 core::Result<Json> record(const CommonOptions& common, const Asked& asked) {
   const std::string route = asked.stop ? cat(kRoute, "/stop") : std::string(kRoute);
   const Json wish = Json::object({{"device", asked.device}, {"seconds", asked.seconds}});
+  GW_TRY(const Json held, ask(common.socket, get(kRoute), kTimeout));
+  const std::int64_t before = newest_of(held, asked.device)["number"].integer().value_or(0);
   GW_TRY(Json begun, ask(common.socket, post(route, wish.dump()), kTimeout));
   if (!asked.stop && !asked.wait) return begun;
-  return wait_for(common, asked.device);
+  return wait_for(common, asked.device, before);
 }
 
 /// What the site says of the device, by its configuration.

@@ -58,15 +58,23 @@ bool Captures::is_route(std::string_view path) {
 
 Captures::~Captures() { *alive_ = false; }
 
-core::Result<Captures::Running*> Captures::begin(const std::string& body) {
+void Captures::finish() {
+  for (Running& one : running_) {
+    auto* const recorder = devices_.recorder(one.device);
+    if (recorder != nullptr && !one.recorded) one.recorded = recorder->end();
+    one.ends = clock_.monotonic();
+    one.look.cancel();
+  }
+}
+
+core::Result<Captures::Wish> Captures::wish_of(const std::string& body) const {
   GW_TRY(const Json wish, Json::parse(body.empty() ? "{}" : body, 4));
   const std::string device(wish["device"].text());
   const std::int64_t seconds = wish["seconds"].integer().value_or(0);
   if (seconds < 1 || seconds > kSecondsMax)
     return Error(Code::invalid, cat("a recording takes 1 to ", kSecondsMax, " seconds"));
   if (!door_.get()) return Error(Code::locked, "the gateway is locked; unlock it first");
-  adapters::frame::LineRecorder* const recorder = devices_.recorder(device);
-  if (recorder == nullptr) {
+  if (devices_.recorder(device) == nullptr) {
     return Error(Code::not_found,
                  cat("no device \"", device,
                      "\" speaks HL7, ASTM or POCT1-A here; what others send is kept whole "
@@ -74,10 +82,15 @@ core::Result<Captures::Running*> Captures::begin(const std::string& body) {
   }
   if (running_.size() >= kAtOnceMax)
     return Error(Code::busy, "other recordings are running; wait until one has ended");
-  if (!recorder->begin(clock_.monotonic()))
-    return Error(Code::exists, cat("device ", device, " is being recorded already"));
-  running_.push_back({device, clock_.monotonic() + std::chrono::seconds(seconds),
-                      core::to_instant(clock_.wall() + std::chrono::seconds(seconds)),
+  return Wish{device, std::chrono::seconds(seconds)};
+}
+
+core::Result<Captures::Running*> Captures::begin(const Wish& wish) {
+  auto* const recorder = devices_.recorder(wish.device);
+  if (recorder == nullptr || !recorder->begin(clock_.monotonic()))
+    return Error(Code::exists, cat("device ", wish.device, " is being recorded already"));
+  running_.push_back({wish.device, clock_.monotonic() + wish.time,
+                      core::to_instant(clock_.wall() + wish.time),
                       boost::asio::steady_timer(loop_)});
   return &running_.back();
 }
@@ -91,12 +104,14 @@ Awaitable<void> Captures::keep_until_it_ends(std::list<Running>::iterator runnin
     co_await running->look.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     if (!*alive) co_return;
     const auto* const recorder = devices_.recorder(running->device);
-    is_over =
-        clock_.monotonic() >= running->ends || recorder == nullptr || recorder->state().is_full;
+    is_over = clock_.monotonic() >= running->ends || recorder == nullptr ||
+              !recorder->state().is_recording || recorder->state().is_full;
   }
   std::string device = running->device;
-  auto* const recorder = devices_.recorder(device);
-  auto recording = recorder == nullptr ? std::nullopt : recorder->end();
+  auto recording = std::move(running->recorded);
+  // Since finish() a recorder of that name may be another's.
+  auto* const recorder = recording ? nullptr : devices_.recorder(device);
+  if (recorder != nullptr) recording = recorder->end();
   core::Status kept = Error(Code::busy, "its listener is not running");
   if (recording) kept = co_await store(device, std::move(*recording));
   if (!*alive) co_return;
@@ -175,12 +190,13 @@ Awaitable<core::Result<Json>> Captures::answer(std::string method, std::string p
   const bool is_post = method == "POST";
   if (path == kRoute && !is_post) co_return co_await list();
   if (path == kRoute) {
-    GW_CO_TRY(Running* const running, begin(body));
-    const std::string device = running->device;
-    Json begun = Json::object({{"device", device}, {"ends_at", running->ends_at}});
+    GW_CO_TRY(const Wish wish, wish_of(body));
+    // Nothing is recorded that is not in the trail.
+    GW_CO_CHECK(co_await note("capture", cat("device/", wish.device), std::move(caller)));
+    GW_CO_TRY(Running* const running, begin(wish));
+    Json begun = Json::object({{"device", wish.device}, {"ends_at", running->ends_at}});
     boost::asio::co_spawn(loop_, keep_until_it_ends(std::prev(running_.end())),
                           boost::asio::detached);
-    GW_CO_CHECK(co_await note("capture", cat("device/", device), std::move(caller)));
     co_return begun;
   }
   const std::string_view last = std::string_view(path).substr(kRoute.size() + 1);

@@ -14,8 +14,10 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/clock.h"
@@ -46,16 +48,24 @@ class Captures {
   static bool is_route(std::string_view path);
   core::net::Awaitable<core::Result<core::Json>> answer(std::string method, std::string path,
                                                         std::string body, Caller caller);
+  /// Ends those that run, before their listeners go; what there is of them is kept.
+  void finish();
 
  private:
+  struct Wish {
+    std::string device;
+    std::chrono::seconds time{};
+  };
   struct Running {
     std::string device;
     core::Monotonic ends{};
     std::string ends_at;
     boost::asio::steady_timer look;
+    std::optional<std::string> recorded = {};  // by finish()
   };
 
-  core::Result<Running*> begin(const std::string& body);
+  core::Result<Wish> wish_of(const std::string& body) const;
+  core::Result<Running*> begin(const Wish& wish);
   core::net::Awaitable<void> keep_until_it_ends(std::list<Running>::iterator running);
   core::net::Awaitable<core::Status> store(std::string device, std::string recording);
   core::net::Awaitable<core::Result<core::Json>> list();

@@ -79,6 +79,7 @@ class DimseUplinkTest : public DicomServerTest {
     for (int i = 1; i <= count; ++i) {
       DcmFileFormat file;
       fill_ct(*file.getDataset(), i, 40'000);
+      (void)file.getDataset()->putAndInsertString(DCM_IssuerOfPatientID, "SENT");
       const std::string path = cat(folder_, "/", i, ".dcm");
       ASSERT_TRUE(file.saveFile(path.c_str(), EXS_LittleEndianExplicit).good());
       const Ran sent = run("storescu", path);
@@ -205,6 +206,7 @@ TEST_F(DimseUplinkTest, TheIdentityIsTheOneOfTodayWithTheSentOneBesideIt) {
   OFString value;
   EXPECT_TRUE(arrived.getDataset()->findAndGetOFString(DCM_PatientID, value).good());
   EXPECT_EQ(value, "P77");
+  EXPECT_FALSE(arrived.getDataset()->tagExists(DCM_IssuerOfPatientID)) << "that of the other id";
   DcmItem* record = nullptr;
   ASSERT_TRUE(
       arrived.getDataset()->findAndGetSequenceItem(DCM_OriginalAttributesSequence, record).good());
@@ -212,6 +214,8 @@ TEST_F(DimseUplinkTest, TheIdentityIsTheOneOfTodayWithTheSentOneBesideIt) {
   ASSERT_TRUE(record->findAndGetSequenceItem(DCM_ModifiedAttributesSequence, original).good());
   EXPECT_TRUE(original->findAndGetOFString(DCM_PatientID, value).good());
   EXPECT_NE(value, "P77");
+  EXPECT_TRUE(original->findAndGetOFString(DCM_IssuerOfPatientID, value).good());
+  EXPECT_EQ(value, "SENT");
 }
 
 TEST_F(DimseUplinkTest, EndsAtOnceWhenTheGatewayStops) {

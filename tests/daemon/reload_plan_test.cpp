@@ -77,6 +77,16 @@ TEST(ReloadPlan, AnUplinkChangesButComesAndGoesByARestart) {
               ElementsAre("uplink.his"));
 }
 
+TEST(ReloadPlan, ThePeerOfAnUplinkThatStaysStaysWithIt) {
+  const std::string both =
+      "[dicom.peer.arc]\nae_title = \"ARC\"\nhost = \"arc\"\nport = 104\n[uplink.pacs]\nkind = "
+      "\"dicom\"\npeer = \"arc\"\n";
+  const ReloadPlan gone = plan(both, "");
+  EXPECT_THAT(gone.kept, ElementsAre("uplink.pacs", "dicom.peer.arc"));
+  EXPECT_THAT(gone.taken, IsEmpty());
+  EXPECT_EQ(gone.at_restart.size(), 5U);
+}
+
 TEST(ReloadPlan, EveryOtherPartIsItsOwn) {
   EXPECT_TRUE(plan("", "[log]\nlevel = \"debug\"\n").log_level);
   EXPECT_TRUE(plan("", "[retention]\nkeep_days = 3\n").uplinks);

@@ -25,7 +25,7 @@ from rig.wait import wait_until
 _PATIENT = datasets.Patient("Quintanavilla", "Esmeraldina", "PACPATIENT0001", "19620214", "F")
 _PATIENCE_S = 180
 _SLICES = 12
-_OUT_OF_RESOURCES, _CANNOT_UNDERSTAND = 0xA700, 0xC000
+_OUT_OF_RESOURCES, _CANNOT_UNDERSTAND, _DUPLICATE = 0xA700, 0xC000, 0x0111
 
 _SETTINGS = """\
 [dicom]
@@ -164,6 +164,11 @@ class Pacs(unittest.TestCase):
     def waiting(self, uplink):
         return [row for row in self.gateway.queue() if row["uplink"] == uplink]
 
+    def parked(self, count):
+        """Why, by their numbers; none before there are so many."""
+        rows = [row for row in self.waiting("archive") if row["state"] == "parked"]
+        return len(rows) == count and [row["reason"] for row in sorted(rows, key=lambda row: row["number"])]
+
     def commitment_of(self, instances):
         """What a modality that asked for it is told: it is granted on the PACS's word only."""
         told = []
@@ -227,16 +232,19 @@ class Pacs(unittest.TestCase):
     def test_what_is_refused_is_parked_and_what_passes_is_tried_again(self):
         self.archive.reports_at_once = True
         path = self.folder / "refused"
-        instances = datasets.write_ct_series(path, _PATIENT, "PAC0002", generate_uid(), slices=3)
-        refused, full, good = (one.sop_uid for one in instances)
+        instances = datasets.write_ct_series(path, _PATIENT, "PAC0002", generate_uid(), slices=4)
+        refused, others, full, good = (one.sop_uid for one in instances)
         self.archive.answers[refused] = [_CANNOT_UNDERSTAND]
+        self.archive.answers[others] = [_DUPLICATE]
         self.archive.answers[full] = [_OUT_OF_RESOURCES]
         senders.Sender(instances, self.gateway.dicom_port, "TOARCHIVE").run(_PATIENCE_S)
         wait_until(lambda: full in self.archive.stored and good in self.archive.stored, "what passes is tried again", _PATIENCE_S)
-        [parked] = wait_until(lambda: [row for row in self.waiting("archive") if row["state"] == "parked"], "it is parked", _PATIENCE_S)
-        self.assertIn("C000 (cannot understand)", parked["reason"])
+        parked = wait_until(lambda: self.parked(2), "they are parked", _PATIENCE_S)
+        self.assertIn("C000 (cannot understand)", parked[0])
+        # What is there by another way than ours proves nothing of ours.
+        self.assertIn("did not come from here", parked[1])
         self.assertEqual((self.archive.arrivals[refused], self.archive.arrivals[full], self.archive.arrivals[good]), (1, 2, 1))
-        told = self.commitment_of({one.sop_uid: one for one in instances if one.sop_uid != refused})
+        told = self.commitment_of({one.sop_uid: one for one in instances if one.sop_uid in (full, good)})
         wait_until(lambda: told, "the report on the same association counts", _PATIENCE_S)
         self.gateway.ask("retry")
         wait_until(lambda: not self.waiting("archive"), "a person had it sent again", _PATIENCE_S)

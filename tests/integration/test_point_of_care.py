@@ -22,6 +22,7 @@ profile = "nova-statstrip"
 bind = "127.0.0.1"
 port = {port}
 patient_id_issuer = "urn:oid:2.25.99"
+sets_clock = true
 [profiles]
 shipped_dir = "{profiles}"
 site_dir = "{site}"

@@ -103,6 +103,21 @@ TEST(Conflict, RetractionsAbsorbWhateverTheOtherSideDid) {
   }
 }
 
+TEST(Conflict, ARetractionCountsWhicheverOfItsCodingsSaysIt) {
+  const auto allergy = [](std::string_view coding) {
+    return core::cat(R"({"resourceType":"AllergyIntolerance","id":"1","verificationStatus":)",
+                     R"({"coding":[)", coding, R"(]},"note":[{"text":"n"}]})");
+  };
+  const std::string before = allergy(R"({"code":"confirmed"})");
+  const std::string retracted = allergy(R"({"system":"urn:local","code":"ERR"},{"system":)"
+                                        R"("urn:v","code":"entered-in-error"})");
+  const std::string other = allergy(R"({"code":"unconfirmed"})");
+  for (const auto& [ours, theirs] : {std::pair{retracted, other}, std::pair{other, retracted}}) {
+    const Merge merged = merge_texts(before, ours, theirs);
+    EXPECT_EQ(merged.shown["verificationStatus"]["coding"].size(), 2u);
+  }
+}
+
 TEST(Conflict, AnAllergyIsNotResolvedBehindTheOtherSidesBack) {
   const std::string_view base =
       R"({"resourceType":"AllergyIntolerance","id":"1","verificationStatus":{"coding":[{"code":"confirmed"}]},"clinicalStatus":{"coding":[{"code":"active"}]}})";

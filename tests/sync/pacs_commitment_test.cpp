@@ -112,6 +112,17 @@ TEST_F(PacsCommitmentTest, NobodyIsAskedTwiceBeforeItIsTimeAndThenBothAnswersCou
   EXPECT_EQ(proof_of("1.2.3.1"), "committed");
 }
 
+TEST_F(PacsCommitmentTest, WhatWasAskedByAClockThatWasAheadIsAskedAgain) {
+  store(facts("1.2.3", "1.2.3.1"), "one");
+  deliver();
+  ASSERT_THAT(begin({kLater, kLater, ""}).items, SizeIs(1));
+  EXPECT_TRUE(*held_->database().read_value<bool>([](Connection& c) {
+    return has_uncommitted(c, "pacs", {kNow, kNow, ""});
+  }));
+  EXPECT_THAT(begin().items, SizeIs(1));
+  EXPECT_EQ(count("SELECT count(*) FROM pacs_commitment"), 1) << "the one of the future is gone";
+}
+
 TEST_F(PacsCommitmentTest, AReportOfNobodyWeAskedOrOfAnotherPacsChangesNothing) {
   store(facts("1.2.3", "1.2.3.1"), "one");
   deliver();
@@ -148,7 +159,7 @@ TEST_F(PacsCommitmentTest, APacsThatWasNotReachedIsAskedAgainSoon) {
   for (const bool has_heard : {false, true}) {
     const auto asked = begin();
     ASSERT_THAT(asked.items, SizeIs(1));
-    write([&](Connection& c) { return ask_again_soon(c, asked.transaction_uid, has_heard); });
+    write([&](Connection& c) { return ask_again(c, asked.transaction_uid, "", has_heard); });
   }
   EXPECT_EQ(count("SELECT count(*) FROM pacs_commitment"), 1) << "of that one an answer may come";
   begin({kLater, kLater, kLater});

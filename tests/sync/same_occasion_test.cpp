@@ -65,6 +65,17 @@ TEST_F(SameOccasionTest, TheLaterBookingOfASlotBecomesProposedWhicheverSideMadeI
   EXPECT_EQ(queued("Appointment/late"), 1);
 }
 
+TEST_F(SameOccasionTest, AVisitThatHasBegunIsNotProposedAgain) {
+  std::string visit = booking("ours", "2026-01-01T10:00:00Z");
+  visit.replace(visit.find("booked"), 6, "fulfilled");
+  enter_here({"Appointment", "ours"}, visit);
+  EXPECT_EQ(pull(booking("theirs", "2026-01-01T09:00:00Z")), Applied::applied);
+  EXPECT_EQ(status_of("ours"), "fulfilled");
+  EXPECT_EQ(status_of("theirs"), "booked");
+  EXPECT_EQ(open_of("ours"), 1);
+  EXPECT_EQ(queued("Appointment/ours"), 0);
+}
+
 TEST_F(SameOccasionTest, APersonBooksItAfterAll) {
   enter_here({"Appointment", "ours"}, booking("ours", ""));
   EXPECT_EQ(pull(booking("theirs", "")), Applied::applied);

@@ -306,8 +306,9 @@ TEST_F(CirclesTest, AfterALostAnswerTheyAreComparedOnceTheServersIdOfEachIsKnown
   auto rows = circle();
   for (OutboxRow& row : rows) row.perhaps_sent = true;
   write([](Connection& c) -> core::Status {
-    GW_TRY(const Json edited, Json::parse(R"({"resourceType":"Patient","id":"a","gender":"other",)"
-                                          R"("link":[{"other":{"reference":"Patient/b"}}]})"));
+    GW_TRY(const Json edited,
+           Json::parse(R"({"resourceType":"Patient","id":"a","telecom":[{"value":"1"}],)"
+                       R"("link":[{"other":{"reference":"Patient/b"}}]})"));
     return put_resource(c, {"Patient", "a"}, edited, "clinic", kNow).ok()
                ? core::Status()
                : core::Error(core::Code::internal, "put");

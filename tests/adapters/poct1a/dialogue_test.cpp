@@ -59,7 +59,7 @@ class Poct1aDialogue : public ::testing::Test {
   std::string ack_of() const { return cat("<ACK.ack_control_id V=\"", said_, "\"/>"); }
 
   core::Monotonic now_{seconds(1'000)};
-  std::unique_ptr<Dialogue> dialogue_ = Dialogue::create(1U << 20);
+  std::unique_ptr<Dialogue> dialogue_ = Dialogue::create(1U << 20, true);
   int said_ = 0;
 };
 

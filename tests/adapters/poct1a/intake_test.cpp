@@ -172,12 +172,36 @@ TEST_F(Poct1aTest, AnImpossibleUnitIsHeldForAPerson) {
   EXPECT_EQ(count("SELECT count(*) FROM message WHERE state = 'dead'"), 1);
 }
 
-TEST_F(Poct1aTest, ACriticalValueIsOneByTheDevicesOwnLimits) {
-  std::string sent = observations("2", service("400", "P1"));
-  const std::string limit = "<OBS.critical_lo-hi_limit V=\"[60;300]\"/>";
-  sent.insert(sent.find("<OBS.status_cd"), limit);
-  say(sent);
-  EXPECT_EQ(result()["interpretation"][kFirst]["coding"][kFirst]["code"].text(), "HH");
+TEST_F(Poct1aTest, ACriticalValueIsOneByTheDevicesOwnLimitsWhateverElseItSaysOfIt) {
+  int number = 1;
+  for (const char* flag : {"", "H", ">"}) {
+    for (const char* glucose : {"400", "&gt;300"}) {
+      const std::string patient = cat("P", ++number);
+      std::string sent = observations(cat(number), service(glucose, patient));
+      std::string limit = "<OBS.critical_lo-hi_limit V=\"[60;300]\"/>";
+      if (*flag != '\0')
+        limit += cat("<OBS.interpretation_cd V=\"", *flag == '>' ? "&gt;" : flag, "\"/>");
+      sent.insert(sent.find("<OBS.status_cd"), limit);
+      say(sent);
+      EXPECT_EQ(count("SELECT count(*) FROM critical_result"), number - 1) << flag << glucose;
+    }
+  }
+}
+
+TEST_F(Poct1aTest, AnEditOfWhatIsNotHeldForThePatientWaitsForAPerson) {
+  const std::string edited = "<SVC.reason_cd V=\"EDT\"/>";
+  const auto edit = [&](std::string_view id, std::string_view glucose, std::string_view patient) {
+    std::string sent = observations(id, service(glucose, patient));
+    return sent.insert(sent.find("<SVC.observation_dttm"), edited);
+  };
+  say(observations("2", service("88", "P1")));
+  EXPECT_EQ(verdict(say(edit("3", "90", "P1"))), "AA 3");
+  EXPECT_EQ(result()["valueQuantity"]["value"].number_text(), "90");
+  EXPECT_EQ(verdict(say(edit("4", "90", "P2"))), "AA 4");
+  EXPECT_EQ(count("SELECT count(*) FROM message WHERE state = 'unassigned'"), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'Observation'"), 1);
+  EXPECT_THAT(text("SELECT reason FROM message WHERE state = 'unassigned'"),
+              HasSubstr("another patient's record"));
 }
 
 TEST_F(Poct1aTest, WhatCannotBeReadIsKeptAndRefused) {

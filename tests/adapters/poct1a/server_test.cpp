@@ -64,6 +64,7 @@ class Poct1aServer : public sync::RecordsTest {
     device.options.profile.name = "meter";
     device.options.profile.patient_id_issuer = sync::kIssuer;
     device.options.listener.name = "meter";
+    device.options.sets_clock = true;
     device.options.listener.bind = "127.0.0.1";
     auto profile = profiles::load_profile(core::system_files(),
                                           std::string(GATEWAY_PROFILES) + "/nova-statstrip");
