@@ -83,8 +83,19 @@ Json updated(const Json& held, const Draft& draft, const Json& sent) {
   drop_other_choices(body, sent);
   for (const auto& [member, value] : sent.members())
     body.set(member, is_union(member) ? united(held[std::string_view(member)], value) : value);
-  for (const std::string& member : draft.erased) body.erase(member);
+  for (const std::string& member : draft.erased)
+    if (sent[member].is_null()) body.erase(member);  // another field may have told it anew
   return body;
+}
+
+/// What was said of the value that is held says nothing of another one.
+void drop_old_flag(Json& body, const Json& held, const Json& sent) {
+  if (!sent["interpretation"].is_null()) return;
+  const bool is_same = std::ranges::all_of(sent.members(), [&](const Json::Member& member) {
+    return choice_stem(member.first) != "value" || member.first.starts_with('_') ||
+           held[std::string_view(member.first)] == member.second;
+  });
+  if (!is_same || !sent["dataAbsentReason"].is_null()) body.erase("interpretation");
 }
 
 /// The status a result enters with, given what is held (empty: nothing).
@@ -107,9 +118,12 @@ std::optional<Json> meet_result(const Json& held, const Draft& draft, const Json
     return body;
   }
   const std::string status = result_status(told, was, draft.is_released);
-  if (status_rank(status) < status_rank(was)) return std::nullopt;
+  // What was cancelled and is measured after all is a result again, released or not.
+  const bool is_measured_again = was == "cancelled" && !is_older && status_rank(status) > 0;
+  if (status_rank(status) < status_rank(was) && !is_measured_again) return std::nullopt;
   if (is_older && status_rank(status) == status_rank(was)) return std::nullopt;
   Json body = updated(held, draft, sent);
+  drop_old_flag(body, held, sent);
   body.set("status", was);
   if (same_content(body, held) && status == was) return std::nullopt;
   // A final result that says something else is not the one that was final.

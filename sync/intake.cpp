@@ -232,7 +232,7 @@ core::Status Admission::check_edits() {
     if (held) continue;
     hold(
         Taken::Outcome::unassigned,
-        "it was edited on the device, and what it was before is not held for this patient: look "
+        "it changes something that was sent before, which is not held for this patient: look "
         "whether that stands in another patient's record, withdraw it there, then assign this one");
     return {};
   }

@@ -4,6 +4,7 @@
 
 #include "adapters/astm/mapping.h"
 #include "adapters/mapping/fhir_values.h"
+#include "adapters/mapping/ucum.h"
 #include "adapters/profiles/message_parts.h"
 #include "adapters/profiles/result_parts.h"
 #include "core/text.h"
@@ -39,6 +40,19 @@ std::string_view status_named(std::string_view sent) {
   return found == kStatus.end() ? std::string_view() : found->code;
 }
 
+std::string unit_of(const Record& result) {
+  const Field unit = result.field(5);
+  return mapping::power_of_ten(unit.first(), unit.component(2).text());
+}
+
+/// How many components of it say something.
+std::size_t told(const Field& field) {
+  std::size_t count = 0;
+  for (std::size_t number = 1; number <= field.components(); ++number)
+    if (!field.component(number).text().empty()) ++count;
+  return count;
+}
+
 void set_value(Mapping& mapping, const Record& result, const profiles::CodeRow* row, Json& body) {
   const Field field = result.field(4);
   const std::string sent = field.first();
@@ -47,9 +61,15 @@ void set_value(Mapping& mapping, const Record& result, const profiles::CodeRow* 
     return profiles::set_absent(body, status == "cancelled" ? "not-performed" : "unknown", "");
   }
   if (mapping.profile().is_run_failure(sent)) return profiles::set_absent(body, "error", sent);
+  if (told(field) > 1) {
+    // Which of them is the value (a message code beside a number), only its maker knows.
+    mapping.gap("value", "", "components");
+    body.set("valueString", std::string(field.repeat(0).raw()));
+    return;
+  }
   Json value = field.repeats() == 1 ? profiles::quantity_of(mapping.profile(), sent) : Json();
   if (!value.is_null()) {
-    profiles::set_unit(result.field(5).first(), row, value, mapping.out());
+    profiles::set_unit(unit_of(result), row, value, mapping.out());
     body.set("valueQuantity", std::move(value));
     return;
   }
@@ -116,7 +136,7 @@ bool is_released(const Mapping& mapping, const Record& result) {
 std::string add_observation(Mapping& mapping, const OrderContext& context, const Record& result,
                             const std::vector<const Record*>& comments, std::size_t occurrence) {
   const std::string code = local_code(mapping.profile(), result.field(3));
-  const std::string unit = result.field(5).first();
+  const std::string unit = unit_of(result);
   const profiles::CodeMap::Found found = mapping.profile().codes.find(code, unit);
   if (found.is_impossible_pair && mapping.out().dead_because.empty())
     mapping.out().dead_because = profiles::impossible_pair(code, unit);

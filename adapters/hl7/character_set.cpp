@@ -1,5 +1,6 @@
 #include "adapters/hl7/character_set.h"
 
+#include <algorithm>
 #include <string>
 
 #include "core/text.h"
@@ -7,7 +8,21 @@
 namespace gateway::adapters::hl7 {
 namespace {
 
-/// The first of MSH-18, read before anything is decoded: all sets that get here are ASCII there.
+/// Of MSH-18's repetitions the one that says how the bytes are read: a Japanese sender names the
+/// set it switches to behind an empty or ASCII first one.
+std::string_view chosen(std::string_view repetitions) {
+  std::string_view best;
+  while (!repetitions.empty()) {
+    const auto end = std::min(repetitions.find('~'), repetitions.size());
+    const std::string_view one = core::trim(repetitions.substr(0, end));
+    repetitions.remove_prefix(std::min(end + 1, repetitions.size()));
+    if (one == "ISO IR87" || one == "ISO IR159") return one;
+    if (best.empty() || best == "ASCII") best = one.empty() ? best : one;
+  }
+  return best;
+}
+
+/// MSH-18, read before anything is decoded: all sets that get here are ASCII there.
 std::string_view sent_set(std::string_view bytes) {
   const auto header = bytes.find("MSH");
   if (header == std::string_view::npos || header + 3 >= bytes.size()) return {};
@@ -18,7 +33,7 @@ std::string_view sent_set(std::string_view bytes) {
     if (next == std::string_view::npos) return {};
     segment.remove_prefix(next + 1);
   }
-  return core::trim(segment.substr(0, segment.find_first_of(std::string("~") + separator)));
+  return chosen(segment.substr(0, segment.find(separator)));
 }
 
 }  // namespace

@@ -161,7 +161,11 @@ core::Result<std::shared_ptr<const Message>> Message::parse(std::string text) {
     while (!rest.empty()) {
       std::string_view ahead = rest;
       const std::string_view next = without_blanks_before(next_line(ahead));
-      if (next.empty() || begins_segment(next, delimiters.field)) break;
+      if (next.empty()) {  // between paragraphs
+        rest = ahead;
+        continue;
+      }
+      if (begins_segment(next, delimiters.field)) break;
       line = {line.data(), static_cast<std::size_t>(next.data() + next.size() - line.data())};
       rest = ahead;
     }

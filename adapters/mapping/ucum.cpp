@@ -111,4 +111,11 @@ std::string ucum_code(std::string_view unit) {
   return found == kSynonyms.end() ? std::string() : std::string(found->code);
 }
 
+std::string power_of_ten(std::string unit, std::string_view behind) {
+  const bool is_ten = unit == "10" || unit == "x10" || unit == "X10" || unit == "*10";
+  if (is_ten && !behind.empty() && behind.front() >= '0' && behind.front() <= '9')
+    unit += core::cat('^', behind);
+  return unit;
+}
+
 }  // namespace gateway::adapters::mapping

@@ -11,4 +11,8 @@ namespace gateway::adapters::mapping {
 /// ("mmol/L" and "mmol/l" are both known; "Mmol/L" is nothing).
 std::string ucum_code(std::string_view unit);
 
+/// A unit that was cut at a ^ its sender did not escape ("10^3/uL"), whole again; any other `unit`
+/// as it is. `behind`: what stands behind the ^.
+std::string power_of_ten(std::string unit, std::string_view behind);
+
 }  // namespace gateway::adapters::mapping

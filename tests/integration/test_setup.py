@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 
 from pydicom.uid import generate_uid
-from rig import broker, datasets, orthanc, pki, senders
+from rig import answers, broker, datasets, orthanc, pki, senders
 from rig.gateway import AET, _built
 from rig.process import Process, free_ports
 from rig.wait import wait_until
@@ -36,30 +36,6 @@ socket = "{folder}/control.sock"
 passphrase_file = "{folder}/passphrase"
 [dicom]
 bind = "127.0.0.1"
-"""
-
-_ANSWERS = """\
-[site]
-name = "clinic-07"
-timezone = "Africa/Blantyre"
-[dicom]
-port = {dicom_port}
-ae_title = "{aet}"
-patient_id_issuer = "urn:oid:2.25.1234"
-[dicom.peer.ct-room-1]
-ae_title = "MODALITY"
-[uplink.pacs]
-kind = "stow"
-url = "https://127.0.0.1:{pacs_port}/dicom-web"
-ca_file = "{ca}"
-username = "{pacs_user}"
-password_file = "{folder}/pacs.password"
-[mqtt]
-host = "127.0.0.1"
-port = {mqtt_port}
-ca_file = "{ca}"
-username = "{mqtt_user}"
-password_file = "{folder}/mqtt.password"
 """
 
 
@@ -84,8 +60,8 @@ class Setup(unittest.TestCase):
             (self.folder / name).touch(mode=0o600)
             (self.folder / name).write_text(text + "\n")
         self.answers.write_text(
-            _ANSWERS.format(
-                folder=self.folder,
+            answers.SITE.format(
+                secrets=self.folder,
                 ca=self.keys.ca,
                 aet=AET,
                 dicom_port=self.dicom_port,

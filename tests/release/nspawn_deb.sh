@@ -1,6 +1,7 @@
 #!/bin/bash
 # nspawn_deb.sh SUITE [DEB]: the life of the package on a stock Debian (bookworm, trixie; no backports), booted: installed,
-# locked, given a key, watched, rebooted, upgraded, removed, purged. Prints PASS or FAIL per claim; exits 1 on any FAIL.
+# locked, given a key, watched, rebooted, upgraded, removed, purged; and, from nothing again, by the clock to the first study at a PACS.
+# Prints PASS or FAIL per claim; exits 1 on any FAIL.
 #
 # DEB: default is the one of build/deb/ where this machine is of that suite, else one built from the last commit in a tree of
 # that suite. Needs root, debootstrap, systemd-container (packaging/install-deps.sh release). Trees: see debian_tree.sh.
@@ -129,6 +130,7 @@ make_upgrade || die "the package can't be repacked"
 echo "== $(basename "$package") on $suite"
 claim "all it needs is in stock $suite" \
   offline "$tree" bash -c 'apt-get update -qq && apt-get install -qq -y --no-install-recommends --download-only /root/gateway.deb'
+cp -a "$tree" "$tree-first" || die "no room for a second copy of $base"
 machine_boot "$tree" || exit 1
 
 claim "apt installs it" apt_install /root/gateway.deb
@@ -237,6 +239,21 @@ claim "purging removes its configuration" is_gone /etc/clinic-gateway/gateway.to
 claim "purging leaves no link to a unit" \
   eval '! find "$tree/etc/systemd/system" -name "clinic-gateway*" -type l | grep .'
 claim "systemd is content" eval '! inside systemctl --failed --no-legend | grep clinic-gateway'
+
+machine_stop
+
+# Once more from nothing, with a hospital beside it.
+first_study() {
+  on_its_network "$venv/bin/python" -B "$here/first_study.py" "$tree-first" "$machine_leader" >"$work/first_study" 2>&1 || {
+    tail -n 20 "$work/first_study"
+    return 1
+  }
+}
+venv=$top/build/first-study-venv
+"$top/tests/integration/venv.sh" "$venv" || die "the stand-ins' Python environment can't be made"
+machine_boot "$tree-first" || exit 1
+claim "from apt install to the first study at the PACS in less than five minutes" first_study
+tail -n 1 "$work/first_study"
 
 echo "$((claims - failures)) passed, $failures failed"
 ((failures == 0))

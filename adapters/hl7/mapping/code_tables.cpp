@@ -39,12 +39,12 @@ constexpr CodeRow kReportStatusRows[] = {
     {"O", "registered"},  {"I", "registered"}, {"S", "registered"}, {"A", "partial"},
     {"P", "preliminary"}, {"C", "corrected"},  {"R", "partial"},    {"F", "final"},
     {"X", "cancelled"},   {"M", "partial"},    {"N", "registered"}};
-// CA asks for a cancellation that is not granted yet; so do DC and HD where the IG says so.
+// CA and HD ask for what is not granted yet: the order stands where it stood.
 constexpr CodeRow kOrderControlRows[] = {
-    {"AF", "active"},  {"CA", "active"},    {"CR", "revoked"}, {"DC", "revoked"}, {"DF", "revoked"},
-    {"DR", "revoked"}, {"FU", "completed"}, {"HD", "active"},  {"HR", "on-hold"}, {"NW", "active"},
-    {"OC", "revoked"}, {"OD", "revoked"},   {"OH", "on-hold"}, {"OK", "active"},  {"PR", "active"},
-    {"PY", "active"},  {"RL", "active"},    {"RO", "active"},  {"RQ", "active"}};
+    {"AF", "active"},    {"CR", "revoked"}, {"DC", "revoked"}, {"DF", "revoked"}, {"DR", "revoked"},
+    {"FU", "completed"}, {"HR", "on-hold"}, {"NW", "active"},  {"OC", "revoked"}, {"OD", "revoked"},
+    {"OH", "on-hold"},   {"OK", "active"},  {"PR", "active"},  {"PY", "active"},  {"RL", "active"},
+    {"RO", "active"},    {"RQ", "active"}};
 constexpr CodeRow kOrderStatusRows[] = {
     {"CA", "revoked"},          {"CM", "completed"}, {"DC", "revoked"},
     {"ER", "entered-in-error"}, {"HD", "on-hold"},   {"IP", "active"},

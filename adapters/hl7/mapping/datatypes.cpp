@@ -84,6 +84,17 @@ std::string authority_system(const Piece& namespace_id, const Piece& universal_i
   return sync::local_issuer_system(name_base, name);
 }
 
+namespace {
+
+/// Without an authority only a record number is one of the device's usual issuer: an insurance's
+/// or a nation's number (HL7 table 0203) is somebody else's.
+bool is_own_number(std::string_view type) {
+  constexpr std::array<std::string_view, 5> kOwn{"", "MR", "PI", "PT", "MRT"};
+  return std::find(kOwn.begin(), kOwn.end(), type) != kOwn.end();
+}
+
+}  // namespace
+
 Json cx_identifier(Mapping& mapping, const Piece& field) {
   const std::string value = field.component(1).text();
   if (value.empty()) return {};
@@ -92,7 +103,7 @@ Json cx_identifier(Mapping& mapping, const Piece& field) {
   std::string system =
       authority_system(authority.subcomponent(1), authority.subcomponent(2),
                        authority.subcomponent(3), issuer.empty() ? "urn:clinic-gateway" : issuer);
-  if (system.empty()) system = issuer;
+  if (system.empty() && is_own_number(field.component(5).text())) system = issuer;
   Json made = Json::object();
   set_if(made, "type", table_concept(mapping, field.component(5), "0203"));
   set_if(made, "system", system);
@@ -236,9 +247,9 @@ Json location_reference(const Piece& field) {
 }
 
 void set_unit(Mapping& mapping, Json& made, const Piece& units) {
-  const std::string sent = units.component(1).text();
-  if (sent.empty()) return;
   const std::string name = units.component(2).text();
+  const std::string sent = mapping::power_of_ten(units.component(1).text(), name);
+  if (sent.empty()) return;
   made.set("unit", sent);
   const bool is_ucum = mapping::coding_system_uri(units.component(3).text()) == kUcum;
   const std::string code = is_ucum ? sent : mapping::ucum_code(sent);

@@ -102,6 +102,19 @@ void map_family(Mapping& mapping, Family family, std::string_view event) {
   }
 }
 
+/// Results and appointments of several people in one message, which has one answer and one patient:
+/// to nobody, before it is to the wrong one.
+bool is_of_several_patients(const Message& message) {
+  std::string first;
+  for (const Segment& segment : message.segments()) {
+    if (segment.name != "PID") continue;
+    const std::string id = segment.field(3).component(1).text();
+    if (!first.empty() && !id.empty() && id != first) return true;
+    if (first.empty()) first = id;
+  }
+  return false;
+}
+
 /// The event's own time, else the message's.
 std::string event_time(const Mapping& mapping) {
   const Segment* event = mapping.message().find("EVN");
@@ -126,6 +139,12 @@ std::optional<std::vector<Vital>> map_message(const Message& message, const Devi
   const Supported* supported = find_supported(type);
   if (supported == nullptr) {
     out.dead_because = core::cat("messages of type ", type, " are not taken");
+    return std::nullopt;
+  }
+  const bool may_prior_results_follow = supported->family == Family::order;
+  if (supported->family != Family::merge && !may_prior_results_follow &&
+      is_of_several_patients(message)) {
+    out.dead_because = "it is of several patients; have the sender send one message for each";
     return std::nullopt;
   }
   out.event_at = event_time(mapping);

@@ -98,8 +98,8 @@ bool set_typed(Mapping& mapping, std::string_view type, const Segment& obx, Json
   if (type == "NM") return set_number(mapping, field, units, body);
   if (type == "SN") return set_structured_numeric(mapping, field, units, body);
   if (is_any_of(type, {"CE", "CWE", "CNE", "CF"}) && field.repetitions() == 1) {
-    body.set("valueCodeableConcept", codeable_concept(mapping, field));
-    return true;
+    set_if(body, "valueCodeableConcept", codeable_concept(mapping, field));
+    return !body["valueCodeableConcept"].is_null();
   }
   if (is_any_of(type, {"DT", "TS", "DTM", "TM"})) return set_time_value(mapping, type, field, body);
   if (type == "NR" || type == "DR") {
@@ -160,7 +160,7 @@ Json attachment(Mapping& mapping, const Piece& field, bool is_pointer) {
   if (data.empty()) return {};
   const std::string encoding = core::to_lower_ascii(field.component(4).text());
   if (encoding == "base64") {
-    std::erase_if(data, [](char c) { return c == ' ' || c == '\n' || c == '\t'; });
+    std::erase_if(data, [](char c) { return c == ' ' || c == '\r' || c == '\n' || c == '\t'; });
     while (data.size() % 4 != 0) data += '=';  // padding that a sender left away
     if (!core::from_base64(data)) {
       mapping.gap("value", "ED", "base64");
@@ -179,6 +179,8 @@ void set_observation_value(Mapping& mapping, const Segment& obx, Json& body) {
   const std::string type = obx.field(2).first();
   const Piece field = obx.field(5);
   const std::string status = obx.field(11).first();
+  // Deleted by the sender: the value that is held goes too.
+  if (field.is_null()) return set_absent(body, "unknown");
   if (!field.has_value()) {
     if (status == "N") return set_absent(body, "not-asked");
     if (status == "X") return set_absent(body, "not-performed");

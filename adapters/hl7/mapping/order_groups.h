@@ -16,7 +16,7 @@ struct ObservationGroup {
 
 struct OrderGroup {
   const Segment* orc = nullptr;
-  const Segment* obr = nullptr;     // null: observations that answer no order
+  const Segment* obr = nullptr;     // null: observations that answer no order, or an ORC alone
   const Segment* timing = nullptr;  // TQ1
   std::vector<const Segment*> notes;
   std::vector<const Segment*> specimens;  // SPM

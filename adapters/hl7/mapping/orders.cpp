@@ -1,4 +1,6 @@
 // ORM^O01, OMG^O19, OML^O21/O33/O35 and REF^I12 to I14: ServiceRequest.
+#include <algorithm>
+#include <array>
 #include <map>
 
 #include "adapters/hl7/mapping/code_tables.h"
@@ -21,7 +23,8 @@ std::string order_status(Mapping& mapping, const OrderGroup& group) {
   const std::string control = group.orc->field(1).first();
   std::string status = code_of(kOrderControl, control);
   if (!status.empty()) return status;
-  if (control != "XO" && control != "SC" && control != "RE" && control != "SN")
+  constexpr std::array<std::string_view, 6> kSilent{"CA", "HD", "RE", "SC", "SN", "XO"};
+  if (std::find(kSilent.begin(), kSilent.end(), control) == kSilent.end())
     mapping.gap("code", "HL70119", control);
   return {};  // it says nothing of where the order stands
 }
@@ -49,7 +52,8 @@ void set_times(Mapping& mapping, const OrderGroup& group, Json& body) {
     set_time(body, "authoredOn", fhir_time(mapping, group.orc->field(9)));
 }
 
-void map_order(Mapping& mapping, const OrderGroup& group, const Json& encounter) {
+void map_order(Mapping& mapping, const OrderGroup& group, bool is_number_shared,
+               const Json& encounter) {
   sync::Draft draft;
   Json& body = draft.body;
   body = Json::object({{"resourceType", "ServiceRequest"}});
@@ -58,6 +62,7 @@ void map_order(Mapping& mapping, const OrderGroup& group, const Json& encounter)
   std::string seed = cat("order|", group.obr->field(4).first());
   for (const sync::BusinessId& id : draft.known_as) seed += cat("|", id.system, "|", id.value);
   if (draft.known_as.empty()) seed += cat("|", mapping.message().header().field(10).raw());
+  if (is_number_shared) draft.known_as.clear();  // number and test together are it: the seed
   set_if(body, "identifier", std::move(identifiers));
   set_if(body, "status", order_status(mapping, group));
   draft.status_if_new = "active";
@@ -95,16 +100,56 @@ void map_order(Mapping& mapping, const OrderGroup& group, const Json& encounter)
   mapping.add(std::move(draft));
 }
 
+/// An order that is held, told by ORC alone: where it stands now. False: it says nothing of one.
+bool map_control(Mapping& mapping, const OrderGroup& group) {
+  sync::Draft draft;
+  const Json identifiers = order_identifiers(mapping, group);
+  draft.known_as = business_ids(identifiers);
+  const std::string status = order_status(mapping, group);
+  if (draft.known_as.empty() || status.empty()) return false;
+  Json& body = draft.body;
+  body = Json::object({{"resourceType", "ServiceRequest"}, {"status", status}});
+  body.set("subject", Json::object({{"reference", sync::kPatientReference}}));
+  draft.is_edit = true;
+  draft.seed = cat("order-control|", draft.known_as[0].system, "|", draft.known_as[0].value);
+  mapping.add(std::move(draft));
+  return true;
+}
+
+/// Whether the message has several tests under one order number: then the number alone does not say
+/// which of them is meant.
+bool share_a_number(const std::vector<OrderGroup>& groups) {
+  std::map<std::string, std::string> tests;
+  for (const OrderGroup& group : groups) {
+    if (group.obr == nullptr) continue;
+    for (const std::size_t number : {2U, 3U}) {
+      const Piece own = group.obr->field(number);
+      const Piece id = own.has_value() || group.orc == nullptr ? own : group.orc->field(number);
+      if (!id.has_value()) continue;
+      const std::string test = group.obr->field(4).first();
+      const auto [known, is_new] = tests.emplace(cat(number, "|", id.raw()), test);
+      if (!is_new && known->second != test) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 void map_orders(Mapping& mapping) {
   const std::vector<OrderGroup> groups = order_groups(mapping);
   const Json encounter = encounter_reference(mapping);
+  const bool is_shared = share_a_number(groups);
   bool any = false;
   for (const OrderGroup& group : groups) {
-    if (group.obr == nullptr) continue;
-    any = true;
-    map_order(mapping, group, encounter);
+    if (group.obr != nullptr) {
+      any = true;
+      map_order(mapping, group, is_shared, encounter);
+    } else if (group.orc != nullptr) {
+      any = map_control(mapping, group) || any;
+    } else {
+      for (const ObservationGroup& one : group.observations) mapping.not_mapped(*one.obx);
+    }
   }
   if (!any) mapping.out().dead_because = "the message holds no OBR: no order this gateway maps";
 }

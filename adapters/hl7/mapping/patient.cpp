@@ -15,9 +15,9 @@ namespace {
 using core::cat;
 using core::Json;
 
-/// Numbers that name an account, a visit or a person elsewhere, not a patient of the issuer.
+/// Numbers that name an account or a visit, not a person.
 bool names_a_patient(std::string_view type) {
-  constexpr std::array<std::string_view, 6> kOthers{"AN", "VN", "ACSN", "DL", "PPN", "NI"};
+  constexpr std::array<std::string_view, 3> kOthers{"AN", "VN", "ACSN"};
   return std::find(kOthers.begin(), kOthers.end(), type) == kOthers.end();
 }
 
@@ -84,12 +84,17 @@ Json telecoms(const Segment& pid) {
 
 /// `""` deletes; a field that is merely empty says nothing.
 void set_erased(const Segment& pid, sync::Draft& draft) {
-  constexpr std::array<std::pair<std::size_t, const char*>, 6> kElements{{{7, "birthDate"},
-                                                                          {8, "gender"},
-                                                                          {11, "address"},
-                                                                          {13, "telecom"},
-                                                                          {15, "communication"},
-                                                                          {16, "maritalStatus"}}};
+  constexpr std::array<std::pair<std::size_t, const char*>, 10> kElements{
+      {{7, "birthDate"},
+       {29, "deceasedDateTime"},
+       {29, "_deceasedDateTime"},
+       {30, "deceasedDateTime"},
+       {30, "deceasedBoolean"},
+       {8, "gender"},
+       {11, "address"},
+       {13, "telecom"},
+       {15, "communication"},
+       {16, "maritalStatus"}}};
   for (const auto& [number, element] : kElements) {
     if (pid.field(number).is_null()) draft.erased.emplace_back(element);
   }
@@ -130,6 +135,13 @@ void map_merge(Mapping& mapping) {
   const Segment* prior = mapping.message().find("MRG");
   if (prior == nullptr || !prior->field(1).has_value()) {
     mapping.out().dead_because = "a merge (A40) without MRG-1";
+    return;
+  }
+  const auto& segments = mapping.message().segments();
+  const auto is_merge = [](const Segment& segment) { return segment.name == "MRG"; };
+  if (std::count_if(segments.begin(), segments.end(), is_merge) > 1) {
+    mapping.out().dead_because =
+        "it merges several patients; have the sender send one message for each";
     return;
   }
   Json inputs = Json::array();

@@ -1,6 +1,7 @@
 // MDM^T01/T02 to DocumentReference, SIU^S12 to S26 to Appointment, VXU^V04 to Immunization
 // (v2-to-FHIR IG, TXA[DocumentReference], SCH/AIx[Appointment], RXA[Immunization]).
 #include <charconv>
+#include <utility>
 
 #include "adapters/hl7/mapping/code_tables.h"
 #include "adapters/hl7/mapping/datatypes.h"
@@ -125,8 +126,9 @@ void map_immunization(Mapping& mapping, const Administration& given) {
   body = Json::object({{"resourceType", "Immunization"}});
   Json identifiers = Json::array();
   if (given.orc != nullptr) {
+    // 9999 is what the guides have registries send of every vaccine that was not given.
     Json filler = ei_identifier(mapping, given.orc->field(3), "FILL");
-    if (!filler.is_null()) identifiers.add(std::move(filler));
+    if (!filler.is_null() && filler["value"].text() != "9999") identifiers.add(std::move(filler));
   }
   set_if(body, "identifier", identifiers);
   const std::string status = code_of(kImmunizationStatus, rxa.field(20).first());
@@ -239,7 +241,7 @@ void map_immunizations(Mapping& mapping) {
   const Segment* orc = nullptr;
   for (const Segment& segment : mapping.message().segments()) {
     if (segment.name == "ORC") orc = &segment;
-    if (segment.name == "RXA") all.push_back({orc, &segment, nullptr});
+    if (segment.name == "RXA") all.push_back({std::exchange(orc, nullptr), &segment, nullptr});
     if (segment.name == "RXR" && !all.empty()) all.back().route = &segment;
   }
   for (const Administration& one : all) map_immunization(mapping, one);

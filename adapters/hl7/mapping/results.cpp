@@ -29,6 +29,10 @@ std::string group_seed(const Mapping& mapping, const OrderGroup& group) {
     add(group.obr->field(3));
     add(group.obr->field(7));
     seed += cat("|", group.obr->field(4).first());
+    // Of a culture: which organism these susceptibilities are of.
+    const Piece parent = group.obr->field(26);
+    if (parent.has_value())
+      seed += cat("|", parent.component(1).raw(), "|", parent.component(2).raw());
   }
   for (const Segment* specimen : group.specimens) add(specimen->field(2));
   const bool timed =
@@ -71,7 +75,7 @@ void add_report(Mapping& mapping, const OrderGroup& group, const ObservationCont
   set_if(body, "specimen", specimens);
   set_if(body, "result", results);
   set_if(body, "extension", report_notes(group.notes));
-  draft.is_released = true;
+  draft.is_released = !group.observations.empty();
   for (const ObservationGroup& one : group.observations) {
     draft.is_released = draft.is_released && mapping.device().verifies(one.obx->field(3).first());
   }
@@ -80,10 +84,10 @@ void add_report(Mapping& mapping, const OrderGroup& group, const ObservationCont
   mapping.add(std::move(draft));
 }
 
-void map_group(Mapping& mapping, const OrderGroup& group, const Json& encounter) {
+void map_group(Mapping& mapping, const OrderGroup& group, std::string seed, const Json& encounter) {
   ObservationContext context;
   context.obr = group.obr;
-  context.seed = group_seed(mapping, group);
+  context.seed = std::move(seed);
   context.encounter = encounter;
   if (group.obr != nullptr) {
     context.based_on = placer_reference(mapping, group);
@@ -112,7 +116,12 @@ void map_group(Mapping& mapping, const OrderGroup& group, const Json& encounter)
 void map_results(Mapping& mapping) {
   const std::vector<OrderGroup> groups = order_groups(mapping);
   const Json encounter = encounter_reference(mapping);
-  for (const OrderGroup& group : groups) map_group(mapping, group, encounter);
+  std::map<std::string, std::size_t> seen;  // what is measured twice under one order
+  for (const OrderGroup& group : groups) {
+    std::string seed = group_seed(mapping, group);
+    if (const std::size_t before = seen[seed]++; before > 0) seed += cat("|group ", before);
+    map_group(mapping, group, std::move(seed), encounter);
+  }
   if (groups.empty()) mapping.out().dead_because = "the message holds no OBR and no OBX";
 }
 

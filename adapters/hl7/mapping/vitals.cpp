@@ -7,6 +7,7 @@
 #include "adapters/hl7/mapping/datatypes.h"
 #include "adapters/hl7/mapping/observation.h"
 #include "adapters/hl7/mapping/order_groups.h"
+#include "adapters/mapping/ucum.h"
 #include "adapters/profiles/result_parts.h"
 #include "core/text.h"
 
@@ -85,7 +86,8 @@ void Vitals::add(const ObservationGroup& group, const ObservationContext& contex
   const Segment& obx = *group.obx;
   if (!obx.field(5).has_value()) return;
   const std::string code = obx.field(3).first();
-  const std::string unit = obx.field(6).first();
+  const std::string unit =
+      mapping::power_of_ten(obx.field(6).first(), obx.field(6).component(2).text());
   const auto found = profile_.codes.find(code, unit);
   sync::IncomingMessage& out = mapping_.out();
   if (found.is_impossible_pair && out.dead_because.empty()) {
