@@ -170,7 +170,7 @@ class Checker {
   }
 
   void check_folders() {
-    for (const char* key : {"storage.state_dir", "control.socket", "backup.dir"}) {
+    for (const char* key : {"storage.state_dir", "control.socket", "backup.dir", "wear.dir"}) {
       const std::string path = config_.text(key);
       if (path.empty() && !config_.has(key)) continue;
       if (!path.starts_with('/')) {

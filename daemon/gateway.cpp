@@ -43,6 +43,7 @@
 #include "daemon/ops/uplinks_routes.h"
 #include "daemon/ops/vitals.h"
 #include "daemon/ops/watchdog.h"
+#include "daemon/ops/wear.h"
 #include "daemon/ops/work_reports.h"
 #include "daemon/sync_component.h"
 #include "daemon/unlock_trail.h"
@@ -409,11 +410,13 @@ class GatewayImpl final : public Gateway {
       core::Result<Json> queue;
       core::Result<Json> reviews;
       core::Result<std::int64_t> for_central;
+      std::vector<DiskWear> wear;
     };
-    auto ask = [folder = settings_.state_folder, holdings = door_.get(),
-                now = vitals.now]() -> Stored {
+    auto ask = [&clock = clock_, folder = settings_.state_folder, reports = settings_.wear_folder,
+                holdings = door_.get(), now = vitals.now]() -> Stored {
       auto free_bytes = core::system_files().free_bytes(folder);
-      if (!holdings) return {std::move(free_bytes), Json(), Json(), 0};
+      auto wear = look_at_wear(reports, folder, clock);
+      if (!holdings) return {std::move(free_bytes), Json(), Json(), 0, std::move(wear)};
       return {std::move(free_bytes),
               holdings->database().read_value<Json>([&](crypto::Connection& connection) {
                 return sync::health_report(connection, core::to_instant(now));
@@ -421,9 +424,10 @@ class GatewayImpl final : public Gateway {
               holdings->database().read_value<Json>([&](crypto::Connection& connection) {
                 return sync::reviews_health(connection, now);
               }),
-              holdings->database().read_value<std::int64_t>(sync::count_central)};
+              holdings->database().read_value<std::int64_t>(sync::count_central), std::move(wear)};
     };
     const Stored stored = co_await lane_.run(std::move(ask));
+    add_wear(vitals, stored.wear);
     if (stored.free_bytes.ok()) {
       vitals.disk.free_bytes = *stored.free_bytes;
     } else {

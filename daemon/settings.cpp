@@ -84,6 +84,9 @@ std::vector<ConfigKey> daemon_config_keys() {
       {.path = "power.ups",
        .meaning = "the UPS that feeds the box, NAME@HOST or NAME@HOST:PORT, as upsd of Network UPS "
                   "Tools knows it; without it none is asked"},
+      {.path = "wear.dir",
+       .meaning = "folder where clinic-gateway-wear.service leaves what smartctl says of the disks",
+       .default_text = "\"/run/clinic-gateway-wear\""},
       {.path = "commands.allowed",
        .type = KeyType::text_list,
        .meaning =
@@ -136,6 +139,7 @@ Settings read_settings(const core::Config& config) {
   settings.site_name = config.text("site.name");
   settings.time_zone = config.text("site.timezone");
   settings.state_folder = config.text("storage.state_dir");
+  settings.wear_folder = config.text("wear.dir");
   settings.reserve_bytes = static_cast<std::uint64_t>(config.integer("storage.reserve_mb")) << 20;
   settings.passphrase_file = config.text("keys.passphrase_file");
   settings.control_socket = config.text("control.socket");

@@ -43,6 +43,7 @@ struct Settings {
   std::string site_name;
   std::string time_zone;
   std::string state_folder;
+  std::string wear_folder;
   std::uint64_t reserve_bytes = 0;
   std::string passphrase_file;  // empty: none configured
   std::string control_socket;

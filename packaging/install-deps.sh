@@ -34,7 +34,7 @@ build_packages=(
 test_packages=(
   clang clang-format clang-tidy "$clang_rt" shellcheck systemd
   orthanc orthanc-dicomweb stunnel4 mosquitto mosquitto-clients tinyproxy-bin microsocks
-  "$jdk" maven python3-venv socat iproute2 procps curl nut-server
+  "$jdk" maven python3-venv socat iproute2 procps curl nut-server smartmontools
   tang swtpm swtpm-tools tpm2-tools "$tcti"
   chromium fonts-dejavu-core prometheus
 )
@@ -111,7 +111,7 @@ forbid_service_starts() {
   chmod 755 "$policy"
 }
 peers_to_disable=()
-for peer in orthanc mosquitto prometheus; do
+for peer in orthanc mosquitto prometheus smartmontools; do
   [[ " ${missing[*]} " == *" $peer "* ]] && peers_to_disable+=("$peer.service")
 done
 [[ " ${missing[*]} " != *" tang "* ]] || peers_to_disable+=(tangd.socket)

@@ -17,8 +17,8 @@ using sync::CentralAlarm;
 constexpr char kWarning[] = "warning";
 constexpr char kCritical[] = "critical";
 // Without these nothing is taken in, or something that was taken in may be gone.
-constexpr std::array<std::string_view, 6> kCriticalParts{"battery", kCriticalComponent, "database",
-                                                         "disk",    "restore",          "storage"};
+constexpr std::array<std::string_view, 7> kCriticalParts{
+    "battery", kCriticalComponent, "database", "disk", kDiskFailureComponent, "restore", "storage"};
 
 void add_problems(std::vector<CentralAlarm>& alarms, const Json& problems) {
   for (const Json& problem : problems.items()) {

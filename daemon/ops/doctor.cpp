@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "core/files.h"
 #include "core/text.h"
 #include "crypto/backup_folder.h"
@@ -178,6 +180,35 @@ Finding examine_opening(const OpeningReport& opening) {
                    "itself or after sudo systemctl restart clinic-gateway");
 }
 
+Finding problem_finding(const Problem& problem) {
+  const std::string& part = problem.component;
+  constexpr char kByItself[] = "the daemon tries again by itself";
+  if (part == "restart")
+    return bad(Verdict::warn, part, problem.text, "sudo systemctl restart clinic-gateway");
+  if (part == kWearComponent)
+    return bad(Verdict::warn, part, problem.text, "the disk is asked again by itself");
+  if (part == kDiskFailureComponent)
+    return bad(Verdict::fail, part, problem.text,
+               "clinic-gateway backup; then clinic-gateway restore onto another disk");
+  return bad(Verdict::fail, part, problem.text, part == "config" ? kEditAndReload : kByItself);
+}
+
+/// Where no problem says more.
+Finding examine_wear(const Json& disks) {
+  if (disks.is_null())
+    return good(std::string(kWearComponent),
+                "not known: no smartctl of smartmontools asks the disk");
+  std::string said;
+  for (const Json& disk : disks.items()) {
+    const auto used = disk["used_percent"].integer();
+    said += cat(said.empty() ? "" : "; ", disk["disk"].text(), ": ",
+                used                       ? cat(*used, " % of its life is used")
+                : disk["passed"].boolean() ? "it says that it is well"
+                                           : "it says nothing of its wear");
+  }
+  return good(std::string(kWearComponent), said);
+}
+
 std::string_view to_string(Verdict verdict) {
   switch (verdict) {
     case Verdict::ok:
@@ -226,12 +257,12 @@ std::vector<Finding> examine_vitals(const Vitals& vitals) {
   std::vector<Finding> findings{examine_opening(vitals.opening)};
   for (const Problem& problem : vitals.problems) {
     if (problem.component == "storage") continue;  // said by the state
-    const bool is_said = problem.component == "restart";
-    findings.push_back(bad(is_said ? Verdict::warn : Verdict::fail, problem.component, problem.text,
-                           problem.component == "config" ? kEditAndReload
-                           : is_said                     ? "sudo systemctl restart clinic-gateway"
-                                                         : "the daemon tries again by itself"));
+    findings.push_back(problem_finding(problem));
   }
+  const bool is_worn = std::ranges::any_of(vitals.problems, [](const Problem& problem) {
+    return problem.component == kWearComponent || problem.component == kDiskFailureComponent;
+  });
+  if (!is_worn) findings.push_back(examine_wear(vitals.wear));
   if (vitals.mqtt.configured && !vitals.mqtt.connected) {
     findings.push_back(
         bad(Verdict::warn, "mqtt session",

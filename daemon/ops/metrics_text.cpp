@@ -83,9 +83,9 @@ class Exposition {
 
 std::string_view flag(bool value) { return value ? "1" : "0"; }
 
-std::string seconds_of(double seconds) {
+std::string hundredths(double number) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.2f", seconds);
+  std::snprintf(text, sizeof text, "%.2f", number);
   return text;
 }
 
@@ -180,6 +180,25 @@ void add_storage(Exposition& out, const Json& status) {
           status["storage"]["evicted"]);
 }
 
+void add_wear(Exposition& out, const Json& disks) {
+  if (disks.size() == 0) return;
+  out.gauge("clinic_gateway_disk_healthy", "1 while the disk says that it is well, 0 if failing.");
+  for (const Json& disk : disks.items()) {
+    if (disk["passed"].is_bool())
+      out.line({{"disk", disk["disk"].text()}}, flag(disk["passed"].boolean()));
+  }
+  out.gauge("clinic_gateway_disk_life_used_ratio", "Of the life the disk was made for.");
+  for (const Json& disk : disks.items()) {
+    if (const auto used = disk["used_percent"].integer())
+      out.line({{"disk", disk["disk"].text()}}, hundredths(static_cast<double>(*used) / 100));
+  }
+  out.gauge("clinic_gateway_disk_unreadable_blocks", "Blocks the disk could not read.");
+  for (const Json& disk : disks.items())
+    out.sample({{"disk", disk["disk"].text()}}, disk["media_errors"]);
+  out.gauge("clinic_gateway_disk_report_age_seconds", "Since the disk was asked.");
+  for (const Json& disk : disks.items()) out.sample({{"disk", disk["disk"].text()}}, disk["age_s"]);
+}
+
 void add_certificates(Exposition& out, const Json& certificates) {
   if (certificates.size() == 0) return;
   out.gauge("clinic_gateway_certificate_end_timestamp_seconds",
@@ -215,6 +234,7 @@ void add_all(Exposition& out, const Json& status, const Json& certificates,
   add_uplinks(out, status["uplinks"]);
   add_intake(out, status);
   add_storage(out, status);
+  add_wear(out, status["wear"]);
   add_certificates(out, certificates);
   if (status["mqtt"]["configured"].boolean()) {
     out.gauge("clinic_gateway_mqtt_connected", "1 while connected to the broker.");
@@ -223,7 +243,7 @@ void add_all(Exposition& out, const Json& status, const Json& certificates,
   out.gauge("process_resident_memory_bytes", "Resident memory size in bytes.");
   out.line({}, cat(process.resident_bytes));
   out.counter("process_cpu_seconds", "Total user and system CPU time spent in seconds.");
-  out.line({}, seconds_of(process.cpu_seconds));
+  out.line({}, hundredths(process.cpu_seconds));
 }
 
 }  // namespace

@@ -27,8 +27,9 @@ using Document = std::pair<const char*, std::string>;
 /// Checks whose detail is made of our own words, numbers and folders only. Elsewhere a peer, or
 /// the configuration, may be quoted.
 bool tells_only_ours(const std::string& check) {
-  static const std::set<std::string_view> kOurs{"clock",      "disk",  "state folder", "key slots",
-                                                "dicom port", "state", "queue"};
+  static const std::set<std::string_view> kOurs{"clock",     "disk",         "state folder",
+                                                "key slots", "dicom port",   "state",
+                                                "queue",     kWearComponent, kDiskFailureComponent};
   return kOurs.contains(check);
 }
 

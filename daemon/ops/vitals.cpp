@@ -213,6 +213,7 @@ Json status_document(const Vitals& vitals) {
        {"disk", disk_of(vitals)},
        {"storage", storage_of(vitals)},
        {"power", vitals.power},
+       {"wear", vitals.wear},
        {"problems", problems_of(vitals)}});
 }
 
@@ -238,6 +239,7 @@ Json health_document(const Vitals& vitals, std::uint64_t seq) {
                        {"disk", disk_of(vitals)},
                        {"storage", storage_of(vitals)},
                        {"power", vitals.power},
+                       {"wear", vitals.wear},
                        {"problems", problems_of(vitals)}});
 }
 

@@ -25,6 +25,11 @@ struct Problem {
 /// In front of the device's name: a value of it is beyond a limit.
 inline constexpr std::string_view kLimitComponent = "limit ";
 
+/// What a disk's wear comes to: while there is time to order another, and when there is none. The
+/// first is not a part that does not run.
+inline constexpr std::string_view kWearComponent = "wear";
+inline constexpr std::string_view kDiskFailureComponent = "disk failure";
+
 /// Results that cannot wait, which nobody has acknowledged: not a part that does not run.
 inline constexpr std::string_view kCriticalComponent = "critical results";
 
@@ -57,6 +62,7 @@ struct Vitals {
     std::uint64_t reserve_bytes = 0;
   } disk;
   core::Json power;  // power_document(); null where no UPS is configured
+  core::Json wear;   // wear_document(); null where nobody asks the disks
   std::vector<Problem> problems;
 };
 

@@ -170,6 +170,12 @@ TEST(Overview, SaysTheWorstThingInOneWord) {
   now.set("problems", status(R"([{"component":"critical results","problem":"2 wait"}])"));
   EXPECT_EQ(said(), "needs_person") << "no part is down";
   EXPECT_EQ(overview_document(now)["alarms"].size(), 2U) << "the link, critical results";
+  now.set("queue", status(R"({"waiting":7,"parked":0,"letters":0})"));
+  now.set("problems", status(R"([{"component":"wear","problem":"disk sda: order another"}])"));
+  EXPECT_EQ(said(), "needs_person") << "a worn disk still works";
+  EXPECT_EQ(overview_document(now)["alarms"][0]["code"].text(), "wear");
+  now.set("problems", status(R"([{"component":"disk failure","problem":"disk sda"}])"));
+  EXPECT_EQ(said(), "part_down");
   now.set("problems", status(R"([{"component":"dicom","problem":"port 104 is in use"}])"));
   EXPECT_EQ(said(), "part_down");
   now.set("disk", status(R"({"free_bytes":5,"reserve_bytes":10})"));

@@ -25,7 +25,8 @@ const char* const kStatus =
     R"("last_success":"1970-01-01T00:01:00Z","waiting":3,"parked":1,"oldest_age_s":9,"last_error":"ROE^JANE"},)"
     R"({"name":"his","kind":"fhir","state":"down"}],"dicom":{"counts":{"stored":7,"bytes":700,"associations_open":1}},)"
     R"("hl7":{"devices":[{"name":"lab","counts":{"stored":5,"dead":1}}]},"disk":{"free_bytes":10,"reserve_bytes":5},)"
-    R"("storage":{"damaged_objects":0},"mqtt":{"configured":true,"connected":false}})";
+    R"("storage":{"damaged_objects":0},"wear":[{"disk":"sda","passed":true,"used_percent":3,"media_errors":0,"age_s":60},)"
+    R"({"disk":"vda","passed":null,"used_percent":null,"media_errors":null,"age_s":60}],"mqtt":{"configured":true,"connected":false}})";
 
 std::string text_of(MetricsFormat format) {
   return metrics_text(parsed(kStatus), parsed(R"([{"key":"api.certificate_file","ends_at_s":99}])"),
@@ -49,6 +50,10 @@ TEST(MetricsText, HoldsWhatTheStatusSaysUnderPrometheusNames) {
            "clinic_gateway_messages_held 2\n",
            "clinic_gateway_reviews_open 4\n",
            "clinic_gateway_problems 1\n",
+           "clinic_gateway_disk_healthy{disk=\"sda\"} 1\n",
+           "clinic_gateway_disk_life_used_ratio{disk=\"sda\"} 0.03\n",
+           "clinic_gateway_disk_unreadable_blocks{disk=\"sda\"} 0\n",
+           "clinic_gateway_disk_report_age_seconds{disk=\"vda\"} 60\n",
            "clinic_gateway_mqtt_connected 0\n",
            "clinic_gateway_certificate_end_timestamp_seconds{key=\"api.certificate_file\"} 99\n",
            "process_resident_memory_bytes 4096\n",
@@ -56,6 +61,7 @@ TEST(MetricsText, HoldsWhatTheStatusSaysUnderPrometheusNames) {
        }) {
     EXPECT_THAT(text, HasSubstr(line));
   }
+  EXPECT_THAT(text, Not(HasSubstr("disk_healthy{disk=\"vda\"}"))) << "it says nothing";
   EXPECT_THAT(text, Not(HasSubstr("queue_oldest_age_seconds{uplink=\"his\"}"))) << "nothing waits";
 }
 

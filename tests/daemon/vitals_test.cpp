@@ -5,6 +5,7 @@
 
 #include "core/files.h"
 #include "daemon/ops/power.h"
+#include "daemon/ops/wear.h"
 #include "json_schema.h"
 
 namespace gateway::daemon {
@@ -48,6 +49,8 @@ Vitals ready_vitals() {
   vitals.mqtt = {true, true, 2, "", 4};
   vitals.disk = {1u << 30, 1u << 20};
   vitals.power = power_document(read_power("OB DISCHRG", "87", "1260"));
+  vitals.wear =
+      wear_document({{.disk = "sda", .passed = true, .used_percent = 3}, {.disk = "vda"}});
   vitals.problems = {{"dicom", "dicom.port 11112 is in use"}};
   return vitals;
 }

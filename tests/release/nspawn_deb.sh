@@ -139,7 +139,9 @@ claim "its own user owns a closed state folder" \
   inside sh -c '[ "$(stat -c "%U %a" /var/lib/clinic-gateway)" = "clinic-gateway 700" ]'
 claim "the unit is enabled" inside systemctl is-enabled clinic-gateway.service
 claim "systemd knows every setting of the units" \
-  inside sh -c '! systemd-analyze verify --man=no clinic-gateway.service clinic-gateway-unlock@slot-key.service 2>&1 | grep clinic-gateway'
+  inside sh -c '! systemd-analyze verify --man=no clinic-gateway.service clinic-gateway-unlock@slot-key.service clinic-gateway-wear.timer 2>&1 | grep clinic-gateway'
+claim "the disks are to be asked how worn they are" inside systemctl is-enabled clinic-gateway-wear.timer
+claim "without smartmontools none is, and nothing fails" inside sh -c 'systemctl start clinic-gateway-wear.service && [ ! -e /run/clinic-gateway-wear ]'
 claim "the configuration it brings is right" inside clinic-gatewayd --check-config
 claim "without a key it runs LOCKED" becomes locked
 claim "the DICOM port answers while LOCKED" answers_on_port 11112

@@ -42,7 +42,13 @@ Json alarm(const char* code, std::string_view component, std::string_view text, 
   return Json::object({{"code", code}, {"component", component}, {"text", text}, {"count", many}});
 }
 
-bool is_part(const Json& problem) { return problem["component"].text() != kCriticalComponent; }
+bool is_of(const Json& problem, std::string_view component) {
+  return problem["component"].text() == component;
+}
+bool is_wear(const Json& problem) { return is_of(problem, kWearComponent); }
+bool is_part(const Json& problem) {
+  return !is_of(problem, kCriticalComponent) && !is_wear(problem);
+}
 
 Json alarms_of(const Json& status, const Link& link, std::int64_t letters) {
   Json alarms = Json::array();
@@ -55,6 +61,7 @@ Json alarms_of(const Json& status, const Link& link, std::int64_t letters) {
   for (const Json& problem : status["problems"].items()) {
     if (is_part(problem))
       alarms.add(alarm("problem", problem["component"].text(), problem["problem"].text(), 1));
+    if (is_wear(problem)) alarms.add(alarm("wear", "", problem["problem"].text(), 1));
   }
   for (const Json& name : link.down.items()) alarms.add(alarm("link", name.text(), "", 1));
   if (const auto parked = count(status["queue"]["parked"]); parked > 0)
@@ -79,8 +86,9 @@ std::string headline_of(const Json& status, const Link& link, std::int64_t lette
       status["storage"]["state"].text() == "damaged")
     return "part_down";
   const bool is_critical = count(status["queue"]["criticals"]) > 0;
-  if (is_critical || count(status["queue"]["parked"]) > 0 || count(status["reviews"]["open"]) > 0 ||
-      letters > 0)
+  const bool is_worn = std::ranges::any_of(status["problems"].items(), is_wear);
+  if (is_critical || is_worn || count(status["queue"]["parked"]) > 0 ||
+      count(status["reviews"]["open"]) > 0 || letters > 0)
     return "needs_person";
   if (link.state == "none") return "stand_alone";
   if (link.state != "up") return "link_down";
