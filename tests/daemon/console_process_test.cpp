@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "core/text.h"
 #include "daemon_process.h"
@@ -89,6 +91,35 @@ class Console : public testing::Test {
     return send("POST", cat("/console/api/", what), std::move(headers), body);
   }
 
+  /// One instance of a study: 4 x 4 grey pixels, or a text without any.
+  bool store(int study, int instance, bool has_pixels) {
+    const std::string dump = daemon_.folder() + "/one.dump";
+    const std::string file = daemon_.folder() + "/one.dcm";
+    std::ofstream out(dump);
+    out << "(0008,0016) UI 1.2.840.10008.5.1.4.1.1." << (has_pixels ? "7" : "88.11")
+        << "\n(0008,0018) UI 2.25." << study << '.' << instance
+        << "\n(0008,0060) CS [OT]\n(0010,0010) PN [ROE^JANE]\n(0010,0020) LO [C-1]\n"
+        << "(0020,000d) UI 2.25." << study << "\n(0020,000e) UI 2.25." << study << ".100\n";
+    if (has_pixels)
+      out << "(0028,0002) US 1\n(0028,0004) CS [MONOCHROME2]\n(0028,0010) US 4\n"
+          << "(0028,0011) US 4\n(0028,0100) US 8\n(0028,0101) US 8\n(0028,0102) US 7\n"
+          << "(0028,0103) US 0\n"
+          << R"((7fe0,0010) OB 00\10\20\30\40\50\60\70\80\90\a0\b0\c0\d0\e0\f0)" << '\n';
+    out.close();
+    return run_command({"dump2dcm", "+te", dump, file}).exit_code == 0 &&
+           run_command({"storescu", "-aec", "CLINICGW", "127.0.0.1",
+                        std::to_string(daemon_.dicom_port()), file})
+                   .exit_code == 0;
+  }
+  /// Looks at studies in the audit trail.
+  std::size_t looks_of(const std::string& who) {
+    std::istringstream lines(daemon_.ask({"audit", "export", "--actor", cat("user:", who)}).out);
+    std::size_t count = 0;
+    for (std::string line; std::getline(lines, line);)
+      count += line.find("\"ImagingStudy/") != line.npos;
+    return count;
+  }
+
   fakes::TestFolder certificates_;
   fakes::TestCa ca_;
   fakes::CertificateFiles server_;
@@ -161,6 +192,37 @@ TEST_F(Console, LetsInWhoHasAnAccountAndOnlyToWhatTheirRoleMay) {
     EXPECT_THAT(trail, HasSubstr(who));
   EXPECT_EQ(get(admin, "keys/unlock").status, 404);
   EXPECT_EQ(daemon_.ask({"audit", "verify"}).exit_code, 0);
+}
+
+TEST_F(Console, ShowsOneImageOfAStudyAndNotesTheLook) {
+  start();
+  add("vera", "viewer");
+  // In the middle of the first lies a text; the second holds nothing else.
+  ASSERT_TRUE(store(1, 1, true));
+  ASSERT_TRUE(store(1, 2, false));
+  ASSERT_TRUE(store(2, 1, false));
+  EXPECT_EQ(send("GET", "/console/api/studies/2.25.1/thumbnail").status, 401);
+  const SignedIn in = sign_in("vera");
+  const FhirAnswered picture = get(in, "studies/2.25.1/thumbnail");
+  ASSERT_EQ(picture.status, 200) << picture.http.body;
+  EXPECT_EQ(picture.http.header("Content-Type"), "image/jpeg");
+  EXPECT_EQ(picture.http.header("Cache-Control"), "no-store");
+  EXPECT_THAT(std::string(picture.http.header("Content-Security-Policy")),
+              HasSubstr("default-src 'none'"));
+  EXPECT_EQ(picture.http.body.substr(0, 2), "\xff\xd8");
+  EXPECT_EQ(get(in, "studies/2.25.2/thumbnail").status, 204) << "no picture";
+  EXPECT_EQ(get(in, "studies/2.25.3/thumbnail").status, 204) << "no such study";
+  for (const char* bad : {"studies/thumbnail", "studies//thumbnail", "studies/..%2f/thumbnail",
+                          "studies/2.25.1/series/1.2/thumbnail", "studies/2.25.1/metadata"})
+    EXPECT_EQ(get(in, bad).status, 404) << bad;
+  // What was read gets there with the commit that follows.
+  EXPECT_TRUE(holds_within(20, [&] { return looks_of("vera") == 1; }));
+  EXPECT_EQ(get(in, "studies/2.25.1/thumbnail").status, 200);
+  EXPECT_EQ(get(in, "studies/2.25.1/thumbnail").status, 200);
+  const SignedIn again = sign_in("vera");
+  EXPECT_EQ(get(again, "studies/2.25.1/thumbnail").status, 200);
+  EXPECT_TRUE(holds_within(20, [&] { return looks_of("vera") > 1; }));
+  EXPECT_EQ(looks_of("vera"), 2U) << "once for each session";
 }
 
 TEST_F(Console, TakesNoChangeThatAnotherSiteCouldBringAbout) {

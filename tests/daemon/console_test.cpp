@@ -7,6 +7,7 @@
 #include "daemon/api/console/places.h"
 #include "daemon/api/console/sessions.h"
 #include "daemon/api/console/sign_in_limits.h"
+#include "daemon/api/console/thumbnails.h"
 
 namespace gateway::daemon::console {
 namespace {
@@ -139,6 +140,15 @@ TEST(Places, AreAListOfWhatIsAllowedAndToWhom) {
   for (const char* path : {"studies", "keys", "accounts", "rebuild-index", "pin"})
     EXPECT_EQ(find_place("POST", path), nullptr) << path;
   EXPECT_EQ(find_place("DELETE", "accounts/maria"), nullptr);
+}
+
+TEST(Thumbnails, AreOfWholeStudiesOnly) {
+  EXPECT_EQ(study_of_thumbnail("studies/1.2.840/thumbnail"), "1.2.840");
+  for (const char* path :
+       {"studies", "studies/1.2.840", "studies/thumbnail", "studies//thumbnail",
+        "studies/1.2/series/3/thumbnail", "studies/1.2/rendered", "studies/a/thumbnail",
+        "studies/1.2/x/thumbnail", "studies/../thumbnail", "reviews/1.2/thumbnail"})
+    EXPECT_EQ(study_of_thumbnail(path), std::nullopt) << path;
 }
 
 Json status(const char* text) {

@@ -143,6 +143,43 @@ def check_pages(browser, scene, shots):
         visitor.close()
 
 
+def check_pictures(browser, scene, shots):
+    scene.send_report(0, "Report without images")
+    visitor = Visitor(browser, scene.console_url, **VIEWS["desktop"])
+    asked = []
+    visitor.page.on("request", lambda request: request.url.endswith("/thumbnail") and asked.append(request.url))
+    visitor.sign_in("vera")
+    visitor.show("#/studies")
+    visitor.page.wait_for_selector("p.thumbnail")
+    must(visitor.page.inner_text("p.thumbnail") == "No picture", "a study without images says so where its picture would be")
+    studies = visitor.page.locator("main li").count()
+    for shown in visitor.page.locator("main li").all():
+        shown.scroll_into_view_if_needed()
+    loaded = "[...document.querySelectorAll('img.thumbnail')].filter((one) => one.complete && one.naturalWidth > 1).length"
+    visitor.until(f"{loaded} === {studies - 1}")
+    must(len(asked) == studies, f"each other study shows one of its images, asked for once {studies}")
+    visitor.page.screenshot(path=shots / "studies-pictures-desktop.png", full_page=True)
+    for language in ("es", "fr"):
+        words = json.loads((ASSETS / f"{language}.json").read_text())
+        visitor.page.select_option("header select", language)
+        visitor.until(f"document.querySelector('img.thumbnail').alt === {json.dumps(words['thumbnail'])}")
+        must(visitor.page.inner_text("p.thumbnail") == words["no_thumbnail"], f"{language}: pictures, and that there is none, are named")
+    must(len(asked) == studies, "a page that is drawn again asks for none twice")
+    visitor.page.reload()
+    visitor.page.wait_for_selector("img.thumbnail")
+    visitor.until(f"{loaded} > 0")
+
+    def seen():
+        trail = [json.loads(line) for line in scene.clinic.command("audit", "export", "--actor", "user:vera").splitlines()]
+        looks = [entity["what"].get("reference", "") for event in trail for entity in event.get("entity", [])]
+        return [what for what in looks if what.startswith("ImagingStudy/")]
+
+    wait_until(lambda: len(set(seen())) == studies - 1, "each look at a study is in the audit trail", 20)
+    must(len(set(seen())) == len(seen()), "once each, however often the page is loaded")
+    must(not visitor.complaints, f"no script and no policy complains {visitor.complaints}")
+    visitor.close()
+
+
 def check_keyboard(browser, scene):
     visitor = Visitor(browser, scene.console_url, **VIEWS["desktop"])
     visitor.sign_in("olga")
@@ -230,6 +267,7 @@ def check_all(browser, scene, shots, folder):
     check_calm(browser, scene, shots)
     scene.make_trouble()
     check_metrics(scene, folder)
+    check_pictures(browser, scene, shots)
     check_pages(browser, scene, shots)
     check_keyboard(browser, scene)
     check_languages(browser, scene, shots)

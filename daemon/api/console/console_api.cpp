@@ -9,6 +9,7 @@
 #include "daemon/api/console/overview.h"
 #include "daemon/api/console/places.h"
 #include "daemon/api/console/sign_in_limits.h"
+#include "daemon/api/console/thumbnails.h"
 #include "daemon/api/loop_bridge.h"
 #include "daemon/api/read_trail.h"
 #include "daemon/api/route_tree.h"
@@ -79,10 +80,14 @@ class Api final : public ConsoleApi {
         clock_(clock),
         bridge_(std::move(loop)),
         sessions_(clock),
-        limits_(clock) {}
+        limits_(clock),
+        thumbnails_(clock) {}
 
   Sessions& sessions() override { return sessions_; }
-  void close() override { bridge_.close(); }
+  void close() override {
+    bridge_.close();
+    thumbnails_.close();
+  }
 
   Awaitable<HttpResponse> answer(HttpRequest request, const HttpPeer& peer) override {
     const std::string path(path_of(request).substr(std::min(request.target.size(), kRoot.size())));
@@ -90,8 +95,9 @@ class Api final : public ConsoleApi {
     if (path == "sign-in" && request.method == "POST")
       co_return co_await sign_in(std::move(request), peer);
     const std::string token = token_of(request);
-    const Asker asker =
-        header_of(request, "X-Reload") == "page" || path == "events" ? Asker::page : Asker::person;
+    const bool is_page = header_of(request, "X-Reload") == "page" || path == "events" ||
+                         study_of_thumbnail(path).has_value();
+    const Asker asker = is_page ? Asker::page : Asker::person;
     const auto session = sessions_.find(token, asker);
     if (path == "session" && request.method == "GET") co_return done(describe(session));
     if (!session) co_return refusal(401, "signed-out", "sign in first");
@@ -105,6 +111,8 @@ class Api final : public ConsoleApi {
     if (path == "events" && request.method == "GET") co_return events(token);
     // Named: g++ 12 destroys an aggregate made within a co_await expression twice.
     Who who{*session, peer.address};
+    auto study = request.method == "GET" ? study_of_thumbnail(path) : std::nullopt;
+    if (study) co_return co_await thumbnail(std::move(*study), std::move(who), token);
     co_return co_await place(std::move(request), path, std::move(who), token, asker);
   }
 
@@ -212,6 +220,20 @@ class Api final : public ConsoleApi {
     co_return respond(answer);
   }
 
+  /// For every account. A look at each study as often as at a page that shows it by itself.
+  Awaitable<HttpResponse> thumbnail(std::string study_uid, Who who, std::string token) {
+    auto holdings = door_.get();
+    if (!holdings) co_return refusal(503, "locked", "the gateway is locked");
+    const std::string seen = cat("studies/", study_uid, "/thumbnail");
+    auto made = co_await thumbnails_.make(std::move(holdings), std::move(study_uid));
+    if (!made.ok()) co_return respond(core::Result<Json>(made.error()));
+    if (made->response.status == 200 && sessions_.is_news(token, seen, Asker::page) &&
+        !note(who, "read", made->study.resource, made->study.patient, "success")) {
+      co_return refusal(503, "busy", "the gateway is busy; try again");
+    }
+    co_return std::move(made->response);
+  }
+
   /// Whose a single record is; empty for lists.
   static std::string patient_of(const Json& answer) {
     const std::string_view resource = answer["resource"].text();
@@ -255,6 +277,7 @@ class Api final : public ConsoleApi {
   LoopBridge bridge_;
   Sessions sessions_;
   SignInLimits limits_;
+  Thumbnails thumbnails_;
   BlockingLane lane_;  // Argon2id, one at a time
   std::atomic<std::size_t> waiting_ = 0;
   const std::shared_ptr<int> event_places_ = std::make_shared<int>(0);

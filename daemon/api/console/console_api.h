@@ -10,6 +10,7 @@
 //   GET  overview          overview.h
 //   GET  events            server-sent events "overview" whenever that document changes, "ended"
 //                          when the session is over
+//   GET  studies/UID/thumbnail  image/jpeg; 204 where nothing of the study is a picture
 //   GET, POST ...          places.h
 //
 // Every POST carries application/json and, but for sign-in, the session's csrf in X-CSRF-Token. A

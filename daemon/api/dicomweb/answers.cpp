@@ -28,6 +28,7 @@ constexpr std::size_t kInstancesMax = 65'535;
 constexpr std::size_t kPieceBytes = 1u << 20;
 constexpr std::size_t kAloneMax = 16u << 20;
 constexpr std::uint32_t kThumbnailEdge = 160;
+constexpr std::size_t kPictureTriesMax = 8;
 constexpr std::chrono::seconds kSearchPatience{20};
 
 HttpResponse good_answer(std::string content_type) {
@@ -214,25 +215,48 @@ core::Result<HttpResponse> give_value(const Call& call, OpenInstance open) {
   return response;
 }
 
-core::Result<HttpResponse> give_picture(const Call& call, HeldInstance& instance, Memory& memory) {
+/// The one in the middle, then those beside it; `number` below `size`.
+std::size_t from_the_middle(std::size_t number, std::size_t size) {
+  const std::size_t steps = (number + 1) / 2;
+  return number % 2 == 1 ? size / 2 - steps : size / 2 + steps;
+}
+
+/// Of several instances the one in the middle shows most. Where it is no picture (a report, a
+/// presentation state) one beside it may be.
+core::Result<std::string> picture_of(const Call& call, const Source& source,
+                                     const std::vector<WishedInstance>& list,
+                                     PictureFormat format) {
+  const std::uint32_t frame = call.place.frames.empty() ? 1 : call.place.frames.front();
+  const std::uint32_t edge_max = call.place.kind == Kind::thumbnail ? kThumbnailEdge : 0;
+  const auto look_at = [&](const WishedInstance& one) -> core::Result<std::string> {
+    GW_TRY(auto instance, HeldInstance::open(*call.holdings, source.clock, one.row));
+    return instance->picture(frame, format, edge_max);
+  };
+  core::Result<std::string> picture = look_at(list[from_the_middle(0, list.size())]);
+  const std::size_t tries = std::min(kPictureTriesMax, list.size());
+  for (std::size_t i = 1; i < tries && !picture.ok(); ++i) {
+    auto another = look_at(list[from_the_middle(i, list.size())]);
+    if (another.ok()) picture = std::move(another);
+  }
+  return picture;
+}
+
+core::Result<HttpResponse> give_picture(const Call& call, const Source& source,
+                                        const std::vector<WishedInstance>& list) {
   const auto type = choose(call.accepted, {"image/jpeg", "image/png"});
   if (!type) return Error(Code::refused, "pictures come as image/jpeg or image/png");
-  const std::uint32_t frame = call.place.frames.empty() ? 1 : call.place.frames.front();
   const auto format = *type == "image/png" ? PictureFormat::png : PictureFormat::jpeg;
-  GW_TRY(std::string picture,
-         instance.picture(frame, format, call.place.kind == Kind::thumbnail ? kThumbnailEdge : 0));
+  GW_TRY(std::string picture, picture_of(call, source, list, format));
   HttpResponse response = good_answer(*type);
-  put_body(response, memory, std::move(picture));
+  put_body(response, *source.memory, std::move(picture));
   return response;
 }
 
 core::Result<HttpResponse> give_part(const Call& call, Source source) {
   GW_TRY(const auto list, named(call));
-  // Of several instances the one in the middle shows most.
-  GW_TRY(auto instance,
-         HeldInstance::open(*call.holdings, source.clock, list[list.size() / 2].row));
   if (call.place.kind == Kind::rendered || call.place.kind == Kind::thumbnail)
-    return give_picture(call, *instance, *source.memory);
+    return give_picture(call, source, list);
+  GW_TRY(auto instance, HeldInstance::open(*call.holdings, source.clock, list.front().row));
   OpenInstance open{std::move(instance), std::move(source.memory), call.seat};
   if (call.place.kind == Kind::frames) return give_frames(call, std::move(open));
   return give_value(call, std::move(open));

@@ -138,6 +138,16 @@ class Scene:
         senders.storescu([i.path for i in instances], self.clinic.dicom_port, "CLINICGW", "CT_ROOM_1")
         return instances
 
+    def send_report(self, who, description):
+        """A study with no image in it."""
+        [instance] = datasets.write_ct_series(self._folder / "images" / f"{who}-report", PEOPLE[who], f"A-77{who}", f"2.25.{uuid.uuid4().int}", 1)
+        report = pydicom.dcmread(instance.path)
+        report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = pydicom.uid.BasicTextSRStorage
+        report.Modality, report.StudyDescription = "SR", description
+        del report.PixelData
+        report.save_as(instance.path)
+        senders.storescu([instance.path], self.clinic.dicom_port, "CLINICGW", "REPORTS")
+
     def make_trouble(self):
         self.pacs.stop()
         self.send_study(1, "CT abdomen", 6, seed=2)

@@ -1,0 +1,46 @@
+// Small pictures for the console's list of studies: of each study one image that stands for it,
+// made as WADO-RS makes its thumbnails (daemon/api/dicomweb/answers.h). One at a time: nothing else
+// of the console waits for pictures, and they leave a core to what is taken in. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/clock.h"
+#include "core/net/http.h"
+#include "daemon/api/dicomweb/memory.h"
+#include "daemon/blocking.h"
+#include "sync/holdings.h"
+#include "sync/patient_trail.h"
+
+namespace gateway::daemon::console {
+
+/// The study of "studies/UID/thumbnail"; nothing: it is another path.
+std::optional<std::string> study_of_thumbnail(std::string_view path);
+
+struct Thumbnail {
+  /// 200, image/jpeg; 204: nothing here of the study is a picture.
+  core::net::HttpResponse response;
+  sync::TrailedStudy study;  // whose it is, with 200
+};
+
+class Thumbnails {
+ public:
+  /// `clock` outlives it.
+  explicit Thumbnails(const core::Clock& clock)
+      : clock_(clock), memory_(std::make_shared<dicomweb::Memory>()) {}
+
+  core::net::Awaitable<core::Result<Thumbnail>> make(std::shared_ptr<sync::Holdings> holdings,
+                                                     std::string study_uid);
+  /// Waits for the picture that is being made. Who waits for one is not woken any more.
+  void close() { lane_.stop(); }
+
+ private:
+  const core::Clock& clock_;
+  const std::shared_ptr<dicomweb::Memory> memory_;
+  BlockingLane lane_;
+};
+
+}  // namespace gateway::daemon::console
