@@ -26,6 +26,20 @@ std::vector<ConfigKey> device_config_keys() {
        .maximum = 65535},
       {.path = "device.*.host",
        .meaning = "astm: a device that waits to be called, at its port; default: the device calls"},
+      {.path = "device.*.certificate_file",
+       .meaning = "hl7, astm, poct1a: the gateway's certificate for this device, PEM chain. Where "
+                  "the device calls: with it the port takes nothing but TLS"},
+      {.path = "device.*.key_file", .meaning = "private key of certificate_file, PEM"},
+      {.path = "device.*.client_ca_file",
+       .meaning = "PEM file of the CA whose certificate the device must show when it calls; "
+                  "without it none is asked for"},
+      {.path = "device.*.tls",
+       .type = KeyType::boolean,
+       .meaning = "the device is called over TLS",
+       .default_text = "false"},
+      {.path = "device.*.ca_file",
+       .meaning = "PEM file the certificate of a device that is called is checked against; without "
+                  "it the system's"},
       {.path = "device.*.serial_port",
        .meaning = "astm: the serial line's device file, instead of a TCP port"},
       {.path = "device.*.baud",
@@ -125,6 +139,56 @@ core::Status read_site(const core::Config& config, const std::string& name,
   return {};
 }
 
+/// The gateway's own certificate needs its key, and the other way round.
+core::Status check_certificate(const core::Config& config, const std::string& name) {
+  const auto key = [&](std::string_view last) { return cat("device.", name, ".", last); };
+  const bool has_certificate = config.has(key("certificate_file"));
+  if (has_certificate == config.has(key("key_file"))) return {};
+  return mistake(
+      config, key(has_certificate ? "certificate_file" : "key_file"),
+      cat("needs ", key(has_certificate ? "key_file" : "certificate_file"), "; set it too"));
+}
+
+/// Of keys that would have no effect.
+core::Status refuse_keys(const core::Config& config, const std::string& name,
+                         std::initializer_list<std::string_view> keys, std::string_view why) {
+  for (const std::string_view last : keys) {
+    const std::string key = cat("device.", name, ".", last);
+    if (config.has(key)) return mistake(config, key, why);
+  }
+  return {};
+}
+
+core::Status read_listener_tls(const core::Config& config, const std::string& name,
+                               core::net::TlsServerFiles& tls) {
+  const auto key = [&](std::string_view last) { return cat("device.", name, ".", last); };
+  GW_CHECK(refuse_keys(config, name, {"tls", "ca_file"},
+                       "is for a device that is called; where it calls, TLS comes with "
+                       "certificate_file"));
+  GW_CHECK(check_certificate(config, name));
+  tls = {config.text(key("certificate_file")), config.text(key("key_file")),
+         config.text(key("client_ca_file"))};
+  if (tls.certificate_file.empty() && !tls.client_ca_file.empty())
+    return mistake(config, key("client_ca_file"),
+                   cat("needs ", key("certificate_file"), "; set it too"));
+  return {};
+}
+
+core::Status read_line_tls(const core::Config& config, const std::string& name, LineOptions& line) {
+  const auto key = [&](std::string_view last) { return cat("device.", name, ".", last); };
+  GW_CHECK(refuse_keys(config, name, {"client_ca_file"},
+                       "is for a device that calls; this one is called: write ca_file"));
+  if (!config.boolean(key("tls"))) {
+    return refuse_keys(config, name, {"ca_file", "certificate_file", "key_file"},
+                       cat("is for TLS; set ", key("tls"), " = true too"));
+  }
+  GW_CHECK(check_certificate(config, name));
+  line.tls =
+      core::net::TlsIdentity{line.host, config.text(key("ca_file")),
+                             config.text(key("certificate_file")), config.text(key("key_file"))};
+  return {};
+}
+
 core::Status read_transport(const core::Config& config, const std::string& name,
                             DeviceOptions& device) {
   const auto key = [&](std::string_view last) { return cat("device.", name, ".", last); };
@@ -133,19 +197,21 @@ core::Status read_transport(const core::Config& config, const std::string& name,
     device.line = LineOptions{.name = name, .serial_port = config.text(key("serial_port"))};
     device.line->baud = static_cast<unsigned>(config.integer(key("baud")));
     device.line->format = config.text(key("line"));
-    return {};
+    return refuse_keys(config, name,
+                       {"tls", "ca_file", "certificate_file", "key_file", "client_ca_file"},
+                       "a serial line knows no TLS; remove it");
   }
   GW_TRY(const std::uint16_t port, read_port(config, key("port")));
   if (config.has(key("host"))) {
     device.line = LineOptions{.name = name, .host = config.text(key("host")), .port = port};
-    return {};
+    return read_line_tls(config, name, *device.line);
   }
   device.listener.bind = config.text(key("bind"));
   device.listener.port = port;
   device.listener.connections_max =
       static_cast<std::size_t>(config.integer(key("max_connections")));
   device.listener.idle_timeout = core::Milliseconds(config.integer(key("idle_timeout_s")) * 1000);
-  return {};
+  return read_listener_tls(config, name, device.listener.tls);
 }
 
 core::Result<DeviceOptions> read_device(const core::Config& config, const std::string& name) {

@@ -5,9 +5,7 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/serial_port.hpp>
 #include <list>
 #include <mutex>
 #include <thread>
@@ -135,7 +133,7 @@ class Lines final : public DialledLines {
                      "; plug it in, or let user clinic-gateway open it (group dialout)"));
       co_return;
     }
-    co_await serve(line, std::move(port), options.serial_port);
+    co_await serve(line, session_of(line, plain_stream(std::move(port)), options.serial_port));
     note(line, cat("serial port ", options.serial_port, " went away"));
   }
 
@@ -171,14 +169,40 @@ class Lines final : public DialledLines {
     }
     socket.set_option(tcp::no_delay(true), error);
     socket.set_option(asio::socket_base::keep_alive(true), error);
-    co_await serve(line, std::move(socket), options.host);
-    note(line, cat("the device at ", options.host, " ended the connection"));
+    auto stream = stream_of(options, std::move(socket));
+    if (!stream.ok()) co_return note(line, stream.error().message());
+    const auto session = session_of(line, std::move(*stream), options.host);
+    line.close = [&session] { session->close(); };
+    const std::string problem = co_await session->open(kConnectPatience);
+    if (!problem.empty()) {
+      co_return note(
+          line, cat("no TLS with the device at ", options.host, ":", options.port, ": ", problem,
+                    "; see device.", options.name, ".ca_file and .certificate_file"));
+    }
+    co_await serve(line, session);
+    const std::string why = session->tls_problem();
+    note(line, cat("the device at ", options.host, " ended the connection",
+                   why.empty() ? "" : cat(" (", why, ")")));
   }
 
-  template <class Stream>
-  Awaitable<void> serve(Line& line, Stream stream, const std::string& peer) {
-    auto session = std::make_shared<Session<Stream>>(std::move(stream), line.make(peer),
-                                                     SilenceLimits{}, line.options.recorder);
+  /// The files are read at each call: a certificate that was renewed is shown from the next on.
+  static core::Result<std::unique_ptr<ByteStream>> stream_of(const LineOptions& options,
+                                                             tcp::socket socket) {
+    if (!options.tls) return plain_stream(std::move(socket));
+    auto context = core::net::TlsContext::create(*options.tls);
+    if (!context.ok()) return std::move(context).error().with_context(cat("device.", options.name));
+    auto stream = called_tls(std::move(socket), std::move(*context));
+    if (!stream) return core::Error(core::Code::internal, "no memory for TLS");
+    return stream;
+  }
+
+  static std::shared_ptr<Session> session_of(const Line& line, std::unique_ptr<ByteStream> stream,
+                                             const std::string& peer) {
+    return std::make_shared<Session>(std::move(stream), line.make(peer), SilenceLimits{},
+                                     line.options.recorder);
+  }
+
+  Awaitable<void> serve(Line& line, std::shared_ptr<Session> session) {
     line.close = [&session] { session->close(); };
     note(line, "");
     ++connections_;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "adapters/frame/tcp_server.h"
+#include "core/net/tls_context.h"
 
 namespace gateway::adapters::frame {
 
@@ -18,6 +19,8 @@ struct LineOptions {
   std::string serial_port = {};  // "/dev/ttyUSB0"; else:
   std::string host = {};         // name or address
   std::uint16_t port = 0;
+  std::optional<core::net::TlsIdentity> tls =
+      {};  // nothing: plain; its files are read at each call
   unsigned baud = 9600;
   std::string format = "8N1";        // data bits, parity (N, E, O), stop bits
   LineRecorder* recorder = nullptr;  // outlives the line

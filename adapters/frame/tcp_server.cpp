@@ -4,7 +4,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <set>
@@ -94,12 +93,18 @@ class Server final : public TcpServer {
     tcp::acceptor acceptor;
     asio::steady_timer pause;
     std::uint16_t port = 0;
-    std::set<std::shared_ptr<Session<tcp::socket>>> sessions;
+    std::unique_ptr<core::net::TlsServer> tls;  // null: plain
+    std::set<std::shared_ptr<Session>> sessions;
   };
 
   core::Status open(const Wanted& wanted) {
     const TcpListenerOptions& options = wanted.options;
     auto listener = std::make_unique<Listener>(*loop_, wanted);
+    if (!options.tls.certificate_file.empty()) {
+      auto tls = core::net::TlsServer::create(options.tls);
+      if (!tls.ok()) return std::move(tls).error().with_context(cat("device ", options.name));
+      listener->tls = std::move(*tls);
+    }
     error_code error;
     const auto address = asio::ip::make_address(options.bind, error);
     if (!error) {
@@ -145,16 +150,29 @@ class Server final : public TcpServer {
     }
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(true), ignored);
-    auto session = std::make_shared<Session<tcp::socket>>(
-        std::move(socket), listener.wanted.make(peer),
+    auto stream = listener.tls ? served_tls(std::move(socket), *listener.tls)
+                               : plain_stream(std::move(socket));
+    if (!stream) return;
+    auto session = std::make_shared<Session>(
+        std::move(stream), listener.wanted.make(peer),
         SilenceLimits{options.idle_timeout, options.stall_timeout}, options.recorder);
     listener.sessions.insert(session);
     ++connections_;
-    asio::co_spawn(*loop_, session->run(), [this, &listener, session](std::exception_ptr) {
-      session->close();
-      listener.sessions.erase(session);
-      --connections_;
-    });
+    asio::co_spawn(*loop_, serve(options, session, peer),
+                   [this, &listener, session](std::exception_ptr) {
+                     session->close();
+                     listener.sessions.erase(session);
+                     --connections_;
+                   });
+  }
+
+  static Awaitable<void> serve(const TcpListenerOptions& options, std::shared_ptr<Session> session,
+                               std::string peer) {
+    const std::string problem = co_await session->open(options.handshake_timeout);
+    if (problem.empty()) co_return co_await session->run();
+    core::log_warn("devices", cat("device ", options.name, ": no TLS with ", peer, ": ", problem,
+                                  "; compare the device's settings with device.", options.name,
+                                  ".certificate_file and .client_ca_file"));
   }
 
   Awaitable<void> count_turns() {

@@ -1,7 +1,8 @@
 // TCP listeners for devices, all on one thread of their own. A connection reads, frames and answers
 // in order: what a device sends faster than it is taken in waits in its own socket. Connections
 // beyond the limit are closed at once, those that say nothing after the idle time, those that stop
-// in the middle of a message after the stall time.
+// in the middle of a message after the stall time, those whose TLS handshake does not end after the
+// handshake time.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "adapters/frame/conversation.h"
 #include "adapters/frame/line_recorder.h"
 #include "core/clock.h"
+#include "core/net/tls_server.h"
 #include "core/result.h"
 
 namespace gateway::adapters::frame {
@@ -25,6 +27,8 @@ struct TcpListenerOptions {
   std::size_t connections_max = 8;
   core::Milliseconds idle_timeout{0};  // 0: a device may be silent for days
   core::Milliseconds stall_timeout{60'000};
+  core::net::TlsServerFiles tls;  // no certificate: plain TCP; else nothing but TLS
+  core::Milliseconds handshake_timeout{10'000};
   LineRecorder* recorder = nullptr;  // outlives the server
 };
 
@@ -38,7 +42,8 @@ class TcpServer {
 
   /// Before start().
   virtual void add(TcpListenerOptions options, MakeConversation make) = 0;
-  /// Opens every listener, or none: the Error names the one that could not be opened.
+  /// Opens every listener, or none: the Error names the one that could not be opened. Reads the
+  /// files of their certificates.
   virtual core::Status start() = 0;
   /// Closes listeners and connections; an answer that is being committed is not sent any more.
   /// Returns when the thread is gone. Idempotent; start() may follow.

@@ -10,6 +10,7 @@
 #include <climits>
 
 #include "core/net/openssl_reason.h"
+#include "core/text.h"
 
 namespace gateway::core::net {
 namespace {
@@ -107,11 +108,20 @@ class Line final : public TlsLine {
         return {What::wants_to_write, 0};
       case SSL_ERROR_ZERO_RETURN:
         return {What::closed, 0};
+      case SSL_ERROR_SYSCALL:
+        return fail("the other end hung up");
       default:
-        failed_ = true;
-        reason_ = openssl_reason();
-        return {What::failed, 0};
+        return fail(openssl_reason());
     }
+  }
+
+  Step fail(std::string reason) {
+    failed_ = true;
+    // OpenSSL's own word for it is only that the verification failed.
+    const long verdict = SSL_get_verify_result(connection_);
+    if (verdict != X509_V_OK) reason += cat(" (", X509_verify_cert_error_string(verdict), ")");
+    reason_ = std::move(reason);
+    return {What::failed, 0};
   }
 
   SSL* connection_;

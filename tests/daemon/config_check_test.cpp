@@ -12,6 +12,7 @@ namespace gateway::daemon {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 core::Result<core::Config> parse(const std::string& text) {
   return core::Config::parse(text, "gateway.toml", all_config_keys());
@@ -275,6 +276,32 @@ TEST(ConfigCheck, FilesForTlsToAPeerNeedItsTls) {
                         "dicom.peer.pacs.tls = true too [fatal]\n"));
   EXPECT_THAT(mistakes_in(peer + "tls = true\nkey_file = \"/dev/null\"\n"),
               HasSubstr("dicom.peer.pacs.key_file: needs dicom.peer.pacs.certificate_file"));
+}
+
+TEST(ConfigCheck, FilesForTlsOnADevicesLineNeedTheOthers) {
+  const std::string calls = with("[device.lab]\nprotocol = \"hl7\"\nport = 2575\n");
+  EXPECT_THAT(mistakes_in(calls + "certificate_file = \"/dev/null\"\n"),
+              HasSubstr("gateway.toml:6: device.lab.certificate_file: needs device.lab.key_file; "
+                        "set it too [fatal]\n"));
+  EXPECT_THAT(mistakes_in(calls + "client_ca_file = \"/dev/null\"\n"),
+              HasSubstr("gateway.toml:6: device.lab.client_ca_file: needs "
+                        "device.lab.certificate_file; set it too [fatal]\n"));
+  EXPECT_THAT(mistakes_in(calls + "tls = true\n"),
+              HasSubstr("gateway.toml:6: device.lab.tls: is for a device that is called; where it "
+                        "calls, TLS comes with certificate_file [fatal]\n"));
+  const std::string is_called = with(
+      "[device.lab]\nprotocol = \"astm\"\nhost = \"10.0.0.7\"\nport = 4000\n"
+      "profile = \"generic-astm\"\n");
+  EXPECT_THAT(mistakes_in(is_called + "tls = true\n"), Not(HasSubstr("[fatal]")));
+  EXPECT_THAT(mistakes_in(is_called + "ca_file = \"/dev/null\"\n"),
+              HasSubstr("gateway.toml:8: device.lab.ca_file: is for TLS; set device.lab.tls = true "
+                        "too [fatal]\n"));
+  EXPECT_THAT(mistakes_in(is_called + "client_ca_file = \"/dev/null\"\n"),
+              HasSubstr("gateway.toml:8: device.lab.client_ca_file: is for a device that calls; "
+                        "this one is called: write ca_file [fatal]\n"));
+  EXPECT_THAT(mistakes_in(with("[device.lab]\nprotocol = \"astm\"\nprofile = \"generic-astm\"\n"
+                               "serial_port = \"/dev/ttyS0\"\ntls = true\n")),
+              HasSubstr("device.lab.tls: a serial line knows no TLS; remove it [fatal]\n"));
 }
 
 TEST(ConfigCheck, AUserOfADeviceIsOneThatIsThere) {

@@ -1,9 +1,12 @@
 // The real daemon with an HL7 device on a real socket.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "daemon_process.h"
 #include "mllp_device.h"
+#include "tests/fakes/certificates.h"
+#include "tests/fakes/tls_client.h"
 
 namespace gateway::daemon {
 namespace {
@@ -49,6 +52,40 @@ TEST(Devices, AnHl7ResultIsAcknowledgedAndARepeatHearsTheSame) {
   EXPECT_THAT(daemon.ask({"letters", "retry", "2"}).out, HasSubstr("unassigned"));
   EXPECT_EQ(daemon.ask({"letters", "show", "1"}).exit_code, 1);
   EXPECT_EQ(daemon.stop(), 0) << daemon.log();
+  EXPECT_EQ(daemon.log().find("Roe"), std::string::npos);
+}
+
+TEST(Devices, UnderTlsAResultIsAcknowledgedOnceItIsDurableAndStrangersAreNotHeard) {
+  const fakes::TestFolder folder;
+  const fakes::TestCa ca(folder, "clinic-ca");
+  const fakes::CertificateFiles gateway = ca.issue({.name = "gateway"});
+  const fakes::CertificateFiles analyzer = ca.issue({.name = "analyzer"});
+  ::chmod(gateway.key.c_str(), 0600);
+  const std::uint16_t port = free_port();
+  DaemonProcess daemon;
+  daemon.configure(device_table(port) + "certificate_file = \"" + gateway.certificate +
+                   "\"\nkey_file = \"" + gateway.key + "\"\nclient_ca_file = \"" + ca.file() +
+                   "\"\n");
+  daemon.start();
+  ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
+  const auto send = [&](const std::optional<fakes::CertificateFiles>& identity) {
+    fakes::TlsClient device(port, ca.file(), identity);
+    device.say("\x0b" + oru("1") + "\x1c\r");
+    return device.hear("\x1c\r");
+  };
+  const std::string answer = send(analyzer);
+  EXPECT_THAT(answer, HasSubstr("MSA|AA|1"));
+  daemon.kill_hard();
+  daemon.start();
+  ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
+  EXPECT_EQ(send(analyzer), answer);
+  EXPECT_EQ(send(std::nullopt), "");
+  EXPECT_EQ(MllpDevice(port).send(oru("2")).find("MSA"), std::string::npos) << "in the clear";
+  EXPECT_EQ(counts(daemon).dump(),
+            R"({"stored":0,"repeated":1,"unassigned":0,"dead":0,"refused":0})");
+  EXPECT_EQ(daemon.stop(), 0) << daemon.log();
+  EXPECT_THAT(daemon.log(), HasSubstr("device lab: no TLS with 127.0.0.1: peer did not return a "
+                                      "certificate"));
   EXPECT_EQ(daemon.log().find("Roe"), std::string::npos);
 }
 

@@ -203,6 +203,7 @@ TEST_F(ReloadTest, ARenewedCertificateIsShownAndAnAddedClientIsLetIn) {
   const auto first = ca.issue({"first", {"localhost"}, {"127.0.0.1"}});
   const auto second = ca.issue({"second", {"localhost"}, {"127.0.0.1"}});
   const std::uint16_t port = free_port();
+  const std::uint16_t device_port = free_port();
   const std::string certificate = daemon_.folder() + "/api.crt";
   const std::string key = daemon_.folder() + "/api.key";
   const auto install = [&](const fakes::CertificateFiles& files) {
@@ -214,15 +215,23 @@ TEST_F(ReloadTest, ARenewedCertificateIsShownAndAnAddedClientIsLetIn) {
     }
   };
   install(first);
-  daemon_.configure(cat("[api]\nbind = \"127.0.0.1\"\nport = ", port, "\ncertificate_file = \"",
-                        certificate, "\"\nkey_file = \"", key, "\"\n"));
+  const std::string files =
+      cat("certificate_file = \"", certificate, "\"\nkey_file = \"", key, "\"\n");
+  daemon_.configure(cat(
+      "[api]\nbind = \"127.0.0.1\"\nport = ", port, "\n", files,
+      "[device.lab]\nprotocol = \"hl7\"\nbind = \"127.0.0.1\"\nport = ", device_port, "\n", files));
   start();
   ASSERT_TRUE(holds_within(20, [&] { return !shown_at(port).empty(); })) << daemon_.log();
   EXPECT_THAT(shown_at(port), HasSubstr("first"));
+  EXPECT_THAT(shown_at(device_port), HasSubstr("first"));
   install(second);
-  EXPECT_EQ(reload()["taken"].dump(), R"(["api.certificate_file","api.key_file"])");
-  EXPECT_TRUE(holds_within(20, [&] { return shown_at(port).find("second") != std::string::npos; }))
-      << daemon_.log();
+  EXPECT_EQ(reload()["taken"].dump(), R"(["api.certificate_file","api.key_file",)"
+                                      R"("device.lab.certificate_file","device.lab.key_file"])");
+  for (const std::uint16_t shown : {port, device_port}) {
+    EXPECT_TRUE(holds_within(20, [&] {
+      return shown_at(shown).find("second") != std::string::npos;
+    })) << daemon_.log();
+  }
 }
 
 TEST_F(ReloadTest, AnUplinkGoesOnAtItsNewAddressAndStaysPaused) {
