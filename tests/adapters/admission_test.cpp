@@ -209,7 +209,8 @@ TEST_F(AdmissionOverTls, AsksForACertificateOfItsAuthority) {
   EXPECT_EQ(run_tls("echoscu", identity_of(ca_, "ct1"), "").status, 0);
   EXPECT_NE(run_tls("echoscu", "+tla", "").status, 0);
   EXPECT_NE(run_tls("echoscu", identity_of(other, "ct2"), "").status, 0);
-  EXPECT_EQ(counted("rejected"), 2);
+  // In TLS 1.3 the peer may be gone before the gateway has seen its certificate.
+  EXPECT_TRUE(eventually([this] { return counted("rejected") == 2; }));
 }
 
 TEST_F(AdmissionOverTls, GarbageAndSilenceInPlaceOfAHandshakeEndTheConnection) {

@@ -21,7 +21,7 @@ using core::Json;
 std::string serial_of(const std::vector<OrderGroup>& groups) {
   for (const OrderGroup& group : groups) {
     for (const ObservationGroup& one : group.observations) {
-      if (const std::string serial = one.obx->field(18).first(); !serial.empty()) return serial;
+      if (std::string serial = one.obx->field(18).first(); !serial.empty()) return serial;
     }
   }
   return {};
