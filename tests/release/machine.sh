@@ -3,6 +3,7 @@
 #   machine_boot TREE      boots it and waits until systemd has started everything
 #   inside COMMAND...      runs a command in the booted machine, as root
 #   on_its_network CMD...  runs a command of this machine on the booted one's network
+#   machine_leader         prints the first process of the booted machine
 #   machine_stop           powers it off and waits
 #   offline TREE CMD...    runs a command in a tree that isn't booted, with this machine's network
 #
@@ -39,6 +40,7 @@ has_started() {
   [[ $state == running || $state == degraded ]]
 }
 
+machine_leader() { echo "$machine_leader"; }
 on_its_network() { nsenter --target "$machine_leader" --net -- "$@"; }
 
 machine_boot() {

@@ -246,7 +246,7 @@ machine_stop
 
 # Once more from nothing, with a hospital beside it.
 first_study() {
-  on_its_network "$venv/bin/python" -B "$here/first_study.py" "$tree-first" "$machine_leader" >"$work/first_study" 2>&1 || {
+  on_its_network "$venv/bin/python" -B "$here/first_study.py" "$tree-first" "$(machine_leader)" >"$work/first_study" 2>&1 || {
     tail -n 20 "$work/first_study"
     return 1
   }
