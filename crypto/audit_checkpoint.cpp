@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "core/file_steps.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "crypto/octets.h"
@@ -120,9 +121,7 @@ core::Result<WitnessFinding> AuditWitness::examine(core::Files& files, const std
 }
 
 core::Status AuditWitness::forget(core::Files& files, const std::string& folder) {
-  auto gone = files.remove(path_in(folder));
-  if (!gone.ok() && gone.error().code() != core::Code::not_found) return gone;
-  return {};
+  return core::remove_if_there(files, path_in(folder));
 }
 
 AuditWitness::AuditWitness(core::Files& files, const std::string& folder, AuditSigner signer,

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "core/json.h"
+#include "core/file_steps.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "crypto/backup_folder.h"
@@ -23,7 +23,6 @@ constexpr std::size_t kCopyBytes = 1U << 20;
 constexpr std::size_t kReportMax = 1U << 20;
 constexpr std::size_t kNamedMax = 100;
 
-std::string report_path(const std::string& folder) { return core::cat(folder, "/restored.json"); }
 std::string marker_path(const std::string& folder) {
   return core::cat(folder, "/restore-unfinished");
 }
@@ -67,32 +66,46 @@ core::Result<Opened> open_run(core::Files& files, const std::string& backup_fold
   return opened;
 }
 
-core::Status append_piece(core::Files& files, const std::string& backup_folder, const Secret& key,
-                          const std::string& name, core::File& out) {
-  GW_TRY(const std::string bytes,
-         open_whole_backup_file(key, piece_label(name), files,
-                                core::cat(backup_folder, '/', piece_path(name)), kPieceMax));
+/// Code::corrupt or Code::not_found: the backup no longer holds it.
+core::Result<std::string> read_piece(core::Files& files, const std::string& backup_folder,
+                                     const Secret& key, const std::string& name) {
+  GW_TRY(std::string bytes, core::try_twice_or_damaged([&] {
+           return open_whole_backup_file(key, piece_label(name), files,
+                                         core::cat(backup_folder, '/', piece_path(name)),
+                                         kPieceMax);
+         }));
   const Digest digest = sha256(as_octets(bytes));
   if (core::to_hex(as_text(digest)) != name) {
     return core::Error(core::Code::corrupt, core::cat("the backup's piece ", name, " is damaged"));
   }
-  return out.append(as_octets(bytes));
+  return bytes;
+}
+
+/// Hands out the database piece by piece; errors as read_piece().
+core::Status read_database(core::Files& files, const std::string& backup_folder, const Opened& run,
+                           const std::function<core::Status(std::span<const std::byte>)>& take) {
+  std::uint64_t size = 0;
+  for (const std::string& name : run.manifest.pieces) {
+    GW_TRY(const std::string bytes, read_piece(files, backup_folder, run.key, name));
+    size += bytes.size();
+    GW_CHECK(take(as_octets(bytes)));
+  }
+  if (size == run.manifest.database_bytes) return {};
+  return core::Error(core::Code::corrupt, "the backup's manifest and its pieces disagree");
 }
 
 core::Status write_database(core::Files& files, const std::string& backup_folder, const Opened& run,
                             const std::string& state_folder) {
   const std::string target = database_path(state_folder);
   const std::string beside = target + ".restoring";
-  GW_TRY(const bool left_over, files.exists(beside));
-  if (left_over) GW_CHECK(files.remove(beside));
+  GW_CHECK(core::remove_if_there(files, beside));
   {
     GW_TRY(auto file, files.create(beside));
-    for (const std::string& name : run.manifest.pieces) {
-      GW_CHECK(append_piece(files, backup_folder, run.key, name, *file));
-    }
-    GW_TRY(const std::uint64_t size, file->size());
-    if (size != run.manifest.database_bytes) {
-      return core::Error(core::Code::corrupt, "the backup's manifest and its pieces disagree");
+    const auto append = [&](std::span<const std::byte> bytes) { return file->append(bytes); };
+    auto written = read_database(files, backup_folder, run, append);
+    if (!written.ok()) {
+      (void)files.remove(beside);  // the next attempt does
+      return written;
     }
     GW_CHECK(file->sync());
   }
@@ -287,80 +300,10 @@ core::Result<BackupManifest> restore_database(core::Files& files, const std::str
 core::Status check_backup(core::Files& files, const std::string& backup_folder,
                           const Keyring& keyring) {
   GW_TRY(const std::string run, current_backup_run(files, backup_folder));
-  GW_CHECK(open_run(files, backup_folder, core::cat(backup_folder, '/', run_path(run)), keyring));
-  return {};
-}
-
-core::Result<bool> has_restore_report(core::Files& files, const std::string& state_folder) {
-  return files.exists(report_path(state_folder));
-}
-
-core::Result<RestoreReport> read_restore_report(core::Files& files,
-                                                const std::string& state_folder) {
-  GW_TRY(const std::string text,
-         core::read_whole_file(files, report_path(state_folder), kReportMax));
-  auto json = core::Json::parse(text);
-  // What it says is lost; that the queues must be looked at again is the safe reading.
-  RestoreReport report;
-  if (!json.ok()) {
-    report.what = "gateway";
-    report.reason = "an earlier restore's report is damaged";
-    return report;
-  }
-  report.what = (*json)["what"].text();
-  report.from = (*json)["from"].text();
-  report.created = (*json)["backup_created"].text();
-  report.at = (*json)["at"].text();
-  report.reason = (*json)["reason"].text();
-  report.aside = (*json)["damaged_database"].text();
-  report.objects = static_cast<std::uint64_t>((*json)["objects"].integer().value_or(0));
-  report.unknown_objects =
-      static_cast<std::uint64_t>((*json)["unknown_objects"].integer().value_or(0));
-  report.missing_count = static_cast<std::uint64_t>((*json)["missing_count"].integer().value_or(0));
-  for (const core::Json& id : (*json)["missing_objects"].items()) {
-    report.missing_objects.emplace_back(id.text());
-  }
-  report.resync = (*json)["resync"].boolean();
-  return report;
-}
-
-core::Status write_restore_report(core::Files& files, const std::string& state_folder,
-                                  const RestoreReport& report) {
-  core::Json missing = core::Json::array();
-  for (const std::string& id : report.missing_objects) missing.add(id);
-  const core::Json json = core::Json::object({{"what", report.what},
-                                              {"from", report.from},
-                                              {"backup_created", report.created},
-                                              {"at", report.at},
-                                              {"reason", report.reason},
-                                              {"damaged_database", report.aside},
-                                              {"objects", report.objects},
-                                              {"unknown_objects", report.unknown_objects},
-                                              {"missing_count", report.missing_count},
-                                              {"missing_objects", std::move(missing)},
-                                              {"resync", report.resync}});
-  return core::write_file_durably(files, report_path(state_folder), json.dump() + "\n");
-}
-
-core::Status dismiss_restore_report(core::Files& files, const std::string& state_folder) {
-  GW_CHECK(files.remove(report_path(state_folder)));
-  return files.sync_folder(state_folder);
-}
-
-std::string describe(const RestoreReport& report) {
-  std::string text = core::cat("the ", report.what, " was restored from the backup of ",
-                               report.created.empty() ? "an unknown time" : report.created);
-  if (!report.reason.empty()) text += core::cat(", because ", report.reason);
-  text += "; what was recorded after it is lost here and is fetched again where a peer has it";
-  if (report.missing_count > 0) {
-    text += core::cat("; ", report.missing_count, " objects could not be recovered");
-  }
-  if (report.unknown_objects > 0) {
-    text += core::cat("; ", report.unknown_objects,
-                      " objects on the disk could not be read and are named in the log");
-  }
-  if (!report.aside.empty()) text += core::cat("; the damaged database is kept as ", report.aside);
-  return text + "; when it is dealt with: clinic-gateway restore --dismiss";
+  GW_TRY(const Opened opened,
+         open_run(files, backup_folder, core::cat(backup_folder, '/', run_path(run)), keyring));
+  return read_database(files, backup_folder, opened,
+                       [](std::span<const std::byte>) { return core::Status(); });
 }
 
 }  // namespace gateway::crypto

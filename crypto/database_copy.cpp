@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/file_steps.h"
 #include "core/files.h"
 #include "core/text.h"
 
@@ -108,8 +109,7 @@ core::Status prove_copy(core::Files& files, SqliteConnection& source, const std:
 
 core::Status remove_database_files(core::Files& files, const std::string& path) {
   for (const char* suffix : {"-wal", "-shm", "-journal", ""}) {
-    auto gone = files.remove(path + suffix);
-    if (!gone.ok() && gone.error().code() != core::Code::not_found) return gone;
+    GW_CHECK(core::remove_if_there(files, path + suffix));
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "core/file_steps.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "crypto/backup_restore.h"
@@ -81,10 +82,20 @@ core::Status restore_from_backup(const RecoveryInputs& inputs) {
   }
   report.created = restored->created;
   GW_CHECK(crypto::write_restore_report(inputs.files, inputs.state_folder, report));
-  auto gone = inputs.files.remove(damage_path(inputs.state_folder));
-  if (!gone.ok() && gone.error().code() != Code::not_found) return gone;
+  GW_CHECK(core::remove_if_there(inputs.files, damage_path(inputs.state_folder)));
   core::log_error("sync", cat("THE DATABASE WAS DAMAGED AND IS RESTORED: ", describe(report)));
   return {};
+}
+
+/// The report goes last: until then the next start sees a restore to be given up.
+core::Status give_up_restore(const RecoveryInputs& inputs) {
+  GW_TRY(const RestoreReport report,
+         crypto::read_restore_report(inputs.files, inputs.state_folder));
+  GW_CHECK(core::remove_if_there(inputs.files, damage_path(inputs.state_folder)));
+  core::log_error("sync",
+                  cat("the restore of the database is given up; what was damaged is kept as ",
+                      report.aside, "; a new one is made from the objects"));
+  return crypto::dismiss_restore_report(inputs.files, inputs.state_folder);
 }
 
 core::Result<std::string> known_damage(const RecoveryInputs& inputs) {
@@ -105,8 +116,7 @@ core::Status set_database_aside(const RecoveryInputs& inputs, const std::string&
   const std::string aside = name_aside(inputs);
   GW_CHECK(move_aside(inputs.files, crypto::database_path(inputs.state_folder), aside));
   GW_CHECK(inputs.files.sync_folder(inputs.state_folder));
-  auto gone = inputs.files.remove(damage_path(inputs.state_folder));
-  if (!gone.ok() && gone.error().code() != Code::not_found) return gone;
+  GW_CHECK(core::remove_if_there(inputs.files, damage_path(inputs.state_folder)));
   core::log_error("sync", cat("the database is damaged (", reason, ") and kept as ", aside,
                               "; a new one is made from the objects"));
   return {};
@@ -115,6 +125,10 @@ core::Status set_database_aside(const RecoveryInputs& inputs, const std::string&
 core::Result<std::unique_ptr<crypto::Database>> open_or_restore_database(
     const RecoveryInputs& inputs, std::span<const crypto::Migration> migrations) {
   GW_TRY(const bool unfinished, is_restore_unfinished(inputs));
+  if (unfinished && inputs.is_to_be_rebuilt) {
+    GW_CHECK(give_up_restore(inputs));
+    return open_now(inputs, migrations);
+  }
   if (!unfinished) {
     GW_TRY(std::string reason, known_damage(inputs));
     if (reason.empty()) {

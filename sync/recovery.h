@@ -30,7 +30,8 @@ struct RecoveryInputs {
   const core::Clock& clock;
   std::string state_folder;
   std::string backup_folder;      // empty: none is configured
-  bool is_to_be_rebuilt = false;  // from the objects: a damaged database just goes aside
+  bool is_to_be_rebuilt = false;  // from the objects: a damaged database just goes aside, and a
+                                  // restore that cannot be ended is given up
 };
 
 /// As crypto::open_database(), but for damage, which is repaired from the backup. Code::corrupt

@@ -45,6 +45,37 @@ class RecoveryTest : public RecordsTest {
         .write("damaged", 7);
   }
 
+  void rot_a_piece() {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(backup_folder_ + "/database")) {
+      if (!entry.is_regular_file()) continue;
+      std::ofstream(entry.path(), std::ios::binary | std::ios::in).write("rotten", 6);
+      return;
+    }
+    FAIL() << "no piece of the database in " << backup_folder_;
+  }
+
+  /// Stopped just when the damaged database is out of the way and the backup's not yet in.
+  void stop_after_the_set_aside() {
+    const auto database = crypto::database_path(folder_);
+    for (std::uint64_t at = 1; std::filesystem::exists(database); ++at) {
+      ASSERT_LT(at, 100u);
+      fakes::StoppingFiles files(core::system_files(), at);
+      ASSERT_FALSE(reopen(files).ok()) << at;
+    }
+    ASSERT_TRUE(report().resync);
+  }
+
+  void expect_the_rebuilt_index() {
+    ASSERT_TRUE(held_);
+    EXPECT_EQ(count("SELECT count(*) FROM dicom_instance"), 1);
+    EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE perhaps_sent = 0"), 0);
+    EXPECT_FALSE(*crypto::has_restore_report(core::system_files(), folder_)) << "none took place";
+    EXPECT_FALSE(std::filesystem::exists(folder_ + "/database-damaged"));
+    open();
+    ASSERT_TRUE(held_) << "and it opens again";
+  }
+
   crypto::RestoreReport report() {
     auto read = crypto::read_restore_report(core::system_files(), folder_);
     EXPECT_TRUE(read.ok());
@@ -182,6 +213,44 @@ TEST_F(RecoveryTest, WithoutABackupTheIndexIsRebuiltFromTheObjectsBesideTheDamag
     EXPECT_FALSE(*is_rebuild_wanted(core::system_files(), folder_)) << "done";
   }
   backup_folder_ = medium;
+}
+
+TEST_F(RecoveryTest, ABackupWithARottenPieceTakesNoDatabasesPlace) {
+  take_in("1.2.3", "1.2.3.1.1", "first image");
+  back_up();
+  rot_a_piece();
+  const auto given_up = give_up_database(
+      {core::system_files(), held_->keyring(), core::system_clock(), folder_, backup_folder_},
+      "page 7 fails its check");
+  ASSERT_FALSE(given_up.ok());
+  EXPECT_EQ(given_up.error().code(), core::Code::corrupt);
+  damage();
+  const auto refused = reopen();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message().find("repair rebuild-index"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(crypto::database_path(folder_))) << "it stays where it is";
+  ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
+  open();
+  expect_the_rebuilt_index();
+}
+
+TEST_F(RecoveryTest, ARestoreThatCannotBeEndedIsGivenUpForTheObjects) {
+  take_in("1.2.3", "1.2.3.1.1", "first image");
+  back_up();
+  damage();
+  stop_after_the_set_aside();
+  rot_a_piece();
+  const auto refused = reopen();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message().find("repair rebuild-index"), std::string::npos);
+  ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
+  // A kill at any of its first steps is gone on with.
+  for (std::uint64_t at = 1; at < 12; ++at) {
+    fakes::StoppingFiles files(core::system_files(), at);
+    (void)reopen(files);
+  }
+  open();
+  expect_the_rebuilt_index();
 }
 
 TEST_F(RecoveryTest, StoppedAtAnyStepItIsGoneOnWith) {
