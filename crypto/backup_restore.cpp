@@ -26,6 +26,7 @@ constexpr std::size_t kNamedMax = 100;
 std::string marker_path(const std::string& folder) {
   return core::cat(folder, "/restore-unfinished");
 }
+std::string keyring_path(const std::string& folder) { return core::cat(folder, "/keyring.json"); }
 
 struct Opened {
   std::string folder;  // of the run
@@ -253,8 +254,7 @@ core::Status restore_keys(core::Files& files, const std::string& run_folder,
                         core::cat(state_folder, "/epochs/", name)));
   }
   GW_CHECK(files.sync_folder(state_folder));
-  return copy_small(files, core::cat(run_folder, "/keyring.json"),
-                    core::cat(state_folder, "/keyring.json"));
+  return copy_small(files, keyring_path(run_folder), keyring_path(state_folder));
 }
 
 }  // namespace
@@ -270,6 +270,9 @@ core::Result<RestoreReport> restore_gateway(core::Files& files, const std::strin
   GW_TRY(auto keyring, open_keyring(run_folder));
   GW_TRY(const Opened opened, open_run(files, backup_folder, run_folder, *keyring));
   GW_CHECK(core::write_file_durably(files, marker_path(state_folder), "unfinished\n"));
+  // An earlier attempt's last step: with it, what is here would pass for whole.
+  GW_CHECK(core::remove_if_there(files, keyring_path(state_folder)));
+  GW_CHECK(files.sync_folder(state_folder));
   GW_CHECK(remove_database_files(files, database_path(state_folder)));
   RestoreReport report;
   report.what = "gateway";
@@ -282,9 +285,22 @@ core::Result<RestoreReport> restore_gateway(core::Files& files, const std::strin
   GW_CHECK(write_restore_report(files, state_folder, report));
   GW_CHECK(restore_keys(files, run_folder, state_folder));
   GW_CHECK(hand_over());
-  GW_CHECK(files.remove(marker_path(state_folder)));
-  GW_CHECK(files.sync_folder(state_folder));
+  GW_CHECK(end_restore(files, state_folder));
   return report;
+}
+
+core::Result<bool> is_restore_cut_off(core::Files& files, const std::string& state_folder) {
+  GW_TRY(const bool begun, files.exists(marker_path(state_folder)));
+  if (!begun) return false;
+  GW_TRY(const bool whole, files.exists(keyring_path(state_folder)));
+  return !whole;
+}
+
+core::Status end_restore(core::Files& files, const std::string& state_folder) {
+  GW_TRY(const bool begun, files.exists(marker_path(state_folder)));
+  if (!begun) return {};
+  GW_CHECK(files.remove(marker_path(state_folder)));
+  return files.sync_folder(state_folder);
 }
 
 core::Result<BackupManifest> restore_database(core::Files& files, const std::string& backup_folder,

@@ -28,6 +28,13 @@ core::Result<RestoreReport> restore_gateway(core::Files& files, const std::strin
                                             const std::string& now,
                                             const std::function<core::Status()>& hand_over);
 
+/// One was stopped before all was there: what the folder holds is no gateway, and only restoring
+/// again makes it one.
+core::Result<bool> is_restore_cut_off(core::Files& files, const std::string& state_folder);
+/// From now on the folder holds a gateway that no restore may replace. Also for one that was
+/// stopped at its very end, once it has opened.
+core::Status end_restore(core::Files& files, const std::string& state_folder);
+
 /// There is a backup of this gateway in the folder, and its database is whole: reads all of that.
 core::Status check_backup(core::Files& files, const std::string& backup_folder,
                           const Keyring& keyring);

@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "crypto/backup_restore.h"
 #include "daemon/credential_source.h"
 
 namespace gateway::daemon {
@@ -39,6 +40,12 @@ core::Result<std::unique_ptr<crypto::Keyring>> open_keyring(core::Files& files,
                                                             const crypto::SlotOpener& opener,
                                                             const core::Clock& clock,
                                                             bool& set_up) {
+  GW_TRY(const bool cut_off, crypto::is_restore_cut_off(files, folder));
+  if (cut_off) {
+    return Error(Code::corrupt, cat("a restore into ", folder,
+                                    " was cut off: stop the service and run clinic-gateway "
+                                    "restore --from again"));
+  }
   GW_TRY(set_up, crypto::Keyring::exists(files, folder));
   if (set_up) return crypto::Keyring::open(files, folder, opener, clock);
   GW_TRY(const bool data, holds_data(files, folder));
@@ -67,7 +74,10 @@ core::Result<std::shared_ptr<sync::Holdings>> open_holdings(
     GW_TRY(lock, StateLock::take(options.state_folder));
   }
   GW_TRY(auto keyring, open_keyring(files, options.state_folder, opener, clock, set_up));
-  return sync::Holdings::open(files, std::move(keyring), clock, options);
+  auto holdings = sync::Holdings::open(files, std::move(keyring), clock, options);
+  // What opened lives: a later restore must not take it for the remains of this one.
+  if (holdings.ok()) GW_CHECK(crypto::end_restore(files, options.state_folder));
+  return holdings;
 }
 
 bool may_pass(Code code) {

@@ -208,5 +208,22 @@ TEST_F(BackupTest, ARestoreKilledAtAnyStepIsDoneAgain) {
   std::cout << "stopped at " << points << " points\n";
 }
 
+TEST_F(BackupTest, ARestoreBegunAgainAndCutOffDoesNotPassForTheFirst) {
+  ASSERT_TRUE(back_up(box_, core::system_files(), medium_).ok());
+  const std::string bare = scratch_ / "bare";
+  ASSERT_TRUE(restore(core::system_files(), medium_, bare).ok());
+  EXPECT_FALSE(*is_restore_cut_off(core::system_files(), bare));
+  // As if it had been stopped before its very last step.
+  ASSERT_TRUE(
+      core::write_file_durably(core::system_files(), bare + "/restore-unfinished", "").ok());
+  EXPECT_FALSE(*is_restore_cut_off(core::system_files(), bare)) << "all of it is there";
+  StoppingFiles files(core::system_files(), 12);
+  EXPECT_FALSE(restore(files, medium_, bare).ok());
+  EXPECT_TRUE(*is_restore_cut_off(core::system_files(), bare));
+  ASSERT_TRUE(restore(core::system_files(), medium_, bare).ok());
+  EXPECT_FALSE(*is_restore_cut_off(core::system_files(), bare));
+  EXPECT_EQ(restore(core::system_files(), medium_, bare).error().code(), core::Code::exists);
+}
+
 }  // namespace
 }  // namespace gateway::crypto

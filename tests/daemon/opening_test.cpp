@@ -106,6 +106,35 @@ TEST_F(OpeningTest, AWrongPassphraseIsAnsweredAndLeavesItLocked) {
   EXPECT_TRUE(unlock(*opening, "whatever").ok()) << "it is ready already";
 }
 
+TEST_F(OpeningTest, WhatARestoreThatWasCutOffLeftIsNoGateway) {
+  std::filesystem::create_directories(state_);
+  std::ofstream(state_ + "/restore-unfinished") << "unfinished\n";
+  auto opening = make();
+  opening->start();
+  const core::Status refused = unlock(*opening, "words");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), core::Code::corrupt);
+  EXPECT_THAT(refused.error().message(), HasSubstr("restore --from again"));
+  EXPECT_FALSE(std::filesystem::exists(state_ + "/keyring.json"));
+  EXPECT_FALSE(std::filesystem::exists(state_ + "/gateway.db"));
+}
+
+TEST_F(OpeningTest, ARestoreCutOffAtItsVeryEndIsOverOnceTheGatewayOpened) {
+  {
+    auto first = make();
+    first->start();
+    ASSERT_TRUE(unlock(*first, "words").ok());
+    holdings_.reset();
+  }
+  std::ofstream(state_ + "/restore-unfinished") << "unfinished\n";
+  auto opening = make();
+  opening->start();
+  const core::Status opened = unlock(*opening, "words");
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
+  EXPECT_FALSE(std::filesystem::exists(state_ + "/restore-unfinished"))
+      << "a later restore would put this gateway out of the way";
+}
+
 TEST_F(OpeningTest, ARunningAttemptIsNotDisturbed) {
   auto opening = make();
   opening->start();
