@@ -191,14 +191,20 @@ core::Status BackupFolder::write_body(const BackupFeed& feed, const BackupBody& 
       return {};
     }
   }
-  auto whole = feed.check(body.id);
-  if (!whole.ok() && whole.error().code() == core::Code::corrupt) return write_damaged(feed, body);
-  GW_CHECK(std::move(whole));
+  auto written = write_whole(feed, body, there);
+  const bool is_damaged = !written.ok() && written.error().code() == core::Code::corrupt;
+  return is_damaged ? write_damaged(feed, body) : written;
+}
+
+/// Code::corrupt, which only the gateway's side answers: what is there is not whole.
+core::Status BackupFolder::write_whole(const BackupFeed& feed, const BackupBody& body, bool there) {
+  const std::string path = body_path(body.id);
+  GW_CHECK(feed.check(body.id));
   const Read read = [&](std::uint64_t offset) { return feed.body(body.id, offset); };
   if (there) {
     GW_TRY(const bool same, is_same(path, read));
     if (same) return {};
-    outcome_.healed += known == known_.end() && !distrusted_.contains(path) ? 1U : 0U;
+    outcome_.healed += !known_.contains(path) && !distrusted_.contains(path) ? 1U : 0U;
   }
   return write_file(path, read);
 }
@@ -210,7 +216,10 @@ core::Status BackupFolder::write_damaged(const BackupFeed& feed, const BackupBod
   GW_TRY(const bool there, is_there(path));
   if (!there) {
     if (!body.opens) return {};
-    return write_file(path, [&](std::uint64_t offset) { return feed.body(body.id, offset); });
+    auto copied =
+        write_file(path, [&](std::uint64_t offset) { return feed.body(body.id, offset); });
+    const bool is_unreadable = !copied.ok() && copied.error().code() == core::Code::corrupt;
+    return is_unreadable ? core::Status() : copied;
   }
   for (const BackupDigests* digests : {&known_, &distrusted_}) {
     if (const auto known = digests->find(path); known != digests->end()) {

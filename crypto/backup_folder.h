@@ -29,7 +29,7 @@ struct BackupFeed {
   std::vector<BackupBody> bodies;
   std::vector<std::pair<std::string, std::uint64_t>> key_part;
   std::function<core::Result<std::string>(std::size_t number)> piece;
-  /// Fewer bytes than asked for only at the end; none after it.
+  /// Fewer bytes than asked for only at the end; none after it. Code::corrupt: they cannot be read.
   std::function<core::Result<std::string>(const std::string& id, std::uint64_t offset)> body;
   /// Whether the gateway can read the object through. Code::corrupt: not all of it;
   /// Code::not_found: deleted since.
@@ -46,7 +46,7 @@ struct BackupOutcome {
   std::uint64_t gone_meanwhile = 0;  // objects deleted on the gateway during the run
   std::uint64_t removed = 0;         // files no run needs any more
   /// Objects damaged on the gateway. What the folder had of them stays; else they were copied as
-  /// they are, or left out where nothing could ever open them.
+  /// they are, or left out where nothing could ever open them, or the disk does not give them.
   std::vector<std::string> damaged;
 };
 
@@ -78,6 +78,7 @@ class BackupFolder {
   bool was_in_last_run(const std::string& path) const;
   core::Status check_keys(const BackupFeed& feed);
   core::Status write_body(const BackupFeed& feed, const BackupBody& body);
+  core::Status write_whole(const BackupFeed& feed, const BackupBody& body, bool there);
   core::Status write_damaged(const BackupFeed& feed, const BackupBody& body);
   core::Result<bool> is_there(const std::string& path);
   core::Result<bool> is_same(const std::string& path, const Read& read);

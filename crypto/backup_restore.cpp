@@ -13,6 +13,7 @@
 #include "crypto/digest.h"
 #include "crypto/objects.h"
 #include "crypto/octets.h"
+#include "crypto/sealed_reader.h"
 
 namespace gateway::crypto {
 namespace {
@@ -134,35 +135,25 @@ core::Status check_bare(core::Files& files, const std::string& folder) {
 }
 
 /// As long as the body is here, whatever the gateway's own copy was cut to when the header was
-/// taken: its last chunk says whether that is all.
+/// taken: its last chunk says whether that is all. What the medium does not give is Code::corrupt,
+/// what the target does not take Code::io.
 core::Status copy_body(core::Files& files, const std::string& from, const BackupHeader& record,
                        const std::string& to) {
-  GW_TRY(auto body, files.open_read(from));
+  GW_TRY(auto body, core::try_twice_or_damaged([&] { return files.open_read(from); }));
   GW_TRY(const std::uint64_t size, body->size());
-  GW_TRY(const bool left_over, files.exists(to));
-  if (left_over) GW_CHECK(files.remove(to));
+  GW_CHECK(core::remove_if_there(files, to));
   GW_TRY(auto file, files.create(to));
   GW_CHECK(file->append(record.header));
   std::vector<std::byte> buffer(kCopyBytes);
   for (std::uint64_t at = 0; at < size;) {
-    GW_TRY(const std::size_t got, body->read_at(at, buffer));
+    GW_TRY(const std::size_t got,
+           core::try_twice_or_damaged([&] { return body->read_at(at, buffer); }));
     if (got == 0) return core::Error(core::Code::io, core::cat(from, " was cut while being read"));
     GW_CHECK(file->append(std::span(buffer).first(got)));
     at += got;
   }
   GW_CHECK(file->sync());
   file->release_cached();
-  return {};
-}
-
-core::Status read_through(ObjectStore& store, const std::string& id) {
-  GW_TRY(auto reader, store.open_object(id));
-  std::vector<std::byte> buffer(kCopyBytes);
-  for (std::uint64_t at = 0; at < reader->size();) {
-    GW_TRY(const std::size_t got, reader->read(at, buffer));
-    if (got == 0) return core::Error(core::Code::corrupt, core::cat("object ", id, " ends early"));
-    at += got;
-  }
   return {};
 }
 
@@ -199,9 +190,12 @@ class ObjectRestore {
     const std::string id = uuid_text(header->id);
     const std::string fan = core::cat(objects_folder_, '/', std::string_view(id).substr(34));
     folders_.insert(fan);
-    auto copied = copy_body(files_, core::cat(backup_folder_, '/', body_path(id)), record,
-                            core::cat(fan, '/', id));
-    if (!copied.ok()) return lost(id, copied.error());
+    const std::string to = core::cat(fan, '/', id);
+    auto copied = copy_body(files_, core::cat(backup_folder_, '/', body_path(id)), record, to);
+    if (!copied.ok()) {
+      GW_CHECK(core::remove_if_there(files_, to));
+      return lost(id, copied.error());
+    }
     auto opened = read_through(store_, id);
     if (!opened.ok()) return lost(id, opened.error());
     ++report_.objects;

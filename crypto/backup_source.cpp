@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "core/file_steps.h"
 #include "core/ids.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -11,12 +12,12 @@
 #include "crypto/digest.h"
 #include "crypto/epoch_files.h"
 #include "crypto/octets.h"
+#include "crypto/sealed_reader.h"
 
 namespace gateway::crypto {
 namespace {
 
 constexpr std::size_t kKeyFileMax = 1U << 20;
-constexpr std::size_t kCheckBytes = 1U << 20;
 constexpr std::string_view kDatabaseFile = "database";
 
 std::string spool_in(const std::string& state_folder) {
@@ -129,24 +130,30 @@ core::Status BackupSource::collect_headers() {
 }
 
 core::Status BackupSource::add_header(std::string_view id, BackupSealer& sealer) {
-  auto file = inputs_.objects.open_sealed(std::string(id));
-  if (!file.ok() && file.error().code() == core::Code::not_found) {
+  std::array<std::byte, kBackupHeaderBytes> record{};
+  const auto header = std::span(record).first(kObjectHeaderBytes);
+  BackupBody body{std::string(id), 0, true, ""};
+  const auto read = [&] { return read_start(body, header); };
+  const auto got = core::try_twice(read);
+  if (!got.ok() && got.error().code() == core::Code::not_found) {
     ++missing_;
     return {};
   }
-  if (!file.ok()) return std::move(file).error();
-  std::array<std::byte, kBackupHeaderBytes> record{};
-  GW_TRY(const std::uint64_t size, (*file)->size());
-  GW_TRY(const std::size_t got, (*file)->read_at(0, std::span(record).first(kObjectHeaderBytes)));
-  BackupBody body{std::string(id), 0, true, ""};
-  if (got == kObjectHeaderBytes) body.bytes = size - kObjectHeaderBytes;
-  GW_CHECK(look_at_header(body, std::span(record).first(got)));
+  if (got.ok()) {
+    GW_CHECK(look_at_header(body, header.first(*got)));
+  } else if (got.error().code() == core::Code::io) {
+    // Of this object alone: the others are to be saved.
+    body.opens = false;
+    body.doubt = core::cat("object ", id, " cannot be read: ", got.error().message());
+  } else {
+    return got.error();
+  }
   if (!body.opens && inputs_.objects.open_object(body.id).ok()) {
     // It was being put under another epoch just then.
-    GW_CHECK((*file)->read_at(0, std::span(record).first(kObjectHeaderBytes)));
+    GW_CHECK(read());
     body.opens = true;
     body.doubt.clear();
-    GW_CHECK(look_at_header(body, std::span(record).first(kObjectHeaderBytes)));
+    GW_CHECK(look_at_header(body, header));
   }
   if (body.opens && inputs_.noted_damage.contains(body.id)) {
     body.doubt = core::cat("object ", id, " is noted as damaged");
@@ -154,6 +161,15 @@ core::Status BackupSource::add_header(std::string_view id, BackupSealer& sealer)
   put_little_endian(std::span(record).last<8>(), body.bytes);
   bodies_.push_back(std::move(body));
   return sealer.append(record);
+}
+
+/// As much as there is of an object's header, and how long what follows it is.
+core::Result<std::size_t> BackupSource::read_start(BackupBody& body, std::span<std::byte> header) {
+  GW_TRY(const auto file, inputs_.objects.open_sealed(body.id));
+  GW_TRY(const std::uint64_t size, file->size());
+  GW_TRY(const std::size_t got, file->read_at(0, header));
+  if (got == kObjectHeaderBytes) body.bytes = size - kObjectHeaderBytes;
+  return got;
 }
 
 /// Whether the key of its epoch opens it. The body is not looked at: that takes reading all of it.
@@ -182,14 +198,7 @@ core::Status BackupSource::look_at_header(BackupBody& body, std::span<const std:
 }
 
 core::Status BackupSource::check(const std::string& id) {
-  GW_TRY(const auto reader, inputs_.objects.open_object(id));
-  std::vector<std::byte> buffer(kCheckBytes);
-  for (std::uint64_t at = 0; at < reader->size();) {
-    GW_TRY(const std::size_t got, reader->read(at, buffer));
-    if (got == 0) return core::Error(core::Code::corrupt, core::cat("object ", id, " ends early"));
-    at += got;
-  }
-  return {};
+  return core::try_twice_or_damaged([&] { return read_through(inputs_.objects, id); });
 }
 
 core::Status BackupSource::write_manifest() {
@@ -263,8 +272,10 @@ core::Result<std::string> BackupSource::piece(std::size_t number) {
 
 core::Result<std::string> BackupSource::body(const std::string& id, std::uint64_t offset,
                                              std::size_t count) {
-  GW_TRY(auto file, inputs_.objects.open_sealed(id));
-  return read_at(*file, kObjectHeaderBytes + offset, count);
+  return core::try_twice_or_damaged([&]() -> core::Result<std::string> {
+    GW_TRY(auto file, inputs_.objects.open_sealed(id));
+    return read_at(*file, kObjectHeaderBytes + offset, count);
+  });
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> BackupSource::key_part() const {

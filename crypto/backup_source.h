@@ -66,8 +66,10 @@ class BackupSource {
 
   core::Result<std::string> piece(std::size_t number);
   /// At most `count` bytes of an object's sealed chunks. Code::not_found: deleted since.
+  /// Code::corrupt: the disk does not give them.
   core::Result<std::string> body(const std::string& id, std::uint64_t offset, std::size_t count);
-  /// Reads an object through. Code::corrupt: damaged. Code::not_found: deleted since.
+  /// Reads an object through. Code::corrupt: damaged, or not to be read. Code::not_found: deleted
+  /// since.
   core::Status check(const std::string& id);
   /// The key part's files: name below the run's folder, and bytes.
   std::vector<std::pair<std::string, std::uint64_t>> key_part() const;
@@ -80,6 +82,7 @@ class BackupSource {
   core::Status copy_database();
   core::Status collect_headers();
   core::Status add_header(std::string_view id, BackupSealer& sealer);
+  core::Result<std::size_t> read_start(BackupBody& body, std::span<std::byte> header);
   core::Status look_at_header(BackupBody& body, std::span<const std::byte> header);
   core::Status write_manifest();
   core::Status read_key_files();

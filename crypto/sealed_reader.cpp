@@ -3,10 +3,16 @@
 #include <algorithm>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "core/text.h"
 
 namespace gateway::crypto {
+namespace {
+
+constexpr std::size_t kReadThroughBytes = 1U << 20;
+
+}  // namespace
 
 ChunkOpener::ChunkOpener(std::string id, std::unique_ptr<core::File> file,
                          const ObjectHeader& header, const ObjectLayout& layout, AesGcm cipher)
@@ -65,6 +71,17 @@ core::Result<std::size_t> ChunkOpener::read(std::uint64_t offset, std::span<std:
     offset += taken;
   }
   return done;
+}
+
+core::Status read_through(ObjectStore& objects, const std::string& id) {
+  GW_TRY(const auto reader, objects.open_object(id));
+  std::vector<std::byte> buffer(kReadThroughBytes);
+  for (std::uint64_t at = 0; at < reader->size();) {
+    GW_TRY(const std::size_t got, reader->read(at, buffer));
+    if (got == 0) return core::Error(core::Code::corrupt, core::cat("object ", id, " ends early"));
+    at += got;
+  }
+  return {};
 }
 
 }  // namespace gateway::crypto

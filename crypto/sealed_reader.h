@@ -37,4 +37,7 @@ class ChunkOpener final : public SealedReader {
   std::uint64_t loaded_ = kNoChunk;
 };
 
+/// Opens all of an object. Code::corrupt: damaged; else as ObjectStore::open_object().
+core::Status read_through(ObjectStore& objects, const std::string& id);
+
 }  // namespace gateway::crypto

@@ -34,7 +34,8 @@ inline std::string some_keyring() {
 
 class Box {
  public:
-  explicit Box(std::string folder) : folder_(std::move(folder)) {}
+  explicit Box(std::string folder, core::Files& files = core::system_files())
+      : folder_(std::move(folder)), files_(files) {}
 
   void start() {
     auto keys = FixedKeys::open(core::system_files(), folder_, clock_);
@@ -43,7 +44,7 @@ class Box {
     auto database = open_database(core::system_files(), *keys_, folder_, kSchema);
     ASSERT_TRUE(database.ok()) << database.error().message();
     database_ = std::move(*database);
-    auto objects = ObjectStore::open(core::system_files(), folder_ + "/objects", *keys_, 0);
+    auto objects = ObjectStore::open(files_, folder_ + "/objects", *keys_, 0);
     ASSERT_TRUE(objects.ok()) << objects.error().message();
     objects_ = std::move(*objects);
     if (!std::filesystem::exists(folder_ + "/keyring.json")) {
@@ -78,7 +79,7 @@ class Box {
 
   core::Result<std::unique_ptr<BackupSource>> source() {
     return BackupSource::begin(
-        {core::system_files(), folder_, 0, *keys_, *database_, *objects_,
+        {files_, folder_, 0, *keys_, *database_, *objects_,
          [](Connection& connection,
             const std::function<core::Status(std::string_view)>& visit) -> core::Status {
            GW_TRY(Rows rows, connection.query("SELECT id FROM held"));
@@ -134,6 +135,7 @@ class Box {
 
  private:
   std::string folder_;
+  core::Files& files_;
   HandClock clock_;
   std::unique_ptr<Keyring> keys_;
   std::unique_ptr<Database> database_;

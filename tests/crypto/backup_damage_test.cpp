@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include "tests/crypto/backup_box.h"
+#include "tests/fakes/bad_sectors.h"
 
 namespace gateway::crypto {
 namespace {
@@ -55,7 +56,8 @@ class BackupDamage : public testing::Test {
   }
 
   ScratchFolder scratch_;
-  Box box_{scratch_ / "box"};
+  fakes::BadSectors drive_{core::system_files()};
+  Box box_{scratch_ / "box", drive_};
   std::vector<std::string> ids_;
   const std::string medium_ = scratch_ / "medium";
 };
@@ -155,6 +157,42 @@ TEST_F(BackupDamage, AnEpochKeyThatChangedOnTheDiskIsNotBackedUp) {
   EXPECT_EQ(source.error().code(), core::Code::refused);
   EXPECT_NE(source.error().message().find(".key"), std::string::npos);
   expect_whole();
+}
+
+TEST_F(BackupDamage, AnObjectOnADeadSectorIsNamedAndTheOthersAreBackedUp) {
+  drive_.spoil(ids_[0], 0);        // its header
+  drive_.spoil(ids_[1], 200'000);  // one of its chunks
+  drive_.spoil(ids_[2], 0, 1);     // hard to read, once
+  const auto outcome = back_up_well();
+  EXPECT_EQ(std::set(outcome.damaged.begin(), outcome.damaged.end()), std::set({ids_[0], ids_[1]}));
+  EXPECT_TRUE(bad().empty());
+  EXPECT_FALSE(std::filesystem::exists(kept(ids_[1]))) << "no half of it";
+  drive_.mend();
+  EXPECT_TRUE(back_up_well().damaged.empty());
+  expect_whole();
+}
+
+TEST_F(BackupDamage, AnObjectThatCanNoLongerBeReadKeepsItsGoodCopy) {
+  back_up_well();
+  ids_.push_back(box_.store("fourth"));
+  std::filesystem::remove(sums());  // so that all are read again
+  drive_.spoil(ids_[1], 200'000);
+  EXPECT_EQ(back_up_well().damaged, std::vector<std::string>{ids_[1]});
+  drive_.mend();
+  expect_whole();
+}
+
+TEST_F(BackupDamage, ADeadSectorOfTheMediumCostsOneObject) {
+  back_up_well();
+  box_.stop();
+  fakes::BadSectors medium(core::system_files());
+  medium.spoil("medium/" + body_path(ids_[1]), 200'000);
+  medium.spoil("medium/" + body_path(ids_[2]), 0, 1);
+  const auto report = restore(medium, medium_, scratch_ / "bare");
+  ASSERT_TRUE(report.ok()) << report.error().message();
+  EXPECT_EQ(report->missing_objects, std::vector<std::string>{ids_[1]});
+  EXPECT_EQ(report->objects, 2u);
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "bare/" + body_path(ids_[1]))) << "no half of it";
 }
 
 /// Lost and made anew: of the same name, and it opens nothing from before.
