@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/file_steps.h"
 #include "core/ids.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -78,26 +79,32 @@ core::Status BackupSealer::seal(bool last) {
 }
 
 core::Status open_backup_file(const Secret& key, std::string_view label, core::File& file,
-                              const std::function<core::Status(std::span<const std::byte>)>& take) {
+                              const TakeChunk& take, const SkipChunk& skip) {
   GW_TRY(const std::uint64_t size, file.size());
   std::vector<std::byte> sealed(kPlainBytes + kTagBytes);
-  std::span<std::byte> prefix = std::span(sealed).first(kPrefixBytes);
-  GW_TRY(const std::size_t got, file.read_at(0, prefix));
+  const std::span<std::byte> prefix = std::span(sealed).first(kPrefixBytes);
+  GW_TRY(const std::size_t got,
+         core::try_twice_or_damaged([&] { return file.read_at(0, prefix); }));
   if (got != kPrefixBytes || !as_text(prefix).starts_with(kMagic)) return damaged(label);
   GW_TRY(AesGcm cipher,
          cipher_of(key, as_text(prefix.subspan(kMagic.size())), AesGcm::Direction::open));
   std::uint64_t at = kPrefixBytes;
   for (std::uint64_t index = 0;; ++index) {
-    GW_TRY(const std::size_t count, file.read_at(at, sealed));
-    at += count;
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(sealed.size(), size - at));
     if (count < kTagBytes) return damaged(label);
     const std::span<std::byte> chunk = std::span(sealed).first(count);
     const std::span<std::byte> plain = chunk.first(count - kTagBytes);
-    const bool last = at >= size;
-    auto opened = cipher.open(nonce_of(index, last), as_octets(label), chunk, plain);
-    if (!opened.ok()) return std::move(opened).with_context(core::cat("the backup's ", label));
-    GW_CHECK(take(plain));
+    const bool last = at + count >= size;
+    const auto open = [&]() -> core::Status {
+      GW_TRY(const std::size_t read,
+             core::try_twice_or_damaged([&] { return file.read_at(at, chunk); }));
+      if (read != count) return damaged(label);
+      return cipher.open(nonce_of(index, last), as_octets(label), chunk, plain);
+    };
+    auto opened = open().with_context(core::cat("the backup's ", label));
+    GW_CHECK(opened.ok() ? take(plain) : skip(opened.error(), plain.size()));
     if (last) return {};
+    at += count;
   }
 }
 

@@ -57,9 +57,14 @@ class BackupSealer {
   std::uint64_t chunks_ = 0;
 };
 
-/// Opens a sealed file chunk by chunk. Code::corrupt when it is damaged, cut, or another's.
+using TakeChunk = std::function<core::Status(std::span<const std::byte>)>;
+/// Hears of a chunk that does not open, and how many bytes were in it.
+using SkipChunk = std::function<core::Status(const core::Error&, std::size_t plain_bytes)>;
+inline core::Status refuse_damage(const core::Error& error, std::size_t) { return error; }
+/// Opens a sealed file chunk by chunk. Code::corrupt when it is damaged, cut, or another's; with a
+/// `skip` that lets it go on, only when not even its beginning is there.
 core::Status open_backup_file(const Secret& key, std::string_view label, core::File& file,
-                              const std::function<core::Status(std::span<const std::byte>)>& take);
+                              const TakeChunk& take, const SkipChunk& skip = refuse_damage);
 core::Result<std::string> open_whole_backup_file(const Secret& key, std::string_view label,
                                                  core::Files& files, const std::string& path,
                                                  std::size_t size_max);

@@ -23,6 +23,7 @@ constexpr std::size_t kPieceMax = 1U << 20;
 constexpr std::size_t kCopyBytes = 1U << 20;
 constexpr std::size_t kReportMax = 1U << 20;
 constexpr std::size_t kNamedMax = 100;
+constexpr std::string_view kHeadersLost = " objects whose headers are lost";
 
 std::string marker_path(const std::string& folder) {
   return core::cat(folder, "/restore-unfinished");
@@ -81,6 +82,11 @@ core::Result<std::string> read_piece(core::Files& files, const std::string& back
     return core::Error(core::Code::corrupt, core::cat("the backup's piece ", name, " is damaged"));
   }
   return bytes;
+}
+
+/// Of the backup, which no second attempt brings back.
+bool is_lost(const core::Error& error) {
+  return error.code() == core::Code::corrupt || error.code() == core::Code::not_found;
 }
 
 /// Hands out the database piece by piece; errors as read_piece().
@@ -169,7 +175,10 @@ class ObjectRestore {
         report_(report) {}
 
   core::Status take(std::span<const std::byte> bytes) {
-    pending_ += as_text(bytes);
+    position_ += bytes.size();
+    const std::size_t torn = std::min(torn_, bytes.size());
+    torn_ -= torn;
+    pending_ += as_text(bytes.subspan(torn));
     std::size_t at = 0;
     for (; pending_.size() - at >= kBackupHeaderBytes; at += kBackupHeaderBytes) {
       GW_CHECK(restore_one(as_octets(std::string_view(pending_).substr(at, kBackupHeaderBytes))));
@@ -178,10 +187,25 @@ class ObjectRestore {
     return {};
   }
 
-  const std::set<std::string>& folders() const { return folders_; }
+  /// Some of the headers are not to be had: it goes on with the first that begins after them.
+  core::Status skip(const core::Error& error, std::size_t bytes) {
+    core::log_warn("crypto", error.message());
+    position_ += bytes;
+    pending_.clear();
+    torn_ = (kBackupHeaderBytes - position_ % kBackupHeaderBytes) % kBackupHeaderBytes;
+    return {};
+  }
+
+  /// The backup holds so many objects.
+  core::Status finish(std::uint64_t objects) {
+    if (objects > seen_) note_lost(core::cat(objects - seen_, kHeadersLost), objects - seen_);
+    for (const std::string& fan : folders_) GW_CHECK(files_.sync_folder(fan));
+    return {};
+  }
 
  private:
   core::Status restore_one(std::span<const std::byte> bytes) {
+    ++seen_;
     BackupHeader record;
     std::ranges::copy(bytes.first(kObjectHeaderBytes), record.header.begin());
     record.body_bytes = get_little_endian(bytes.subspan<kObjectHeaderBytes, 8>());
@@ -204,11 +228,17 @@ class ObjectRestore {
 
   /// A damaged medium must not keep the rest from coming back; a full or failing disk must.
   core::Status lost(const std::string& id, const core::Error& error) {
-    if (error.code() != core::Code::corrupt && error.code() != core::Code::not_found) return error;
+    if (!is_lost(error)) return error;
     core::log_warn("crypto", core::cat("not restored: ", id, ": ", error.message()));
-    ++report_.missing_count;
-    if (report_.missing_objects.size() < kNamedMax) report_.missing_objects.push_back(id);
+    note_lost(id, 1);
     return {};
+  }
+
+  void note_lost(std::string what, std::uint64_t objects) {
+    report_.missing_count += objects;
+    if (report_.missing_objects.size() < kNamedMax) {
+      report_.missing_objects.push_back(std::move(what));
+    }
   }
 
   core::Files& files_;
@@ -218,6 +248,9 @@ class ObjectRestore {
   RestoreReport& report_;
   std::set<std::string> folders_;
   std::string pending_;
+  std::uint64_t position_ = 0;  // in the list of headers
+  std::size_t torn_ = 0;        // bytes to come of a header whose beginning was lost
+  std::uint64_t seen_ = 0;
 };
 
 core::Status restore_objects(core::Files& files, const std::string& backup_folder,
@@ -226,10 +259,18 @@ core::Status restore_objects(core::Files& files, const std::string& backup_folde
   const std::string folder = core::cat(state_folder, "/objects");
   GW_TRY(auto store, ObjectStore::open(files, folder, keyring, 0));
   ObjectRestore restore(files, backup_folder, folder, *store, report);
-  GW_TRY(auto headers, files.open_read(core::cat(run.folder, "/headers")));
-  GW_CHECK(open_backup_file(run.key, kHeadersLabel, *headers,
-                            [&](std::span<const std::byte> bytes) { return restore.take(bytes); }));
-  for (const std::string& fan : restore.folders()) GW_CHECK(files.sync_folder(fan));
+  const auto read_headers = [&]() -> core::Status {
+    GW_TRY(const auto headers, core::try_twice_or_damaged([&] {
+             return files.open_read(core::cat(run.folder, "/headers"));
+           }));
+    return open_backup_file(
+        run.key, kHeadersLabel, *headers,
+        [&](std::span<const std::byte> bytes) { return restore.take(bytes); },
+        [&](const core::Error& error, std::size_t bytes) { return restore.skip(error, bytes); });
+  };
+  auto read = read_headers();
+  if (!read.ok() && !is_lost(read.error())) return read;
+  GW_CHECK(restore.finish(run.manifest.objects));
   return files.sync_folder(folder);
 }
 
@@ -256,8 +297,7 @@ core::Status restore_keys(core::Files& files, const std::string& run_folder,
 core::Result<RestoreReport> restore_gateway(core::Files& files, const std::string& backup_folder,
                                             const std::string& state_folder,
                                             const KeyringOpener& open_keyring,
-                                            const std::string& now,
-                                            const std::function<core::Status()>& hand_over) {
+                                            const std::string& now, const RestoreSteps& steps) {
   GW_CHECK(check_bare(files, state_folder));
   GW_TRY(const std::string run, current_backup_run(files, backup_folder));
   const std::string run_folder = core::cat(backup_folder, '/', run_path(run));
@@ -273,12 +313,22 @@ core::Result<RestoreReport> restore_gateway(core::Files& files, const std::strin
   report.from = backup_folder;
   report.created = opened.manifest.created;
   report.at = now;
-  GW_CHECK(write_database(files, backup_folder, opened, state_folder));
+  auto written = write_database(files, backup_folder, opened, state_folder);
+  if (!written.ok() && !is_lost(written.error())) return std::move(written).error();
   GW_CHECK(restore_objects(files, backup_folder, opened, state_folder, *keyring, report));
+  if (!written.ok()) {
+    if (report.objects == 0) {
+      return std::move(written).error().with_context(
+          "neither the database nor any object can be brought back");
+    }
+    report.database_lost = written.error().message();
+    report.resync = false;  // whatever is indexed anew counts as perhaps sent
+    GW_CHECK(steps.rebuild_index());
+  }
   // Before the keyring: with it the box is a gateway again, and must not send what was sent.
   GW_CHECK(write_restore_report(files, state_folder, report));
   GW_CHECK(restore_keys(files, run_folder, state_folder));
-  GW_CHECK(hand_over());
+  GW_CHECK(steps.hand_over());
   GW_CHECK(end_restore(files, state_folder));
   return report;
 }

@@ -19,14 +19,22 @@ namespace gateway::crypto {
 using KeyringOpener =
     std::function<core::Result<std::unique_ptr<Keyring>>(const std::string& folder)>;
 
+/// What the caller does on the way.
+struct RestoreSteps {
+  /// The backup's database is not to be had: durably has the next start index the objects anew.
+  std::function<core::Status()> rebuild_index;
+  /// All is there: gives the files to whom they belong.
+  std::function<core::Status()> hand_over;
+};
+
 /// The whole gateway onto a bare box. Code::exists when the state folder holds anything but an
-/// earlier attempt's remains; keyring.json comes last, then `hand_over`, which may give the files
-/// to whom they belong; a kill leaves no gateway but one that can be restored again.
+/// earlier attempt's remains. What is damaged in the backup, database, lists of headers or objects,
+/// is reported and the rest brought back, unless that is nothing. keyring.json comes last; a kill
+/// leaves no gateway but one that can be restored again.
 core::Result<RestoreReport> restore_gateway(core::Files& files, const std::string& backup_folder,
                                             const std::string& state_folder,
                                             const KeyringOpener& open_keyring,
-                                            const std::string& now,
-                                            const std::function<core::Status()>& hand_over);
+                                            const std::string& now, const RestoreSteps& steps);
 
 /// One was stopped before all was there: what the folder holds is no gateway, and only restoring
 /// again makes it one.

@@ -36,6 +36,7 @@ core::Result<RestoreReport> read_restore_report(core::Files& files,
   report.at = (*json)["at"].text();
   report.reason = (*json)["reason"].text();
   report.aside = (*json)["damaged_database"].text();
+  report.database_lost = (*json)["database_lost"].text();
   report.objects = static_cast<std::uint64_t>((*json)["objects"].integer().value_or(0));
   report.unknown_objects =
       static_cast<std::uint64_t>((*json)["unknown_objects"].integer().value_or(0));
@@ -57,6 +58,7 @@ core::Status write_restore_report(core::Files& files, const std::string& state_f
                                               {"at", report.at},
                                               {"reason", report.reason},
                                               {"damaged_database", report.aside},
+                                              {"database_lost", report.database_lost},
                                               {"objects", report.objects},
                                               {"unknown_objects", report.unknown_objects},
                                               {"missing_count", report.missing_count},
@@ -74,6 +76,10 @@ std::string describe(const RestoreReport& report) {
   std::string text = core::cat("the ", report.what, " was restored from the backup of ",
                                report.created.empty() ? "an unknown time" : report.created);
   if (!report.reason.empty()) text += core::cat(", because ", report.reason);
+  if (!report.database_lost.empty()) {
+    text += core::cat(", but for its database (", report.database_lost,
+                      "): the images were indexed anew, all else it held is lost");
+  }
   text += "; what was recorded after it is lost here and is fetched again where a peer has it";
   if (report.missing_count > 0) {
     text += core::cat("; ", report.missing_count, " objects could not be recovered");

@@ -154,7 +154,9 @@ int restore(Options options) {
   const auto report = cli::restore(options.folder, options.state_folder, passphrase);
   if (!report.ok()) return complain(options, report.error());
   const int printed = print(options, *report, format_restored);
-  return (*report)["missing"].integer().value_or(0) > 0 ? kFailed : printed;
+  const bool is_whole =
+      (*report)["missing"].integer().value_or(0) == 0 && (*report)["database_lost"].text().empty();
+  return is_whole ? printed : kFailed;
 }
 
 void add_backup_commands(CLI::App& app, Options& options, std::function<int()>& action) {

@@ -16,6 +16,7 @@
 #include "daemon/cli/ownership.h"
 #include "daemon/settings.h"
 #include "daemon/state_lock.h"
+#include "sync/rebuild.h"
 
 namespace gateway::cli {
 namespace {
@@ -78,13 +79,16 @@ core::Result<Json> restore(const std::string& backup_folder, const std::string& 
     return crypto::Keyring::open(core::system_files(), folder, crypto::SlotOpener(std::move(*code)),
                                  core::system_clock());
   };
+  const auto rebuild_index = [&] { return sync::want_rebuild(core::system_files(), state_folder); };
+  const auto hand_over = [&] { return give_tree_like(state_folder, state_folder); };
   auto report = crypto::restore_gateway(core::system_files(), from, state_folder, open_keyring,
                                         core::to_instant(core::system_clock().wall()),
-                                        [&] { return give_tree_like(state_folder, state_folder); });
+                                        {rebuild_index, hand_over});
   if (!report.ok()) return std::move(report).error();
   Json missing = Json::array();
   for (const std::string& id : report->missing_objects) missing.add(id);
   return Json::object({{"created", report->created},
+                       {"database_lost", report->database_lost},
                        {"objects", report->objects},
                        {"missing", report->missing_count},
                        {"missing_objects", std::move(missing)}});
@@ -94,6 +98,12 @@ std::string format_restored(const Json& report) {
   std::string text =
       cat("Restored the gateway as it was at ", report["created"].text(), ", with ",
           report["objects"].number_text(), " objects. Start the service and unlock it.\n");
+  if (const std::string why(report["database_lost"].text()); !why.empty()) {
+    text += cat("ITS DATABASE COULD NOT BE RECOVERED (", why,
+                "): the first start indexes the images anew; results, queues and the audit trail "
+                "are lost. If there is another backup, move this state folder away and restore "
+                "that one.\n");
+  }
   const auto missing = report["missing"].integer().value_or(0);
   if (missing > 0) text += cat(missing, " objects could not be recovered:\n");
   for (const Json& id : report["missing_objects"].items()) text += cat("  ", id.text(), '\n');

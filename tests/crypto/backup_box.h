@@ -159,8 +159,11 @@ inline KeyringOpener fixed_opener() {
 
 inline core::Result<RestoreReport> restore(core::Files& files, const std::string& from,
                                            const std::string& to) {
+  const auto rebuild_index = [&] {
+    return core::write_file_durably(files, to + "/rebuild-index", "");
+  };
   return restore_gateway(files, from, to, fixed_opener(), "2026-04-01T00:00:00.000Z",
-                         [] { return core::Status(); });
+                         {rebuild_index, [] { return core::Status(); }});
 }
 
 class BackupTest : public testing::Test {

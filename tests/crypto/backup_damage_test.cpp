@@ -1,8 +1,10 @@
 // Damage on either side of a backup: what is good on one side survives, and what is not is named.
 #include <fstream>
+#include <set>
 
 #include "tests/crypto/backup_box.h"
 #include "tests/fakes/bad_sectors.h"
+#include "tests/fakes/fault_files.h"
 
 namespace gateway::crypto {
 namespace {
@@ -47,6 +49,12 @@ class BackupDamage : public testing::Test {
     Box bare(scratch_ / "bare");
     bare.start();
     EXPECT_EQ(bare.held().size(), ids_.size());
+  }
+  std::string a_piece() const {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(medium_ + "/database")) {
+      if (entry.is_regular_file()) return entry.path().string();
+    }
+    return "";
   }
   std::string epoch_file() const {
     for (const auto& entry : std::filesystem::directory_iterator(box_.folder() + "/epochs")) {
@@ -193,6 +201,134 @@ TEST_F(BackupDamage, ADeadSectorOfTheMediumCostsOneObject) {
   EXPECT_EQ(report->missing_objects, std::vector<std::string>{ids_[1]});
   EXPECT_EQ(report->objects, 2u);
   EXPECT_FALSE(std::filesystem::exists(scratch_ / "bare/" + body_path(ids_[1]))) << "no half of it";
+}
+
+TEST_F(BackupDamage, WithoutItsDatabaseTheObjectsComeBackToBeIndexedAnew) {
+  back_up_well();
+  box_.stop();
+  flip(a_piece(), 1000);
+  const std::string bare = scratch_ / "bare";
+  const auto report = restore(core::system_files(), medium_, bare);
+  ASSERT_TRUE(report.ok()) << report.error().message();
+  EXPECT_NE(report->database_lost, "");
+  EXPECT_FALSE(report->resync) << "there are no queues to be told";
+  EXPECT_EQ(report->objects, 3u);
+  EXPECT_EQ(report->missing_count, 0u);
+  EXPECT_TRUE(std::filesystem::exists(bare + "/rebuild-index"));
+  EXPECT_TRUE(std::filesystem::exists(bare + "/keyring.json"));
+  EXPECT_FALSE(std::filesystem::exists(database_path(bare)));
+  EXPECT_FALSE(std::filesystem::exists(database_path(bare) + ".restoring"));
+  EXPECT_NE(describe(*read_restore_report(core::system_files(), bare)).find("but for its database"),
+            std::string::npos);
+}
+
+TEST_F(BackupDamage, ABackupOfWhichNothingIsLeftRestoresNothing) {
+  back_up_well();
+  box_.stop();
+  flip(a_piece(), 1000);
+  for (const std::string& id : ids_) std::filesystem::remove(kept(id));
+  const std::string bare = scratch_ / "bare";
+  EXPECT_FALSE(restore(core::system_files(), medium_, bare).ok());
+  EXPECT_FALSE(std::filesystem::exists(bare + "/keyring.json")) << "another backup may follow";
+}
+
+TEST_F(BackupDamage, WithoutAnyHeadersTheDatabaseComesBackAndTheLossIsCounted) {
+  back_up_well();
+  box_.stop();
+  flip(core::cat(medium_, "/", run_path(*current_backup_run(core::system_files(), medium_)),
+                 "/headers"),
+       0);
+  const auto report = restore(core::system_files(), medium_, scratch_ / "bare");
+  ASSERT_TRUE(report.ok()) << report.error().message();
+  EXPECT_EQ(report->objects, 0u);
+  EXPECT_EQ(report->missing_count, 3u);
+  EXPECT_EQ(report->database_lost, "");
+  EXPECT_TRUE(std::filesystem::exists(database_path(scratch_ / "bare")));
+}
+
+/// Records do not end where the list's chunks do.
+TEST(BackupHeaders, ADamagedChunkOfTheListCostsTheObjectsNamedInItAndNoOthers) {
+  constexpr std::uint64_t kObjects = 4000;
+  constexpr std::uint64_t kChunk = 256U << 10;
+  constexpr std::uint64_t kFirstLost = kChunk / kBackupHeaderBytes;
+  constexpr std::uint64_t kLastLost = (2 * kChunk - 1) / kBackupHeaderBytes;
+  fakes::FaultFiles files;
+  HandClock clock;
+  const auto opener = [&](const std::string& folder) {
+    return FixedKeys::open(files, folder, clock);
+  };
+  auto keys = opener("/box");
+  ASSERT_TRUE(keys.ok());
+  auto store = ObjectStore::open(files, "/box/objects", **keys, 0);
+  ASSERT_TRUE(store.ok());
+  const Secret key = backup_key(**keys, 1).value();
+  std::map<std::string, std::string> parts;
+  const auto into = [](std::string& text) {
+    return [&text](std::span<const std::byte> bytes) {
+      text += as_text(bytes);
+      return core::Status();
+    };
+  };
+  BackupFeed feed;
+  auto headers = BackupSealer::create(key, std::string(kHeadersLabel), into(parts["headers"]));
+  ASSERT_TRUE(headers.ok());
+  for (std::uint64_t i = 0; i < kObjects; ++i) {
+    const auto object = (*(*store)->create())->finish();
+    ASSERT_TRUE(object.ok());
+    const auto sealed = (*store)->open_sealed(object->id);
+    std::array<std::byte, kBackupHeaderBytes> record{};
+    ASSERT_TRUE((*sealed)->read_at(0, std::span(record).first(kObjectHeaderBytes)).ok());
+    const std::uint64_t body = *(*sealed)->size() - kObjectHeaderBytes;
+    put_little_endian(std::span(record).last<8>(), body);
+    ASSERT_TRUE(headers->append(record).ok());
+    feed.bodies.push_back({object->id, body, true, ""});
+  }
+  ASSERT_TRUE(headers->finish().ok());
+  const std::string database = "stands for a database";
+  const std::string piece = core::to_hex(as_text(sha256(as_octets(database))));
+  auto manifest = BackupSealer::create(key, std::string(kManifestLabel), into(parts["manifest"]));
+  ASSERT_TRUE(manifest
+                  ->append(as_octets(
+                      write_manifest_text({"box", "", 1, database.size(), {piece}, kObjects})))
+                  .ok());
+  ASSERT_TRUE(manifest->finish().ok());
+  parts["keyring.json"] = some_keyring();
+  for (const std::string& name : *files.list("/box/epochs")) {
+    if (name.ends_with(".key")) parts["epochs/" + name] = files.content("/box/epochs/" + name);
+  }
+  feed.run = "run";
+  feed.box = "box";
+  feed.pieces = {piece};
+  for (const auto& [name, text] : parts) feed.key_part.emplace_back(name, text.size());
+  feed.piece = [&](std::size_t) -> core::Result<std::string> {
+    std::string sealed;
+    GW_TRY(auto sealer, BackupSealer::create(key, piece_label(piece), into(sealed)));
+    GW_CHECK(sealer.append(as_octets(database)));
+    GW_CHECK(sealer.finish());
+    return sealed;
+  };
+  feed.body = [&](const std::string& id, std::uint64_t offset) -> core::Result<std::string> {
+    const std::string whole = files.content("/box/objects/incoming/" + id);
+    return whole.substr(std::min<std::uint64_t>(kObjectHeaderBytes + offset, whole.size()));
+  };
+  feed.check = [](const std::string&) { return core::Status(); };
+  feed.key_file = [&](const std::string& name, std::uint64_t offset) -> core::Result<std::string> {
+    return parts[name].substr(std::min<std::uint64_t>(offset, parts[name].size()));
+  };
+  const auto written = BackupFolder(files, "/medium").run(feed);
+  ASSERT_TRUE(written.ok()) << written.error().message();
+  std::string& damaged = parts["headers"];
+  damaged[24 + kChunk + kTagBytes + 100] ^= 1;  // in the second of three chunks
+  files.set_content("/medium/runs/run/headers", damaged);
+
+  const auto nothing = [] { return core::Status(); };
+  const auto report = restore_gateway(files, "/medium", "/bare", opener, "", {nothing, nothing});
+  ASSERT_TRUE(report.ok()) << report.error().message();
+  const std::uint64_t lost = kLastLost - kFirstLost + 1;
+  EXPECT_EQ(report->objects, kObjects - lost);
+  EXPECT_EQ(report->missing_count, lost);
+  EXPECT_EQ(report->missing_objects,
+            std::vector{core::cat(lost, " objects whose headers are lost")});
 }
 
 /// Lost and made anew: of the same name, and it opens nothing from before.

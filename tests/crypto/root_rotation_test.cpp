@@ -298,8 +298,9 @@ TEST(RootRotation, ABackupMadeUnderTheOldRootRestoresAWholeBoxOnly) {
   const KeyringOpener open = [&](const std::string& folder) {
     return Keyring::open(box.files(), folder, copy_of(rings().code()), rings().clock());
   };
+  const auto nothing = [] { return core::Status(); };
   const auto restored =
-      restore_gateway(box.files(), "/medium", "/bare", open, "", [] { return core::Status(); });
+      restore_gateway(box.files(), "/medium", "/bare", open, "", {nothing, nothing});
   ASSERT_TRUE(restored.ok()) << restored.error().message();
   auto ring = open("/bare");
   ASSERT_TRUE(ring.ok()) << ring.error().message();
