@@ -9,6 +9,7 @@
 #include "core/file_steps.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "crypto/audit_past.h"
 #include "crypto/octets.h"
 #include "crypto/signing_key.h"
 
@@ -118,6 +119,10 @@ core::Result<WitnessFinding> AuditWitness::examine(core::Files& files, const std
   if (held) return WitnessFinding::agrees;
   GW_TRY(const AuditHead head, Audit::head(connection));
   return older(*witness, head, path).error();
+}
+
+core::Result<bool> has_audit_witness(core::Files& files, const std::string& folder) {
+  return files.exists(path_in(folder));
 }
 
 core::Status AuditWitness::forget(core::Files& files, const std::string& folder) {

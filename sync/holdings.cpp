@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "crypto/audit_past.h"
 #include "crypto/database_check.h"
 #include "crypto/database_key.h"
 #include "crypto/migrations.h"
@@ -37,11 +38,12 @@ core::Status sweep(crypto::Database& database, crypto::ObjectStore& objects) {
   return {};
 }
 
-/// A new database beside old objects would take them for leftovers of a crash.
-core::Status refuse_lost_database(core::Files& files, crypto::ObjectStore& objects,
-                                  const std::string& folder) {
-  const std::string path = crypto::database_path(folder);
-  auto file = files.open_read(path);
+/// A new database beside old objects would take them for leftovers of a crash; beside a witness of
+/// an older one it would hide that there was one.
+core::Status make_up_for_lost_database(const RecoveryInputs& recovery,
+                                       crypto::ObjectStore& objects) {
+  const std::string path = crypto::database_path(recovery.state_folder);
+  auto file = recovery.files.open_read(path);
   if (file.ok()) {
     GW_TRY(const std::uint64_t size, (*file)->size());
     if (size > 0) return {};
@@ -49,11 +51,15 @@ core::Status refuse_lost_database(core::Files& files, crypto::ObjectStore& objec
     return std::move(file).error();
   }
   GW_TRY(const auto ids, objects.list_all());
-  if (ids.empty()) return {};
-  return core::Error(core::Code::not_found,
-                     core::cat("the database ", path, " is gone, but ", ids.size(),
-                               " sealed objects are there: restore a backup, or run "
-                               "\"clinic-gateway repair rebuild-index\""));
+  GW_TRY(const bool is_witnessed, crypto::has_audit_witness(recovery.files, recovery.state_folder));
+  if (ids.empty() && !is_witnessed) return {};
+  const std::string reason = core::cat("the database ", path, " is gone, but ", ids.size(),
+                                       " sealed objects and the trace of an audit trail are there");
+  const auto given_up = give_up_lost_database(recovery, reason);
+  if (given_up.ok()) return {};
+  return core::Error(core::Code::not_found, core::cat(reason, ": ", given_up.error().message(),
+                                                      "; restore a backup, or run "
+                                                      "\"clinic-gateway repair rebuild-index\""));
 }
 
 }  // namespace
@@ -124,10 +130,10 @@ core::Status Holdings::open_parts(const core::Clock& clock) {
          crypto::ObjectStore::open(files, folder + "/objects", *keyring_, options_.reserve_bytes));
   GW_TRY(const bool is_to_be_rebuilt, is_rebuild_wanted(files, folder));
   GW_TRY(const bool is_being_restored, is_resync_due(files, folder));
-  if (!is_to_be_rebuilt && !is_being_restored)
-    GW_CHECK(refuse_lost_database(files, *objects_, folder));
   const RecoveryInputs recovery{files,           *keyring_, clock, folder, options_.backup_folder,
                                 is_to_be_rebuilt};
+  if (!is_to_be_rebuilt && !is_being_restored)
+    GW_CHECK(make_up_for_lost_database(recovery, *objects_));
   const auto migrations = all_migrations();
   GW_TRY(database_, open_or_restore_database(recovery, migrations));
   GW_TRY(const bool restored, is_resync_due(files, folder));

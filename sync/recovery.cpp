@@ -64,10 +64,23 @@ core::Status set_aside(const RecoveryInputs& inputs, const std::string& reason) 
   report.from = inputs.backup_folder;
   report.at = core::to_instant(inputs.clock.wall());
   report.reason = reason;
-  report.aside = name_aside(inputs);
+  const std::string aside = name_aside(inputs);
+  GW_TRY(const bool is_there, inputs.files.exists(path));
+  if (is_there) {
+    report.aside = aside;
+  } else {
+    // A WAL it left would be played into the restored one, and after the report it would stay.
+    GW_CHECK(move_aside(inputs.files, path, aside));
+    GW_CHECK(inputs.files.sync_folder(inputs.state_folder));
+  }
   GW_CHECK(crypto::write_restore_report(inputs.files, inputs.state_folder, report));
-  GW_CHECK(move_aside(inputs.files, path, report.aside));
+  GW_CHECK(move_aside(inputs.files, path, aside));
   return inputs.files.sync_folder(inputs.state_folder);
+}
+
+std::string what_became_of(const RestoreReport& report) {
+  if (report.aside.empty()) return "the database is gone";
+  return cat("the database was damaged and is kept as ", report.aside);
 }
 
 core::Status restore_from_backup(const RecoveryInputs& inputs) {
@@ -76,14 +89,15 @@ core::Status restore_from_backup(const RecoveryInputs& inputs) {
                                            inputs.keyring);
   if (!restored.ok()) {
     return std::move(restored).error().with_context(
-        cat("the database was damaged and is kept as ", report.aside,
+        cat(what_became_of(report),
             ", but its backup could not be restored; repair the backup folder and restart, or run "
             "clinic-gateway repair rebuild-index"));
   }
   report.created = restored->created;
   GW_CHECK(crypto::write_restore_report(inputs.files, inputs.state_folder, report));
   GW_CHECK(core::remove_if_there(inputs.files, damage_path(inputs.state_folder)));
-  core::log_error("sync", cat("THE DATABASE WAS DAMAGED AND IS RESTORED: ", describe(report)));
+  core::log_error("sync", cat("THE DATABASE WAS ", report.aside.empty() ? "GONE" : "DAMAGED",
+                              " AND IS RESTORED: ", describe(report)));
   return {};
 }
 
@@ -92,9 +106,9 @@ core::Status give_up_restore(const RecoveryInputs& inputs) {
   GW_TRY(const RestoreReport report,
          crypto::read_restore_report(inputs.files, inputs.state_folder));
   GW_CHECK(core::remove_if_there(inputs.files, damage_path(inputs.state_folder)));
-  core::log_error("sync",
-                  cat("the restore of the database is given up; what was damaged is kept as ",
-                      report.aside, "; a new one is made from the objects"));
+  core::log_error("sync", cat(what_became_of(report),
+                              "; its restore is given up, and a new one is "
+                              "made from the objects"));
   return crypto::dismiss_restore_report(inputs.files, inputs.state_folder);
 }
 
@@ -206,6 +220,14 @@ core::Status mark_database_damaged(core::Files& files, const std::string& state_
                                   reason.substr(0, kReasonMax - 1) + "\n");
 }
 
+core::Status give_up_lost_database(const RecoveryInputs& inputs, const std::string& reason) {
+  if (inputs.backup_folder.empty()) {
+    return core::Error(Code::not_found, "no backup folder is configured (backup.dir)");
+  }
+  GW_CHECK(crypto::check_backup(inputs.files, inputs.backup_folder, inputs.keyring));
+  return mark_database_damaged(inputs.files, inputs.state_folder, reason);
+}
+
 core::Status give_up_database(const RecoveryInputs& inputs, const std::string& reason) {
   if (inputs.backup_folder.empty()) {
     return core::Error(Code::not_found,
@@ -219,9 +241,7 @@ core::Status give_up_database(const RecoveryInputs& inputs, const std::string& r
                        "restore an older backup, or dismiss the report of the restore to have the "
                        "newest one put back");
   }
-  const auto backup = crypto::check_backup(inputs.files, inputs.backup_folder, inputs.keyring);
-  if (!backup.ok()) return backup.error();
-  return mark_database_damaged(inputs.files, inputs.state_folder, reason);
+  return give_up_lost_database(inputs, reason);
 }
 
 core::Status each_object(crypto::Connection& connection,

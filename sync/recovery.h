@@ -55,6 +55,9 @@ core::Status set_database_aside(const RecoveryInputs& inputs, const std::string&
 /// For whoever finds the open database damaged: the next start treats it as above.
 core::Status mark_database_damaged(core::Files& files, const std::string& state_folder,
                                    const std::string& reason);
+/// For a database that is not there any more: marks it as above where the backup that would take
+/// its place is there and whole.
+core::Status give_up_lost_database(const RecoveryInputs& inputs, const std::string& reason);
 /// Marks it only where that helps: the backup that would take its place is there and whole, and
 /// this database is not itself one that was restored (its backup then has the damage too, and
 /// restoring it again would only lose what came since). Else an error that says what to do.

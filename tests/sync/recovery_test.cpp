@@ -3,6 +3,7 @@
 #include "sync/recovery.h"
 
 #include <fstream>
+#include <utility>
 
 #include "crypto/backup_folder.h"
 #include "crypto/backup_restore.h"
@@ -24,7 +25,8 @@ class RecoveryTest : public RecordsTest {
                           std::filesystem::copy_options::recursive);
   }
 
-  void back_up() {
+  void back_up() { back_up_to(backup_folder_); }
+  void back_up_to(const std::string& medium) {
     // The borrowed keyring makes its epochs in its own folder.
     std::filesystem::copy(keyring_folder_ + "/keyring", folder_,
                           std::filesystem::copy_options::recursive |
@@ -34,7 +36,7 @@ class RecoveryTest : public RecordsTest {
                                                "2026-03-01T08:00:00.000Z"});
     ASSERT_TRUE(source.ok()) << source.error().message();
     auto written =
-        crypto::BackupFolder(core::system_files(), backup_folder_).run(crypto::feed_of(**source));
+        crypto::BackupFolder(core::system_files(), medium).run(crypto::feed_of(**source));
     ASSERT_TRUE(written.ok()) << written.error().message();
   }
 
@@ -213,6 +215,43 @@ TEST_F(RecoveryTest, WithoutABackupTheIndexIsRebuiltFromTheObjectsBesideTheDamag
     EXPECT_FALSE(*is_rebuild_wanted(core::system_files(), folder_)) << "done";
   }
   backup_folder_ = medium;
+}
+
+TEST_F(RecoveryTest, ADatabaseThatIsGoneOrEmptyComesBackToo) {
+  take_in("1.2.3", "1.2.3.1.1", "first image");
+  back_up();
+  take_in("1.2.4", "1.2.4.1.1", "after the backup");
+  const std::string database = crypto::database_path(folder_);
+  for (const bool is_empty : {false, true}) {
+    held_.reset();
+    std::filesystem::remove(database);
+    if (is_empty) std::ofstream(database).close();
+    // What it wrote last is no change to the one that is put back.
+    std::ofstream(database + "-wal") << "the lost one's";
+    open();
+    ASSERT_TRUE(held_) << is_empty;
+    EXPECT_EQ(count("SELECT count(*) FROM dicom_instance"), 2);
+    EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE perhaps_sent = 0"), 0);
+    EXPECT_NE(report().reason.find("is gone"), std::string::npos) << report().reason;
+    EXPECT_EQ(report().aside.empty(), !is_empty);
+  }
+}
+
+TEST_F(RecoveryTest, ASiteWithoutImagesGetsNoFreshDatabaseForItsLostOne) {
+  const std::string database = crypto::database_path(folder_);
+  const std::string medium = std::exchange(backup_folder_, "");
+  open();
+  back_up_to(medium);
+  held_.reset();
+  std::filesystem::remove(database);
+  const auto refused = reopen();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), core::Code::not_found);
+  EXPECT_FALSE(std::filesystem::exists(database));
+  backup_folder_ = medium;
+  open();
+  ASSERT_TRUE(held_);
+  EXPECT_EQ(count("SELECT count(*) FROM audit WHERE action = 'restore'"), 1);
 }
 
 TEST_F(RecoveryTest, ABackupWithARottenPieceTakesNoDatabasesPlace) {
