@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/file_steps.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "sync/holdings.h"
@@ -82,14 +83,28 @@ struct Counts {
   std::uint64_t unreadable = 0;
 };
 
+/// Also of those that never left `incoming/`: the sweep takes what lies there without a row.
+void put_in_place(Holdings& holdings, const std::string& id) {
+  const auto settled = holdings.objects().settle(id);
+  if (!settled.ok() && settled.error().code() != core::Code::not_found) {
+    core::log_warn("repair", settled.error().message());
+  }
+}
+
+/// The disk may give it another time, or its epoch's key be put back: its sender has its answer.
+bool may_be_whole(Holdings& holdings, const core::Error& error) {
+  return error.code() == core::Code::io || !holdings.keyring().lost_epochs().empty();
+}
+
 core::Status adopt_object(Holdings& holdings, const std::string& id, Counts& counts) {
   GW_TRY(const bool known, is_known(holdings.database(), id));
   if (known) return {};
-  auto instance = read_instance(holdings, id);
+  auto instance = core::try_twice([&] { return read_instance(holdings, id); });
   if (!instance.ok()) {
     ++counts.unreadable;
     core::log_error(
         "repair", core::cat("object ", id, " cannot be taken back: ", instance.error().message()));
+    if (may_be_whole(holdings, instance.error())) put_in_place(holdings, id);
     return {};
   }
   GW_TRY(const StoreOutcome outcome, holdings.ingest().adopt(std::move(*instance), made_at(id)));
@@ -100,11 +115,7 @@ core::Status adopt_object(Holdings& holdings, const std::string& id, Counts& cou
     return holdings.database().write(doom);
   }
   ++counts.adopted;
-  // Also those that never left `incoming/`.
-  if (const auto settled = holdings.objects().settle(id);
-      !settled.ok() && settled.error().code() != core::Code::not_found) {
-    core::log_warn("repair", settled.error().message());
-  }
+  put_in_place(holdings, id);
   return {};
 }
 

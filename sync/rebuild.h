@@ -24,7 +24,8 @@ core::Result<bool> is_rebuild_wanted(core::Files& files, const std::string& stat
 /// Takes back every object no row knows, and lets the numbers given to orders begin where none was
 /// given before. Before the sweep, and before anything is taken in. An object that cannot be read
 /// is named in the log; it stays where it is, unless it lies in `incoming/`, where it counts as
-/// unfinished. `actor`: who wants it, for the audit.
+/// unfinished, but for one that the disk refused or that may be of an epoch whose key is lost: that
+/// is put in place for a later rebuild. `actor`: who wants it, for the audit.
 core::Status rebuild_index(Holdings& holdings, const core::Clock& clock, const std::string& actor);
 /// Takes the mark away, once the index is rebuilt.
 core::Status forget_rebuild(core::Files& files, const std::string& state_folder);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/fakes/bad_sectors.h"
 #include "tests/sync/records_fixture.h"
 
 namespace gateway::sync {
@@ -15,6 +16,26 @@ class RebuildTest : public RecordsTest {
     held_.reset();
     for (const char* name : {"gateway.db", "gateway.db-wal", "gateway.db-shm"})
       std::filesystem::remove(folder_ + "/" + name);
+  }
+  std::string object_of(const std::string& uid) {
+    return text(
+        core::cat("SELECT object_id FROM dicom_instance WHERE sop_instance_uid = '", uid, "'"));
+  }
+  std::string in_place(const std::string& id) const {
+    return core::cat(folder_, "/objects/", id.substr(34), "/", id);
+  }
+  std::string in_incoming(const std::string& id) const {
+    return core::cat(folder_, "/objects/incoming/", id);
+  }
+  /// As if the power had gone before it was put in place.
+  void bring_in_again(const std::string& id) const {
+    std::filesystem::rename(in_place(id), in_incoming(id));
+  }
+  static void damage_header(const std::string& path) {
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(60);
+    file.put('?');
+    file.put('?');
   }
   std::string rows() {
     return text(
@@ -66,8 +87,7 @@ TEST_F(RebuildTest, WhatWasNotPutInPlaceYetIsBackToo) {
   take_in("1.2", "1.2.3", "pixels");
   const std::string id = text("SELECT object_id FROM dicom_instance");
   lose_database();
-  std::filesystem::rename(core::cat(folder_, "/objects/", id.substr(34), "/", id),
-                          core::cat(folder_, "/objects/incoming/", id));
+  bring_in_again(id);
   ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
   ASSERT_TRUE(reopen().ok());
   EXPECT_EQ(text("SELECT object_id FROM dicom_instance"), id);
@@ -90,19 +110,52 @@ TEST_F(RebuildTest, ARebuildThatWasCutShortGoesOn) {
   EXPECT_EQ(rows(), before);
 }
 
+TEST_F(RebuildTest, WhatTheDiskRefusesIsKeptForALaterRebuild) {
+  take_in("1.2", "1.2.3", "pixels");
+  take_in("1.2", "1.2.4", "pixels");
+  const std::string before = rows();
+  const std::string dead = object_of("1.2.3");
+  const std::string hard_to_read = object_of("1.2.4");
+  lose_database();
+  for (const std::string& id : {dead, hard_to_read}) bring_in_again(id);
+  fakes::BadSectors drive(core::system_files());
+  drive.spoil(dead, 0);
+  drive.spoil(hard_to_read, 0, 1);
+  ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
+  const auto opened = reopen(drive);
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
+  EXPECT_EQ(text("SELECT group_concat(object_id) FROM dicom_instance"), hard_to_read);
+  ASSERT_TRUE(std::filesystem::exists(in_place(dead))) << "its sender may have deleted it";
+  ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
+  ASSERT_TRUE(reopen().ok());
+  EXPECT_EQ(rows(), before);
+}
+
+TEST_F(RebuildTest, WhatCannotBeOpenedIsKeptWhileAnEpochsKeyIsLost) {
+  take_in("1.2", "1.2.3", "pixels");
+  const std::string id = object_of("1.2.3");
+  lose_database();
+  for (const bool is_key_lost : {true, false}) {
+    bring_in_again(id);
+    if (is_key_lost) damage_header(in_incoming(id));
+    BorrowedKeyring::pretended_lost = is_key_lost ? 202501 : 0;
+    ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
+    const auto opened = reopen();
+    BorrowedKeyring::pretended_lost = 0;
+    ASSERT_TRUE(opened.ok()) << opened.error().message();
+    EXPECT_EQ(std::filesystem::exists(in_place(id)), is_key_lost);
+    EXPECT_FALSE(std::filesystem::exists(in_incoming(id)));
+    held_.reset();
+  }
+}
+
 TEST_F(RebuildTest, ADamagedObjectDoesNotStopTheOthers) {
   take_in("1.2", "1.2.3", "pixels");
   take_in("1.2", "1.2.4", "pixels");
-  const std::string id =
-      text("SELECT object_id FROM dicom_instance WHERE sop_instance_uid = '1.2.3'");
+  const std::string id = object_of("1.2.3");
   lose_database();
-  const std::string path = core::cat(folder_, "/objects/", id.substr(34), "/", id);
-  {
-    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
-    file.seekp(60);
-    file.put('?');
-    file.put('?');
-  }
+  const std::string path = in_place(id);
+  damage_header(path);
   ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
   ASSERT_TRUE(reopen().ok());
   EXPECT_EQ(text("SELECT sop_instance_uid FROM dicom_instance"), "1.2.4");
