@@ -14,6 +14,7 @@ namespace gateway::crypto {
 namespace {
 
 constexpr int kFanOut = 256;
+constexpr std::uint64_t kPageBytes = 4096;
 
 std::string fan_name(int number) { return core::to_hex(std::string(1, static_cast<char>(number))); }
 
@@ -36,6 +37,12 @@ core::Status make_missing_folders(core::Files& files, const std::string& folder,
       GW_CHECK(files.sync_folder(folder.substr(0, slash)));
   }
   return {};
+}
+
+core::Status overwrite(core::File& file, std::uint64_t bytes) {
+  const std::string noise = core::random_bytes(static_cast<std::size_t>(bytes));
+  GW_CHECK(file.write_at(0, as_octets(noise)));
+  return file.sync();
 }
 
 }  // namespace
@@ -183,10 +190,13 @@ core::Status ObjectFolder::shred(const std::string& id, std::size_t header_bytes
   {
     GW_TRY(auto file, files_.open_write(path));
     GW_TRY(std::uint64_t size, file->size());
-    std::string noise =
-        core::random_bytes(static_cast<std::size_t>(std::min<std::uint64_t>(size, header_bytes)));
-    GW_CHECK(file->write_at(0, as_octets(noise)));
-    GW_CHECK(file->sync());
+    auto destroyed = overwrite(*file, std::min<std::uint64_t>(size, header_bytes));
+    // A part of a dead sector cannot be written, since the rest of it would have to be read; for
+    // all of it the drive has a spare one.
+    if (!destroyed.ok() && destroyed.error().code() == core::Code::io) {
+      destroyed = overwrite(*file, kPageBytes);
+    }
+    GW_CHECK(std::move(destroyed));
   }
   GW_CHECK(files_.remove(path));
   // Nothing ever looks for leftovers among the settled objects, so the removal itself must last.

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "core/file_steps.h"
 #include "core/ids.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -76,6 +77,7 @@ core::Result<RewrapReport> ObjectRewrap::run(std::uint32_t epoch,
                                              const std::function<bool()>& stopping) {
   RewrapReport report;
   batch_.clear();  // of a run that failed: its headers may have changed since
+  refused_ = 0;
   const auto each = [&](const std::string& id) -> core::Status {
     if (stopping()) {
       return core::Error(core::Code::cancelled, "objects are left to be moved to the new epoch");
@@ -84,17 +86,29 @@ core::Result<RewrapReport> ObjectRewrap::run(std::uint32_t epoch,
   };
   GW_CHECK(folder_.for_each(each));
   GW_CHECK(flush(report));
-  return report;
+  if (refused_ == 0) return report;
+  return core::Error(core::Code::io,
+                     core::cat(refused_,
+                               " objects could not be read and stay under an older epoch, "
+                               "which is kept; the others were moved. The first: ",
+                               refusal_));
 }
 
 core::Status ObjectRewrap::look_at(const std::string& id, std::uint32_t epoch,
                                    RewrapReport& report) {
-  auto file = folder_.open_read(id);
-  if (!file.ok() && file.error().code() == core::Code::not_found) return {};  // deleted meanwhile
-  if (!file.ok()) return std::move(file).error();
   bool whole = false;
-  GW_TRY(const ObjectHeaderBytes before, read_bytes(**file, whole));
+  const auto read = core::try_twice([&]() -> core::Result<ObjectHeaderBytes> {
+    GW_TRY(const auto file, folder_.open_read(id));
+    return read_bytes(*file, whole);
+  });
+  if (!read.ok() && read.error().code() == core::Code::not_found) return {};  // deleted meanwhile
+  if (!read.ok() && read.error().code() == core::Code::io) {
+    if (refused_++ == 0) refusal_ = read.error().message();
+    return {};
+  }
+  if (!read.ok()) return read.error();
   if (!whole) return {};  // a name in stock, or bytes that are still on their way
+  const ObjectHeaderBytes& before = *read;
   ++report.looked_at;
   auto header = read_header(before);
   if (header.ok() && header->epoch >= epoch) return {};

@@ -28,7 +28,8 @@ class ObjectRewrap {
   /// Finishes the batch a crash interrupted. Before any other use of the objects.
   core::Status recover();
   /// Every object of an epoch before `epoch` goes under `epoch`. No writer of an older epoch is
-  /// left. Code::cancelled between two objects once `stopping` says so.
+  /// left. Code::cancelled between two objects once `stopping` says so; Code::io at the end when
+  /// the disk refused some, which stay where they are.
   core::Result<RewrapReport> run(std::uint32_t epoch, const std::function<bool()>& stopping);
 
  private:
@@ -52,6 +53,8 @@ class ObjectRewrap {
   Keyring& keyring_;
   std::shared_mutex& headers_;
   std::vector<Change> batch_;
+  std::uint64_t refused_ = 0;  // objects by the disk
+  std::string refusal_;        // the first
 };
 
 }  // namespace gateway::crypto

@@ -97,7 +97,7 @@ class ObjectStore {
   /// Puts every object of an epoch before `epoch`, whose key exists, under `epoch`. Waits for the
   /// writers of older epochs; Code::busy when they are not done within `patience`. Interrupted, the
   /// next start and the next call go on where it stopped; Code::cancelled once `stopping` says so.
-  /// One at a time; reading, writing and shredding go on meanwhile.
+  /// One at a time, the rest goes on. Code::io at the end, when the disk refused some of them.
   virtual core::Result<RewrapReport> rewrap_older(std::uint32_t epoch, core::Milliseconds patience,
                                                   const std::function<bool()>& stopping) = 0;
   /// Hands out what the file holds, header included, as it is: for backups. Errors as

@@ -100,8 +100,14 @@ class Round {
       const std::vector<std::int64_t> group(rows.begin() + static_cast<std::ptrdiff_t>(begin),
                                             rows.begin() + static_cast<std::ptrdiff_t>(end));
       GW_TRY(const Evicted evicted, evict(*setting_.holdings, setting_.clock, group));
-      GW_CHECK(shred_doomed(setting_.holdings->database(), setting_.holdings->objects(),
-                            setting_.clock, setting_.stopping));
+      const auto shredded =
+          shred_doomed(setting_.holdings->database(), setting_.holdings->objects(), setting_.clock,
+                       setting_.stopping);
+      // It stays doomed. Room has to be made all the same.
+      if (!shredded.ok()) {
+        report_.problem = shredded.error().message();
+        core::log_warn("retention", report_.problem);
+      }
       moved = moved || evicted.instances > 0;
       wanted_ -= std::min(wanted_, evicted.bytes);
       report_.evicted += evicted.instances;

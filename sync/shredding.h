@@ -17,8 +17,8 @@ namespace gateway::sync {
 /// In the transaction that takes the object from its row.
 core::Status doom_object(crypto::Connection& connection, std::string_view object_id);
 
-/// Shreds what is doomed until nothing is or `stopping`; answers how many objects went. One that
-/// cannot be shredded ends it with its error and stays doomed.
+/// Shreds each that is doomed, or until `stopping`; answers how many objects went. One that cannot
+/// be shredded stays doomed, and its error is answered once the others have gone.
 core::Result<std::uint64_t> shred_doomed(crypto::Database& database, crypto::ObjectStore& objects,
                                          const core::Clock& clock,
                                          const std::function<bool()>& stopping);

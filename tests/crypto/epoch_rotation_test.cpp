@@ -12,6 +12,7 @@
 #include "crypto/octets.h"
 #include "tests/crypto/fixed_keys.h"
 #include "tests/crypto/keys.h"
+#include "tests/fakes/bad_sectors.h"
 #include "tests/fakes/fault_files.h"
 
 namespace gateway::crypto {
@@ -88,6 +89,36 @@ TEST(EpochRotation, MovesEveryObjectAndDestroysTheOldKeys) {
   life.store.reset();
   life.start();
   expect_all(*life.store, life.held);
+}
+
+TEST(EpochRotation, ADeadSectorKeepsItsEpochAndNoOtherObjectInIt) {
+  Life life;
+  ASSERT_TRUE(life.files.make_folder("/state").ok());
+  life.start();
+  life.fill();
+  life.store.reset();
+  fakes::BadSectors drive(life.files);
+  const std::string dead = life.held.begin()->first;
+  const std::string hard_to_read = life.held.rbegin()->first;
+  drive.spoil(dead, 0);
+  drive.spoil(hard_to_read, 0, 1);
+  auto store = ObjectStore::open(drive, "/state/objects", *life.keys, 0);
+  ASSERT_TRUE(store.ok());
+  auto rotation = rotate_epochs(life.files, "/state", *life.keys, **store, kPatience);
+  ASSERT_FALSE(rotation.ok());
+  EXPECT_EQ(rotation.error().code(), core::Code::io);
+  EXPECT_NE(rotation.error().message().find(dead), std::string::npos);
+  for (const auto& [id, content] : life.held) {
+    const std::string bytes = life.files.content("/state/objects/" + id.substr(34) + "/" + id);
+    const auto header = read_header(as_octets(bytes).first<kObjectHeaderBytes>());
+    EXPECT_EQ(header->epoch == 202605u, id != dead) << header->epoch;
+  }
+  EXPECT_TRUE(life.keys->epoch_key(202603).ok()) << "it may be read another time";
+  drive.mend();
+  rotation = finish_epoch_rotation(life.files, "/state", *life.keys, **store, kPatience);
+  ASSERT_TRUE(rotation.ok()) << rotation.error().message();
+  EXPECT_EQ(rotation->objects.rewrapped, 1u);
+  expect_all(**store, life.held);
 }
 
 TEST(EpochRotation, WaitsForWhoStillSealsUnderAnOldEpoch) {

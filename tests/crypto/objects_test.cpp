@@ -11,6 +11,7 @@
 #include "crypto/object_format.h"
 #include "crypto/octets.h"
 #include "tests/crypto/keys.h"
+#include "tests/fakes/bad_sectors.h"
 #include "tests/fakes/fault_files.h"
 
 namespace gateway::crypto {
@@ -112,6 +113,24 @@ TEST(Objects, EachHasItsOwnKey) {
   const auto first = box.files.content(box.incoming(box.put(text).id));
   const auto second = box.files.content(box.incoming(box.put(text).id));
   EXPECT_NE(first.substr(kObjectHeaderBytes), second.substr(kObjectHeaderBytes));
+}
+
+TEST(Objects, ADeadSectorUnderItsHeaderDoesNotSaveOneFromBeingShredded) {
+  FaultFiles files;
+  fakes::BadSectors drive(files);
+  auto store = ObjectStore::open(drive, "/objects", shared_keyring(), 0);
+  ASSERT_TRUE(store.ok());
+  for (const std::size_t size : {std::size_t{20}, kChunkBytes}) {
+    auto writer = (*store)->create();
+    ASSERT_TRUE((*writer)->append(as_octets(pattern(size))).ok());
+    const std::string id = (*writer)->finish()->id;
+    drive.spoil(id, 0);
+    ASSERT_FALSE((*store)->open_object(id).ok());
+    const auto gone = (*store)->shred(id);
+    ASSERT_TRUE(gone.ok()) << gone.error().message();
+    EXPECT_EQ(drive.spoilt(), 0u) << "written over as a whole";
+    EXPECT_EQ((*store)->open_object(id).error().code(), core::Code::not_found);
+  }
 }
 
 TEST(Objects, OpenUnderTheEpochTheyWereSealedIn) {

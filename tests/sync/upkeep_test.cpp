@@ -140,6 +140,30 @@ TEST_F(UpkeepTest, WhatWasDoomedBeforeACrashIsShreddedAfterIt) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST_F(UpkeepTest, OneThatCannotBeShreddedKeepsNoOtherFromGoing) {
+  options_.retention.keep = std::chrono::hours(24 * 30);
+  const auto stuck = take_in("1.2", "1.2.3", "pixels", "verified");
+  const auto doomed = take_in("1.3", "1.3.3", "pixels", "verified");
+  const auto old_row = take_in("1.4", "1.4.3", "pixels", "verified");
+  age("1.4", 31);
+  const std::string stuck_path = path_of(object_of(stuck));
+  const std::string doomed_path = path_of(object_of(doomed));
+  const std::string old_path = path_of(object_of(old_row));
+  ASSERT_TRUE(evict(*held_, core::system_clock(), {stuck, doomed}).ok());
+  // No drive takes anything there.
+  std::filesystem::remove(stuck_path);
+  std::filesystem::create_directory(stuck_path);
+  ASSERT_FALSE(shred_doomed(held_->database(), held_->objects(), core::system_clock(), [] {
+                 return false;
+               }).ok());
+  EXPECT_FALSE(std::filesystem::exists(doomed_path));
+  EXPECT_EQ(count("SELECT count(*) FROM object_doomed"), 1) << "it is tried again";
+  run();
+  EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(old_path); }));
+  EXPECT_TRUE(eventually([&] { return retention()["evicted"].integer() == 1; }));
+  EXPECT_TRUE(eventually([&] { return !upkeep_->problems().empty(); }));
+}
+
 TEST_F(UpkeepTest, OldSamplesArePackedAndVeryOldOnesGo) {
   const auto insert = [](Connection& connection, const std::string& received_at) {
     return connection.run(
