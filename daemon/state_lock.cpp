@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,18 @@
 
 namespace gateway::daemon {
 
+namespace {
+
+/// What root makes here must not keep the service out.
+bool is_given_to_owner(int descriptor, const std::string& folder) {
+  if (::geteuid() != 0) return true;
+  struct stat owner {};
+  return ::stat(folder.c_str(), &owner) == 0 &&
+         ::fchown(descriptor, owner.st_uid, owner.st_gid) == 0;
+}
+
+}  // namespace
+
 core::Result<std::unique_ptr<StateLock>> StateLock::take(const std::string& state_folder) {
   GW_CHECK(core::system_files().make_folder(state_folder).with_context("storage.state_dir"));
   const std::string path = core::cat(state_folder, "/lock");
@@ -21,6 +34,12 @@ core::Result<std::unique_ptr<StateLock>> StateLock::take(const std::string& stat
     return core::Error(
         number == ENOSPC || number == EDQUOT ? core::Code::no_space : core::Code::io,
         core::cat("storage.state_dir: open ", path, ": ", std::generic_category().message(number)));
+  }
+  if (!is_given_to_owner(descriptor, state_folder)) {
+    const int number = errno;
+    ::close(descriptor);
+    return core::Error(core::Code::io, core::cat("storage.state_dir: chown ", path, ": ",
+                                                 std::generic_category().message(number)));
   }
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     const int number = errno;

@@ -147,6 +147,8 @@ int restore(Options options) {
     if (!configured.ok()) return complain(options, configured.error());
     options.state_folder = std::move(*configured);
   }
+  if (const auto found = find_backup(options.folder); !found.ok())
+    return complain(options, found.error());
   auto text = read_secret("Passphrase or recovery code: ", "passphrase or recovery code");
   if (!text.ok()) return complain(options, text.error());
   const crypto::Passphrase passphrase{crypto::Secret::copy_of(*text)};

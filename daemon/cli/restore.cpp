@@ -10,6 +10,7 @@
 #include "core/config.h"
 #include "core/files.h"
 #include "core/text.h"
+#include "crypto/backup_folder.h"
 #include "crypto/backup_restore.h"
 #include "crypto/octets.h"
 #include "crypto/recovery_code.h"
@@ -36,6 +37,10 @@ std::vector<std::string_view> groups_of(std::string_view typed) {
   return groups;
 }
 
+std::string whole_path(const std::string& folder) {
+  return std::filesystem::absolute(folder).lexically_normal().string();
+}
+
 /// As copied from the paper, a slip here or there: groups of five letters and digits.
 bool has_shape_of_code(std::string_view typed) {
   constexpr std::size_t kGroupsMin = 6;
@@ -57,9 +62,14 @@ core::Result<std::string> configured_state_folder(const std::string& config_file
   return daemon::read_settings(config).state_folder;
 }
 
+core::Status find_backup(const std::string& backup_folder) {
+  GW_CHECK(crypto::current_backup_run(core::system_files(), whole_path(backup_folder)));
+  return {};
+}
+
 core::Result<Json> restore(const std::string& backup_folder, const std::string& state_folder,
                            const crypto::Passphrase& passphrase) {
-  const std::string from = std::filesystem::absolute(backup_folder).lexically_normal().string();
+  const std::string from = whole_path(backup_folder);
   // A daemon that has opened its data holds it.
   GW_TRY(const auto lock, daemon::StateLock::take(state_folder));
   const auto open_keyring = [&](const std::string& folder) {
@@ -84,7 +94,14 @@ core::Result<Json> restore(const std::string& backup_folder, const std::string& 
   auto report = crypto::restore_gateway(core::system_files(), from, state_folder, open_keyring,
                                         core::to_instant(core::system_clock().wall()),
                                         {rebuild_index, hand_over});
-  if (!report.ok()) return std::move(report).error();
+  if (!report.ok()) {
+    // What came so far, for the service to say that the rest is missing.
+    const auto begun = crypto::is_restore_cut_off(core::system_files(), state_folder);
+    const auto given = begun.ok() && *begun ? hand_over() : core::Status();
+    if (given.ok()) return std::move(report).error();
+    return core::Error(report.error().code(),
+                       cat(report.error().message(), "; and ", given.error().message()));
+  }
   Json missing = Json::array();
   for (const std::string& id : report->missing_objects) missing.add(id);
   return Json::object({{"created", report->created},

@@ -12,8 +12,10 @@ namespace gateway::cli {
 /// The state folder the configuration names.
 core::Result<std::string> configured_state_folder(const std::string& config_file);
 
-/// As root the files become the state folder's owner's. {"created","objects","missing",
-/// "missing_objects":[...]}
+/// Code::not_found when there is no backup in the folder: before anybody is asked for a code.
+core::Status find_backup(const std::string& backup_folder);
+/// As root the files become the state folder's owner's, also those of an attempt that failed.
+/// {"created","database_lost","objects","missing","missing_objects":[...]}
 core::Result<core::Json> restore(const std::string& backup_folder, const std::string& state_folder,
                                  const crypto::Passphrase& passphrase);
 std::string format_restored(const core::Json& report);

@@ -124,6 +124,10 @@ TEST_F(BackupProcess, ABackupRestoresABareBoxByThePassphraseAlone) {
   EXPECT_THAT(refused.err, HasSubstr("another clinic-gatewayd"));
   EXPECT_EQ(daemon_.stop(), 0);
   std::filesystem::remove_all(daemon_.state_folder());
+  const Finished nothing = daemon_.ask(
+      {"restore", "--from", daemon_.folder() + "/nowhere", "--state-dir", daemon_.state_folder()});
+  EXPECT_EQ(nothing.exit_code, 1);
+  EXPECT_THAT(nothing.err, HasSubstr("there is no backup in")) << "before the code is asked for";
   const Finished wrong = daemon_.ask(restore, "another passphrase");
   EXPECT_EQ(wrong.exit_code, 4) << wrong.err;
   std::string code = recovery_code;
