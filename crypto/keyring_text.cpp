@@ -153,6 +153,11 @@ core::Result<Secret> unwrap_previous_root(const Secret& root, const RootRecord& 
 
 core::Result<std::string> write_keyring_text(const std::vector<KeySlot>& slots, const Secret& root,
                                              const RootRecord& record) {
+  if (slots.size() > kSlotsMax) {
+    return Error(Code::invalid, cat("there are ", kSlotsMax,
+                                    " key slots already, and no more fit: remove one that is no "
+                                    "longer used (keys list, keys remove)"));
+  }
   Json list = Json::array();
   for (const KeySlot& slot : slots) list.add(slot_to_json(slot));
   Json keyring = Json::object({{"format", kFormat},

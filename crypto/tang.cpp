@@ -56,6 +56,9 @@ Error refused_by_openssl() {
 Owned<EC_POINT> new_point() { return Owned<EC_POINT>(EC_POINT_new(curve())); }
 
 core::Result<Owned<EC_POINT>> point_of(const CurvePoint& coordinates) {
+  if (coordinates.x.size() != kCoordinateBytes || coordinates.y.size() != kCoordinateBytes) {
+    return Error(Code::invalid, "a coordinate on the curve P-521 has 66 bytes");
+  }
   const Owned<BIGNUM> x(BN_bin2bn(raw(as_octets(coordinates.x)), kCoordinateBytes, nullptr));
   const Owned<BIGNUM> y(BN_bin2bn(raw(as_octets(coordinates.y)), kCoordinateBytes, nullptr));
   Owned<EC_POINT> point = new_point();

@@ -327,6 +327,9 @@ int recover(const CommonOptions& common, const KeysOptions& given) {
   if (!opener.ok()) return complain(common, opener.error());
   const auto unlocked = unlock_with(common, kind, opener->text());
   if (!unlocked.ok()) return complain(common, unlocked.error());
+  // An open gateway asks nothing of whoever unlocks it.
+  const auto proven = prove_with(common, kind, opener->text());
+  if (!proven.ok()) return complain(common, proven.error());
   std::fputs("The gateway is unlocked. Give it a new passphrase.\n", stderr);
   KeysOptions slot = given;
   if (slot.label.empty()) slot.label = cat("made at a recovery by ", kind);

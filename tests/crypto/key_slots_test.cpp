@@ -179,6 +179,23 @@ TEST(Keyring, NeverLosesTheLastSlotThatOpensByItself) {
   EXPECT_EQ(box.keyring->remove_slot(recovery->id).error().code(), core::Code::invalid);
 }
 
+TEST(Keyring, RefusesASlotMoreThanItsFileHolds) {
+  FaultFiles files;
+  HandClock clock;
+  auto keyring = Keyring::create(files, "/keys", passphrase("p"), clock);
+  ASSERT_TRUE(keyring.ok());
+  const auto add = [&] {
+    return (*keyring)->add_slot({NewCredential{{Secret::random(kKeyBytes)}, "host"}, ""});
+  };
+  for (int i = 1; i < 32; ++i) ASSERT_TRUE(add().ok()) << i;
+  const auto refused = add();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), core::Code::invalid);
+  EXPECT_NE(refused.error().message().find("remove one"), std::string::npos);
+  EXPECT_EQ((*keyring)->slots().size(), 32u);
+  EXPECT_TRUE(Keyring::open(files, "/keys", passphrase("p"), clock).ok());
+}
+
 TEST(Keyring, CountsAMachinesSlotOnlyWhereItDidOpen) {
   Box box;
   const std::vector<Way> ways = all_ways();

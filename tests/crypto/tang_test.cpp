@@ -127,6 +127,16 @@ TEST(Tang, AnotherServersAnswerGivesAnotherSecretAndNonsenseNone) {
   }
 }
 
+TEST(Tang, ASlotWhosePointsAreOfAnotherLengthIsDamaged) {
+  for (const bool is_server : {true, false}) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{3}, std::size_t{67}}) {
+      TangBinding binding = bound().binding;
+      (is_server ? binding.server : binding.client).y.resize(size);
+      EXPECT_EQ(TangExchange::start(binding).error().code(), core::Code::invalid) << size;
+    }
+  }
+}
+
 TEST(Tang, ASlotOpensWithItsServersHelpAndIsKeptAsText) {
   const Secret root = Secret::random(kKeyBytes);
   const auto slot = make_slot(root, {bound(), "ward"}, {}, "now");

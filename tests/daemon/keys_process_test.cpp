@@ -11,6 +11,9 @@
 #include <sstream>
 
 #include "core/net/http.h"
+#include "core/text.h"
+#include "crypto/octets.h"
+#include "crypto/recovery_code.h"
 #include "daemon_process.h"
 
 namespace gateway::daemon {
@@ -114,6 +117,12 @@ TEST_F(KeysTest, TheRecoveryCodeUnlocksAndMakesANewPassphrase) {
   const std::string code = add_recovery();
   ASSERT_EQ(code.size(), 47u);
   EXPECT_THAT(daemon_.ask({"doctor"}).out, Not(HasSubstr("no recovery code")));
+  // Of the right form, and of no slot here.
+  const crypto::Secret another = crypto::write_recovery_code(crypto::RecoveryCode::random());
+  const Finished open_already = daemon_.ask(
+      {"keys", "recover"}, core::cat(crypto::as_text(another.bytes()), "\nfresh words today\n"));
+  EXPECT_EQ(open_already.exit_code, 1) << open_already.out;
+  EXPECT_EQ(slots().size(), 2u) << "no passphrase is made for it";
   restart_without_passphrase();
   ASSERT_TRUE(daemon_.reaches("locked")) << daemon_.log();
   std::string mistyped = code;
