@@ -103,6 +103,26 @@ core::Result<AuditCheckpoint> AuditSigner::sign(const AuditHead& head, core::Wal
   return checkpoint;
 }
 
+core::Result<std::vector<FormerSigner>> former_signers(Connection& connection) {
+  GW_TRY(Rows rows,
+         connection.query("SELECT public_key, last_seq FROM audit_signer ORDER BY root"));
+  std::vector<FormerSigner> signers;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return signers;
+    signers.push_back({std::string(rows.text(0)), rows.integer(1)});
+  }
+}
+
+/// Not again: a rotation that is gone on with has signed by the new key since.
+core::Status remember_signer(Connection& connection, std::uint32_t root,
+                             const std::string& public_key) {
+  GW_TRY(const AuditHead head, Audit::head(connection));
+  return connection.run(
+      "INSERT OR IGNORE INTO audit_signer (root, public_key, last_seq) VALUES (?, ?, ?)", root,
+      public_key, head.sequence);
+}
+
 core::Result<WitnessFinding> AuditWitness::examine(core::Files& files, const std::string& folder,
                                                    const AuditSigner& signer,
                                                    Connection& connection) {

@@ -1,5 +1,6 @@
 #include "crypto/root_rotation.h"
 
+#include "crypto/audit_past.h"
 #include "crypto/database_key.h"
 
 namespace gateway::crypto {
@@ -12,8 +13,13 @@ core::Result<std::uint32_t> move_database(const UnderRoot& under, std::uint32_t 
 }
 
 core::Status move_witness(const UnderRoot& under, std::uint32_t root) {
+  GW_TRY(const AuditSigner former, AuditSigner::create(under.keyring, root - 1));
   GW_TRY(AuditSigner signer, AuditSigner::create(under.keyring, root));
   under.witness.sign_with(std::move(signer));
+  // What was published before must still count, and the root it derives from goes.
+  GW_CHECK(under.database.write([&](Connection& connection) {
+    return remember_signer(connection, root - 1, former.public_key());
+  }));
   GW_CHECK(under.witness.take());
   return {};
 }

@@ -6,6 +6,7 @@
 
 #include "core/civil_time.h"
 #include "core/text.h"
+#include "crypto/audit_past.h"
 #include "crypto/octets.h"
 #include "sync/fhir/audit_event.h"
 
@@ -109,12 +110,20 @@ core::Result<Json> verify(sync::Holdings& holdings, std::string_view query) {
          holdings.database().read_value<crypto::AuditReport>([&](Connection& connection) {
            return holdings.audit().verify(connection, from, kRowsPerVerification);
          }));
+  GW_TRY(const auto signers,
+         holdings.database().read_value<std::vector<crypto::FormerSigner>>(crypto::former_signers));
+  Json former = Json::array();
+  for (const crypto::FormerSigner& signer : signers) {
+    former.add(
+        Json::object({{"public_key", signer.public_key}, {"last_sequence", signer.last_sequence}}));
+  }
   return Json::object({{"rows", report.rows},
                        {"sequence", report.head.sequence},
                        {"mac", hex_of(report.head.mac)},
                        {"broken_at", report.broken_at ? Json(*report.broken_at) : Json()},
                        {"complete", report.rows < kRowsPerVerification},
-                       {"public_key", holdings.witness()->public_key()}});
+                       {"public_key", holdings.witness()->public_key()},
+                       {"former_keys", std::move(former)}});
 }
 
 core::Result<Json> row(sync::Holdings& holdings, std::string_view query) {

@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "core/text.h"
+#include "crypto/audit_past.h"
 #include "crypto/backup_folder.h"
 #include "crypto/backup_restore.h"
 #include "crypto/database_key.h"
@@ -185,6 +186,21 @@ TEST(RootRotation, MovesEverythingAndForgetsTheOldRoot) {
   auto ring = Keyring::open(box.files(), kState, copy_of(rings().code()), rings().clock());
   ASSERT_TRUE(ring.ok());
   EXPECT_EQ((*ring)->epoch_key(202603).error().code(), core::Code::corrupt);
+}
+
+TEST(RootRotation, TheKeyThatSignedBeforeIsRememberedForTheRowsOfItsTime) {
+  Box box(rings().disk());
+  ASSERT_TRUE(box.start().ok());
+  ASSERT_TRUE(box.note("before").ok());
+  const auto before = box.witness().take();
+  ASSERT_TRUE(before.ok());
+  ASSERT_TRUE(box.rotate().ok());
+  ASSERT_TRUE(box.note("after").ok());
+  const auto former = box.database().read_value<std::vector<FormerSigner>>(former_signers);
+  ASSERT_TRUE(former.ok()) << former.error().message();
+  ASSERT_EQ(former->size(), 1u);
+  EXPECT_EQ((*former)[0].public_key, before->public_key);
+  EXPECT_EQ((*former)[0].last_sequence, before->head.sequence);
 }
 
 TEST(RootRotation, ASlotAddedMeanwhileHoldsTheNewRoot) {

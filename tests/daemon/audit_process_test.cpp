@@ -144,6 +144,24 @@ TEST_F(AuditProcess, ACheckpointTellsAnOlderDatabaseThatWasPutBack) {
   EXPECT_THAT(caught.err, HasSubstr("published at"));
 }
 
+TEST_F(AuditProcess, ACheckpointOfBeforeTheRootWasRotatedStillCounts) {
+  start();
+  append("read", "Patient/p1");
+  const Finished first = daemon_.ask({"audit", "checkpoint"});
+  ASSERT_EQ(daemon_.ask({"keys", "rotate", "root"}).exit_code, 0);
+  append("read", "Patient/p2");
+  const Finished second = daemon_.ask({"audit", "checkpoint"});
+  ASSERT_EQ(daemon_.ask({"keys", "rotate", "root"}).exit_code, 0);
+  for (const Finished& taken : {first, second}) {
+    const Finished fits = verify_with(taken.out);
+    EXPECT_EQ(fits.exit_code, 0) << fits.err;
+  }
+  std::string forged = first.out;
+  const auto digit = forged.find("\"mac\":\"") + 7;
+  forged[digit] = forged[digit] == '0' ? '1' : '0';
+  EXPECT_EQ(verify_with(forged).exit_code, 1);
+}
+
 TEST_F(AuditProcess, CheckpointsReachTheBrokerOverTlsAndVerify) {
   if (!fakes::MosquittoBroker::installed()) GTEST_SKIP() << "no mosquitto here";
   const fakes::TestFolder folder;
