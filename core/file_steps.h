@@ -2,12 +2,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/files.h"
 #include "core/result.h"
 
 namespace gateway::core {
 
+/// No names where there is no such folder.
+Result<std::vector<std::string>> list_if_there(Files& files, const std::string& folder);
 /// Code::not_found is what is wanted.
 Status remove_if_there(Files& files, const std::string& path);
 

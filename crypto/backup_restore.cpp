@@ -282,7 +282,7 @@ core::Status copy_small(core::Files& files, const std::string& from, const std::
 core::Status restore_keys(core::Files& files, const std::string& run_folder,
                           const std::string& state_folder) {
   GW_CHECK(files.make_folder(core::cat(state_folder, "/epochs")));
-  GW_TRY(const auto epochs, files.list(core::cat(run_folder, "/epochs")));
+  GW_TRY(const auto epochs, core::list_if_there(files, core::cat(run_folder, "/epochs")));
   for (const std::string& name : epochs) {
     if (!name.ends_with(".key")) continue;
     GW_CHECK(copy_small(files, core::cat(run_folder, "/epochs/", name),

@@ -210,7 +210,7 @@ core::Status BackupSource::write_manifest() {
 core::Status BackupSource::read_key_files() {
   const std::string& folder = inputs_.state_folder;
   std::vector<std::string> names{"keyring.json"};
-  GW_TRY(const auto epochs, inputs_.files.list(core::cat(folder, "/epochs")));
+  GW_TRY(const auto epochs, core::list_if_there(inputs_.files, core::cat(folder, "/epochs")));
   for (const std::string& name : epochs) {
     if (name.ends_with(".key")) names.push_back(core::cat("epochs/", name));
   }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/file_steps.h"
 #include "core/ids.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -22,7 +23,9 @@ constexpr std::string_view kSuffix = ".key";
 constexpr std::string_view kKnown = "/known";
 constexpr std::size_t kKnownMax = 64U << 10;
 constexpr std::size_t kDigits = 6;
-constexpr std::size_t kPrefixBytes = 12;  // magic and epoch: the associated bytes of the wrap
+constexpr std::uint32_t kLastMonth = 999912;
+constexpr std::uint32_t kEpochMax = 999999;  // of six digits
+constexpr std::size_t kPrefixBytes = 12;     // magic and epoch: the associated bytes of the wrap
 constexpr std::size_t kFileBytes = kPrefixBytes + kWrappedKeyBytes;
 
 std::array<std::byte, kPrefixBytes> prefix_of(std::uint32_t epoch) {
@@ -47,13 +50,13 @@ std::optional<std::uint32_t> epoch_from_name(std::string_view name) {
 std::uint32_t epoch_of(core::Wall time) {
   std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(time));
   if (day.year() < std::chrono::year(1970)) return 197001;
-  if (day.year() > std::chrono::year(9999)) return 999912;
+  if (day.year() > std::chrono::year(9999)) return kLastMonth;
   return static_cast<std::uint32_t>(static_cast<int>(day.year())) * 100 +
          static_cast<std::uint32_t>(static_cast<unsigned>(day.month()));
 }
 
 std::uint32_t epoch_after(std::uint32_t epoch) {
-  return epoch % 100 < 12 ? epoch + 1 : (epoch / 100 + 1) * 100 + 1;
+  return epoch % 100 < 12 || epoch >= kLastMonth ? epoch + 1 : (epoch / 100 + 1) * 100 + 1;
 }
 
 std::string EpochFiles::folder_in(const std::string& keyring_folder) {
@@ -70,11 +73,8 @@ std::string EpochFiles::path_of(std::uint32_t epoch) const {
 core::Result<EpochFiles> EpochFiles::open(core::Files& files, const std::string& keyring_folder,
                                           Secret wrapping) {
   EpochFiles epochs(files, folder_in(keyring_folder), std::move(wrapping));
-  GW_CHECK(files.make_folder(epochs.folder_));
-  GW_TRY(auto names, files.list(epochs.folder_));
-  for (const std::string& name : names) {
-    epochs.newest_ = std::max(epochs.newest_, epoch_from_name(name).value_or(0));
-  }
+  GW_TRY(const auto there, epochs.list());
+  if (!there.empty()) epochs.newest_ = there.back();
   GW_CHECK(epochs.read_known());
   if (!epochs.known_.empty()) epochs.newest_ = std::max(epochs.newest_, *epochs.known_.rbegin());
   return epochs;
@@ -204,10 +204,25 @@ core::Result<std::uint32_t> EpochFiles::current(core::Wall now) {
   return newest_;
 }
 
+/// A key that is there already, as from an attempt that failed late, is as good: something may be
+/// sealed under it.
+core::Status EpochFiles::make_file(std::uint32_t epoch) {
+  GW_TRY(const bool has_folder, files_->exists(folder_));
+  if (!has_folder) {
+    GW_CHECK(files_->make_folder(folder_));
+    GW_CHECK(files_->sync_folder(folder_.substr(0, folder_.find_last_of('/'))));
+  }
+  GW_TRY(const bool has_key, files_->exists(path_of(epoch)));
+  if (has_key) return files_->sync_folder(folder_);
+  GW_TRY(const std::string text, file_of(epoch, Secret::random(kKeyBytes)));
+  return core::write_file_durably(*files_, path_of(epoch), text);
+}
+
 core::Status EpochFiles::make(std::uint32_t epoch) {
-  Secret fresh = Secret::random(kKeyBytes);
-  GW_TRY(const std::string text, file_of(epoch, fresh));
-  GW_CHECK(core::write_file_durably(*files_, path_of(epoch), text));
+  if (epoch > kEpochMax) {
+    return core::Error(core::Code::invalid, "no epoch comes after 999999: no new one can begin");
+  }
+  GW_CHECK(make_file(epoch));
   GW_TRY(Secret proven, read(epoch));
   newest_ = std::max(newest_, epoch);
   keys_.insert_or_assign(epoch, std::move(proven));
@@ -226,7 +241,7 @@ core::Result<Secret> EpochFiles::key(std::uint32_t epoch) {
 
 core::Result<std::vector<std::uint32_t>> EpochFiles::list() const {
   std::vector<std::uint32_t> epochs;
-  GW_TRY(const auto names, files_->list(folder_));
+  GW_TRY(const auto names, core::list_if_there(*files_, folder_));
   for (const std::string& name : names) {
     if (const auto epoch = epoch_from_name(name)) epochs.push_back(*epoch);
   }

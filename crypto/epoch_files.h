@@ -22,7 +22,7 @@ namespace gateway::crypto {
 
 /// 2026-03-... UTC -> 202603. Times outside 1970 to 9999 count as those years' ends.
 std::uint32_t epoch_of(core::Wall time);
-/// 202612 -> 202701.
+/// 202612 -> 202701. After the last month of all come numbers that are none, to 999999.
 std::uint32_t epoch_after(std::uint32_t epoch);
 
 class EpochFiles {
@@ -56,7 +56,7 @@ class EpochFiles {
   /// (no RTC) does not bring an old epoch back, which may be destroyed already; where the newest
   /// one's key is lost, the next one begins.
   core::Result<std::uint32_t> current(core::Wall now);
-  /// Makes and proves a new epoch's key; durable on return.
+  /// Makes and proves a new epoch's key; durable on return. Code::invalid past 999999.
   core::Status make(std::uint32_t epoch);
   /// Code::not_found when the epoch is unknown or retired, Code::corrupt when its file is damaged.
   core::Result<Secret> key(std::uint32_t epoch);
@@ -71,6 +71,7 @@ class EpochFiles {
   core::Result<Secret> read(std::uint32_t epoch) const;
   core::Result<std::string> file_of(std::uint32_t epoch, const Secret& key) const;
   std::string path_of(std::uint32_t epoch) const;
+  core::Status make_file(std::uint32_t epoch);
   core::Result<bool> is_lost(std::uint32_t epoch);
   core::Status read_known();
   core::Status write_known(std::set<std::uint32_t> known);

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
+#include "crypto/epoch_files.h"
 #include "crypto/key_slots.h"
 #include "tests/crypto/keys.h"
 
@@ -138,6 +140,44 @@ TEST(Epochs, StayAtTheNewestWhenTheClockFallsBack) {
   box.clock.set_wall(at_month(1970, 1));
   EXPECT_EQ(*(*keyring)->current_epoch(), 202603u);
   EXPECT_EQ(*(*box.open())->current_epoch(), 202603u);
+}
+
+TEST(Epochs, StillFollowAfterTheLastMonthOfAll) {
+  Box box;
+  box.clock.set_wall(at_month(9999, 12));
+  auto keyring = box.create();
+  ASSERT_TRUE(keyring.ok());
+  ASSERT_EQ(*(*keyring)->current_epoch(), 999912u);
+  box.clock.set_wall(at_month(2026, 4));
+  std::map<std::uint32_t, std::string> keys;
+  for (int i = 0; i < 3; ++i) {
+    const auto begun = (*keyring)->begin_epoch();
+    ASSERT_TRUE(begun.ok()) << begun.error().message();
+    keys[*begun] = text_of(*(*keyring)->epoch_key(*begun));
+    keyring = box.open();
+    ASSERT_TRUE(keyring.ok());
+    EXPECT_EQ(*(*keyring)->current_epoch(), *begun);
+  }
+  EXPECT_EQ(keys.size(), 3u);
+  for (const auto& [epoch, key] : keys) {
+    EXPECT_LE(epoch, 999999u);
+    EXPECT_EQ(text_of(*(*keyring)->epoch_key(epoch)), key) << "written over";
+  }
+}
+
+TEST(Epochs, AKeyThatIsThereIsNotWrittenOver) {
+  fakes::FaultFiles files;
+  const auto open = [&files] {
+    return EpochFiles::open(files, "/keys", Secret::copy_of(std::string(kKeyBytes, 'w')));
+  };
+  auto first = open();
+  auto second = open();
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_FALSE(*files.exists("/keys/epochs")) << "a medium may take no folder";
+  ASSERT_TRUE(first->make(202603).ok());
+  ASSERT_TRUE(second->make(202603).ok());
+  EXPECT_EQ(text_of(*first->key(202603)), text_of(*second->key(202603)));
+  EXPECT_EQ(second->make(1000000).error().code(), core::Code::invalid);
 }
 
 TEST(Epochs, DamageOrAnotherMonthsFileIsFound) {
