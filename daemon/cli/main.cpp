@@ -7,7 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "core/files.h"
 #include "core/text.h"
+#include "crypto/escrow.h"
 #include "daemon/cli/accounts_command.h"
 #include "daemon/cli/audit.h"
 #include "daemon/cli/backup.h"
@@ -50,6 +52,7 @@ struct Options : CommonOptions {
   std::vector<std::uint32_t> given_up;  // epochs
   std::string folder;
   std::string state_folder;
+  std::string escrow_key;
   bool verify = false;
   bool dismiss = false;
 };
@@ -140,6 +143,22 @@ int dismiss_restore(const Options& options) {
   return print(options, *answer, [](const Json&) { return std::string("Dismissed.\n"); });
 }
 
+core::Result<crypto::SlotOpener> read_opener(const Options& options) {
+  constexpr std::size_t kPemMax = 16U << 10;
+  if (options.escrow_key.empty()) {
+    GW_TRY(std::string text,
+           read_secret("Passphrase or recovery code: ", "passphrase or recovery code"));
+    crypto::Passphrase passphrase{crypto::Secret::copy_of(text)};
+    ::explicit_bzero(text.data(), text.size());
+    return crypto::SlotOpener(std::move(passphrase));
+  }
+  GW_TRY(std::string pem, core::read_whole_file(core::system_files(), options.escrow_key, kPemMax));
+  auto key = crypto::read_escrow_key(pem);
+  ::explicit_bzero(pem.data(), pem.size());
+  if (!key.ok()) return std::move(key).error();
+  return crypto::SlotOpener(std::move(*key));
+}
+
 int restore(Options options) {
   if (options.dismiss) return dismiss_restore(options);
   if (options.state_folder.empty()) {
@@ -149,11 +168,9 @@ int restore(Options options) {
   }
   if (const auto found = find_backup(options.folder); !found.ok())
     return complain(options, found.error());
-  auto text = read_secret("Passphrase or recovery code: ", "passphrase or recovery code");
-  if (!text.ok()) return complain(options, text.error());
-  const crypto::Passphrase passphrase{crypto::Secret::copy_of(*text)};
-  ::explicit_bzero(text->data(), text->size());
-  const auto report = cli::restore(options.folder, options.state_folder, passphrase);
+  const auto opener = read_opener(options);
+  if (!opener.ok()) return complain(options, opener.error());
+  const auto report = cli::restore(options.folder, options.state_folder, *opener);
   if (!report.ok()) return complain(options, report.error());
   const int printed = print(options, *report, format_restored);
   const bool is_whole =
@@ -175,6 +192,8 @@ void add_backup_commands(CLI::App& app, Options& options, std::function<int()>& 
   from->add_option("--config", options.config, "configuration that names the state folder")
       ->capture_default_str();
   from->add_option("--state-dir", options.state_folder, "state folder, instead of the configured");
+  from->add_option("--escrow-key", options.escrow_key,
+                   "open it with central's X25519 private key in PEM");
   from->add_flag("--dismiss", options.dismiss, "a restore's losses have been dealt with");
   from->callback([&, from] {
     if (options.folder.empty() && !options.dismiss) throw CLI::RequiredError("--from");

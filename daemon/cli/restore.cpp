@@ -55,6 +55,23 @@ bool has_shape_of_code(std::string_view typed) {
   return groups.size() >= kGroupsMin && slips <= kSlipsMax;
 }
 
+core::Result<std::unique_ptr<crypto::Keyring>> open_typed(const std::string& folder,
+                                                          const crypto::Passphrase& passphrase) {
+  const std::string_view typed = crypto::as_text(passphrase.text.bytes());
+  // A recovery code carries its own checksum, so nothing else reads as one.
+  auto code = crypto::read_recovery_code(typed);
+  if (!code.ok()) {
+    auto opened =
+        crypto::Keyring::open(core::system_files(), folder, passphrase, core::system_clock());
+    // Five-letter words may be a passphrase: what opens nothing is told as what it looks like.
+    const bool is_refused = !opened.ok() && opened.error().code() == core::Code::locked;
+    if (is_refused && has_shape_of_code(typed)) return std::move(code).error();
+    return opened;
+  }
+  return crypto::Keyring::open(core::system_files(), folder, crypto::SlotOpener(std::move(*code)),
+                               core::system_clock());
+}
+
 }  // namespace
 
 core::Result<std::string> configured_state_folder(const std::string& config_file) {
@@ -68,26 +85,15 @@ core::Status find_backup(const std::string& backup_folder) {
 }
 
 core::Result<Json> restore(const std::string& backup_folder, const std::string& state_folder,
-                           const crypto::Passphrase& passphrase) {
+                           const crypto::SlotOpener& opener) {
   const std::string from = whole_path(backup_folder);
   // A daemon that has opened its data holds it.
   GW_TRY(const auto lock, daemon::StateLock::take(state_folder));
   const auto open_keyring = [&](const std::string& folder) {
-    const std::string_view typed = crypto::as_text(passphrase.text.bytes());
-    // A recovery code carries its own checksum, so nothing else reads as one.
-    auto code = crypto::read_recovery_code(typed);
-    if (!code.ok()) {
-      auto opened =
-          crypto::Keyring::open(core::system_files(), folder, passphrase, core::system_clock());
-      // Five-letter words may be a passphrase: what opens nothing is told as what it looks like.
-      const bool is_refused = !opened.ok() && opened.error().code() == core::Code::locked;
-      if (is_refused && has_shape_of_code(typed)) {
-        return core::Result<std::unique_ptr<crypto::Keyring>>(std::move(code).error());
-      }
-      return opened;
+    if (const auto* typed = std::get_if<crypto::Passphrase>(&opener)) {
+      return open_typed(folder, *typed);
     }
-    return crypto::Keyring::open(core::system_files(), folder, crypto::SlotOpener(std::move(*code)),
-                                 core::system_clock());
+    return crypto::Keyring::open(core::system_files(), folder, opener, core::system_clock());
   };
   const auto rebuild_index = [&] { return sync::want_rebuild(core::system_files(), state_folder); };
   const auto hand_over = [&] { return give_tree_like(state_folder, state_folder); };

@@ -157,6 +157,12 @@ TEST_F(KeysTest, CentralsEscrowKeyRecoversWhatNobodyElseCanOpen) {
   ASSERT_EQ(recovered.exit_code, 0) << recovered.err;
   EXPECT_EQ(daemon_.status()["key_protection"].text(), "escrow");
   EXPECT_EQ(slots().size(), 3u);
+
+  const std::string medium = daemon_.folder() + "/medium";
+  ASSERT_EQ(daemon_.ask({"backup", "--to", medium}).exit_code, 0);
+  const Finished restored = daemon_.ask({"restore", "--from", medium, "--state-dir",
+                                         daemon_.folder() + "/new-box", "--escrow-key", key});
+  EXPECT_EQ(restored.exit_code, 0) << restored.err;
 }
 
 TEST_F(KeysTest, TheMachinesCredentialOpensItAtTheStart) {
