@@ -33,6 +33,8 @@ constexpr std::uint64_t kCheckpointWaitingPages =
     32768;  // 128 MiB: readers have kept it from being reused
 constexpr auto kIdleTime = std::chrono::seconds(2);
 constexpr int kTurnWaitMs = 50;  // for readers, while writers wait
+constexpr int kFillTurns = 50;   // of them, before a copy gives up
+constexpr auto kBetweenTurns = std::chrono::milliseconds(50);
 
 using Steady = std::chrono::steady_clock;
 
@@ -71,6 +73,7 @@ class GroupWriter {
   /// write it ask first.
   void hold_checkpoints(bool held);
   bool are_checkpoints_held();
+  std::uint64_t wal_pages();
 
  private:
   enum class Work { exclusive, commit, checkpoint, close };
@@ -81,7 +84,7 @@ class GroupWriter {
   void commit_group(std::vector<Pending>& group);
   core::Status apply_all(std::vector<Pending>& group);
   core::Status apply(const Change& change);
-  void checkpoint(SqliteConnection::Checkpoint kind);
+  void checkpoint(SqliteConnection::Checkpoint kind, int wait_ms);
   void release();
 
   struct WaitingTask {
@@ -217,14 +220,17 @@ void GroupWriter::run() {
     } else if (work == Work::exclusive) {
       run_exclusive();
     } else {
-      // Readers that keep the WAL from being reused for too long are waited for.
+      // Readers that keep the WAL from being reused for too long are waited for, but not the one
+      // that reads for minutes: commits wait meanwhile.
       checkpoint(connection_->wal_pages() >= kCheckpointWaitingPages
                      ? SqliteConnection::Checkpoint::restart
-                     : SqliteConnection::Checkpoint::passive);
+                     : SqliteConnection::Checkpoint::passive,
+                 kTurnWaitMs);
     }
     release();
   }
-  if (connection_) checkpoint(SqliteConnection::Checkpoint::truncate);
+  if (connection_)
+    checkpoint(SqliteConnection::Checkpoint::truncate, SqliteConnection::kReaderWaitMs);
 }
 
 core::Status GroupWriter::exclusively(Task task) {
@@ -260,6 +266,11 @@ void GroupWriter::hold_checkpoints(bool held) {
 bool GroupWriter::are_checkpoints_held() {
   std::lock_guard lock(mutex_);
   return checkpoints_held_;
+}
+
+std::uint64_t GroupWriter::wal_pages() {
+  std::lock_guard lock(mutex_);
+  return wal_pages_;
 }
 
 void GroupWriter::commit_group(std::vector<Pending>& group) {
@@ -304,8 +315,8 @@ core::Status GroupWriter::apply(const Change& change) {
   return outcome;
 }
 
-void GroupWriter::checkpoint(SqliteConnection::Checkpoint kind) {
-  auto done = connection_->checkpoint(kind);
+void GroupWriter::checkpoint(SqliteConnection::Checkpoint kind, int wait_ms) {
+  auto done = connection_->checkpoint(kind, wait_ms);
   if (!done.ok()) {
     // The data is safe in the WAL; only its length suffers.
     core::log_warn("crypto", done.error().message());
@@ -423,6 +434,7 @@ class SqlcipherDatabase final : public Database {
   }
   std::uint64_t damage_suspected() const override { return suspicions_; }
   std::uint64_t groups_committed() const override { return writer_->groups(); }
+  std::uint64_t wal_pages() const override { return writer_->wal_pages(); }
   core::Status rotate_key(const Secret& next, const KeySwap& swap) override;
   core::Status copy_file(
       const std::function<core::Status(std::span<const std::byte>)>& take) override;
@@ -553,16 +565,20 @@ core::Status SqlcipherDatabase::copy_file(
 }
 
 core::Status SqlcipherDatabase::fill_main_file() {
-  return writer_->exclusively([&](std::unique_ptr<SqliteConnection>& writer) -> core::Status {
+  bool complete = false;
+  const auto fill = [&](std::unique_ptr<SqliteConnection>& writer) -> core::Status {
     if (!writer) return reopening_failed();
-    GW_TRY(const bool complete, writer->checkpoint(SqliteConnection::Checkpoint::restart));
-    if (!complete) {
-      return core::Error(core::Code::busy,
-                         "long reads keep the database from being copied; try again later");
-    }
-    writer_->hold_checkpoints(true);
+    GW_TRY(complete, writer->checkpoint(SqliteConnection::Checkpoint::restart, kTurnWaitMs));
+    if (complete) writer_->hold_checkpoints(true);
     return {};
-  });
+  };
+  for (int turn = 0; turn < kFillTurns; ++turn) {
+    GW_CHECK(writer_->exclusively(fill));
+    if (complete) return {};
+    std::this_thread::sleep_for(kBetweenTurns);  // for the writers
+  }
+  return core::Error(core::Code::busy,
+                     "long reads keep the database from being copied; try again later");
 }
 
 core::Status SqlcipherDatabase::hand_out(

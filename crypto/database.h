@@ -173,6 +173,9 @@ class Database {
   virtual std::uint64_t damage_suspected() const = 0;
   /// Counts of groups and changes committed, for the watchdog and health.
   virtual std::uint64_t groups_committed() const = 0;
+  /// Pages (4,096 bytes each) the WAL held after the last commit. A long reading keeps it from
+  /// being reused.
+  virtual std::uint64_t wal_pages() const = 0;
 
   /// What the caller keeps durably of which key opens the file.
   struct KeySwap {

@@ -88,7 +88,7 @@ DeviceListeners::DeviceListeners(boost::asio::any_io_executor loop, const core::
       leaving_timer_(loop_) {}
 
 DeviceListeners::Made DeviceListeners::make(const std::string& protocol,
-                                            const std::string& device) const {
+                                            const std::string& device) {
   if (protocol == "dicom") return make_dicom();
   if (protocol == "mqtt") return make_brokers();
   const core::Config config = only(config_, device);
@@ -108,7 +108,8 @@ DeviceListeners::Made DeviceListeners::make(const std::string& protocol,
   return Made(adapters::hl7::Hl7Server::create(std::move(devices), door_, clock_));
 }
 
-DeviceListeners::Made DeviceListeners::make_dicom() const {
+DeviceListeners::Made DeviceListeners::make_dicom() {
+  dicom_is_short_ = !settings_.dicom_fault.empty() || !settings_.left_out_dicom_peers.empty();
   if (!settings_.dicom_fault.empty())
     return core::Error(core::Code::invalid, settings_.dicom_fault);
   GW_TRY(auto options, adapters::dicom::dicom_options(config_));
@@ -142,8 +143,10 @@ void DeviceListeners::begin_wanted() {
 void DeviceListeners::start() { begin_wanted(); }
 
 void DeviceListeners::change(const std::set<std::string>& names) {
+  std::set<std::string> ending = names;
+  if (dicom_is_short_) ending.emplace(kDicomListener);
   // All of them end before any begins: one may want the port another had.
-  for (const std::string& name : names) {
+  for (const std::string& name : ending) {
     const auto listener = listeners_.find(name);
     if (listener == listeners_.end()) continue;
     listener->second.component.stop();

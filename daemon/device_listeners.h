@@ -44,7 +44,8 @@ class DeviceListeners {
   void start();
   /// The configuration says something else of the listeners of these names: they end, begin, or
   /// begin anew as it says. Who is served by another is not disturbed; an association that runs is
-  /// served to its end by the listener it called.
+  /// served to its end by the listener it called. DICOM that began without a faulty part begins
+  /// anew in any case: mended by leaving it out, that part says what it said.
   void change(const std::set<std::string>& names);
   /// Returns when every thread is gone; what was acknowledged stays committed. Idempotent.
   void stop();
@@ -78,8 +79,8 @@ class DeviceListeners {
     Component component;
   };
 
-  Made make(const std::string& protocol, const std::string& device) const;
-  Made make_dicom() const;
+  Made make(const std::string& protocol, const std::string& device);
+  Made make_dicom();
   Made make_brokers() const;
   void begin_wanted();
   void begin_one(const std::string& name, const std::string& protocol, const std::string& device);
@@ -93,7 +94,8 @@ class DeviceListeners {
   const sync::HoldingsDoor& door_;
   const core::Clock& clock_;
   const std::function<void()> changed_;
-  std::string held_because_;  // empty: not held
+  std::string held_because_;     // empty: not held
+  bool dicom_is_short_ = false;  // of what was wrong in the configuration when it began
   std::map<std::string, Listener> listeners_;
   std::deque<Adapter> leaving_;  // they serve out who is there
   boost::asio::steady_timer leaving_timer_;

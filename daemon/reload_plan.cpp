@@ -95,11 +95,12 @@ class Planner {
     concern(part, key);
   }
 
-  /// Of a key that says what it said.
+  /// Of a key that says what it said. Sessions with a broker look at their certificates by
+  /// themselves; a password they read once.
   void take_file(const std::string& key) {
     const Part part = part_of(key);
-    const bool is_command_key = is_within(key, "commands.key");
-    if (is_command_key || (part != Part::restart && part != Part::brokers)) take(key);
+    const bool is_read_once = key.ends_with("password_file") || is_within(key, "commands.key");
+    if (is_read_once || (part != Part::restart && part != Part::brokers)) take(key);
   }
 
   ReloadPlan plan() {
@@ -113,7 +114,10 @@ class Planner {
     for (const std::string& name : now_.names("uplink")) {
       if (!is_kept(cat("uplink.", name))) continue;
       const std::string peer = now_.text(cat("uplink.", name, ".peer"));
-      if (!peer.empty()) keep_whole(cat("dicom.peer.", peer));
+      if (peer.empty()) continue;
+      keep_whole(cat("dicom.peer.", peer));
+      for (const std::string& user : now_.texts(cat("dicom.peer.", peer, ".users")))
+        keep_whole(cat("dicom.user.", user));
     }
   }
 

@@ -26,6 +26,9 @@ constexpr int kListed = 64;
 constexpr core::Milliseconds kPauseMin{250};
 constexpr int kTruncateAttempts = 20;
 constexpr core::Milliseconds kTruncateAgain{500};
+// 256 MiB. The look at the database keeps the WAL from being reused: where much is written
+// meanwhile, it is over soon rather than gentle.
+constexpr std::uint64_t kWalPagesMax = 65'536;
 
 bool is_damage(core::Code code) {
   return code == core::Code::corrupt || code == core::Code::not_found || code == core::Code::io;
@@ -273,11 +276,13 @@ Awaitable<void> Scrub::pay(std::uint64_t bytes) {
 /// The rest of the upkeep goes on meanwhile.
 Awaitable<core::Result<std::vector<std::string>>> Scrub::look_at_database() {
   core::Monotonic paid_until = setting_.clock.monotonic();
+  crypto::Database& database = setting_.holdings->database();
   const auto pace = [&](std::uint64_t bytes) {
     const auto now = setting_.clock.monotonic();
     paid_until = std::max(paid_until, now) + price_of(bytes);
     // In pieces, so that a stop does not wait.
-    while (!setting_.stopping() && paid_until - setting_.clock.monotonic() >= kPauseMin)
+    while (!setting_.stopping() && database.wal_pages() < kWalPagesMax &&
+           paid_until - setting_.clock.monotonic() >= kPauseMin)
       std::this_thread::sleep_for(kPauseMin);
     return !setting_.stopping();
   };

@@ -43,6 +43,40 @@ error_code configure(asio::serial_port& port, const LineOptions& options) {
   return error;
 }
 
+/// A name that is being resolved. Its thread cannot be broken off while DNS is away, so nobody
+/// waits for it to end: what it found it leaves on the loop, which it keeps. On the loop.
+struct Lookup {
+  explicit Lookup(asio::io_context& loop) : ended(loop, asio::steady_timer::time_point::max()) {}
+  asio::steady_timer ended;  // cancelled: it has, or the wait has
+  bool has_ended = false;
+  error_code error;
+  std::vector<tcp::endpoint> found;
+};
+
+std::shared_ptr<Lookup> look_up(const std::shared_ptr<asio::io_context>& loop,
+                                const LineOptions& options) {
+  auto lookup = std::make_shared<Lookup>(*loop);
+  error_code not_address;
+  const auto address = asio::ip::make_address(options.host, not_address);
+  if (!not_address) {
+    lookup->found.emplace_back(address, options.port);
+    lookup->has_ended = true;
+    return lookup;
+  }
+  std::thread([loop, lookup, host = options.host, port = std::to_string(options.port)] {
+    asio::io_context own;
+    error_code error;
+    const auto entries = tcp::resolver(own).resolve(host, port, error);
+    asio::post(*loop, [lookup, error, entries] {
+      lookup->error = error;
+      for (const auto& entry : entries) lookup->found.push_back(entry.endpoint());
+      lookup->has_ended = true;
+      lookup->ended.cancel();
+    });
+  }).detach();
+  return lookup;
+}
+
 class Lines final : public DialledLines {
  public:
   ~Lines() override { stop(); }
@@ -53,7 +87,7 @@ class Lines final : public DialledLines {
 
   void start() override {
     if (thread_.joinable() || lines_.empty()) return;
-    loop_ = std::make_unique<asio::io_context>(1);
+    loop_ = std::make_shared<asio::io_context>(1);
     stopping_ = false;
     turn_timer_ = std::make_unique<asio::steady_timer>(*loop_);
     for (Line& line : lines_) {
@@ -75,7 +109,10 @@ class Lines final : public DialledLines {
       }
     });
     thread_.join();
-    for (Line& line : lines_) line.pause.reset();
+    for (Line& line : lines_) {
+      line.pause.reset();
+      line.lookup.reset();
+    }
     turn_timer_.reset();
     loop_.reset();
   }
@@ -99,7 +136,8 @@ class Lines final : public DialledLines {
     const LineOptions options;
     const MakeConversation make;
     std::unique_ptr<asio::steady_timer> pause;
-    std::function<void()> close;  // ends what is open or being opened
+    std::shared_ptr<Lookup> lookup;  // of the last call, while it has not ended
+    std::function<void()> close;     // ends what is open or being opened
     std::string problem;
   };
 
@@ -139,10 +177,11 @@ class Lines final : public DialledLines {
 
   Awaitable<void> call(Line& line) {
     const LineOptions& options = line.options;
-    tcp::resolver resolver(*loop_);
+    if (!line.lookup) line.lookup = look_up(loop_, options);
+    const std::shared_ptr<Lookup> lookup = line.lookup;
     tcp::socket socket(*loop_);
-    line.close = [&resolver, &socket] {
-      resolver.cancel();
+    line.close = [lookup, &socket] {
+      lookup->ended.cancel();
       error_code ignored;
       socket.close(ignored);
     };
@@ -151,12 +190,12 @@ class Lines final : public DialledLines {
     line.pause->async_wait([&line, is_calling](error_code error) {
       if (!error && *is_calling) line.close();
     });
-    const auto [unknown, addresses] =
-        co_await resolver.async_resolve(options.host, std::to_string(options.port), kAwaitOutcome);
-    error_code error = unknown;
-    if (!error) {
+    if (!lookup->has_ended) co_await lookup->ended.async_wait(kAwaitOutcome);
+    error_code error = lookup->has_ended ? lookup->error : asio::error::timed_out;
+    if (lookup->has_ended) line.lookup.reset();
+    if (!error && !stopping_) {
       const auto [failed, endpoint] =
-          co_await asio::async_connect(socket, addresses, kAwaitOutcome);
+          co_await asio::async_connect(socket, lookup->found, kAwaitOutcome);
       error = failed;
     }
     *is_calling = false;
@@ -220,7 +259,7 @@ class Lines final : public DialledLines {
   }
 
   std::list<Line> lines_;
-  std::unique_ptr<asio::io_context> loop_;
+  std::shared_ptr<asio::io_context> loop_;
   std::unique_ptr<asio::steady_timer> turn_timer_;
   std::thread thread_;
   mutable std::mutex mutex_;

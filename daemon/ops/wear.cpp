@@ -31,6 +31,8 @@ constexpr std::int64_t kFailing = 8;
 
 constexpr int kUsedWarningPercent = 80;
 constexpr int kUsedUpPercent = 100;
+// Of the bits of an NVMe disk's critical warning: only its temperature (NVMe 1.4, figure 94).
+constexpr std::int64_t kOnlyTooWarm = 2;
 // The timer asks every six hours.
 constexpr std::chrono::hours kAgeMax{48};
 
@@ -102,6 +104,8 @@ void take_statistics(DiskWear& wear, const Json& pages) {
 
 void add_disks(const fs::path& device, int layers, std::set<std::string>& disks) {
   std::error_code none;
+  const bool is_partition = fs::exists(device / "partition", none);
+  if (is_partition) return add_disks(device.parent_path(), layers, disks);
   const auto parts = core::system_files().list(device / "slaves");
   if (parts.ok() && !parts->empty() && layers < kLayersMax) {
     for (const std::string& part : *parts) {
@@ -110,8 +114,7 @@ void add_disks(const fs::path& device, int layers, std::set<std::string>& disks)
     }
     return;
   }
-  const bool is_partition = fs::exists(device / "partition", none);
-  disks.insert((is_partition ? device.parent_path() : device).filename().string());
+  disks.insert(device.filename().string());
 }
 
 std::vector<std::string> reported(const std::string& folder) {
@@ -169,6 +172,9 @@ DiskWear read_wear(std::string disk, std::string_view report) {
   if (passed.is_bool()) wear.passed = passed.boolean();
   if (*said & kFailing) wear.passed = false;
   const Json& nvme = (*json)["nvme_smart_health_information_log"];
+  // smartctl calls any warning a failure; heat goes with the afternoon.
+  wear.is_too_warm = nvme["critical_warning"].integer() == kOnlyTooWarm;
+  if (wear.is_too_warm) wear.passed = true;
   take_used(wear, nvme["percentage_used"]);
   take_errors(wear, nvme["media_errors"]);
   take_statistics(wear, (*json)["ata_device_statistics"]["pages"]);
@@ -213,6 +219,7 @@ std::vector<Problem> wear_problems(const std::vector<DiskWear>& disks) {
     };
     const int used = wear.used_percent.value_or(0);
     if (!wear.problem.empty()) add(kWearComponent, wear.problem + "; see smartctl --all");
+    if (wear.is_too_warm) add(kWearComponent, "it is too warm; see to the cooling of the box");
     if (wear.passed == false)
       add(kDiskFailureComponent, "it says that it is failing; back up and replace it now");
     if (used >= kUsedUpPercent)

@@ -20,6 +20,7 @@ namespace gateway::daemon {
 struct DiskWear {
   std::string disk;                               // by its name in /sys/block
   std::optional<bool> passed = {};                // its own judgement of itself
+  bool is_too_warm = false;                       // the one thing wrong with it
   std::optional<int> used_percent = {};           // of the life its maker gives it; may pass 100
   std::optional<std::int64_t> media_errors = {};  // blocks it could not read
   std::optional<std::int64_t> age_s = {};         // of the report; none: there is no report

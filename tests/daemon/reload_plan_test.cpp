@@ -85,6 +85,12 @@ TEST(ReloadPlan, ThePeerOfAnUplinkThatStaysStaysWithIt) {
   EXPECT_THAT(gone.kept, ElementsAre("uplink.pacs", "dicom.peer.arc"));
   EXPECT_THAT(gone.taken, IsEmpty());
   EXPECT_EQ(gone.at_restart.size(), 5U);
+  const std::string user = "[dicom.user.tech]\nusername = \"t\"\npasscode_file = \"/p\"\n";
+  const ReloadPlan with_user = plan("[dicom.peer.arc]\nae_title = \"ARC\"\nusers = [\"tech\"]\n" +
+                                        user + "[uplink.pacs]\nkind = \"dicom\"\npeer = \"arc\"\n",
+                                    "");
+  EXPECT_THAT(with_user.kept, ElementsAre("uplink.pacs", "dicom.peer.arc", "dicom.user.tech"));
+  EXPECT_THAT(with_user.taken, IsEmpty());
 }
 
 TEST(ReloadPlan, EveryOtherPartIsItsOwn) {
@@ -111,6 +117,21 @@ TEST(ReloadPlan, AFileThatWasWrittenAgainIsAChange) {
   EXPECT_THAT(renewed.taken, ElementsAre("api.certificate_file"));
   EXPECT_TRUE(renewed.api);
   EXPECT_THAT(renewed.at_restart, IsEmpty()) << "the session with the broker looks by itself";
+}
+
+TEST(ReloadPlan, APasswordThatWasWrittenAgainIsOneTheBrokersSessionsDoNotSee) {
+  const TempFolder folder;
+  const std::string file = folder.path() + "/password";
+  std::ofstream(file) << "one";
+  const core::Config both = config("[mqtt]\nhost = \"b\"\npassword_file = \"" + file +
+                                   "\"\n[broker.ward]\npassword_file = \"" + file + "\"\n");
+  const FileMarks before = file_marks(both);
+  std::ofstream(file + ".new") << "two";
+  ASSERT_EQ(::rename((file + ".new").c_str(), file.c_str()), 0);
+  const ReloadPlan renewed = plan_reload(both, before, both, file_marks(both));
+  EXPECT_THAT(renewed.taken, ElementsAre("broker.ward.password_file"));
+  EXPECT_THAT(renewed.listeners, ElementsAre(kBrokersListener));
+  EXPECT_THAT(renewed.at_restart, ElementsAre("mqtt.password_file"));
 }
 
 }  // namespace

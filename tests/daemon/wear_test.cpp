@@ -28,13 +28,13 @@ std::string report(std::string_view members, int exit_status = 0) {
              exit_status, "},", members, R"("local_time":{"time_t":1795423910}})");
 }
 
-std::string nvme(bool passed, int used, int errors) {
+std::string nvme(bool passed, int used, int errors, int warning = 0) {
   return report(
       cat(R"("device":{"name":"/dev/nvme0n1","type":"nvme","protocol":"NVMe"},"model_name":"ROE^JANE",)",
           R"("smart_status":{"passed":)", passed ? "true" : "false", R"(,"nvme":{"value":0}},)",
-          R"("nvme_smart_health_information_log":{"critical_warning":0,"available_spare":100,)",
-          R"("percentage_used":)", used, R"(,"data_units_written":123456789012,"media_errors":)",
-          errors, "},"),
+          R"("nvme_smart_health_information_log":{"critical_warning":)", warning,
+          R"(,"available_spare":100,"percentage_used":)", used,
+          R"(,"data_units_written":123456789012,"media_errors":)", errors, "},"),
       passed ? 0 : 8);
 }
 
@@ -64,6 +64,14 @@ TEST(Wear, OfAnNvmeDiskIsItsHealthLog) {
   EXPECT_EQ(wear.used_percent, 3);
   EXPECT_EQ(wear.media_errors, 0);
   EXPECT_THAT(components(wear), IsEmpty());
+}
+
+TEST(Wear, HeatIsNoFailure) {
+  const DiskWear warm = read_wear("nvme0n1", nvme(false, 3, 0, 2));
+  EXPECT_EQ(warm.passed, true);
+  EXPECT_THAT(components(warm), ElementsAre(kWearComponent));
+  EXPECT_THAT(components(read_wear("nvme0n1", nvme(false, 3, 0, 6))),
+              ElementsAre(kDiskFailureComponent));
 }
 
 TEST(Wear, OfASataDiskIsWhatItsMakerCallsItsLife) {
@@ -174,6 +182,7 @@ class Sysfs {
     device("8:18", "pci/ata2/block/sdb/sdb2", "partition");
     device("259:0", "pci/nvme/nvme0/nvme0n1", "size");
     device("9:0", "virtual/block/md0", "size");
+    device("259:9", "virtual/block/md0/md0p1", "partition");
     device("253:0", "virtual/block/dm-0", "size");
     made_of("virtual/block/md0", "pci/ata1/block/sda/sda2");
     made_of("virtual/block/md0", "pci/ata2/block/sdb/sdb2");
@@ -205,6 +214,7 @@ TEST(Wear, IsOfTheDisksBelowTheFileSystem) {
   EXPECT_THAT(disks_below(sysfs.path(), 8, 2), ElementsAre("sda"));
   EXPECT_THAT(disks_below(sysfs.path(), 259, 0), ElementsAre("nvme0n1"));
   EXPECT_THAT(disks_below(sysfs.path(), 253, 0), ElementsAre("sda", "sdb"));
+  EXPECT_THAT(disks_below(sysfs.path(), 259, 9), ElementsAre("sda", "sdb")) << "a part of a RAID";
   EXPECT_THAT(disks_below(sysfs.path(), 0, 42), IsEmpty()) << "Btrfs, a tmpfs";
   EXPECT_THAT(disks_below(sysfs.path(), 253, 1), ElementsAre("dm-1")) << "a ring has an end";
 }

@@ -100,14 +100,11 @@ key_file = "{keys.client.key}"
         cls.addClassCleanup(cls.gateway.stop)
         cls.gateway.start()
 
-    def call(self, *contexts, title=_TITLE, user=None):
+    def associate(self, *contexts, title=_TITLE, user=None):
         ae = AE(ae_title=title)
         for context in contexts:
             ae.add_requested_context(context)
-        return ae.associate("127.0.0.1", self.gateway.dicom_port, ae_title=AET, ext_neg=[user] if user else [])
-
-    def associate(self, *contexts, **who):
-        association = self.call(*contexts, **who)
+        association = ae.associate("127.0.0.1", self.gateway.dicom_port, ae_title=AET, ext_neg=[user] if user else [])
         self.assertTrue(association.is_established)
         self.addCleanup(association.release)
         return association
@@ -198,11 +195,12 @@ key_file = "{keys.client.key}"
         answers = [item for item in known.acceptor.user_information if isinstance(item, UserIdentityNegotiation)]
         self.assertEqual([item.server_response for item in answers], [b""])
         for user in (None, self.user("guessed-7731")):
-            refused = self.call(Verification, title=_SECURE, user=user)
-            self.assertTrue(refused.is_rejected)
-            rejection = refused.acceptor.primitive
+            ae = AE(ae_title=_SECURE)
+            ae.add_requested_context(Verification)
+            refused = senders.rejection(ae, self.gateway.dicom_port, AET, ext_neg=[user] if user else [])
+            self.assertIsNotNone(refused)
             # Permanent, by the service provider (ACSE).
-            self.assertEqual((rejection.result, rejection.result_source, rejection.diagnostic), (1, 2, 1))
+            self.assertEqual((refused.result, refused.source, refused.reason_diagnostic), (1, 2, 1))
         self.assertNotIn("guessed-7731", self.gateway.log.read_text())
 
     def test_commitment_is_told_over_tls_to_a_peer_set_so(self):

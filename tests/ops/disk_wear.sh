@@ -13,7 +13,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 sys=$folder/sys
 reports=$folder/reports
-mkdir -p "$sys"/{nosuchdisk,sr0}/device "$sys/dm-0" "$reports"
+mkdir -p "$sys"/{nosuchdisk,sr0,nvme0c0n1}/device "$sys/dm-0" "$reports"
+echo 1 >"$sys/nvme0c0n1/hidden"
 echo '{}' >"$reports/gone.json"
 
 "$disk_wear" "$sys" "$reports"

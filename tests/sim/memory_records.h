@@ -59,6 +59,7 @@ class LivingDatabase final : public crypto::Database {
   }
   std::uint64_t damage_suspected() const override { return 0; }
   std::uint64_t groups_committed() const override { return 0; }
+  std::uint64_t wal_pages() const override { return 0; }
   core::Status rotate_key(const crypto::Secret&, const KeySwap&) override { return no_disk(); }
   core::Status copy_file(const std::function<core::Status(std::span<const std::byte>)>&) override {
     return no_disk();

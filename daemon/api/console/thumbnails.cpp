@@ -53,8 +53,10 @@ std::optional<std::string> study_of_thumbnail(std::string_view path) {
 
 core::net::Awaitable<core::Result<Thumbnail>> Thumbnails::make(
     std::shared_ptr<sync::Holdings> holdings, std::string study_uid) {
-  auto work = [holdings = std::move(holdings), &clock = clock_, memory = memory_,
-               study_uid = std::move(study_uid)] {
+  auto work = [holdings = std::move(holdings), &clock = clock_, memory = memory_, closed = closed_,
+               study_uid = std::move(study_uid)]() -> core::Result<Thumbnail> {
+    // Not by stopping the lane: who waits for what it drops is never woken.
+    if (*closed) return core::Error(Code::cancelled, "the console is closing; ask again");
     return picture_of(holdings, clock, memory, study_uid);
   };
   co_return co_await lane_.run(std::move(work));

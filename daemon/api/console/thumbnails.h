@@ -3,6 +3,7 @@
 // of the console waits for pictures, and they leave a core to what is taken in. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,13 +35,15 @@ class Thumbnails {
 
   core::net::Awaitable<core::Result<Thumbnail>> make(std::shared_ptr<sync::Holdings> holdings,
                                                      std::string study_uid);
-  /// Waits for the picture that is being made. Who waits for one is not woken any more.
-  void close() { lane_.stop(); }
+  /// The picture that is being made is answered, the others are refused (Code::cancelled) at once;
+  /// every caller of make() is woken, which the server of the console waits for as it ends.
+  void close() { *closed_ = true; }
 
  private:
   const core::Clock& clock_;
   const std::shared_ptr<dicomweb::Memory> memory_;
-  BlockingLane lane_;
+  const std::shared_ptr<std::atomic<bool>> closed_ = std::make_shared<std::atomic<bool>>(false);
+  BlockingLane lane_;  // last: what runs on it uses the above
 };
 
 }  // namespace gateway::daemon::console

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pynetdicom import AE, _config, evt
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 
 # With a path, send_c_store would decode the file and encode it anew (deflated data comes out deflated differently, undefined
 # lengths and private elements change). In chunked mode it copies the file's bytes.
@@ -124,6 +125,17 @@ class Sender:
 
 def _no_delay(event):
     event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def rejection(ae, port, called_aet, **options):
+    """The A-ASSOCIATE-RJ the peer answered with, or None. Not Association.is_rejected: where the whole answer came before
+    pynetdicom's requesting thread looked at its socket, it calls a rejection an abort."""
+    said = []
+    note = [(evt.EVT_PDU_RECV, lambda event: said.append(event.pdu))]
+    association = ae.associate("127.0.0.1", port, ae_title=called_aet, evt_handlers=note, **options)
+    if association.is_established:
+        association.release()
+    return next((pdu for pdu in said if isinstance(pdu, A_ASSOCIATE_RJ)), None)
 
 
 def _run(argv, timeout_s):
