@@ -84,6 +84,7 @@ class BackendServicesClient final : public core::net::HttpClient {
     token_server_->close();
     fetched_.cancel();
   }
+  core::Milliseconds opening_time() const override { return server_->opening_time(); }
 
  private:
   Awaitable<core::Result<std::string>> valid_token() {

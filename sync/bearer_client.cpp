@@ -22,6 +22,7 @@ class BearerClient final : public core::net::HttpClient {
     co_return co_await server_->send(std::move(request));
   }
   void close() override { server_->close(); }
+  core::Milliseconds opening_time() const override { return server_->opening_time(); }
 
  private:
   std::shared_ptr<HttpClient> server_;

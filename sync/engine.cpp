@@ -71,6 +71,7 @@ void Engine::on(core::Monotonic now, const event::Delivered& delivered,
                 std::vector<Effect>& effects) {
   Line& line = lines_.at(delivered.uplink);
   --line.standing.in_flight;
+  if (delivered.window > 0) line.limits.deliveries_in_flight = delivered.window;
   effect::RecordVerdicts record{delivered.uplink, {}};
   const RowOutcome* link_trouble = nullptr;
   const RowOutcome* failed = nullptr;

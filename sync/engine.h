@@ -51,6 +51,7 @@ struct Claimed {
 struct Delivered {
   std::string uplink;
   std::vector<RowOutcome> outcomes;
+  std::size_t window = 0;  // deliveries at once from here on; 0: as before
 };
 struct Recorded {
   std::string uplink;

@@ -46,6 +46,8 @@ class FhirEndpoint {
   /// Bodies are packed (gzip) from then on; only for a server that is known to unpack them.
   void pack_bodies(bool packs) { packs_ = packs; }
   void close() { client_->close(); }
+  /// As HttpClient::opening_time().
+  core::Milliseconds opening_time() const { return client_->opening_time(); }
 
  private:
   core::net::Awaitable<core::Result<FhirAnswer>> send(core::net::HttpRequest request, bool packed);

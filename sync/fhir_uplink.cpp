@@ -14,6 +14,7 @@ namespace {
 
 using core::net::Awaitable;
 
+constexpr core::Milliseconds kFarOpening{100};
 constexpr auto kProbeEvery = std::chrono::hours(24);
 constexpr auto kProbeAgain = std::chrono::minutes(1);  // where it was not answered to the end
 
@@ -38,6 +39,9 @@ class FhirUplink final : public Uplink {
   const std::string& name() const override { return options_.name; }
   std::string_view kind() const override { return "fhir"; }
   UplinkLimits limits() const override { return fhir_uplink_limits(options_); }
+  std::size_t window() const override {
+    return endpoint_.opening_time() >= kFarOpening ? kFarDeliveries : kNearDeliveries;
+  }
 
   Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
     co_await probe_when_due();
@@ -108,9 +112,8 @@ class FhirUplink final : public Uplink {
 
 UplinkLimits fhir_uplink_limits(const FhirUplinkOptions& options) {
   UplinkLimits limits;
-  // At 300 ms and 1 % loss a connection gets a quarter of 2 Mbit/s, and half of its time it waits
-  // for an answer.
-  limits.deliveries_in_flight = 8;
+  limits.deliveries_in_flight = kNearDeliveries;
+  limits.deliveries_most = kFarDeliveries;
   limits.rows_per_delivery = Bundling::kEntriesMax;
   if (!options.pull.empty()) limits.pull_every = options.poll_every;
   return limits;

@@ -104,7 +104,8 @@ ClientResult make_client(boost::asio::any_io_executor loop, const core::Config& 
                          const UplinkLimits& limits) {
   GW_TRY(auto options, uplink_client_options(config, name));
   // Deliveries do not wait for each other, nor for a page that is read meanwhile.
-  options.connections_max = std::max(options.connections_max, limits.deliveries_in_flight + 1);
+  const std::size_t deliveries = std::max(limits.deliveries_in_flight, limits.deliveries_most);
+  options.connections_max = std::max(options.connections_max, deliveries + 1);
   const bool takes_tokens = !config.text(core::cat("uplink.", name, ".token_url")).empty();
   const bool has_token = !config.text(core::cat("uplink.", name, ".token_file")).empty();
   if (takes_tokens || has_token) options.username.clear();  // one Authorization at a time

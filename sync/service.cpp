@@ -241,7 +241,8 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
         outcomes, [](const RowOutcome& outcome) { return outcome.result == Delivery::delivered; });
     if (got_through) self->note_success(wanted.uplink);
     self->note_standing(wanted.uplink, [&] {
-      self->step(event::Delivered{wanted.uplink, std::move(outcomes)});
+      const std::size_t window = self->uplinks_.at(wanted.uplink)->window();
+      self->step(event::Delivered{wanted.uplink, std::move(outcomes), window});
     });
   }
 

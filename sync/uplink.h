@@ -73,7 +73,8 @@ struct PullReport {
 struct UplinkLimits {
   std::size_t rows_per_delivery = 1;
   std::uint64_t bytes_per_delivery = 8u << 20;
-  std::size_t deliveries_in_flight = 1;
+  std::size_t deliveries_in_flight = 1;          // until Uplink::window() says something else
+  std::size_t deliveries_most = 0;               // that it may say; 0: it never says more
   std::optional<core::Milliseconds> pull_every;  // set where the uplink pulls
   UplinkHours hours;  // outside of them only what is stat is sent, and nothing is pulled
 };
@@ -85,6 +86,8 @@ class Uplink {
   virtual const std::string& name() const = 0;
   virtual std::string_view kind() const = 0;
   virtual UplinkLimits limits() const = 0;
+  /// Deliveries at once that serve the link best, as it was found to be. Asked after each.
+  virtual std::size_t window() const { return limits().deliveries_in_flight; }
   /// One outcome per row, in any order. Never throws.
   virtual core::net::Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) = 0;
   /// Brings the peer's changes into the replica, or what a PACS has committed itself to; uplinks

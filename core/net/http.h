@@ -124,6 +124,9 @@ class HttpClient {
   virtual Awaitable<Result<HttpResponse>> send(HttpRequest request) = 0;
   /// Closes idle and running connections; waiting sends end with Code::cancelled.
   virtual void close() = 0;
+  /// How long it took of late, at the least, to open a connection: two round trips with TLS 1.3,
+  /// hardly more. Zero: none was opened yet.
+  virtual Milliseconds opening_time() const { return Milliseconds(0); }
 };
 
 using HttpHandler = std::function<Awaitable<HttpResponse>(HttpRequest)>;

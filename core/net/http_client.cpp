@@ -66,6 +66,7 @@ class PooledClient final : public HttpClient, public std::enable_shared_from_thi
 
   Awaitable<Result<HttpResponse>> send(HttpRequest request) override;
   void close() override;
+  Milliseconds opening_time() const override { return opening_time_; }
 
  private:
   /// Somebody's turn in the queue for a connection.
@@ -106,6 +107,7 @@ class PooledClient final : public HttpClient, public std::enable_shared_from_thi
   Awaitable<Result<HttpResponse>> send_over_pool(const HttpRequest& request,
                                                  const std::string& head);
   Awaitable<Status> connect(Lease& lease);
+  void note_opening(std::chrono::steady_clock::duration took);
   bool take_resting(Lease& lease);
   void pass_on();
 
@@ -117,6 +119,7 @@ class PooledClient final : public HttpClient, public std::enable_shared_from_thi
   std::optional<SendPace> pace_;
   std::string authorization_;
   bool closed_ = false;
+  Milliseconds opening_time_{0};
   std::size_t in_use_ = 0;
   std::deque<std::shared_ptr<Turn>> waiting_;
   std::vector<std::shared_ptr<Connection>> resting_;
@@ -167,12 +170,21 @@ bool PooledClient::take_resting(Lease& lease) {
   return false;
 }
 
+/// One that was held up by a lost packet or a busy box is not believed; several are.
+void PooledClient::note_opening(std::chrono::steady_clock::duration took) {
+  const auto took_ms = std::max(Milliseconds(1), std::chrono::duration_cast<Milliseconds>(took));
+  const bool is_first = opening_time_ == Milliseconds(0);
+  opening_time_ = is_first ? took_ms : std::min(took_ms, 2 * opening_time_);
+}
+
 Awaitable<Status> PooledClient::connect(Lease& lease) {
   lease.connection = Connection::create(
       loop_, url_, {tls_.get(), proxy_ ? &*proxy_ : nullptr, pace_ ? &*pace_ : nullptr});
   std::erase_if(running_, [](const auto& entry) { return entry.expired(); });
   running_.push_back(lease.connection);
+  const auto began = std::chrono::steady_clock::now();
   Status opened = co_await lease.connection->open(options_.connect_timeout);
+  if (opened.ok()) note_opening(std::chrono::steady_clock::now() - began);
   co_return opened;
 }
 

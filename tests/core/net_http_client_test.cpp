@@ -131,7 +131,9 @@ TEST_F(HttpClientTest, GetsOverTlsByNameAndByAddress) {
 TEST_F(HttpClientTest, UsesOneConnectionForRequestsInTurn) {
   serve(answer_all, {good_certificate()});
   connect();
+  EXPECT_EQ(client->opening_time(), Milliseconds(0));
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(send("POST", "body").ok());
+  EXPECT_GT(client->opening_time(), Milliseconds(0));
   EXPECT_EQ(server->connections(), 1);
 }
 

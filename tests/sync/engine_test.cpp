@@ -70,6 +70,20 @@ TEST_F(EngineTest, KeepsAsManyDeliveriesInFlightAsAllowedAndNoMore) {
   EXPECT_TRUE(find<effect::ClaimRows>(delivered({outcome(1, Delivery::delivered)})));
 }
 
+TEST_F(EngineTest, KeepsAsManyInFlightAsTheUplinkFoundToServeBest) {
+  step(event::Started{});
+  claimed({row(1)});
+  claimed({row(2)});
+  const auto wider = step(event::Delivered{"pacs", {outcome(1, Delivery::delivered)}, 3});
+  EXPECT_TRUE(find<effect::ClaimRows>(wider));
+  EXPECT_TRUE(find<effect::ClaimRows>(claimed({row(3)})));
+  EXPECT_FALSE(find<effect::ClaimRows>(claimed({row(4)})));
+  step(event::Delivered{"pacs", {outcome(2, Delivery::delivered)}, 1});
+  EXPECT_FALSE(
+      find<effect::ClaimRows>(step(event::Delivered{"pacs", {outcome(3, Delivery::delivered)}, 0})))
+      << "one is in flight";
+}
+
 TEST_F(EngineTest, AnEmptyOutboxIsAskedAgainOnlyWhenSomethingWasQueued) {
   step(event::Started{});
   EXPECT_FALSE(find<effect::ClaimRows>(claimed({})));
