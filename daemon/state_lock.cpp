@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "core/files.h"
+#include "core/log.h"
 #include "core/text.h"
 
 namespace gateway::daemon {
@@ -16,11 +17,12 @@ namespace gateway::daemon {
 namespace {
 
 /// What root makes here must not keep the service out.
-bool is_given_to_owner(int descriptor, const std::string& folder) {
-  if (::geteuid() != 0) return true;
+void give_to_owner(int descriptor, const std::string& folder) {
   struct stat owner {};
-  return ::stat(folder.c_str(), &owner) == 0 &&
-         ::fchown(descriptor, owner.st_uid, owner.st_gid) == 0;
+  if (::geteuid() != 0 || ::stat(folder.c_str(), &owner) != 0) return;
+  if (::fchown(descriptor, owner.st_uid, owner.st_gid) == 0) return;
+  core::log_warn("daemon", core::cat("the lock in ", folder,
+                                     " stays root's: ", std::generic_category().message(errno)));
 }
 
 }  // namespace
@@ -35,12 +37,7 @@ core::Result<std::unique_ptr<StateLock>> StateLock::take(const std::string& stat
         number == ENOSPC || number == EDQUOT ? core::Code::no_space : core::Code::io,
         core::cat("storage.state_dir: open ", path, ": ", std::generic_category().message(number)));
   }
-  if (!is_given_to_owner(descriptor, state_folder)) {
-    const int number = errno;
-    ::close(descriptor);
-    return core::Error(core::Code::io, core::cat("storage.state_dir: chown ", path, ": ",
-                                                 std::generic_category().message(number)));
-  }
+  give_to_owner(descriptor, state_folder);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     const int number = errno;
     ::close(descriptor);
