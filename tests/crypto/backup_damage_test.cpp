@@ -2,6 +2,7 @@
 #include <fstream>
 #include <set>
 
+#include "crypto/digest.h"
 #include "tests/crypto/backup_box.h"
 #include "tests/fakes/bad_sectors.h"
 #include "tests/fakes/fault_files.h"
@@ -293,7 +294,8 @@ TEST(BackupHeaders, ADamagedChunkOfTheListCostsTheObjectsNamedInItAndNoOthers) {
                   .ok());
   ASSERT_TRUE(manifest->finish().ok());
   parts["keyring.json"] = some_keyring();
-  for (const std::string& name : *files.list("/box/epochs")) {
+  const auto epochs = files.list("/box/epochs");
+  for (const std::string& name : *epochs) {
     if (name.ends_with(".key")) parts["epochs/" + name] = files.content("/box/epochs/" + name);
   }
   feed.run = "run";
@@ -318,7 +320,8 @@ TEST(BackupHeaders, ADamagedChunkOfTheListCostsTheObjectsNamedInItAndNoOthers) {
   const auto written = BackupFolder(files, "/medium").run(feed);
   ASSERT_TRUE(written.ok()) << written.error().message();
   std::string& damaged = parts["headers"];
-  damaged[24 + kChunk + kTagBytes + 100] ^= 1;  // in the second of three chunks
+  char& hit = damaged[24 + kChunk + kTagBytes + 100];  // in the second of three chunks
+  hit = static_cast<char>(hit ^ 1);
   files.set_content("/medium/runs/run/headers", damaged);
 
   const auto nothing = [] { return core::Status(); };

@@ -138,7 +138,7 @@ TEST_F(RebuildTest, WhatCannotBeOpenedIsKeptWhileAnEpochsKeyIsLost) {
   for (const bool is_key_lost : {true, false}) {
     bring_in_again(id);
     if (is_key_lost) damage_header(in_incoming(id));
-    BorrowedKeyring::pretended_lost = is_key_lost ? 202501 : 0;
+    BorrowedKeyring::pretended_lost = is_key_lost ? 202501U : 0U;
     ASSERT_TRUE(want_rebuild(core::system_files(), folder_).ok());
     const auto opened = reopen();
     BorrowedKeyring::pretended_lost = 0;
