@@ -77,8 +77,7 @@ bool is_good_reference(std::string_view reference) {
   const auto odd = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; };
   if (std::any_of(reference.begin(), reference.end(), odd)) return false;
   if (reference.front() == '#' || reference.starts_with("urn:")) return true;
-  if (reference.find("://") != std::string_view::npos) return true;
-  return parse_reference(reference).has_value();
+  return is_absolute_url(reference) || parse_reference(reference).has_value();
 }
 
 /// Shape of everything below a resource (R4 2.6.2): nothing is empty, null stands only for a hole
@@ -127,6 +126,10 @@ core::Status check_quantity(const Json& resource) {
 
 bool is_resource_id(std::string_view id) {
   return parse_reference(cat("Any/", id)).has_value() && id.find('/') == std::string_view::npos;
+}
+
+bool is_absolute_url(std::string_view reference) {
+  return reference.substr(0, reference.find('?')).find("://") != std::string_view::npos;
 }
 
 const RequiredElements* required_elements(std::string_view type) {

@@ -16,6 +16,9 @@ namespace gateway::sync {
 /// R4 id: 1 to 64 of A-Z, a-z, 0-9, '-' and '.'.
 bool is_resource_id(std::string_view id);
 
+/// "http://…": what a search asks for after its '?' ("Patient?identifier=http://…|1") is no URL.
+bool is_absolute_url(std::string_view reference);
+
 struct RequiredElements {
   std::string_view type;
   std::string_view elements;  // parted by ' '; "medication[x]" for any of a choice

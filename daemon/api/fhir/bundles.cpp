@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -8,7 +7,7 @@
 #include "core/ids.h"
 #include "core/text.h"
 #include "daemon/api/fhir/interactions.h"
-#include "sync/fhir/resource_rules.h"
+#include "daemon/api/fhir/references.h"
 
 namespace gateway::daemon::fhir {
 namespace {
@@ -48,67 +47,6 @@ FhirResponse at_entry(std::size_t number, FhirResponse refused) {
   return refused;
 }
 
-/// References that stand for something of the Bundle, or for a search.
-class Resolver {
- public:
-  explicit Resolver(Desk& desk) : desk_(desk) {}
-
-  void add(const std::string& full_url, std::string reference) {
-    if (!full_url.empty()) known_.emplace(full_url, std::move(reference));
-  }
-
-  /// A copy in which every reference is a real one.
-  core::Result<Json> resolved(const Json& value) {
-    if (value.is_array()) {
-      Json out = Json::array();
-      for (const Json& item : value.items()) {
-        GW_TRY(Json made, resolved(item));
-        out.add(std::move(made));
-      }
-      return out;
-    }
-    if (!value.is_object()) return value;
-    Json out = Json::object();
-    for (const auto& [name, member] : value.members()) {
-      if (name == "reference" && member.is_string()) {
-        GW_TRY(std::string reference, target_of(std::string(member.text())));
-        out.append_member(name, std::move(reference));
-      } else if (known_.contains(std::string(member.text()))) {
-        out.append_member(name, known_.at(std::string(member.text())));
-      } else {
-        GW_TRY(Json made, resolved(member));
-        out.append_member(name, std::move(made));
-      }
-    }
-    return out;
-  }
-
- private:
-  core::Result<std::string> target_of(const std::string& reference) {
-    if (const auto found = known_.find(reference); found != known_.end()) return found->second;
-    if (reference.starts_with("urn:uuid:")) {
-      return Error(Code::invalid, cat(reference, " is the fullUrl of no entry"));
-    }
-    const auto question = reference.find('?');
-    if (question == std::string::npos || reference.find("://") != std::string::npos)
-      return reference;
-    const std::string type = reference.substr(0, question);
-    if (sync::required_elements(type) == nullptr)
-      return Error(Code::invalid, "a conditional reference is to no type of this server");
-    if (!desk_.client.may('s', type)) {
-      return Error(Code::invalid,
-                   cat("a conditional reference needs the scope system/", type, ".s"));
-    }
-    GW_TRY(const auto pairs, sync::parse_query_pairs(reference.substr(question + 1)));
-    const Matched matched = match_one(desk_, type, pairs);
-    if (!matched.refused && !matched.id.empty()) return cat(type, "/", matched.id);
-    return Error(Code::invalid, cat("a conditional reference to ", type, " fits none, or several"));
-  }
-
-  Desk& desk_;
-  std::map<std::string, std::string> known_;
-};
-
 core::Result<std::vector<Entry>> read_entries(const Json& bundle, const std::string& base) {
   std::vector<Entry> entries;
   for (const Json& json : bundle["entry"].items()) {
@@ -133,7 +71,7 @@ core::Result<std::string> identity_of(Desk& desk, Entry& entry) {
   if (what.kind != Kind::create && !what.id.empty()) return cat(what.type, "/", what.id);
   sync::QueryPairs condition = entry.request.query;
   if (what.kind == Kind::create) {
-    GW_TRY(condition, sync::parse_query_pairs(entry.request.if_none_exist));
+    GW_TRY(condition, condition_of(entry.request.if_none_exist));
   }
   if (!condition.empty()) {
     Matched matched = match_one(desk, what.type, condition);
@@ -148,9 +86,9 @@ core::Result<std::string> identity_of(Desk& desk, Entry& entry) {
   return cat(what.type, "/", entry.request.new_id);
 }
 
-/// Gives every new resource its id, then makes the references real.
+/// Gives every new resource its id, then makes the references to entries real.
 core::Status settle_identities(Desk& desk, std::vector<Entry>& entries) {
-  Resolver resolver(desk);
+  FullUrls known;
   std::set<std::string> once;
   for (Entry& entry : entries) {
     GW_TRY(entry.identity, identity_of(desk, entry));
@@ -159,11 +97,11 @@ core::Status settle_identities(Desk& desk, std::vector<Entry>& entries) {
       return Error(Code::invalid,
                    cat("entry ", entry.number, ": another entry is about the same resource"));
     }
-    resolver.add(entry.full_url, entry.identity);
+    known.add(entry.full_url, entry.identity);
   }
   for (Entry& entry : entries) {
     if (entry.request.body.is_null()) continue;
-    auto body = resolver.resolved(entry.request.body);
+    auto body = known.resolved(entry.request.body, entry.full_url);
     if (!body.ok()) return std::move(body).error().with_context(cat("entry ", entry.number));
     entry.request.body = std::move(*body);
   }
@@ -196,6 +134,51 @@ std::optional<FhirResponse> perform_entry(Desk& desk, Entry& entry) {
   if (!became_another(entry)) return std::nullopt;
   return at_entry(entry.number,
                   refusal(412, "multiple-matches", "its condition fits what another entry makes"));
+}
+
+/// Those that refer to something by a condition, which may fit what another entry makes (R4
+/// 3.1.0.11.2: conditional references come last): each once what it wants is there.
+std::optional<FhirResponse> perform_searching(Desk& desk, std::vector<Entry*> entries) {
+  std::string unfit;
+  for (std::size_t before = entries.size() + 1; entries.size() < before;) {
+    before = entries.size();
+    for (Entry* entry : std::exchange(entries, {})) {
+      auto met = conditions_met(desk, entry->request.body);
+      if (!met.ok()) return at_entry(entry->number, refusal_of(met.error()));
+      if (!met->unfit.empty()) {
+        unfit = std::move(met->unfit);
+        entries.push_back(entry);
+        continue;
+      }
+      entry->request.body = std::move(met->body);
+      if (auto refused = perform_entry(desk, *entry)) return refused;
+    }
+  }
+  if (entries.empty()) return std::nullopt;
+  return at_entry(entries.back()->number,
+                  refusal(400, "invalid", cat("a conditional reference to ", unfit, " fits none")));
+}
+
+/// Creates, updates and patches, then reads.
+std::optional<FhirResponse> perform_others(Desk& desk, std::vector<Entry*> order) {
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Entry* a, const Entry* b) { return turn_of(*a) < turn_of(*b); });
+  std::vector<Entry*> searching;
+  std::vector<Entry*> reads;
+  for (Entry* entry : order) {
+    if (!entry->what.writes()) {
+      reads.push_back(entry);
+    } else if (has_conditional(entry->request.body)) {
+      searching.push_back(entry);
+    } else if (auto refused = perform_entry(desk, *entry)) {
+      return refused;
+    }
+  }
+  if (auto refused = perform_searching(desk, std::move(searching))) return refused;
+  for (Entry* entry : reads) {
+    if (auto refused = perform_entry(desk, *entry)) return refused;
+  }
+  return std::nullopt;
 }
 
 /// The deletions, whatever refers to another first: so the hospital is told in an order it can
@@ -275,13 +258,9 @@ FhirResponse answer_transaction(Desk& desk, const Json& bundle) {
   std::vector<Entry*> order;
   for (Entry& entry : *entries)
     (entry.what.kind == Kind::remove ? removals : order).push_back(&entry);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const Entry* a, const Entry* b) { return turn_of(*a) < turn_of(*b); });
   desk.keeps_referred = false;
   if (auto refused = perform_removals(desk, removals)) return std::move(*refused);
-  for (Entry* entry : order) {
-    if (auto refused = perform_entry(desk, *entry)) return std::move(*refused);
-  }
+  if (auto refused = perform_others(desk, std::move(order))) return std::move(*refused);
   for (const Entry* entry : removals) {
     if (entry->response.version == 0) continue;  // it was never held
     if (auto refused = refuse_referred(desk, entry->identity))

@@ -56,6 +56,12 @@ FhirResponse refusal_of(const core::Error& error) {
   }
 }
 
+core::Result<sync::QueryPairs> condition_of(std::string_view if_none_exist) {
+  const auto question = if_none_exist.find('?');
+  if (question < if_none_exist.find('=')) if_none_exist.remove_prefix(question + 1);
+  return sync::parse_query_pairs(if_none_exist);
+}
+
 Json shown(Json body, std::int64_t version, std::string_view at) {
   Json meta = body["meta"];
   if (!meta.is_object()) meta = Json::object();

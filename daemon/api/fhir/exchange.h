@@ -73,4 +73,8 @@ std::optional<std::int64_t> version_of_tag(std::string_view tag);
 /// RFC 9110 HTTP-date of a FHIR instant.
 std::string http_date(std::string_view instant);
 
+/// If-None-Exist as a condition. Clients send it alone ("identifier=…") or as the URL of a search
+/// ("Patient?identifier=…", "https://host/fhir/Patient?identifier=…").
+core::Result<sync::QueryPairs> condition_of(std::string_view if_none_exist);
+
 }  // namespace gateway::daemon::fhir

@@ -71,7 +71,8 @@ struct Matched {
 Matched match_one(Desk& desk, const std::string& type, const sync::QueryPairs& condition);
 
 /// A transaction: everything or nothing, in the caller's transaction. References to fullUrls of
-/// entries that are created, and conditional ones ("Patient?identifier=…"), become real.
+/// entries, and conditional ones ("Patient?identifier=…", looked up when all else is done), become
+/// real.
 /// Each entry's scope is checked before anything is looked up for it.
 FhirResponse answer_transaction(Desk& desk, const core::Json& bundle);
 /// An entry of a Bundle as a request; its resource is the body.

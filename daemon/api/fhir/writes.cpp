@@ -1,6 +1,7 @@
 #include "core/ids.h"
 #include "core/text.h"
 #include "daemon/api/fhir/interactions.h"
+#include "daemon/api/fhir/references.h"
 #include "sync/fhir/json_patch.h"
 #include "sync/fhir/resource_rules.h"
 #include "sync/search.h"
@@ -142,12 +143,13 @@ std::optional<FhirResponse> refuse_change(Desk& desk, const sync::ResourceKey& k
 }  // namespace
 
 FhirResponse answer_create(Desk& desk, const FhirRequest& request, const std::string& type) {
-  if (auto refused = refuse_body(type, request.body)) return std::move(*refused);
+  const Json body = without_own_base(request.body, desk.base);
+  if (auto refused = refuse_body(type, body)) return std::move(*refused);
   if (!request.query.empty()) {
     return refusal(400, "invalid", "a condition for a create goes into If-None-Exist, not the URL");
   }
   if (!request.if_none_exist.empty()) {
-    auto condition = sync::parse_query_pairs(request.if_none_exist);
+    auto condition = condition_of(request.if_none_exist);
     if (!condition.ok()) return refusal_of(condition.error());
     Matched matched = match_one(desk, type, *condition);
     if (matched.refused) return std::move(*matched.refused);
@@ -155,12 +157,13 @@ FhirResponse answer_create(Desk& desk, const FhirRequest& request, const std::st
   }
   const sync::ResourceKey key{
       type, request.new_id.empty() ? core::new_uuid(desk.editing.clock) : request.new_id};
-  return store(desk, request, key, with_id(request.body, key.id), "create", 201);
+  return store(desk, request, key, with_id(body, key.id), "create", 201);
 }
 
 FhirResponse answer_update(Desk& desk, const FhirRequest& request, const Interaction& what) {
-  if (auto refused = refuse_body(what.type, request.body)) return std::move(*refused);
-  const std::string given(request.body["id"].text());
+  const Json body = without_own_base(request.body, desk.base);
+  if (auto refused = refuse_body(what.type, body)) return std::move(*refused);
+  const std::string given(body["id"].text());
   if (!what.id.empty() && given != what.id) {
     return refusal(400, "invalid", cat("the resource's id must be that of the URL, ", what.id));
   }
@@ -180,8 +183,8 @@ FhirResponse answer_update(Desk& desk, const FhirRequest& request, const Interac
     if (auto refused = refuse_without_scope(desk.client, 'c', what.type))
       return std::move(*refused);
   }
-  if (auto refused = refuse_change(desk, target.key, request.body)) return std::move(*refused);
-  return store(desk, request, target.key, with_id(request.body, target.key.id), "update",
+  if (auto refused = refuse_change(desk, target.key, body)) return std::move(*refused);
+  return store(desk, request, target.key, with_id(body, target.key.id), "update",
                creates ? 201 : 200);
 }
 
@@ -193,6 +196,7 @@ FhirResponse answer_patch(Desk& desk, const FhirRequest& request, const Interact
   if (!held.ok()) return refusal_of(held.error());
   auto patched = sync::apply_json_patch((*held)->body, request.body);
   if (!patched.ok()) return refusal_of(patched.error());
+  *patched = without_own_base(*patched, desk.base);
   if (auto refused = refuse_body(what.type, *patched)) return std::move(*refused);
   if ((*patched)["id"].text() != target.key.id)
     return refusal(422, "business-rule", "a patch must not change the id");
