@@ -4,6 +4,7 @@
 #include <date/tz.h>
 
 #include <algorithm>
+#include <ctime>
 #include <sstream>
 
 #include "core/text.h"
@@ -59,6 +60,16 @@ std::optional<Wall> parse_http_date(std::string_view text) {
   const auto time = parse_with<date::sys_seconds>("%a, %d %b %Y %H:%M:%S GMT", text);
   if (!time) return std::nullopt;
   return Wall(*time);
+}
+
+std::string to_http_date(Wall time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm fields{};
+  ::gmtime_r(&seconds, &fields);
+  char text[40];
+  // The daemon never sets a locale: names of days are English, as the RFC wants them.
+  const std::size_t size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &fields);
+  return {text, size};
 }
 
 DicomTime to_dicom_time(std::string_view fhir, std::string_view zone) {

@@ -17,8 +17,9 @@ bool is_time_zone(std::string_view name);
 /// Years before 1678 and after 2261 count as the clock's ends.
 std::optional<Wall> parse_instant(std::string_view text);
 
-/// An RFC 9110 HTTP-date ("Sun, 22 Nov 2026 05:09:10 GMT").
+/// An RFC 9110 HTTP-date ("Sun, 22 Nov 2026 05:09:10 GMT"), and back.
 std::optional<Wall> parse_http_date(std::string_view text);
+std::string to_http_date(Wall time);
 
 /// DICOM DA and TM; `time` empty when the source has no time of day, both empty when it is not a
 /// date.

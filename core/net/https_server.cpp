@@ -320,7 +320,7 @@ class Server final : public HttpsServer {
 
   Awaitable<void> write_stream(Stream& stream, HttpResponse answer) {
     http::response<http::empty_body> head(static_cast<http::status>(answer.status), http11);
-    for (const auto& [name, value] : answer.headers) head.insert(name, value);
+    put_head(head, answer.headers);
     head.chunked(true);
     head.keep_alive(false);
     http::response_serializer<http::empty_body> serializer(head);

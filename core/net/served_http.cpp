@@ -1,10 +1,16 @@
 #include "core/net/served_http.h"
 
+#include "core/civil_time.h"
 #include "core/text.h"
 
 namespace gateway::core::net {
 
 namespace http = boost::beast::http;
+
+void put_head(http::fields& head, const Headers& headers) {
+  head.set(http::field::date, to_http_date(system_clock().wall()));
+  for (const auto& [name, value] : headers) head.insert(name, value);
+}
 
 Headers headers_of(const http::fields& fields) {
   Headers out;
@@ -16,7 +22,7 @@ Headers headers_of(const http::fields& fields) {
 
 http::response<http::string_body> to_wire(HttpResponse answer, bool keep_alive) {
   http::response<http::string_body> out(static_cast<http::status>(answer.status), http11);
-  for (const auto& [name, value] : answer.headers) out.insert(name, value);
+  put_head(out, answer.headers);
   out.keep_alive(keep_alive);
   out.body() = std::move(answer.body);
   out.prepare_payload();

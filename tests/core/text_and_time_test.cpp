@@ -71,6 +71,8 @@ TEST(Time, InstantsAreReadWithZoneAndFraction) {
   EXPECT_EQ(to_instant(*parse_instant("2026-03-01T08:15:30Z")), "2026-03-01T08:15:30.000Z");
   EXPECT_EQ(to_instant(*parse_http_date("Sun, 22 Nov 2026 05:09:10 GMT")),
             "2026-11-22T05:09:10.000Z");
+  EXPECT_EQ(to_http_date(*parse_instant("2026-11-22T05:09:10.900Z")),
+            "Sun, 22 Nov 2026 05:09:10 GMT");
   for (const char* bad :
        {"", "2026-03-01", "2026-03-01T08:15:30", "2026-13-01T08:15:30Z", "yesterday"}) {
     EXPECT_FALSE(parse_instant(bad)) << bad;

@@ -29,6 +29,8 @@ struct Entry {
 class PagingServer final : public core::net::HttpClient {
  public:
   std::vector<Entry> entries;
+  std::vector<std::string> deleted;  // ids; its history tells
+  core::Wall now = *core::parse_instant("2026-03-01T09:00:00Z");
   std::function<void(int page)> served = [](int) {};
 
   Awaitable<core::Result<HttpResponse>> send(HttpRequest request) override {
@@ -36,15 +38,25 @@ class PagingServer final : public core::net::HttpClient {
     response.status = 404;
     if (request.target.find('?') != request.target.npos) {
       response.status = 200;
-      response.headers = {{"Date", "Sun, 01 Mar 2026 09:00:00 GMT"}};
-      response.body = page(request.target);
-      served(++pages_);
+      response.headers = {{"Date", core::to_http_date(now)}};
+      const bool history = request.target.find("/_history?") != request.target.npos;
+      response.body = history ? deletions() : page(request.target);
+      if (!history) served(++pages_);
     }
     co_return response;
   }
   void close() override {}
 
  private:
+  std::string deletions() const {
+    std::string list;
+    for (const std::string& id : deleted) {
+      list += cat(list.empty() ? "" : ",", R"({"request":{"method":"DELETE","url":"Patient/)", id,
+                  R"("}})");
+    }
+    return cat(R"({"resourceType":"Bundle","type":"history","entry":[)", list, "]}");
+  }
+
   static std::string value_of(const std::string& target, std::string_view name) {
     const auto at = target.find(name);
     if (at == target.npos) return {};
@@ -134,6 +146,18 @@ TEST_F(PullTest, WhatIncludeBringsAlongDoesNotSayHowFarTheSearchCame) {
   server_->entries.push_back(brought);
   EXPECT_TRUE(pull_all("Patient?_include=Patient:link").reached);
   EXPECT_EQ(patients(), 7);
+}
+
+// What tells how late it is there is the Date of its answers: nothing it holds has a newer time.
+TEST_F(PullTest, ADeletionIsSeenWhereNothingElseChanges) {
+  for (const char* id : {"a", "b"})
+    server_->entries.push_back(patient(id, "2026-03-01T08:00:00.000Z"));
+  EXPECT_TRUE(pull_all("Patient").reached);
+  server_->entries.erase(server_->entries.begin());
+  server_->deleted = {"a"};
+  server_->now += std::chrono::minutes(31);
+  EXPECT_TRUE(pull_all("Patient").reached);
+  EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'Patient' AND deleted = 0"), 1);
 }
 
 }  // namespace

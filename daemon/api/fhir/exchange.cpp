@@ -1,7 +1,6 @@
 #include "daemon/api/fhir/exchange.h"
 
 #include <charconv>
-#include <ctime>
 
 #include "core/civil_time.h"
 #include "core/text.h"
@@ -83,14 +82,7 @@ std::optional<std::int64_t> version_of_tag(std::string_view tag) {
 
 std::string http_date(std::string_view instant) {
   const auto at = core::parse_instant(instant);
-  if (!at) return {};
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(*at);
-  std::tm fields{};
-  ::gmtime_r(&seconds, &fields);
-  char text[40];
-  // The daemon never sets a locale: names of days are English, as the RFC wants them.
-  const std::size_t size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &fields);
-  return {text, size};
+  return at ? core::to_http_date(*at) : std::string();
 }
 
 }  // namespace gateway::daemon::fhir
