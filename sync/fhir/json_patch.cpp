@@ -1,6 +1,7 @@
 #include "sync/fhir/json_patch.h"
 
 #include <charconv>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ using core::Error;
 using core::Json;
 
 using Pointer = std::vector<std::string>;
+
+constexpr std::int64_t kPowerMax = 1'000'000'000;  // of ten; what is beyond compares as text
 
 /// RFC 6901.
 std::optional<Pointer> parse_pointer(const Json& text) {
@@ -69,6 +72,49 @@ const Json* find(const Json& document, const Pointer& steps) {
     here = next;
   }
   return here;
+}
+
+/// A number as its digits without zeros at either end, and the power of ten they count; so that
+/// 1.50, 1.5 and 15e-1 are one text.
+std::string number_value(std::string_view text) {
+  const std::string_view as_sent = text;
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  const auto mark = text.find_first_of("eE");
+  std::int64_t power = 0;
+  if (mark != std::string_view::npos) {
+    std::string_view exponent = text.substr(mark + 1);
+    if (exponent.starts_with('+')) exponent.remove_prefix(1);
+    const auto [end, code] =
+        std::from_chars(exponent.data(), exponent.data() + exponent.size(), power);
+    if (code != std::errc() || power > kPowerMax || power < -kPowerMax) return std::string(as_sent);
+  }
+  std::string digits;
+  bool after_point = false;
+  for (const char c : text.substr(0, mark)) {
+    if (c == '.') {
+      after_point = true;
+      continue;
+    }
+    if (after_point) --power;
+    if (c != '0' || !digits.empty()) digits += c;
+  }
+  for (; digits.ends_with('0'); ++power) digits.pop_back();
+  return digits.empty() ? "0" : cat(negative ? "-" : "", digits, 'e', power);
+}
+
+/// A copy in which equal numbers are written alike (RFC 6902 4.6).
+Json by_value(const Json& value) {
+  if (value.is_number()) return Json(Json::Number{number_value(value.number_text())});
+  if (value.is_array()) {
+    Json out = Json::array();
+    for (const Json& item : value.items()) out.add(by_value(item));
+    return out;
+  }
+  if (!value.is_object()) return value;
+  Json out = Json::object();
+  for (const auto& [name, member] : value.members()) out.append_member(name, by_value(member));
+  return out;
 }
 
 enum class Change { add, replace, remove };
@@ -136,7 +182,7 @@ class Patch {
       return Error(Code::invalid, "op must be add, remove, replace, move, copy or test");
     }
     const Json* held = find(document_, *path);
-    if (held != nullptr && same_value(*held, *value)) return {};
+    if (held != nullptr && same_value(by_value(*held), by_value(*value))) return {};
     return Error(Code::refused, "the test does not hold");
   }
 

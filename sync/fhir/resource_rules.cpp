@@ -13,45 +13,70 @@ using core::Code;
 using core::Error;
 using core::Json;
 
-// R4, each resource's page: cardinality 1.. and the required binding of status.
+// R4, each resource's page: cardinality 1.., the required binding of status, and cardinality ..*.
 constexpr RequiredElements kRequired[] = {
-    {"AllergyIntolerance", "patient", ""},
+    {"AllergyIntolerance", "patient", "", "category note reaction"},
     {"Appointment", "status participant",
      "proposed pending booked arrived fulfilled cancelled noshow entered-in-error checked-in "
-     "waitlist"},
-    {"Basic", "code", ""},
-    {"Condition", "subject", ""},
-    {"Consent", "status scope category",
-     "draft proposed active rejected inactive entered-in-error"},
-    {"Device", "", "active inactive entered-in-error unknown"},
+     "waitlist",
+     "serviceCategory serviceType specialty reasonCode reasonReference supportingInformation slot "
+     "basedOn participant requestedPeriod"},
+    {"Basic", "code", "", ""},
+    {"Condition", "subject", "", "category bodySite stage evidence note"},
+    {"Consent", "status scope category", "draft proposed active rejected inactive entered-in-error",
+     "category performer organization policy verification"},
+    {"Device", "", "active inactive entered-in-error unknown",
+     "udiCarrier statusReason deviceName specialization version property contact note safety"},
     {"DiagnosticReport", "status code",
      "registered partial preliminary final amended corrected appended cancelled entered-in-error "
-     "unknown"},
-    {"DocumentReference", "status content", "current superseded entered-in-error"},
+     "unknown",
+     "basedOn category performer resultsInterpreter specimen result imagingStudy media "
+     "conclusionCode presentedForm"},
+    {"DocumentReference", "status content", "current superseded entered-in-error",
+     "category author relatesTo securityLabel content"},
     {"Encounter", "status class",
-     "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown"},
-    {"Flag", "status code subject", "active inactive entered-in-error"},
-    {"ImagingStudy", "status subject", "registered available cancelled entered-in-error unknown"},
+     "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown",
+     "statusHistory classHistory type episodeOfCare basedOn participant appointment reasonCode "
+     "reasonReference diagnosis account location"},
+    {"Flag", "status code subject", "active inactive entered-in-error", "category"},
+    {"ImagingStudy", "status subject", "registered available cancelled entered-in-error unknown",
+     "modality basedOn interpreter endpoint procedureCode reasonCode reasonReference note series"},
     {"Immunization", "status vaccineCode patient occurrence[x]",
-     "completed entered-in-error not-done"},
-    {"Location", "", "active suspended inactive"},
+     "completed entered-in-error not-done",
+     "performer note reasonCode reasonReference subpotentReason education programEligibility "
+     "reaction protocolApplied"},
+    {"Location", "", "active suspended inactive", "alias type telecom hoursOfOperation endpoint"},
     {"MedicationRequest", "status intent medication[x] subject",
-     "active on-hold cancelled completed entered-in-error stopped draft unknown"},
+     "active on-hold cancelled completed entered-in-error stopped draft unknown",
+     "category supportingInformation reasonCode reasonReference instantiatesCanonical "
+     "instantiatesUri basedOn insurance note dosageInstruction detectedIssue eventHistory"},
     {"Observation", "status code",
-     "registered preliminary final amended corrected cancelled entered-in-error unknown"},
-    {"Organization", "", ""},
-    {"Patient", "", ""},
-    {"Practitioner", "", ""},
-    {"PractitionerRole", "", ""},
+     "registered preliminary final amended corrected cancelled entered-in-error unknown",
+     "basedOn partOf category focus performer interpretation note referenceRange hasMember "
+     "derivedFrom component"},
+    {"Organization", "", "", "type alias telecom address contact endpoint"},
+    {"Patient", "", "",
+     "name telecom address contact communication generalPractitioner link photo"},
+    {"Practitioner", "", "", "name telecom address photo qualification communication"},
+    {"PractitionerRole", "", "",
+     "code specialty location healthcareService telecom availableTime notAvailable endpoint"},
     {"Procedure", "status subject",
-     "preparation in-progress not-done on-hold stopped completed entered-in-error unknown"},
-    {"Provenance", "target recorded agent", ""},
+     "preparation in-progress not-done on-hold stopped completed entered-in-error unknown",
+     "instantiatesCanonical instantiatesUri basedOn partOf performer reasonCode reasonReference "
+     "bodySite report complication complicationDetail followUp note focalDevice usedReference "
+     "usedCode"},
+    {"Provenance", "target recorded agent", "", "target policy reason agent entity signature"},
     {"ServiceRequest", "status intent subject",
-     "draft active on-hold revoked completed entered-in-error unknown"},
-    {"Specimen", "", "available unavailable unsatisfactory entered-in-error"},
+     "draft active on-hold revoked completed entered-in-error unknown",
+     "instantiatesCanonical instantiatesUri basedOn replaces category orderDetail performer "
+     "locationCode locationReference reasonCode reasonReference insurance supportingInfo specimen "
+     "bodySite note relevantHistory"},
+    {"Specimen", "", "available unavailable unsatisfactory entered-in-error",
+     "parent request processing container condition note"},
     {"Task", "status intent",
      "draft requested received accepted rejected ready cancelled in-progress on-hold failed "
-     "completed entered-in-error"},
+     "completed entered-in-error",
+     "basedOn partOf performerType note relevantHistory insurance input output"},
 };
 
 bool has_word(std::string_view list, std::string_view word) {
@@ -61,6 +86,30 @@ bool has_word(std::string_view list, std::string_view word) {
     list = end == std::string_view::npos ? std::string_view() : list.substr(end + 1);
   }
   return false;
+}
+
+// Of cardinality ..* wherever they stand. `identifier` is it in a resource only: a Reference has
+// one.
+constexpr std::string_view kLists = "extension modifierExtension contained coding";
+constexpr std::string_view kListsOfMeta = "profile security tag";
+
+/// Of `object`, the elements that are named.
+core::Status check_lists(const Json& object, std::string_view names) {
+  for (const auto& [name, value] : object.members()) {
+    if (has_word(names, name) && !value.is_array())
+      return Error(Code::invalid, cat("element ", name, " must be an array, also of one value"));
+  }
+  return {};
+}
+
+/// What the rest of the gateway reads as arrays and objects is such.
+core::Status check_lists_of_resource(const Json& resource, const RequiredElements& row) {
+  GW_CHECK(check_lists(resource, "identifier"));
+  GW_CHECK(check_lists(resource, row.lists));
+  const Json& meta = resource["meta"];
+  if (!meta.is_null() && !meta.is_object())
+    return Error(Code::invalid, "element meta must be an object");
+  return check_lists(meta, kListsOfMeta);
 }
 
 bool has_element(const Json& resource, std::string_view name) {
@@ -101,6 +150,7 @@ core::Status check_shape(const Json& value, std::string_view name) {
       return Error(Code::invalid, cat("element ", inner, " is null; leave it out"));
     GW_CHECK(check_shape(member, inner));
   }
+  GW_CHECK(check_lists(value, kLists));
   const Json& reference = value["reference"];
   if (!reference.is_null() && name != "valueUri" &&
       !(reference.is_string() && is_good_reference(reference.text())) && !reference.is_object()) {
@@ -148,6 +198,7 @@ core::Status check_resource(std::string_view type, const Json& resource) {
   if (!resource["id"].is_null() && !is_resource_id(resource["id"].text()))
     return Error(Code::invalid, "id must be 1 to 64 of A-Z, a-z, 0-9, - and .");
   GW_CHECK(check_shape(resource, type));
+  GW_CHECK(check_lists_of_resource(resource, *row));
   for (std::string_view rest = row->elements; !rest.empty();) {
     const auto end = rest.find(' ');
     const std::string_view name = rest.substr(0, end);

@@ -1,7 +1,7 @@
 // What a resource must look like to be taken from a clinic's app: the shape FHIR R4 JSON has
-// (2.6.2), the elements its type cannot do without, the codes of its status, and the clinical rules
-// that hold at the door. What is unknown here passes through: extensions and elements are the
-// sender's. Pure.
+// (2.6.2: what may repeat is an array), the elements its type cannot do without, the codes of its
+// status, and the clinical rules that hold at the door. What is unknown here passes through:
+// extensions and elements are the sender's. Pure.
 #pragma once
 
 #include <span>
@@ -23,6 +23,7 @@ struct RequiredElements {
   std::string_view type;
   std::string_view elements;  // parted by ' '; "medication[x]" for any of a choice
   std::string_view statuses;  // allowed codes of status, parted by ' '; empty: no status
+  std::string_view lists;     // its own elements of cardinality ..*, parted by ' '
 };
 /// Null for a type this server does not take.
 const RequiredElements* required_elements(std::string_view type);

@@ -244,6 +244,24 @@ TEST_F(FhirApi, APatchShowsNothingToWhoMayNotRead) {
   EXPECT_THAT(patched.http.body, IsEmpty());
 }
 
+TEST_F(FhirApi, APatchWorksOnWhatTheClientHasRead) {
+  start();
+  ASSERT_EQ(send("PUT", "/Patient/p1", kPatient).status, 201);
+  const FhirAnswered patched =
+      send("PATCH", "/Patient/p1",
+           R"([{"op":"test","path":"/meta/versionId","value":"1"},)"
+           R"({"op":"add","path":"/meta/tag","value":[{"code":"x"}]},)"
+           R"({"op":"test","path":"/extension/0/valueDecimal","value":1.5}])");
+  ASSERT_EQ(patched.status, 200) << patched.http.body;
+  EXPECT_EQ(patched.body["meta"]["versionId"].text(), "2");
+  EXPECT_EQ(patched.body["meta"]["tag"].size(), 1u);
+  ASSERT_EQ(send("DELETE", "/Patient/p1").status, 204);
+  const std::string patch = R"([{"op":"add","path":"/gender","value":"female"}])";
+  EXPECT_EQ(send("PATCH", "/Patient/p1", patch).status, 410);
+  EXPECT_EQ(send("PATCH", "/Patient/p1", patch, {{"If-Match", "W/\"2\""}}).status, 410);
+  EXPECT_EQ(send("PATCH", "/Patient/p9", patch).status, 404);
+}
+
 TEST_F(FhirApi, AConditionThatFitsNoneOverwritesNothing) {
   start();
   ASSERT_EQ(send("PUT", "/Patient/p1", kPatient).status, 201);

@@ -66,6 +66,25 @@ TEST(JsonPatch, KeepsTheDigits) {
             R"({"value":1.50,"x":0.10})");
 }
 
+TEST(JsonPatch, TestsNumbersByTheirValue) {
+  const auto test = [](std::string_view held, std::string_view wanted) {
+    const auto text = [](std::string_view a, std::string_view b, std::string_view c) {
+      return std::string(a) + std::string(b) + std::string(c);
+    };
+    return patched(text(R"({"a":{"value":)", held, "}}"),
+                   text(R"([{"op":"test","path":"/a","value":{"value":)", wanted, "}}]"))
+        .starts_with("{");
+  };
+  for (const char* same : {"1.5", "1.50", "15e-1", "0.015E+2", "150e-2"})
+    EXPECT_TRUE(test("1.50", same)) << same;
+  EXPECT_TRUE(test("100", "1e2"));
+  EXPECT_TRUE(test("0", "-0.00"));
+  EXPECT_TRUE(test("-2.0", "-2"));
+  for (const char* other : {"1.51", "-1.5", "15", "\"1.50\"", "1.5e999999999999999999"})
+    EXPECT_FALSE(test("1.50", other)) << other;
+  EXPECT_FALSE(test("-1e999999999999999999", "1e999999999999999999"));
+}
+
 TEST(ResourceRules, NameWhatIsMissingOrWrong) {
   const auto complaint = [](std::string_view type, std::string_view text) {
     const auto good = check_resource(type, json(text));
@@ -97,6 +116,27 @@ TEST(ResourceRules, NameWhatIsMissingOrWrong) {
                 R"({"resourceType":"Patient","managingOrganization":{"reference":"nobody"}})"),
       HasSubstr("managingOrganization"));
   EXPECT_THAT(complaint("Patient", R"({"resourceType":"Observation"})"), HasSubstr("resourceType"));
+}
+
+TEST(ResourceRules, WhatMayRepeatIsAnArray) {
+  const auto complaint = [](std::string_view members) {
+    const auto good = check_resource(
+        "Patient", json(R"({"resourceType":"Patient",)" + std::string(members) + "}"));
+    return good.ok() ? std::string("fine") : good.error().message();
+  };
+  EXPECT_THAT(complaint(R"("identifier":{"system":"s","value":"v"})"), HasSubstr("identifier"));
+  EXPECT_THAT(complaint(R"("name":{"family":"Roe"})"), HasSubstr("name"));
+  EXPECT_THAT(complaint(R"("link":{"type":"refer","other":{"reference":"Patient/1"}})"),
+              HasSubstr("link"));
+  EXPECT_THAT(complaint(R"("contained":{"resourceType":"Organization"})"), HasSubstr("contained"));
+  EXPECT_THAT(complaint(R"("name":[{"family":"Roe","extension":{"url":"u"}}])"),
+              HasSubstr("extension"));
+  EXPECT_THAT(complaint(R"("maritalStatus":{"coding":{"code":"M"}})"), HasSubstr("coding"));
+  EXPECT_THAT(complaint(R"("meta":"x")"), HasSubstr("meta"));
+  EXPECT_THAT(complaint(R"("meta":{"tag":{"code":"x"}})"), HasSubstr("tag"));
+  EXPECT_EQ(complaint(R"("identifier":[{"system":"s","value":"v"}],"meta":{"tag":[{"code":"x"}]},)"
+                      R"("managingOrganization":{"identifier":{"system":"s","value":"v"}})"),
+            "fine");
 }
 
 TEST(ResourceRules, AFinalResultStaysFinalAndAnErrorAnError) {

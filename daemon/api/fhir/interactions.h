@@ -50,6 +50,8 @@ std::optional<FhirResponse> refuse_without_scope(const ApiClient& client, char w
                                                  std::string_view type);
 
 // The parts of perform(), by file: reads.cpp, searches.cpp, writes.cpp, capability.cpp.
+/// 410.
+FhirResponse was_deleted(const sync::ResourceKey& key, const sync::VersionFacts& tombstone);
 FhirResponse answer_read(Desk& desk, const FhirRequest& request, const Interaction& interaction);
 FhirResponse answer_vread(Desk& desk, const Interaction& interaction);
 FhirResponse answer_history(Desk& desk, const FhirRequest& request, const Interaction& interaction);

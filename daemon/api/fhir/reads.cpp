@@ -31,14 +31,6 @@ FhirResponse resource_response(const Version& held) {
   return response;
 }
 
-FhirResponse gone(const Version& held) {
-  FhirResponse response =
-      refusal(410, "deleted",
-              cat(held.type, "/", held.id, " was deleted; its versions are in its _history"));
-  response.version = held.version;
-  return response;
-}
-
 FhirResponse unknown(const Interaction& what) {
   return refusal(404, "not-found", cat(what.type, "/", what.id, " is not held here"));
 }
@@ -151,13 +143,20 @@ Json history_links(const FhirRequest& request, const std::string& url, const Ver
 
 }  // namespace
 
+FhirResponse was_deleted(const sync::ResourceKey& key, const sync::VersionFacts& tombstone) {
+  FhirResponse response =
+      refusal(410, "deleted", cat(key.text(), " was deleted; its versions are in its _history"));
+  response.version = tombstone.version;
+  return response;
+}
+
 FhirResponse answer_read(Desk& desk, const FhirRequest& request, const Interaction& what) {
   const sync::ResourceKey key{what.type, what.id};
   auto newest = sync::read_newest(desk.connection, key);
   if (!newest.ok()) return refusal_of(newest.error());
   if (!*newest) return unknown(what);
+  if ((*newest)->deleted) return was_deleted(key, **newest);
   Version held{what.type, what.id, (*newest)->version, (*newest)->at, Json()};
-  if ((*newest)->deleted) return gone(held);
   auto resource = sync::read_resource(desk.connection, key);
   if (!resource.ok()) return refusal_of(resource.error());
   held.body = std::move((*resource)->body);
@@ -183,7 +182,7 @@ FhirResponse answer_vread(Desk& desk, const Interaction& what) {
   auto body = Json::parse(rows->text(1));
   if (!body.ok()) return refusal_of(body.error());
   const Version held{what.type, what.id, *version, std::string(rows->text(0)), std::move(*body)};
-  if (held.body.is_null()) return gone(held);
+  if (held.body.is_null()) return was_deleted({what.type, what.id}, {held.version, held.at, true});
   desk.note_read("vread", cat(what.type, "/", what.id, "/_history/", *version),
                  sync::patient_of(held.body));
   return resource_response(held);

@@ -190,11 +190,14 @@ FhirResponse answer_update(Desk& desk, const FhirRequest& request, const Interac
 
 FhirResponse answer_patch(Desk& desk, const FhirRequest& request, const Interaction& what) {
   Target target = find_target(desk, request, what);
+  if (target.newest && target.newest->deleted) return was_deleted(target.key, *target.newest);
   if (target.refused) return std::move(*target.refused);
-  if (!target.newest || target.newest->deleted) return not_held(cat(what.type, "/", what.id));
+  if (!target.newest) return not_held(cat(what.type, "/", what.id));
   auto held = sync::read_resource(desk.connection, target.key);
   if (!held.ok()) return refusal_of(held.error());
-  auto patched = sync::apply_json_patch((*held)->body, request.body);
+  // To what the client has read.
+  auto patched = sync::apply_json_patch(shown((*held)->body, (*held)->version, target.newest->at),
+                                        request.body);
   if (!patched.ok()) return refusal_of(patched.error());
   *patched = without_own_base(*patched, desk.base);
   if (auto refused = refuse_body(what.type, *patched)) return std::move(*refused);
