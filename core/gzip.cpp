@@ -33,7 +33,7 @@ Result<std::string> unpack(std::string_view bytes, std::size_t size_max, int win
   }
   inflateEnd(&stream);
   if (out.size() > size_max)
-    return Error(Code::invalid, cat("it unpacks to more than ", size_max, " bytes"));
+    return Error(Code::refused, cat("it unpacks to more than ", size_max, " bytes"));
   if (code != Z_STREAM_END) return Error(Code::invalid, "it is not packed as a whole");
   return out;
 }

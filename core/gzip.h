@@ -12,7 +12,7 @@ namespace gateway::core {
 /// At zlib's quickest level: a small box answers many.
 std::string gzip(std::string_view bytes);
 
-/// Code::invalid: not gzip, cut short, or more than `size_max` bytes when unpacked.
+/// Code::invalid: not gzip, or cut short; Code::refused: more than `size_max` bytes when unpacked.
 Result<std::string> gunzip(std::string_view bytes, std::size_t size_max);
 /// The same of bare deflate.
 Result<std::string> inflate(std::string_view bytes, std::size_t size_max);

@@ -237,8 +237,8 @@ class Server final : public HttpsServer {
       beast::get_lowest_layer(stream).expires_after(options_.idle_timeout);
       const auto [error, count] = co_await http::async_read_header(stream, buffer, parser, awaited);
       if (error) {
-        std::optional<HttpResponse> answer = complaint(error);
-        if (answer) co_await write_answer(stream, std::move(*answer), false);
+        const std::optional<Complaint> wrong = complaint(error);
+        if (wrong) co_await write_answer(stream, refusal(wrong->status, wrong->text), false);
         co_return;
       }
       keep_alive = co_await serve_request(stream, buffer, parser, peer);
@@ -253,8 +253,8 @@ class Server final : public HttpsServer {
         parser.is_done() ? 0 : parser.content_length().value_or(options_.body_max);
     const Reserved reserved(budget_, announced);
     if (!reserved.granted()) {
-      HttpResponse busy = plain_answer(503, "too many requests at once; try again");
-      busy.headers.emplace_back("Retry-After", "1");
+      HttpResponse busy = refusal(503, "too many requests at once; try again");
+      if (busy.header("Retry-After").empty()) busy.headers.emplace_back("Retry-After", "1");
       co_return co_await write_answer(stream, std::move(busy), false);
     }
     beast::get_lowest_layer(stream).expires_after(options_.step_timeout);
@@ -265,8 +265,8 @@ class Server final : public HttpsServer {
     }
     const auto [error, count] = co_await http::async_read(stream, buffer, parser, awaited);
     if (error) {
-      std::optional<HttpResponse> answer = complaint(error);
-      if (answer) co_await write_answer(stream, std::move(*answer), false);
+      const std::optional<Complaint> wrong = complaint(error);
+      if (wrong) co_await write_answer(stream, refusal(wrong->status, wrong->text), false);
       co_return false;
     }
     beast::get_lowest_layer(stream).expires_never();
@@ -283,8 +283,7 @@ class Server final : public HttpsServer {
       co_await write_stream(stream, std::move(answer));
       co_return false;
     }
-    if (head_only) answer.body.clear();
-    co_return co_await write_answer(stream, std::move(answer), keep_alive);
+    co_return co_await write_answer(stream, std::move(answer), keep_alive, head_only);
   }
 
   bool begin_work() {
@@ -299,20 +298,28 @@ class Server final : public HttpsServer {
   }
 
   Awaitable<HttpResponse> call_handler(HttpRequest request, const HttpPeer& peer) {
-    HttpResponse answer = plain_answer(503, "the gateway is stopping");
-    if (!begin_work()) co_return answer;
+    HttpResponse answer;
+    if (!begin_work()) {
+      answer = refusal(503, "the gateway is stopping");
+      co_return answer;
+    }
     try {
       answer = co_await handler_(std::move(request), peer);
     } catch (const std::exception& defect) {
       log_error("core", cat("https: a handler threw: ", defect.what()));
-      answer = plain_answer(500, "internal error; see the log");
+      answer = refusal(500, "internal error; see the log");
     }
     end_work();
     co_return answer;
   }
 
-  Awaitable<bool> write_answer(Stream& stream, HttpResponse answer, bool keep_alive) {
-    auto message = to_wire(std::move(answer), keep_alive);
+  HttpResponse refusal(int status, std::string_view text) const {
+    return options_.refuse ? options_.refuse(status, text) : plain_answer(status, text);
+  }
+
+  Awaitable<bool> write_answer(Stream& stream, HttpResponse answer, bool keep_alive,
+                               bool to_head = false) {
+    auto message = to_wire(std::move(answer), keep_alive, to_head);
     beast::get_lowest_layer(stream).expires_after(options_.step_timeout);
     const auto [error, count] = co_await http::async_write(stream, message, awaited);
     co_return !error && keep_alive;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/net/http.h"
@@ -26,6 +27,9 @@ struct HttpsServerOptions {
   Milliseconds step_timeout{30'000};     // handshake, reading a request, taking an answer
   Milliseconds idle_timeout{120'000};    // between two requests
   unsigned threads = 2;
+  /// What the server itself refuses (400, 413, 431, 500, 503), as the handler would say it; runs on
+  /// one of the threads. Empty: as plain text.
+  std::function<HttpResponse(int status, std::string_view text)> refuse = {};
 };
 
 /// Who asks. The names are those of a certificate that was verified: common name, then DNS names.

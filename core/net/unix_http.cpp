@@ -83,8 +83,8 @@ Awaitable<void> serve_requests(ServerState& state, Stream& stream) {
     stream.expires_after(step_timeout);
     const auto [error, count] = co_await http::async_read(stream, buffer, parser, awaited);
     if (error) {
-      std::optional<HttpResponse> answer = complaint(error);
-      if (answer) co_await write_answer(stream, std::move(*answer), false);
+      const std::optional<Complaint> wrong = complaint(error);
+      if (wrong) co_await write_answer(stream, plain_answer(wrong->status, wrong->text), false);
       co_return;
     }
     stream.expires_never();

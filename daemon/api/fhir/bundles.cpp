@@ -47,13 +47,13 @@ FhirResponse at_entry(std::size_t number, FhirResponse refused) {
   return refused;
 }
 
-core::Result<std::vector<Entry>> read_entries(const Json& bundle, const std::string& base) {
+core::Result<std::vector<Entry>> read_entries(const FhirRequest& bundle, const std::string& base) {
   std::vector<Entry> entries;
-  for (const Json& json : bundle["entry"].items()) {
+  for (const Json& json : bundle.body["entry"].items()) {
     Entry entry;
     entry.number = entries.size() + 1;
     entry.full_url = json["fullUrl"].text();
-    auto request = request_of_entry(json, base);
+    auto request = request_of_entry(json, bundle, base);
     if (!request.ok()) return std::move(request).error().with_context(cat("entry ", entry.number));
     entry.request = std::move(*request);
     auto what = interaction_of(entry.request);
@@ -202,7 +202,8 @@ std::optional<FhirResponse> perform_removals(Desk& desk, std::vector<Entry*> rem
 
 }  // namespace
 
-core::Result<FhirRequest> request_of_entry(const Json& entry, const std::string& base) {
+core::Result<FhirRequest> request_of_entry(const Json& entry, const FhirRequest& bundle,
+                                           const std::string& base) {
   const Json& asked = entry["request"];
   FhirRequest request;
   request.method = asked["method"].text();
@@ -220,11 +221,13 @@ core::Result<FhirRequest> request_of_entry(const Json& entry, const std::string&
   request.if_match = asked["ifMatch"].text();
   request.if_none_match = asked["ifNoneMatch"].text();
   request.if_none_exist = asked["ifNoneExist"].text();
+  request.if_modified_since = http_date(asked["ifModifiedSince"].text());
   request.body = entry["resource"];
   if (request.method == "PATCH") {
     GW_TRY(request.body, patch_of(request.body));
   }
-  request.want = Want::minimal;
+  request.strict = bundle.strict;
+  request.want = bundle.want.value_or(Want::minimal);
   return request;
 }
 
@@ -244,7 +247,7 @@ Json entry_of(const FhirResponse& response, const std::string& base) {
   return entry;
 }
 
-FhirResponse answer_transaction(Desk& desk, const Json& bundle) {
+FhirResponse answer_transaction(Desk& desk, const FhirRequest& bundle) {
   auto entries = read_entries(bundle, desk.base);
   if (!entries.ok()) return refusal_of(entries.error());
   // Before conditions are looked up: they tell what is held.

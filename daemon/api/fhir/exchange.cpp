@@ -1,5 +1,6 @@
 #include "daemon/api/fhir/exchange.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/civil_time.h"
@@ -78,6 +79,22 @@ std::optional<std::int64_t> version_of_tag(std::string_view tag) {
   const auto [end, code] = std::from_chars(tag.data(), tag.data() + tag.size(), version);
   if (code != std::errc() || end != tag.data() + tag.size()) return std::nullopt;
   return version;
+}
+
+bool NamedVersions::names(std::int64_t version) const {
+  return any || std::find(versions.begin(), versions.end(), version) != versions.end();
+}
+
+NamedVersions read_tags(std::string_view header) {
+  NamedVersions named;
+  while (!header.empty()) {
+    const auto comma = header.find(',');
+    const std::string_view tag = core::trim(header.substr(0, comma));
+    header = comma == std::string_view::npos ? std::string_view() : header.substr(comma + 1);
+    named.any = named.any || tag == "*";
+    if (const auto version = version_of_tag(tag)) named.versions.push_back(*version);
+  }
+  return named;
 }
 
 std::string http_date(std::string_view instant) {

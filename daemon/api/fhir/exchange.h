@@ -30,8 +30,8 @@ struct FhirRequest {
   core::Json body;     // null: none
   std::string new_id;  // create: the id it gets, where a transaction has promised it; else empty
   std::string if_match, if_none_match, if_none_exist, if_modified_since;
-  bool strict = false;  // Prefer: handling=strict
-  Want want = Want::representation;
+  bool strict = false;       // Prefer: handling=strict
+  std::optional<Want> want;  // Prefer: return=…; an entry of a Bundle has the Bundle's
 };
 
 struct FhirResponse {
@@ -40,6 +40,7 @@ struct FhirResponse {
   std::int64_t version = 0;
   std::string at;        // FHIR instant of that version; empty: none
   std::string location;  // "Type/id/_history/1", below the base; empty: none
+  std::string allow;     // 405: the methods that the place answers
   bool ok() const { return status < 400; }
 };
 
@@ -69,6 +70,15 @@ core::Json shown(core::Json body, std::int64_t version, std::string_view at);
 
 /// `W/"3"` or `"3"` as 3; nothing when it is not a version of ours.
 std::optional<std::int64_t> version_of_tag(std::string_view tag);
+
+/// What If-Match or If-None-Match names (RFC 9110 13.1): "*", or versions of which those that are
+/// not ours are left out.
+struct NamedVersions {
+  bool any = false;
+  std::vector<std::int64_t> versions;
+  bool names(std::int64_t version) const;
+};
+NamedVersions read_tags(std::string_view header);
 
 /// RFC 9110 HTTP-date of a FHIR instant.
 std::string http_date(std::string_view instant);

@@ -67,6 +67,7 @@ class Server final : public FhirServer {
     https.client_ca_file = config.text("api.client_ca_file");
     https.body_max = kBodyMax;
     https.threads = 4;  // a picture is made on one of them
+    https.refuse = refused_by_http;
     faces_.mount("", [this](HttpRequest request, const HttpPeer& peer) {
       return answer(std::move(request), peer);
     });
@@ -97,7 +98,8 @@ class Server final : public FhirServer {
     if (read.refused) co_return std::move(*read.refused);
     FhirRequest& request = read.request;
     // The one thing that is nobody's secret (R4 3.1.0.10).
-    if (request.method == "GET" && request.path == "metadata") {
+    const bool looks = request.method == "GET" || request.method == "HEAD";
+    if (looks && request.path == "metadata") {
       FhirResponse response;
       response.body = capability_statement(base, options_.site);
       co_return response;
@@ -117,12 +119,12 @@ class Server final : public FhirServer {
     if (auto refused = read_body(http, request)) co_return std::move(*refused);
     const Call call{std::move(holdings), clock_, *client, base, options_.site, peer.address};
     auto what = interaction_of(request);
-    if (!what.ok()) co_return refused_place(what.error());
+    if (!what.ok()) co_return refused_place(std::move(request), what.error());
     const std::string place = cat(request.method, " ", request.path);
     FhirResponse response;
     // Not one conditional expression: g++ 12 destroys the result of a co_await within it twice.
     if (what->kind == Kind::bundle) {
-      response = co_await run_bundle(call, request.body);
+      response = co_await run_bundle(call, std::move(request));
     } else {
       response = co_await run(call, std::move(request), std::move(*what));
     }
@@ -142,9 +144,11 @@ class Server final : public FhirServer {
     (void)trail_->note(call.holdings->database(), call.holdings->audit(), {std::move(entry)});
   }
 
-  static FhirResponse refused_place(const Error& error) {
-    if (error.code() == Code::invalid) return refusal(405, "not-supported", error.message());
-    return refusal_of(error);
+  static FhirResponse refused_place(FhirRequest request, const Error& error) {
+    if (error.code() != Code::invalid) return refusal_of(error);
+    FhirResponse response = refusal(405, "not-supported", error.message());
+    response.allow = allowed_methods(std::move(request));
+    return response;
   }
 
   /// A certificate that is known counts; else the token.
@@ -164,24 +168,27 @@ class Server final : public FhirServer {
     co_return co_await run_write(call, std::move(work));
   }
 
-  Awaitable<FhirResponse> run_bundle(const Call& call, const Json& bundle) {
-    const std::string_view type = bundle["type"].text();
-    if (bundle["resourceType"].text() != "Bundle" || (type != "batch" && type != "transaction"))
+  Awaitable<FhirResponse> run_bundle(const Call& call, FhirRequest bundle) {
+    const std::string_view type = bundle.body["type"].text();
+    if (bundle.body["resourceType"].text() != "Bundle" ||
+        (type != "batch" && type != "transaction"))
       co_return refusal(400, "invalid", "post a Bundle of type batch or transaction here");
-    if (bundle["entry"].size() > kBatchMax) {
+    if (bundle.body["entry"].size() > kBatchMax) {
       co_return refusal(413, "too-costly", cat("more than ", kBatchMax, " entries; send fewer"));
     }
     if (type == "batch") co_return co_await run_batch(call, bundle);
-    auto work = [bundle](Desk& desk) { return answer_transaction(desk, bundle); };
+    auto work = [bundle = std::move(bundle)](Desk& desk) {
+      return answer_transaction(desk, bundle);
+    };
     co_return co_await run_write(call, std::move(work));
   }
 
   /// Each entry by itself: one that is refused leaves the others alone.
-  Awaitable<FhirResponse> run_batch(const Call& call, const Json& bundle) {
+  Awaitable<FhirResponse> run_batch(const Call& call, const FhirRequest& bundle) {
     Json answers = Json::array();
-    for (const Json& entry : bundle["entry"].items()) {
+    for (const Json& entry : bundle.body["entry"].items()) {
       FhirResponse response;
-      auto request = request_of_entry(entry, call.base);
+      auto request = request_of_entry(entry, bundle, call.base);
       auto what =
           request.ok() ? interaction_of(*request) : core::Result<Interaction>(request.error());
       if (!what.ok()) {

@@ -39,6 +39,7 @@ bool takes_json(std::string_view accept, const sync::QueryPairs& query) {
 void read_prefer(std::string_view prefer, FhirRequest& request) {
   request.strict = contains(prefer, "handling=strict");
   if (contains(prefer, "return=minimal")) request.want = Want::minimal;
+  if (contains(prefer, "return=representation")) request.want = Want::representation;
   if (contains(prefer, "return=OperationOutcome")) request.want = Want::outcome;
 }
 
@@ -50,6 +51,12 @@ FhirResponse wrong_type(std::string_view wanted) {
   return refusal(
       415, "not-supported",
       cat("the body must be ", wanted, " (say so in Content-Type); XML is not spoken here"));
+}
+
+FhirResponse refused_packing(const core::Error& error) {
+  const bool too_large = error.code() == core::Code::refused;
+  return refusal(too_large ? 413 : 400, too_large ? "too-costly" : "structure",
+                 cat("the body's gzip: ", error.message()));
 }
 
 std::optional<FhirResponse> read_form(const std::string& body, FhirRequest& request) {
@@ -129,7 +136,7 @@ std::optional<FhirResponse> read_body(const HttpRequest& http, FhirRequest& requ
   const bool packed = encoding == "gzip";
   if (packed) {
     auto text = core::gunzip(http.body, kBodyMax);
-    if (!text.ok()) return refusal(413, "too-costly", text.error().message());
+    if (!text.ok()) return refused_packing(text.error());
     unpacked = std::move(*text);
   } else if (!encoding.empty() && encoding != "identity") {
     return refusal(415, "not-supported", "Content-Encoding must be gzip or none");
@@ -152,6 +159,24 @@ std::optional<FhirResponse> read_body(const HttpRequest& http, FhirRequest& requ
   return std::nullopt;
 }
 
+HttpResponse refused_by_http(int status, std::string_view text) {
+  const auto code = [status] {
+    switch (status) {
+      case 400:
+        return "structure";
+      case 413:
+        return "too-costly";
+      case 431:
+        return "too-long";
+      case 503:
+        return "transient";
+      default:
+        return "exception";
+    }
+  };
+  return to_http(refusal(status, code(), std::string(text)), "", {});
+}
+
 HttpResponse to_http(FhirResponse response, const std::string& base, const Headers& asked) {
   HttpResponse http;
   http.status = response.status;
@@ -161,6 +186,7 @@ HttpResponse to_http(FhirResponse response, const std::string& base, const Heade
   if (!response.location.empty())
     http.headers.emplace_back("Location", cat(base, "/", response.location));
   if (response.status == 503) http.headers.emplace_back("Retry-After", "5");
+  if (!response.allow.empty()) http.headers.emplace_back("Allow", response.allow);
   if (response.status == 401)
     http.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"clinic-gateway\"");
   if (response.body.is_null()) return http;

@@ -28,6 +28,9 @@ std::string_view header_of(const core::net::Headers& headers, std::string_view n
 core::net::HttpResponse to_http(FhirResponse response, const std::string& base,
                                 const core::net::Headers& asked);
 
+/// What the HTTP layer refuses by itself, as an OperationOutcome.
+core::net::HttpResponse refused_by_http(int status, std::string_view text);
+
 /// "https://" and the Host header; a Host that is none is answered as localhost.
 std::string origin_of(const core::net::HttpRequest& http);
 /// The same with kBasePath.

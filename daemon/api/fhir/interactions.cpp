@@ -128,6 +128,15 @@ core::Result<Interaction> interaction_of(const FhirRequest& request) {
   return of_history(method, segments, std::move(what));
 }
 
+std::string allowed_methods(FhirRequest request) {
+  std::string allowed;
+  for (const char* method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}) {
+    request.method = method;
+    if (interaction_of(request).ok()) allowed += cat(allowed.empty() ? "" : ", ", method);
+  }
+  return allowed;
+}
+
 std::optional<FhirResponse> refuse_without_scope(const ApiClient& client, char what,
                                                  std::string_view type) {
   if (client.may(what, type)) return std::nullopt;

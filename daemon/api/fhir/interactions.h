@@ -39,6 +39,9 @@ struct Interaction {
 /// method.
 core::Result<Interaction> interaction_of(const FhirRequest& request);
 
+/// The methods that the place answers, as the header Allow lists them.
+std::string allowed_methods(FhirRequest request);
+
 /// Any but bundle: scopes are checked here.
 FhirResponse perform(Desk& desk, const FhirRequest& request, const Interaction& interaction);
 
@@ -76,9 +79,11 @@ Matched match_one(Desk& desk, const std::string& type, const sync::QueryPairs& c
 /// entries, and conditional ones ("Patient?identifier=…", looked up when all else is done), become
 /// real.
 /// Each entry's scope is checked before anything is looked up for it.
-FhirResponse answer_transaction(Desk& desk, const core::Json& bundle);
-/// An entry of a Bundle as a request; its resource is the body.
-core::Result<FhirRequest> request_of_entry(const core::Json& entry, const std::string& base);
+FhirResponse answer_transaction(Desk& desk, const FhirRequest& bundle);
+/// An entry of a Bundle as a request; its resource is the body. What the client prefers of the
+/// Bundle's answer it prefers of the entries'; unsaid, they are minimal.
+core::Result<FhirRequest> request_of_entry(const core::Json& entry, const FhirRequest& bundle,
+                                           const std::string& base);
 /// The response as an entry of the answering Bundle.
 core::Json entry_of(const FhirResponse& response, const std::string& base);
 

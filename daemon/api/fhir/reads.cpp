@@ -37,7 +37,7 @@ FhirResponse unknown(const Interaction& what) {
 
 /// If-None-Match and If-Modified-Since (R4 3.1.0.1.3).
 bool is_unchanged(const FhirRequest& request, const Version& held) {
-  if (!request.if_none_match.empty()) return version_of_tag(request.if_none_match) == held.version;
+  if (!request.if_none_match.empty()) return read_tags(request.if_none_match).names(held.version);
   const auto since = core::parse_http_date(request.if_modified_since);
   const auto at = core::parse_instant(held.at);
   // The header has whole seconds only.

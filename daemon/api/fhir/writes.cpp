@@ -26,9 +26,10 @@ FhirResponse written(Desk& desk, const sync::ResourceKey& key, std::int64_t vers
 FhirResponse answered(Desk& desk, const FhirRequest& request, const sync::ResourceKey& key,
                       std::int64_t version, int status, std::string_view done) {
   FhirResponse response = written(desk, key, version, status);
-  if (request.want == Want::outcome) {
+  const Want want = request.want.value_or(Want::representation);
+  if (want == Want::outcome) {
     response.body = outcome("information", "informational", done);
-  } else if (request.want == Want::representation) {
+  } else if (want == Want::representation) {
     auto held = sync::read_resource(desk.connection, key);
     if (!held.ok()) return refusal_of(held.error());
     response.body = shown(std::move((*held)->body), version, response.at);
@@ -70,15 +71,20 @@ FhirResponse not_held(const std::string& place) {
 std::optional<FhirResponse> refuse_stale(const FhirRequest& request,
                                          const std::optional<sync::VersionFacts>& newest) {
   const bool held = newest && !newest->deleted;
-  if (request.if_none_match == "*" && held)
-    return refusal(412, "conflict", "it exists already, and If-None-Match: * wants it not to");
+  if (held && read_tags(request.if_none_match).names(newest->version)) {
+    return refusal(412, "conflict",
+                   cat("version ", newest->version, " is held, and If-None-Match wants it not to"));
+  }
   if (request.if_match.empty()) return std::nullopt;
-  const auto wanted = version_of_tag(request.if_match);
-  if (!wanted) return refusal(400, "invalid", "If-Match must be a version: W/\"3\"");
-  if (held && *wanted == newest->version) return std::nullopt;
+  const NamedVersions wanted = read_tags(request.if_match);
+  if (!wanted.any && wanted.versions.empty())
+    return refusal(400, "invalid", "If-Match must be a version, W/\"3\", or *");
+  if (held && wanted.names(newest->version)) return std::nullopt;
+  if (wanted.any)
+    return refusal(412, "conflict", "nothing is held there, and If-Match: * wants something to be");
   return refusal(412, "conflict",
                  cat("it was changed meanwhile: version ", held ? newest->version : 0,
-                     " is held, If-Match names ", *wanted, "; read it and edit that"));
+                     " is held, If-Match names ", wanted.versions[0], "; read it and edit that"));
 }
 
 /// What an update or patch works on, by id or by the condition in the query.
