@@ -81,6 +81,13 @@ DicomTime to_dicom_time(std::string_view fhir, std::string_view zone) {
   return {date::format("%Y%m%d", local), date::format("%H%M%S", local)};
 }
 
+std::int64_t from_local_ms(std::int64_t local_ms, std::string_view zone) {
+  const auto* place = find_zone(zone);
+  if (!place) return local_ms;
+  const date::local_time<Milliseconds> local{Milliseconds(local_ms)};
+  return place->to_sys(local, date::choose::earliest).time_since_epoch().count();
+}
+
 std::string to_fhir_date_time(std::string_view date_text, std::string_view time_text,
                               std::string_view zone) {
   const auto day = parse_day(date_text);

@@ -2,6 +2,7 @@
 // site's time zone.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,10 @@ struct DicomTime {
 /// A FHIR dateTime in the zone's local time; a date without time passes through, a partial date
 /// (year, month) has no DA form.
 DicomTime to_dicom_time(std::string_view fhir_date_time, std::string_view zone);
+
+/// When the zone's clocks show a time that is given as if they showed UTC, in milliseconds since
+/// 1970; the earlier where they show it twice. UTC where the zone is unknown.
+std::int64_t from_local_ms(std::int64_t local_ms, std::string_view zone);
 
 /// DA and TM taken as local time of the zone, as a FHIR dateTime with offset. TM may be partial or
 /// carry fractions (padded or cut to seconds). Date only when `time` is empty or no TM; empty when

@@ -69,8 +69,12 @@ void add_token_match(Statement& out, const SearchValue& value) {
   out.add(")");
 }
 
-void add_string_match(Statement& out, const SearchValue& value, bool contains) {
-  if (contains) {
+void add_string_match(Statement& out, const SearchValue& value, const Criterion& criterion) {
+  if (criterion.exact) {
+    out.add("value = ").bind(value.text);
+    return;
+  }
+  if (criterion.contains) {
     out.add("instr(value, ").bind(value.text).add(") > 0");
     return;
   }
@@ -80,11 +84,11 @@ void add_string_match(Statement& out, const SearchValue& value, bool contains) {
 }
 
 /// R4 3.1.1.4.7, where [low, high) of the row is the resource's span.
-void add_date_match(Statement& out, const SearchValue& value) {
+void add_span_match(Statement& out, DatePrefix prefix, const TimeSpan& value) {
   const auto within = [&] {
     out.add("(low >= ").bind(value.low).add(" AND high <= ").bind(value.high).add(")");
   };
-  switch (value.prefix) {
+  switch (prefix) {
     case DatePrefix::eq:
       return within();
     case DatePrefix::ne:
@@ -115,9 +119,28 @@ void add_date_match(Statement& out, const SearchValue& value) {
   }
 }
 
+/// A resource's day has no zone, and the index has it as UTC's: asked for as a day it is that day
+/// wherever the site is. Its bounds tell it from a time.
+void add_date_match(Statement& out, const SearchValue& value) {
+  if (value.span.low == value.days.low && value.span.high == value.days.high)
+    return add_span_match(out, value.prefix, value.span);
+  // What either reading is within, so that the index is not read as a whole.
+  const DatePrefix prefix = value.prefix;
+  const bool eq = prefix == DatePrefix::eq;
+  if (eq || prefix == DatePrefix::sa)
+    out.add("low >= ").bind(std::min(value.span.low, value.days.low)).add(" AND ");
+  if (eq || prefix == DatePrefix::lt || prefix == DatePrefix::le || prefix == DatePrefix::eb)
+    out.add("low < ").bind(std::max(value.span.high, value.days.high)).add(" AND ");
+  out.add("CASE WHEN low % 86400000 = 0 AND high % 86400000 = 0 THEN ");
+  add_span_match(out, prefix, value.days);
+  out.add(" ELSE ");
+  add_span_match(out, prefix, value.span);
+  out.add(" END");
+}
+
 void add_updated_match(Statement& out, const SearchValue& value) {
-  const std::string low = instant_text(value.low);
-  const std::string high = instant_text(value.high);
+  const std::string low = instant_text(value.span.low);
+  const std::string high = instant_text(value.span.high);
   switch (value.prefix) {
     case DatePrefix::eq:
       out.add("(r.at >= ").bind(low).add(" AND r.at < ").bind(high).add(")");
@@ -162,7 +185,17 @@ void add_id_rows(Statement& out, std::string_view type, const Criterion& criteri
 /// The rows of the index that satisfy the criterion, as what follows WHERE.
 void add_row_match(Statement& out, std::string_view type, const Criterion& criterion) {
   const SearchParam& param = *criterion.param;
-  out.add("type = ").bind(type).add(" AND param = ").bind(param.index_name()).add(" AND ");
+  out.add("type = ").bind(type).add(" AND param = ");
+  out.bind(criterion.exact ? exact_rows_of(param.index_name()) : std::string(param.index_name()));
+  if (criterion.any_value) {
+    // `patient` reads the rows of `subject`, which may be another's.
+    if (!param.indexed_as.empty()) {
+      out.add(" AND target >= ").bind(cat(param.targets, '/'));
+      out.add(" AND target < ").bind(cat(param.targets, static_cast<char>('/' + 1)));
+    }
+    return;
+  }
+  out.add(" AND ");
   if (criterion.chain) {
     out.add("target IN (");
     add_id_rows(out, criterion.chain_type, *criterion.chain, cat(criterion.chain_type, '/'));
@@ -174,7 +207,7 @@ void add_row_match(Statement& out, std::string_view type, const Criterion& crite
       case SearchKind::token:
         return add_token_match(out, value);
       case SearchKind::string:
-        return add_string_match(out, value, criterion.contains);
+        return add_string_match(out, value, criterion);
       case SearchKind::date:
         return add_date_match(out, value);
       case SearchKind::reference:
@@ -209,6 +242,7 @@ void add_id_rows(Statement& out, std::string_view type, const Criterion& criteri
 std::optional<int> leading_rank(const Criterion& criterion) {
   if (criterion.over == Criterion::Over::id) return 0;
   if (criterion.over == Criterion::Over::last_updated || criterion.negated) return std::nullopt;
+  if (criterion.any_value) return 8;
   const auto any_code = [](const SearchValue& value) { return value.any_code; };
   switch (criterion.param->kind) {
     case SearchKind::reference:
@@ -248,10 +282,10 @@ void add_criterion(Statement& out, const SearchQuery& query, const Criterion& cr
     return;
   }
   const std::string_view table = table_of(criterion.param->kind);
-  // Texts have no quick look-up by resource: their ids are gathered once.
-  const bool gathered = leads || criterion.param->kind == SearchKind::string;
-  if (gathered && !criterion.negated) {
-    out.add("r.id IN (SELECT id FROM ").add(table).add(" WHERE ");
+  // Texts, and what has any value, have no quick look-up by resource: their ids are gathered once.
+  if (leads || criterion.any_value || criterion.param->kind == SearchKind::string) {
+    out.add(criterion.negated ? "r.id NOT IN (" : "r.id IN (");
+    out.add("SELECT id FROM ").add(table).add(" WHERE ");
     add_row_match(out, query.type, criterion);
     out.add(")");
     return;

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "core/clock.h"
+#include "core/civil_time.h"
 
 namespace gateway::sync {
 namespace {
@@ -67,9 +67,9 @@ std::optional<TimeSpan> span_from(std::optional<std::int64_t> low,
   return TimeSpan{*low, *high};
 }
 
-/// The zone in minutes east of UTC; 0 where none is named.
+/// The zone in minutes east of UTC.
 std::optional<int> zone_minutes(Scanner& in) {
-  if (in.done() || in.take('Z')) return 0;
+  if (in.take('Z')) return 0;
   int sign = 1;
   if (in.take('-')) {
     sign = -1;
@@ -101,10 +101,11 @@ std::optional<TimeSpan> with_time(Scanner& in, std::int64_t day) {
       at += fraction;
     }
   }
+  if (in.done()) return TimeSpan{at, at + span};
   const auto zone = zone_minutes(in);
   if (!zone || !in.done()) return std::nullopt;
   at -= *zone * kMinuteMs;
-  return TimeSpan{at, at + span};
+  return TimeSpan{at, at + span, true};
 }
 
 }  // namespace
@@ -130,6 +131,11 @@ std::optional<TimeSpan> time_span(std::string_view text) {
   if (in.done()) return TimeSpan{*begin, *begin + 24 * 60 * kMinuteMs};
   if (!in.take('T')) return std::nullopt;
   return with_time(in, *begin);
+}
+
+TimeSpan in_zone(const TimeSpan& span, std::string_view zone) {
+  if (span.zoned) return span;
+  return {core::from_local_ms(span.low, zone), core::from_local_ms(span.high, zone), true};
 }
 
 std::string instant_text(std::int64_t value) {

@@ -13,12 +13,16 @@ namespace gateway::sync {
 struct TimeSpan {
   std::int64_t low = 0;
   std::int64_t high = 0;
+  bool zoned = false;  // the text names its zone
 };
 
 /// A date, dateTime or instant of any precision; what names no zone is taken as UTC. Nothing when
 /// it is not one. A blank where the zone's plus belongs is taken for one: that is what a query
 /// makes of it.
 std::optional<TimeSpan> time_span(std::string_view text);
+
+/// The same days and times by the clocks of the zone, unless the text named its own.
+TimeSpan in_zone(const TimeSpan& span, std::string_view zone);
 
 /// The moment as a FHIR instant, so that it compares with others as text.
 std::string instant_text(std::int64_t milliseconds);

@@ -31,10 +31,16 @@ core::Status remove_rows(Connection& connection, const ResourceKey& key, const S
         " AND id = ?",
         key.type, std::get<0>(row), std::get<1>(row), std::get<2>(row), key.id);
   }));
-  GW_CHECK(for_each_missing(old.strings, now.strings, [&](const auto& row) {
+  const auto remove_string = [&](std::string_view param, const std::string& value) {
     return connection.run(
         "DELETE FROM search_string WHERE type = ? AND param = ? AND value = ? AND id = ?", key.type,
-        std::get<0>(row), std::get<1>(row), key.id);
+        param, value, key.id);
+  };
+  GW_CHECK(for_each_missing(old.strings, now.strings, [&](const auto& row) {
+    return remove_string(std::get<0>(row), std::get<1>(row));
+  }));
+  GW_CHECK(for_each_missing(old.exact, now.exact, [&](const auto& row) {
+    return remove_string(exact_rows_of(std::get<0>(row)), std::get<1>(row));
   }));
   GW_CHECK(for_each_missing(old.dates, now.dates, [&](const auto& row) {
     return connection.run(
@@ -55,10 +61,16 @@ core::Status add_rows(Connection& connection, const ResourceKey& key, const Sear
         "INSERT OR IGNORE INTO search_token (type, param, code, system, id) VALUES (?, ?, ?, ?, ?)",
         key.type, std::get<0>(row), std::get<1>(row), std::get<2>(row), key.id);
   }));
-  GW_CHECK(for_each_missing(now.strings, old.strings, [&](const auto& row) {
+  const auto add_string = [&](std::string_view param, const std::string& value) {
     return connection.run(
         "INSERT OR IGNORE INTO search_string (type, param, value, id) VALUES (?, ?, ?, ?)",
-        key.type, std::get<0>(row), std::get<1>(row), key.id);
+        key.type, param, value, key.id);
+  };
+  GW_CHECK(for_each_missing(now.strings, old.strings, [&](const auto& row) {
+    return add_string(std::get<0>(row), std::get<1>(row));
+  }));
+  GW_CHECK(for_each_missing(now.exact, old.exact, [&](const auto& row) {
+    return add_string(exact_rows_of(std::get<0>(row)), std::get<1>(row));
   }));
   GW_CHECK(for_each_missing(now.dates, old.dates, [&](const auto& row) {
     return connection.run(

@@ -198,7 +198,7 @@ constexpr SearchParam kParams[] = {
     {"Patient", "given", string, "name.given"},
     {"Patient", "birthdate", date, "birthDate"},
     {"Patient", "death-date", date, "deceasedDateTime"},
-    {"Patient", "deceased", token, "deceasedBoolean"},
+    {"Patient", "deceased", token, "deceased[x]"},
     {"Patient", "gender", token, "gender"},
     {"Patient", "telecom", token, "telecom"},
     {"Patient", "address", string, "address"},

@@ -22,7 +22,8 @@ struct SearchParam {
   std::string_view name;
   SearchKind kind;
   /// Elements from the resource down, "name.family"; arrays are gone through; alternatives are
-  /// parted by '|'.
+  /// parted by '|'. A token of "deceased[x]" is true where one of the choice is there that is not
+  /// false, else false.
   std::string_view path;
   /// References: the types a value may name, parted by ','. The first stands for a bare id's type
   /// where there is one only.
@@ -35,7 +36,7 @@ struct SearchParam {
 
 /// Grows with every change of the table: what was indexed under an older one is indexed anew when
 /// the holdings open.
-inline constexpr int kSearchParametersVersion = 2;
+inline constexpr int kSearchParametersVersion = 3;
 
 /// By type, in the order of the table.
 std::span<const SearchParam> search_params();
@@ -53,9 +54,12 @@ std::vector<const core::Json*> values_at(const core::Json& resource, std::string
 struct SearchValues {
   std::set<std::tuple<std::string_view, std::string, std::string>> tokens;   // param, code, system
   std::set<std::tuple<std::string_view, std::string>> strings;               // param, folded
+  std::set<std::tuple<std::string_view, std::string>> exact;                 // param, as written
   std::set<std::tuple<std::string_view, std::int64_t, std::int64_t>> dates;  // param, low, high
   std::set<std::tuple<std::string_view, std::string>> references;            // param, target
 };
+/// What the texts as they are written are indexed under, for :exact.
+std::string exact_rows_of(std::string_view param);
 /// Of null: nothing.
 SearchValues search_values(std::string_view type, const core::Json& resource);
 

@@ -61,7 +61,7 @@ SearchValue token_value(std::string_view text) {
   return value;
 }
 
-core::Result<SearchValue> date_value(std::string_view text) {
+core::Result<SearchValue> date_value(std::string_view text, std::string_view zone) {
   static constexpr std::pair<std::string_view, DatePrefix> kPrefixes[] = {
       {"eq", DatePrefix::eq}, {"ne", DatePrefix::ne}, {"gt", DatePrefix::gt},
       {"lt", DatePrefix::lt}, {"ge", DatePrefix::ge}, {"le", DatePrefix::le},
@@ -81,8 +81,8 @@ core::Result<SearchValue> date_value(std::string_view text) {
                                     "YYYY-MM-DDThh:mm:ss+hh:mm, with eq, ne, gt, lt, "
                                     "ge, le, sa or eb before it"));
   }
-  value.low = span->low;
-  value.high = span->high;
+  value.days = *span;
+  value.span = in_zone(*span, zone);
   return value;
 }
 
@@ -153,6 +153,7 @@ class Parser {
 
   core::Result<SearchQuery> parse(const QueryPairs& pairs) {
     for (const auto& [name, value] : pairs) GW_CHECK(take(name, value));
+    if (counts_only_) query_.count = 0;
     if (query_.after && query_.after->keys.size() != query_.sorts.size()) return foreign_place();
     return std::move(query_);
   }
@@ -185,7 +186,7 @@ class Parser {
     }
     if (name == "_summary") {
       if (value != "count") return value == "false";
-      query_.count = 0;
+      counts_only_ = true;
       return true;
     }
     if (name == "_include") return take_include(value);
@@ -291,6 +292,12 @@ class Parser {
       return std::optional<Criterion>(std::move(out));
     }
     GW_TRY(const std::string_view type_modifier, apply_modifier(out, parts));
+    if (out.any_value) {
+      if (text != "true" && text != "false")
+        return Error(Code::invalid, "what is :missing is true or false");
+      out.negated = text == "true";
+      return std::optional<Criterion>(std::move(out));
+    }
     const auto texts = split_values(text, ',');
     values_ += texts.size();
     if (values_ > kValuesMax) {
@@ -320,7 +327,8 @@ class Parser {
                    cat(out.chain_type, " has no parameter ", parts.chained, " here"));
     }
     if (inner->negated) {
-      return Error(Code::invalid, "a chain cannot end in :not here; search the other type first");
+      return Error(Code::invalid,
+                   "a chain cannot end in :not or :missing=true here; search the other type first");
     }
     out.chain = std::make_shared<const Criterion>(std::move(*inner));
     return {};
@@ -339,6 +347,14 @@ class Parser {
       out.contains = true;
       return std::string_view();
     }
+    if (kind == SearchKind::string && parts.modifier == "exact") {
+      out.exact = true;
+      return std::string_view();
+    }
+    if (parts.modifier == "missing") {
+      out.any_value = true;
+      return std::string_view();
+    }
     if (kind == SearchKind::reference && is_target(*out.param, parts.modifier) &&
         parse_reference(cat(parts.modifier, "/1"))) {
       return parts.modifier;
@@ -353,23 +369,24 @@ class Parser {
       value.text = unescape(text);
       return value;
     }
-    if (criterion.over == Criterion::Over::last_updated) return date_value(text);
+    if (criterion.over == Criterion::Over::last_updated) return date_value(text, demands_.zone);
     switch (criterion.param->kind) {
       case SearchKind::token:
         return token_value(text);
       case SearchKind::date:
-        return date_value(text);
+        return date_value(text, demands_.zone);
       case SearchKind::reference:
         return reference_value(*criterion.param, type_modifier, text, demands_.own_base);
       case SearchKind::string:
         break;
     }
-    value.text = core::fold(unescape(text));
+    value.text = criterion.exact ? unescape(text) : core::fold(unescape(text));
     return value;
   }
 
   const SearchDemands& demands_;
   SearchQuery query_;
+  bool counts_only_ = false;  // _summary=count, whatever _count says
   std::size_t values_ = 0;
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "sync/search_date.h"
 #include "sync/search_params.h"
 
 namespace gateway::sync {
@@ -31,15 +32,18 @@ struct SearchValue {
   bool any_system = true;  // token: "code"; else "system|code"
   bool any_code = false;   // token: "system|"
   DatePrefix prefix = DatePrefix::eq;
-  std::int64_t low = 0, high = 0;    // date
+  TimeSpan span;                     // date: by the site's clocks where it names no zone
+  TimeSpan days;                     // date: by UTC's, as the index has what is a day and no time
   std::vector<std::string> targets;  // reference: what it may stand for, "Type/id"
 };
 
 struct Criterion {
   enum class Over { param, id, last_updated } over = Over::param;
   const SearchParam* param = nullptr;
-  bool negated = false;   // :not
-  bool contains = false;  // :contains
+  bool negated = false;    // :not
+  bool contains = false;   // :contains
+  bool exact = false;      // :exact
+  bool any_value = false;  // :missing=false; negated: =true. There are no values then
   std::vector<SearchValue> values;
   /// patient.identifier=…: what the target, of chain_type, must match instead of values.
   std::string chain_type;
@@ -79,8 +83,9 @@ inline constexpr int kSearchCountMax = 500;
 inline constexpr std::size_t kSearchSortsMax = 4;
 
 struct SearchDemands {
-  bool strict = false;   // what is not understood is an error
-  std::string own_base;  // "https://host/fhir": a reference that begins so is one of ours
+  bool strict = false;    // what is not understood is an error
+  std::string own_base;   // "https://host/fhir": a reference that begins so is one of ours
+  std::string zone = {};  // of days and times that name none; empty: UTC
 };
 
 /// Code::invalid says which parameter or value is wrong, and what would do. _format, _pretty and

@@ -48,7 +48,9 @@ void add_token(SearchValues& out, std::string_view param, const Json& value) {
 void add_strings(SearchValues& out, std::string_view param, const Json& value) {
   if (value.is_string()) {
     const std::string folded = cut(core::fold(value.text()));
-    if (!folded.empty()) out.strings.emplace(param, folded);
+    if (folded.empty()) return;
+    out.strings.emplace(param, folded);
+    out.exact.emplace(param, cut(value.text()));
     return;
   }
   for (const auto& [name, member] : value.members()) {
@@ -78,7 +80,19 @@ void add_reference(SearchValues& out, std::string_view param, const Json& value)
   out.references.emplace(param, cut(target));
 }
 
+/// Whether one of a choice ("deceased[x]") is there, and not false.
+bool holds_choice(const Json& resource, std::string_view path) {
+  const std::string_view name = path.substr(0, path.find('['));
+  return std::any_of(resource.members().begin(), resource.members().end(),
+                     [&](const Json::Member& member) {
+                       return member.first.size() > name.size() && member.first.starts_with(name) &&
+                              member.second != Json(false);
+                     });
+}
+
 }  // namespace
+
+std::string exact_rows_of(std::string_view param) { return core::cat(param, ":exact"); }
 
 std::vector<const Json*> values_at(const Json& resource, std::string_view path) {
   std::vector<const Json*> found;
@@ -95,6 +109,10 @@ SearchValues search_values(std::string_view type, const Json& resource) {
   if (!resource.is_object()) return out;
   for (const SearchParam& param : search_params_of(type)) {
     if (!param.indexed_as.empty()) continue;
+    if (param.path.ends_with("[x]")) {
+      add_token(out, param.name, holds_choice(resource, param.path) ? "true" : "false");
+      continue;
+    }
     for (const Json* value : values_at(resource, param.path)) {
       switch (param.kind) {
         case SearchKind::token:

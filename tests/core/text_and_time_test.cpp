@@ -79,6 +79,18 @@ TEST(Time, InstantsAreReadWithZoneAndFraction) {
   }
 }
 
+TEST(Time, WhatTheZonesClocksShowIsOneInstant) {
+  const auto instant = [](const char* shown, const char* zone) {
+    const Wall as_utc = *parse_instant(shown);
+    const auto ms = std::chrono::duration_cast<Milliseconds>(as_utc.time_since_epoch()).count();
+    return to_instant(Wall(Milliseconds(from_local_ms(ms, zone))));
+  };
+  EXPECT_EQ(instant("2026-03-05T00:00:00Z", "Africa/Blantyre"), "2026-03-04T22:00:00.000Z");
+  EXPECT_EQ(instant("2026-10-25T02:30:00Z", "Europe/Madrid"), "2026-10-25T00:30:00.000Z")
+      << "the earlier of the two";
+  EXPECT_EQ(instant("2026-03-05T00:00:00Z", "Mars/Olympus"), "2026-03-05T00:00:00.000Z");
+}
+
 TEST(Time, FhirToDicomIsInTheSitesZone) {
   EXPECT_EQ(to_dicom_time("2026-07-01T22:30:00Z", "Europe/Madrid").date, "20260702");
   EXPECT_EQ(to_dicom_time("2026-07-01T22:30:00Z", "Europe/Madrid").time, "003000");

@@ -123,5 +123,16 @@ TEST_F(FhirApi, WhatIsPreferredOfABundleIsPreferredOfItsEntries) {
   EXPECT_EQ(first(since)["response"]["status"].text(), "304") << since.http.body;
 }
 
+TEST_F(FhirApi, ADayThatIsAskedForIsTheSites) {
+  daemon_.configure("timezone = \"Africa/Blantyre\"\n");
+  start();
+  const std::string night =
+      R"({"resourceType":"Observation","id":"o1","status":"final","code":{"text":"x"},)"
+      R"("effectiveDateTime":"2026-03-04T23:30:00Z"})";
+  ASSERT_EQ(send("PUT", "/Observation/o1", night).status, 201);
+  EXPECT_EQ(send("GET", "/Observation?date=2026-03-05").body["entry"].size(), 1u);
+  EXPECT_EQ(send("GET", "/Observation?date=2026-03-04").body["entry"].size(), 0u);
+}
+
 }  // namespace
 }  // namespace gateway::daemon

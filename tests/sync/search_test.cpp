@@ -76,15 +76,22 @@ TEST(ParseSearch, SaysWhatItDoesNotKnow) {
 }
 
 TEST(ParseSearch, RefusesWhatItCannotRead) {
-  for (const char* query : {"birthdate=yesterday", "name:exact=x", "_count=-1", "_page=x",
-                            "subject=a/b/c d", "general-practitioner.name=x", "name.family=x",
-                            "general-practitioner:Organization.type:not=x"}) {
+  for (const char* query :
+       {"birthdate=yesterday", "gender:exact=x", "gender:missing=perhaps", "_count=-1", "_page=x",
+        "subject=a/b/c d", "general-practitioner.name=x", "name.family=x",
+        "general-practitioner:Organization.type:not=x"}) {
     EXPECT_FALSE(parse_search("Patient", *parse_query_pairs(query), {}).ok() &&
                  parse_search("Patient", *parse_query_pairs(query), {true, ""}).ok())
         << query;
   }
   EXPECT_FALSE(parse_query_pairs("name=%zz").ok());
   EXPECT_FALSE(parse_search("Patient", {{"name", std::string(200, ',') + "x"}}, {}).ok());
+}
+
+TEST(ParseSearch, ASummaryOfCountAsksForNoResources) {
+  for (const char* query :
+       {"_summary=count", "_summary=count&_count=10", "_count=10&_summary=count"})
+    EXPECT_EQ(parse_search("Patient", *parse_query_pairs(query), {})->count, 0) << query;
 }
 
 class SearchTest : public RecordsTest {
@@ -107,7 +114,7 @@ class SearchTest : public RecordsTest {
   }
   SearchPage page(std::string_view type, std::string_view query,
                   const std::optional<SearchPlace>& after = {}) {
-    auto parsed = parse_search(type, *parse_query_pairs(query), {true, "https://gw/fhir"});
+    auto parsed = parse_search(type, *parse_query_pairs(query), {true, "https://gw/fhir", zone_});
     EXPECT_TRUE(parsed.ok()) << parsed.error().message();
     if (!parsed.ok()) return {};
     if (after) parsed->after = after;
@@ -119,6 +126,8 @@ class SearchTest : public RecordsTest {
   std::vector<std::string> ids(std::string_view type, std::string_view query) {
     return page(type, query).ids;
   }
+
+  std::string zone_;
 };
 
 TEST_F(SearchTest, FindsPeopleByNameDateAndIdentifier) {
@@ -139,6 +148,58 @@ TEST_F(SearchTest, FindsPeopleByNameDateAndIdentifier) {
   EXPECT_THAT(ids("Patient", "gender=male,female&_sort=-birthdate"), ElementsAre("p1", "p2"));
   EXPECT_THAT(ids("Patient", "_id=p2,p9"), ElementsAre("p2"));
   EXPECT_THAT(ids("Patient", "_sort=family"), ElementsAre("p2", "p1"));
+}
+
+TEST_F(SearchTest, ADayIsTheClinicsDayAndThatOfAResourceItsOwn) {
+  observe("night", "p1", "2345-7", "2026-03-04T23:30:00Z");  // half past one on the fifth, there
+  observe("day", "p1", "2345-7", "2026-03-05");
+  observe("later", "p1", "2345-7", "2026-03-05T23:00:00Z");
+  observe("month", "p1", "2345-7", "2026-03");
+  EXPECT_THAT(ids("Observation", "date=2026-03-05"), UnorderedElementsAre("day", "later"));
+  zone_ = "Africa/Blantyre";
+  EXPECT_THAT(ids("Observation", "date=2026-03-05"), UnorderedElementsAre("day", "night"));
+  EXPECT_THAT(ids("Observation", "date=ne2026-03-05"), UnorderedElementsAre("later", "month"));
+  EXPECT_THAT(ids("Observation", "date=lt2026-03-05"), UnorderedElementsAre("month"));
+  EXPECT_THAT(ids("Observation", "date=le2026-03-05"),
+              UnorderedElementsAre("month", "day", "night"));
+  EXPECT_THAT(ids("Observation", "date=ge2026-03-06"), UnorderedElementsAre("later", "month"));
+  EXPECT_THAT(ids("Observation", "date=sa2026-03-05"), UnorderedElementsAre("later"));
+  EXPECT_THAT(ids("Observation", "date=eb2026-03-06"), UnorderedElementsAre("day", "night"));
+  EXPECT_THAT(ids("Observation", "date=2026-03-05T01:30"), UnorderedElementsAre("night"));
+  EXPECT_THAT(ids("Observation", "date=2026-03-05T00:00:00Z"), IsEmpty());
+  EXPECT_THAT(ids("Observation", "date=2026-03"),
+              UnorderedElementsAre("month", "day", "night", "later"));
+  put(kPatient);
+  EXPECT_THAT(ids("Patient", "birthdate=1980-01-02"), ElementsAre("p1"));
+}
+
+TEST_F(SearchTest, KnowsWhatIsMissingAndWhatIsExact) {
+  put(kPatient);
+  put(R"({"resourceType":"Patient","id":"p2","name":[{"family":"Núñez"}],"gender":"male"})");
+  put(R"({"resourceType":"Patient","id":"p3"})");
+  EXPECT_THAT(ids("Patient", "name:missing=true"), ElementsAre("p3"));
+  EXPECT_THAT(ids("Patient", "name:missing=false"), ElementsAre("p1", "p2"));
+  EXPECT_THAT(ids("Patient", "birthdate:missing=true&gender:missing=false"), ElementsAre("p2"));
+  EXPECT_THAT(ids("Patient", "family:exact=Núñez"), ElementsAre("p2"));
+  EXPECT_THAT(ids("Patient", "family:exact=nunez"), IsEmpty());
+  EXPECT_THAT(ids("Patient", "family:exact=Núñ"), IsEmpty());
+  put(R"({"resourceType":"Patient","id":"p2","name":[{"family":"Nunez"}],"gender":"male"})");
+  EXPECT_THAT(ids("Patient", "family:exact=Núñez"), IsEmpty());
+  EXPECT_THAT(ids("Patient", "family:exact=Nunez"), ElementsAre("p2"));
+  observe("o1", "p1", "2345-7", "2026-03-01");
+  put(R"({"resourceType":"Observation","id":"o2","status":"final","code":{"text":"x"},)"
+      R"("subject":{"reference":"Group/g1"}})");
+  EXPECT_THAT(ids("Observation", "patient:missing=true"), ElementsAre("o2"));
+  EXPECT_THAT(ids("Observation", "subject:missing=true"), IsEmpty());
+}
+
+TEST_F(SearchTest, WhoHasADateOfDeathIsDeceased) {
+  put(R"({"resourceType":"Patient","id":"p1"})");
+  put(R"({"resourceType":"Patient","id":"p2","deceasedDateTime":"2026-03-01"})");
+  put(R"({"resourceType":"Patient","id":"p3","deceasedBoolean":false})");
+  put(R"({"resourceType":"Patient","id":"p4","deceasedBoolean":true})");
+  EXPECT_THAT(ids("Patient", "deceased=true"), ElementsAre("p2", "p4"));
+  EXPECT_THAT(ids("Patient", "deceased=false"), ElementsAre("p1", "p3"));
 }
 
 TEST_F(SearchTest, FollowsReferencesAndOneStepOfAChain) {

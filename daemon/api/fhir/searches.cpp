@@ -92,6 +92,10 @@ std::string patient_sought(const sync::SearchQuery& query) {
   return {};
 }
 
+sync::SearchDemands demands_of(const Desk& desk, bool strict) {
+  return {strict, desk.base, desk.editing.worklist.time_zone};
+}
+
 /// A chain tells something of the type it leads to.
 std::optional<FhirResponse> refuse_chains(const Desk& desk, const sync::SearchQuery& query) {
   for (const sync::Criterion& criterion : query.criteria) {
@@ -133,7 +137,7 @@ core::Result<Json> bundle_of(Desk& desk, const sync::SearchQuery& query) {
 }  // namespace
 
 FhirResponse answer_search(Desk& desk, const FhirRequest& request, const std::string& type) {
-  auto query = sync::parse_search(type, request.query, {request.strict, desk.base});
+  auto query = sync::parse_search(type, request.query, demands_of(desk, request.strict));
   if (!query.ok()) return refusal_of(query.error());
   if (auto refused = refuse_chains(desk, *query)) return std::move(*refused);
   // The links keep what was asked.
@@ -150,7 +154,7 @@ FhirResponse answer_search(Desk& desk, const FhirRequest& request, const std::st
 
 Matched match_one(Desk& desk, const std::string& type, const sync::QueryPairs& condition) {
   // Strict: a condition that was half understood would match what nobody meant.
-  auto query = sync::parse_search(type, condition, {true, desk.base});
+  auto query = sync::parse_search(type, condition, demands_of(desk, true));
   if (!query.ok()) return {"", refusal_of(query.error())};
   if (query->criteria.empty()) {
     return {"", refusal(400, "invalid", "the condition names no search parameter")};
