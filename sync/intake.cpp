@@ -1,12 +1,14 @@
 #include "sync/intake.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <span>
 
 #include "core/text.h"
 #include "crypto/digest.h"
 #include "sync/async_write.h"
+#include "sync/correction.h"
 #include "sync/critical_results.h"
 #include "sync/duplicate_patients.h"
 #include "sync/fhir/resource_rules.h"
@@ -77,8 +79,9 @@ class Admission {
   std::string assigned_;  // the Patient a person named
   std::string patient_;   // id
   bool is_new_patient_ = false;
-  std::vector<std::string> ids_;  // of the drafts, as far as known
-  std::string became_;            // "Type/id ..."
+  std::map<std::size_t, std::string> originals_;  // what corrections are of, by the draft's place
+  std::vector<std::string> ids_;                  // of the drafts, as far as known
+  std::string became_;                            // "Type/id ..."
 };
 
 core::Result<std::optional<Taken>> Admission::find_repeat(const crypto::Digest& digest) {
@@ -223,17 +226,28 @@ core::Status Admission::settle_patient() {
 /// An edit of what is not held for this patient may be the correction of the patient itself: the
 /// first one would go on standing in somebody else's record.
 core::Status Admission::check_edits() {
-  if (!assigned_.empty()) return {};
-  for (const Draft& draft : message_.drafts) {
-    if (!draft.is_edit) continue;
-    GW_TRY(const std::string id, id_of(draft));
-    const std::string type(draft.body["resourceType"].text());
-    GW_TRY(const auto held, read_newest_version(connection_, {type, id}));
+  const auto& drafts = message_.drafts;
+  if (std::ranges::none_of(drafts, &Draft::is_edit)) return {};
+  std::vector<std::string> ids;
+  for (const Draft& draft : drafts) {
+    GW_TRY(std::string id, id_of(draft));
+    ids.push_back(std::move(id));
+  }
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    // Of what the same message tells before it, or of what is held under its id.
+    const auto own = ids.begin() + static_cast<std::ptrdiff_t>(i);
+    if (!drafts[i].is_edit || std::find(ids.begin(), own, *own) != own) continue;
+    const std::string type(drafts[i].body["resourceType"].text());
+    GW_TRY(const auto held, read_newest_version(connection_, {type, *own}));
     if (held) continue;
-    hold(
-        Taken::Outcome::unassigned,
-        "it changes something that was sent before, which is not held for this patient: look "
-        "whether that stands in another patient's record, withdraw it there, then assign this one");
+    Original original;
+    original.held_because = std::string(kEditOfNothing);
+    if (drafts[i].kind == DraftKind::result) {
+      GW_TRY(original, find_original(connection_, message_, i, ids, patient_));
+    }
+    if (!original.id.empty()) originals_[i] = *own = original.id;
+    if (original.held_because.empty() || !assigned_.empty()) continue;
+    hold(Taken::Outcome::unassigned, std::move(original.held_because));
     return {};
   }
   return {};
@@ -242,8 +256,14 @@ core::Status Admission::check_edits() {
 core::Status Admission::store_drafts() {
   if (is_new_patient_ || (message_.patient.updates && !patient_.empty()))
     GW_CHECK(store(message_.patient.draft, patient_));
-  for (const Draft& draft : message_.drafts) {
-    GW_TRY(std::string id, id_of(draft));
+  for (std::size_t i = 0; i < message_.drafts.size(); ++i) {
+    const Draft& draft = message_.drafts[i];
+    std::string id;
+    if (const auto original = originals_.find(i); original != originals_.end()) {
+      id = original->second;
+    } else {
+      GW_TRY(id, id_of(draft));
+    }
     ids_.push_back(id);
     GW_CHECK(store(draft, id));
   }
@@ -296,6 +316,9 @@ core::Status Admission::store(const Draft& draft, const std::string& id) {
   GW_TRY(const auto newest, read_newest_version(connection_, key));
   Json body;
   if (newest && !newest->body.is_null()) {
+    // Whose a result is, no message changes that finds it: records of one person may be parted.
+    if (draft.kind == DraftKind::result && newest->body["subject"].is_object())
+      sent.set("subject", newest->body["subject"]);
     GW_TRY(const bool is_older, is_older_than(newest->body));
     auto met = meet_held(newest->body, draft, sent, is_older);
     if (!met) return {};

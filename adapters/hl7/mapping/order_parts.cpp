@@ -8,14 +8,10 @@ namespace gateway::adapters::hl7 {
 using core::cat;
 using core::Json;
 
-namespace {
-
 Piece order_number(const OrderGroup& group, std::size_t number) {
   if (group.obr != nullptr && group.obr->field(number).has_value()) return group.obr->field(number);
   return group.orc == nullptr ? Piece() : group.orc->field(number);
 }
-
-}  // namespace
 
 Json order_identifiers(Mapping& mapping, const OrderGroup& group) {
   Json all = Json::array();

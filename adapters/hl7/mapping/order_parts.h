@@ -10,6 +10,8 @@
 
 namespace gateway::adapters::hl7 {
 
+/// The placer's (2) or filler's (3) number: OBR's, else that of the ORC before it.
+Piece order_number(const OrderGroup& group, std::size_t number);
 /// Placer (PLAC) and filler (FILL) numbers of ORC-2, -3 or OBR-2, -3; an array or null.
 core::Json order_identifiers(Mapping& mapping, const OrderGroup& group);
 /// A reference to the ServiceRequest by the placer's number; null where none was sent.

@@ -123,8 +123,7 @@ bool share_a_number(const std::vector<OrderGroup>& groups) {
   for (const OrderGroup& group : groups) {
     if (group.obr == nullptr) continue;
     for (const std::size_t number : {2U, 3U}) {
-      const Piece own = group.obr->field(number);
-      const Piece id = own.has_value() || group.orc == nullptr ? own : group.orc->field(number);
+      const Piece id = order_number(group, number);
       if (!id.has_value()) continue;
       const std::string test = group.obr->field(4).first();
       const auto [known, is_new] = tests.emplace(cat(number, "|", id.raw()), test);

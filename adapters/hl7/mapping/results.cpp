@@ -1,4 +1,5 @@
 // ORU^R01 and OUL^R22 to R24: Specimen, Observation and DiagnosticReport per order group.
+#include <algorithm>
 #include <map>
 
 #include "adapters/hl7/mapping/code_tables.h"
@@ -6,6 +7,7 @@
 #include "adapters/hl7/mapping/observation.h"
 #include "adapters/hl7/mapping/order_groups.h"
 #include "adapters/hl7/mapping/order_parts.h"
+#include "adapters/mapping/replicates.h"
 #include "core/text.h"
 
 namespace gateway::adapters::hl7 {
@@ -25,8 +27,8 @@ std::string group_seed(const Mapping& mapping, const OrderGroup& group) {
     is_told = is_told || piece.has_value();
   };
   if (group.obr != nullptr) {
-    add(group.obr->field(2));
-    add(group.obr->field(3));
+    add(order_number(group, 2));
+    add(order_number(group, 3));
     add(group.obr->field(7));
     seed += cat("|", group.obr->field(4).first());
     // Of a culture: which organism these susceptibilities are of.
@@ -39,6 +41,12 @@ std::string group_seed(const Mapping& mapping, const OrderGroup& group) {
       !group.observations.empty() && group.observations.front().obx->field(14).has_value();
   if (!is_told && !timed) seed += cat("|", header.field(7).raw(), "|", header.field(10).raw());
   return seed;
+}
+
+/// OBX-11 says that the result was sent before.
+bool corrects_another(const Segment& obx) {
+  const std::string status = obx.field(11).first();
+  return status == "A" || status == "C" || status == "D" || status == "W";
 }
 
 void add_report(Mapping& mapping, const OrderGroup& group, const ObservationContext& context,
@@ -79,6 +87,9 @@ void add_report(Mapping& mapping, const OrderGroup& group, const ObservationCont
   for (const ObservationGroup& one : group.observations) {
     draft.is_released = draft.is_released && mapping.device().verifies(one.obx->field(3).first());
   }
+  draft.is_edit = status == "corrected" ||
+                  std::ranges::any_of(group.observations,
+                                      [](const auto& one) { return corrects_another(*one.obx); });
   draft.seed = cat("report|", context.seed);
   draft.seed_at = seed_time(mapping, obr.field(7));
   mapping.add(std::move(draft));
@@ -102,11 +113,14 @@ void map_group(Mapping& mapping, const OrderGroup& group, std::string seed, cons
     specimens.add(Json::object({{"reference", reference}}));
   }
   Json results = Json::array();
-  std::map<std::string, std::size_t> seen;  // a test's replicates
+  mapping::Replicates replicates;
   for (const ObservationGroup& one : group.observations) {
     const std::string key = cat(one.obx->field(3).raw(), "|", one.obx->field(4).raw());
-    const std::string reference = add_observation(mapping, one, context, seen[key]++);
-    results.add(Json::object({{"reference", reference}}));
+    const bool corrects = corrects_another(*one.obx);
+    const auto place = replicates.place_of(key, corrects);
+    const std::string reference = add_observation(mapping, one, context, place.number);
+    if (place.is_new) results.add(Json::object({{"reference", reference}}));
+    mapping.out().drafts.back().is_edit = corrects;
   }
   if (group.obr != nullptr) add_report(mapping, group, context, specimens, results);
 }
