@@ -157,8 +157,7 @@ std::optional<Json> meet_held(const Json& held, const Draft& draft, const Json& 
 
 Json first_version(const Draft& draft, Json sent) {
   Json body = std::move(sent);
-  if (!draft.status_if_new.empty() && body["status"].is_null())
-    body.set("status", draft.status_if_new);
+  if (!draft.status_if_new.empty()) body.set("status", draft.status_if_new);
   if (draft.kind == DraftKind::result)
     body.set("status", result_status(body["status"].text(), "", draft.is_released));
   return body;

@@ -37,7 +37,7 @@ struct Draft {
   std::string seed;      // else the id is made of this: the same seed is the same thing again
   core::Wall seed_at{};  // orders the ids; part of the seed
   std::vector<std::string> erased;  // elements the sender wants deleted
-  std::string status_if_new;        // set where nothing is held; an update leaves the status
+  std::string status_if_new;        // set where nothing is held, instead of the body's
   bool is_edit = false;  // of what its sender sent before: held for a person where that is not held
                          // for the same patient
   bool is_released = true;  // a result's "final" counts as final without a person's release

@@ -54,18 +54,39 @@ class MllpConversation final : public frame::Conversation {
       Read read = broken_message(std::move(event.bytes), profile, peer_, why, clock_);
       // Whoever breaks a message off does not wait for its answer.
       if (event.kind == FrameEvent::Kind::broken) read.incoming->answer.clear();
-      co_return co_await take(std::move(read));
+      const Answer given = co_await take(std::move(read));
+      co_return given.text;
     }
     std::string answers;
-    for (std::string& bytes : cut_frame(std::move(event.bytes))) {
-      Read read = read_message(std::move(bytes), profile, peer_, clock_, served_.monitor());
-      answers += co_await take(std::move(read));
+    for (std::string& message : cut_messages(std::move(event.bytes))) {
+      const Answer given = co_await take_patients(cut_patients(std::move(message)));
+      answers += given.text;
     }
     co_return answers;
   }
 
  private:
-  core::net::Awaitable<std::string> take(Read read) {
+  struct Answer {
+    std::string text;
+    bool is_positive = true;
+  };
+
+  /// One answer for all patients of a message: the first that is not positive.
+  core::net::Awaitable<Answer> take_patients(std::vector<std::string> parts) {
+    Answer worst;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      Read read = read_message(std::move(parts[i]), served_.device.profile, peer_, clock_,
+                               served_.monitor());
+      const bool is_read = read.incoming->dead_because.empty();
+      if (i > 0) read.incoming->control_id += cat("/", i + 1);
+      Answer given = co_await take(std::move(read));
+      given.is_positive = given.is_positive && is_read;
+      if (worst.is_positive) worst = std::move(given);
+    }
+    co_return worst;
+  }
+
+  core::net::Awaitable<Answer> take(Read read) {
     const auto holdings = door_.get();
     if (!holdings) co_return refuse(read, "the gateway is locked; send again later");
     std::vector<bool> due;
@@ -91,12 +112,13 @@ class MllpConversation final : public frame::Conversation {
           "hl7", cat("device ", served_.device.profile.name, ": message ", taken->number,
                      " is kept as a dead letter: ", taken->reason, "; see clinic-gateway letters"));
     }
-    co_return taken->answer;
+    Answer given;
+    given.text = taken->answer;
+    co_return given;
   }
 
   /// None of its values is due.
-  core::net::Awaitable<std::string> keep_sample(Read read,
-                                                std::shared_ptr<sync::Holdings> holdings) {
+  core::net::Awaitable<Answer> keep_sample(Read read, std::shared_ptr<sync::Holdings> holdings) {
     auto sample = std::make_shared<sync::SampleMessage>();
     sample->device = served_.device.profile.name;
     sample->bytes = std::move(read.incoming->bytes);
@@ -113,13 +135,16 @@ class MllpConversation final : public frame::Conversation {
     } else {
       served_.traffic.count(sync::Taken::Outcome::repeated);
     }
-    co_return read.incoming->answer;
+    Answer given;
+    given.text = read.incoming->answer;
+    co_return given;
   }
 
-  std::string refuse(const Read& read, std::string_view why) {
+  Answer refuse(const Read& read, std::string_view why) {
     served_.traffic.count_refused();
-    return acknowledge(read.message ? &read.message->header() : nullptr, Verdict::in_error, why,
-                       clock_);
+    return {acknowledge(read.message ? &read.message->header() : nullptr, Verdict::in_error, why,
+                        clock_),
+            false};
   }
 
   ServedDevice& served_;

@@ -18,6 +18,9 @@ constexpr std::size_t kSegmentsMax = 100'000;
 constexpr std::size_t kFieldsMax = 1'000'000;
 // Each repetition is looked up from its field's beginning.
 constexpr std::size_t kRepetitionsMax = 10'000;
+// What stands before the first patient is copied for each.
+constexpr std::size_t kPatientsMax = 1'000;
+constexpr std::size_t kPatientHeadMax = 16'384;
 
 bool is_name_character(char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
@@ -109,6 +112,15 @@ core::Result<Delimiters> read_delimiters(std::string_view header) {
                          &delimiters.subcomponent};
   for (std::size_t i = 0; i < encoding.size() && i < std::size(order); ++i) *order[i] = encoding[i];
   return delimiters;
+}
+
+/// By MSH-9, whether the message is of a type that repeats its patients.
+bool may_be_of_several(std::string_view header) {
+  if (header.size() < 8 || !header.starts_with("MSH")) return false;
+  const std::string_view type = mapping::piece(header, header[3], 8);
+  const std::string_view name = core::trim(mapping::piece(type, header[4], 0));
+  const std::string_view event = core::trim(mapping::piece(type, header[4], 1));
+  return (name == "ORU" && (event.empty() || event == "R01")) || (name == "ADT" && event == "A40");
 }
 
 }  // namespace
@@ -212,6 +224,25 @@ std::vector<std::string> split_messages(std::string_view text) {
     }
   }
   return messages;
+}
+
+std::vector<std::string> split_patients(std::string_view text) {
+  std::string head;
+  std::vector<std::string> parts;
+  char separator = '\0';
+  while (!text.empty()) {
+    const std::string_view whole = text;
+    const std::string_view line = without_blanks_before(next_line(text));
+    if (separator == '\0') {
+      if (!may_be_of_several(line)) return {};
+      separator = line[3];
+    } else if (line.starts_with("PID") && begins_segment(line, separator)) {
+      if (parts.size() == kPatientsMax || head.size() > kPatientHeadMax) return {};
+      parts.push_back(head);
+    }
+    (parts.empty() ? head : parts.back()) += whole.substr(0, whole.size() - text.size());
+  }
+  return parts;
 }
 
 std::string escape_text(std::string_view text, const Delimiters& delimiters) {

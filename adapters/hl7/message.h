@@ -95,6 +95,11 @@ class Message {
 /// several. Each begins with MSH. Empty when there is none.
 std::vector<std::string> split_messages(std::string_view text);
 
+/// The parts of one message that may be of several patients (ORU^R01, HL7 v2.8 7.3.1; ADT^A40,
+/// 3.3.40): each what stands before the first PID, and one PID with what follows it. Empty for any
+/// other type, and where there is no PID or there are too many.
+std::vector<std::string> split_patients(std::string_view text);
+
 /// `text` with the message's delimiters escaped, for answers.
 std::string escape_text(std::string_view text, const Delimiters& delimiters);
 

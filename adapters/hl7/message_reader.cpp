@@ -8,18 +8,43 @@
 
 namespace gateway::adapters::hl7 {
 
-std::vector<std::string> cut_frame(std::string bytes) {
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+using Split = std::vector<std::string> (*)(std::string_view text);
+
+/// The bytes themselves where they are one.
+std::vector<std::string> cut(std::string bytes, Split split) {
+  const bool has_mark = bytes.starts_with(kByteOrderMark);
+  std::vector<std::string> parts =
+      split(std::string_view(bytes).substr(has_mark ? kByteOrderMark.size() : 0));
+  if (parts.size() <= 1) return {std::move(bytes)};
+  if (has_mark) {
+    for (std::string& one : parts) one.insert(0, kByteOrderMark);
+  }
+  return parts;
+}
+
+}  // namespace
+
+std::vector<std::string> cut_messages(std::string bytes) {
   const bool is_utf16 = bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF");
   // Its line ends are two bytes long: kept as UTF-8 with a mark that says so.
-  if (is_utf16) bytes = "\xEF\xBB\xBF" + decode_text(bytes, "").utf8;
-  const bool has_mark = bytes.starts_with("\xEF\xBB\xBF");
-  std::vector<std::string> messages =
-      split_messages(has_mark ? std::string_view(bytes).substr(3) : std::string_view(bytes));
-  if (messages.size() <= 1) return {std::move(bytes)};
-  if (has_mark) {
-    for (std::string& one : messages) one.insert(0, "\xEF\xBB\xBF");
+  if (is_utf16) bytes = core::cat(kByteOrderMark, decode_text(bytes, "").utf8);
+  return cut(std::move(bytes), split_messages);
+}
+
+std::vector<std::string> cut_patients(std::string message) {
+  return cut(std::move(message), split_patients);
+}
+
+std::vector<std::string> cut_frame(std::string bytes) {
+  std::vector<std::string> all;
+  for (std::string& message : cut_messages(std::move(bytes))) {
+    for (std::string& part : cut_patients(std::move(message))) all.push_back(std::move(part));
   }
-  return messages;
+  return all;
 }
 
 Read broken_message(std::string bytes, const DeviceProfile& device, const std::string& peer,

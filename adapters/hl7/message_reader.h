@@ -23,6 +23,11 @@ struct Read {
 };
 
 /// Cuts a frame into its messages' bytes, as sent; one that holds no message comes out whole.
+std::vector<std::string> cut_messages(std::string bytes);
+/// Cuts a message of several patients into one for each (split_patients()); any other comes out
+/// whole. Its sender waits for one answer.
+std::vector<std::string> cut_patients(std::string message);
+/// Both: the messages of a frame, each of one patient.
 std::vector<std::string> cut_frame(std::string bytes);
 /// Decodes, maps and answers. What cannot be read comes out as a dead letter with its reason.
 /// `monitor`: the profile of a device whose results are vitals, else null.

@@ -28,13 +28,46 @@ bool in_range(std::string_view two_digits, int from, int to) {
   return value >= from && value <= to;
 }
 
-SentTime cut_time(std::string_view text) {
+/// As HL7 writes it, what some senders write with the signs of ISO 8601
+/// (2024-01-02T10:30:00+01:00).
+std::string without_signs(std::string_view text) {
+  std::string compact;
+  const auto takes_digits = [&](std::size_t count) {
+    if (text.size() < count || !all_digits(text.substr(0, count))) return false;
+    compact += text.substr(0, count);
+    text.remove_prefix(count);
+    return true;
+  };
+  const bool is_dashed = text.size() >= 7 && text[4] == '-' && (text.size() == 7 || text[7] == '-');
+  if (is_dashed && takes_digits(4)) {
+    for (int part = 0; part < 2 && text.starts_with('-'); ++part) {
+      text.remove_prefix(1);
+      if (!takes_digits(2)) return {};
+    }
+  } else {
+    takes_digits(8);
+  }
+  const bool is_day = compact.size() == 8;
+  if (is_day && (text.starts_with('T') || text.starts_with(' '))) text.remove_prefix(1);
+  // Before a day is told, a colon stands in a zone only.
+  bool may_be_signed = is_day;
+  for (const char c : text) {
+    may_be_signed = may_be_signed || c == '+' || c == '-';
+    if (c != ':' || !may_be_signed) compact += c;
+  }
+  return compact;
+}
+
+SentTime cut_time(std::string_view written) {
   SentTime sent;
+  const std::string compact = without_signs(core::trim(written));
+  std::string_view text = compact;
   const auto sign = text.find_first_of("+-");
   if (sign != std::string_view::npos) {
-    const std::string_view zone = text.substr(sign + 1);
+    std::string zone(text.substr(sign + 1));
+    if (zone.size() == 2) zone += "00";
     if (zone.size() != 4 || !all_digits(zone) || !in_range(zone, 0, 14) ||
-        !in_range(zone.substr(2), 0, 59))
+        !in_range(std::string_view(zone).substr(2), 0, 59))
       return {};
     sent.zone = cat(text[sign], zone.substr(0, 2), ":", zone.substr(2));
   } else if (text.ends_with('Z')) {

@@ -31,8 +31,8 @@ struct FhirTime {
   std::string text;   // dateTime; empty: not a time
   core::Json beside;  // {"extension":[...]} for the "_" member, or null
 };
-/// YYYY[MM[DD[HH[MM[SS[.S...]]]]]][+/-ZZZZ], as HL7 v2 and LIS02 write it. `zone`: the IANA zone of
-/// a time without one.
+/// YYYY[MM[DD[HH[MM[SS[.S...]]]]]][+/-ZZZZ], as HL7 v2 and LIS02 write it, or the same with the
+/// signs of ISO 8601. `zone`: the IANA zone of a time without one.
 FhirTime fhir_time(std::string_view text, std::string_view zone);
 /// Sets object.member (and object._member).
 void set_time(core::Json& object, std::string_view member, const FhirTime& time);

@@ -55,6 +55,27 @@ TEST(Devices, AnHl7ResultIsAcknowledgedAndARepeatHearsTheSame) {
   EXPECT_EQ(daemon.log().find("Roe"), std::string::npos);
 }
 
+TEST(Devices, AMessageOfSeveralPatientsHasOneAnswer) {
+  const std::uint16_t port = free_port();
+  DaemonProcess daemon;
+  daemon.configure(device_table(port));
+  daemon.start();
+  ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
+  const MllpDevice device(port);
+  ASSERT_TRUE(device.connected()) << daemon.log();
+  const std::string other =
+      "PID|2||P2||Poe^Edna\rOBR|1|PL2|FI2|K\rOBX|1|NM|2823-3^K^LN||4.1|mmol/L|||||F\r";
+  const std::string answer = device.send(oru("1") + other);
+  EXPECT_THAT(answer, HasSubstr("MSA|AA|1"));
+  EXPECT_EQ(device.send(oru("1") + other), answer);
+  EXPECT_THAT(device.send(oru("2") + "PID|2||P2||Poe^Edna\r"), HasSubstr("MSA|AE|2"))
+      << "the second has no result";
+  EXPECT_THAT(device.send(oru("3")), HasSubstr("MSA|AA|3"));
+  EXPECT_EQ(counts(daemon).dump(),
+            R"({"stored":4,"repeated":2,"unassigned":0,"dead":1,"refused":0})");
+  EXPECT_EQ(daemon.stop(), 0) << daemon.log();
+}
+
 TEST(Devices, UnderTlsAResultIsAcknowledgedOnceItIsDurableAndStrangersAreNotHeard) {
   const fakes::TestFolder folder;
   const fakes::TestCa ca(folder, "clinic-ca");

@@ -65,9 +65,17 @@ constexpr CodeRow kDocumentStatusRows[] = {
     {"DI", "preliminary"}, {"DO", "final"}, {"IP", "preliminary"}, {"IN", "preliminary"},
     {"PA", "preliminary"}, {"AU", "final"}, {"LA", "final"}};
 
+// UN, not yet to be used: nobody withdrew it, TXA-17 says that it is a draft.
+constexpr CodeRow kDocumentAvailabilityRows[] = {
+    {"AV", "current"}, {"CA", "entered-in-error"}, {"OB", "superseded"}, {"UN", "current"}};
+
 // The codes of the tables whose fields hold a code of the standard or a site's own.
 constexpr CodeRow kStandardCodes[] = {
     {"0002", " A B C D E G I M N O P R S T U W "},
+    // Those that v3-ObservationInterpretation has and the IG maps.
+    {"0078",
+     " < > A AA B CAR D DET E EX EXP H HH HU I IE IND L LL LU MS N NCL ND NEG NR NS POS R RR S SDD "
+     "SYN-R SYN-S U UNE VS W WR "},
     {"0063",
      " ASC BRO CGV CHD DEP DOM EMC EME EMR EXF FCH FND FTH GCH GRD GRP MGR MTH NCH NON OAD "
      "OTH OWN PAR SCH SEL SIB SIS SPO TRA UNK WRD "},
@@ -114,5 +122,6 @@ const CodeTable kAppointmentStatus = kAppointmentStatusRows;
 const CodeTable kAppointmentEvent = kAppointmentEventRows;
 const CodeTable kImmunizationStatus = kImmunizationStatusRows;
 const CodeTable kDocumentStatus = kDocumentStatusRows;
+const CodeTable kDocumentAvailability = kDocumentAvailabilityRows;
 
 }  // namespace gateway::adapters::hl7

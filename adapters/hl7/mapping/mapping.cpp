@@ -102,29 +102,25 @@ void map_family(Mapping& mapping, Family family, std::string_view event) {
   }
 }
 
-/// Results and appointments of several people in one message, which has one answer and one patient:
-/// to nobody, before it is to the wrong one.
+/// What is of several people and was not cut by patient (split_patients()): to nobody, before it is
+/// to the wrong one.
 bool is_of_several_patients(const Message& message) {
   std::string first;
   for (const Segment& segment : message.segments()) {
     if (segment.name != "PID") continue;
-    const std::string id = segment.field(3).component(1).text();
+    const std::string id = patient_id_field(segment).component(1).text();
     if (!first.empty() && !id.empty() && id != first) return true;
     if (first.empty()) first = id;
   }
   return false;
 }
 
-/// The event's own time, else the message's.
+/// When what the message tells was recorded. Not when it happened (EVN-6): a discharge that is
+/// charted late is newer than what was charted in between.
 std::string event_time(const Mapping& mapping) {
   const Segment* event = mapping.message().find("EVN");
-  // EVN-6: when it happened; EVN-2: when it was recorded.
-  for (const std::size_t number : {6U, 2U}) {
-    if (event == nullptr) break;
-    std::string at = utc_instant(mapping, event->field(number));
-    if (!at.empty()) return at;
-  }
-  return utc_instant(mapping, mapping.message().header().field(7));
+  std::string recorded = event == nullptr ? std::string() : utc_instant(mapping, event->field(2));
+  return recorded.empty() ? utc_instant(mapping, mapping.message().header().field(7)) : recorded;
 }
 
 }  // namespace
@@ -142,8 +138,7 @@ std::optional<std::vector<Vital>> map_message(const Message& message, const Devi
     return std::nullopt;
   }
   const bool may_prior_results_follow = supported->family == Family::order;
-  if (supported->family != Family::merge && !may_prior_results_follow &&
-      is_of_several_patients(message)) {
+  if (!may_prior_results_follow && is_of_several_patients(message)) {
     out.dead_because = "it is of several patients; have the sender send one message for each";
     return std::nullopt;
   }

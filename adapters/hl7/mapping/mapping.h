@@ -59,6 +59,9 @@ std::optional<std::vector<Vital>> map_message(const Message& message, const Devi
 /// True for a type this adapter takes ("ORU^R01").
 bool is_supported(std::string_view type);
 
+/// PID-3; PID-2 of a sender that fills that alone.
+Piece patient_id_field(const Segment& pid);
+
 // What each family of messages becomes; called by map_message().
 void map_patient(Mapping& mapping);
 void map_visit(Mapping& mapping, std::string_view event);  // ADT: Encounter

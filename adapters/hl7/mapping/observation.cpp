@@ -37,14 +37,29 @@ void set_reference_range(Mapping& mapping, const Segment& obx, Json& body) {
   body.set("referenceRange", Json::array({range}));
 }
 
-void set_interpretation(const Segment& obx, Json& body) {
-  set_if(body, "interpretation", each_repetition(obx.field(8), [](const Piece& one) {
-           const std::string code = one.component(1).text();
-           if (code.empty()) return Json();
-           Json coding = Json::object(
-               {{"system", "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"},
-                {"code", code}});
-           return Json::object({{"coding", Json::array({coding})}});
+/// A code of HL7's table 0078; what else a device writes here stays a text, or a code of the system
+/// it names: it must not pass for the standard's.
+Json interpretation(Mapping& mapping, const Piece& flag) {
+  const std::string code = flag.component(1).text();
+  const std::string system = flag.component(3).text();
+  const bool is_of_table = system.empty() || system.starts_with("HL7");
+  if (!is_of_table) return codeable_concept(mapping, flag);
+  if (is_standard_code("0078", code)) {
+    const Json coding = Json::object(
+        {{"system", "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"},
+         {"code", code}});
+    return Json::object({{"coding", Json::array({coding})}});
+  }
+  const std::string display = flag.component(2).text();
+  const std::string& text = display.empty() ? code : display;
+  if (text.empty()) return {};
+  mapping.gap("code", "HL70078", text);
+  return Json::object({{"text", text}});
+}
+
+void set_interpretation(Mapping& mapping, const Segment& obx, Json& body) {
+  set_if(body, "interpretation", each_repetition(obx.field(8), [&](const Piece& one) {
+           return interpretation(mapping, one);
          }));
 }
 
@@ -95,7 +110,7 @@ std::string add_observation(Mapping& mapping, const ObservationGroup& group,
   set_time(body, "effectiveDateTime", fhir_time(mapping, at));
   set_performers(mapping, obx, body);
   set_observation_value(mapping, obx, body);
-  set_interpretation(obx, body);
+  set_interpretation(mapping, obx, body);
   set_if(body, "note", annotations(group.notes));
   set_if(body, "bodySite", codeable_concept(mapping, obx.field(20)));
   set_if(body, "method", codeable_concept(mapping, obx.field(17)));

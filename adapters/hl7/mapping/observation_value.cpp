@@ -53,6 +53,14 @@ bool set_structured_numeric(Mapping& mapping, const Piece& field, const Piece& u
   return true;
 }
 
+/// As people write it: "2+" is sent as ^2^+.
+std::string structured_text(const Piece& field) {
+  std::string text;
+  for (std::size_t number = 1; number <= field.components(); ++number)
+    text += field.component(number).text();
+  return text;
+}
+
 /// A number a device typed as text, or the other way round: what was sent wins over OBX-2.
 bool set_number(Mapping& mapping, const Piece& field, const Piece& units, Json& body) {
   if (field.repetitions() != 1) return false;
@@ -190,7 +198,7 @@ void set_observation_value(Mapping& mapping, const Segment& obx, Json& body) {
   if (set_typed(mapping, type, obx, body)) return;
   const std::string text = lines_of(field);
   if (text.empty()) return;
-  body.set("valueString", text);
+  body.set("valueString", type == "SN" && field.repetitions() == 1 ? structured_text(field) : text);
   const bool is_text = is_any_of(type, {"ST", "TX", "FT", "IS", "ID", "VR", "SI"});
   if (!is_text) mapping.gap("value", "", type.empty() ? "OBX-2 missing" : type);
 }

@@ -64,8 +64,9 @@ void map_order(Mapping& mapping, const OrderGroup& group, bool is_number_shared,
   if (draft.known_as.empty()) seed += cat("|", mapping.message().header().field(10).raw());
   if (is_number_shared) draft.known_as.clear();  // number and test together are it: the seed
   set_if(body, "identifier", std::move(identifiers));
-  set_if(body, "status", order_status(mapping, group));
-  draft.status_if_new = "active";
+  std::string status = order_status(mapping, group);
+  if (status.empty()) draft.status_if_new = "active";
+  set_if(body, "status", std::move(status));
   body.set("intent", group.obr->field(11).first() == "G" ? "reflex-order" : "order");
   set_if(body, "priority", priority_of(group));
   set_if(body, "code", codeable_concept(mapping, group.obr->field(4)));

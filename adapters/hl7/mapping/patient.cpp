@@ -44,6 +44,15 @@ std::vector<sync::PatientId> patient_ids(Mapping& mapping, const Piece& field, J
   return ids;
 }
 
+/// The field in use since 2.3 (PID-3, MRG-1), else the one before it (PID-2, MRG-4).
+Piece id_field(const Segment& segment, std::size_t number, std::size_t former) {
+  for (std::size_t i = 0; i < segment.field(number).repetitions(); ++i) {
+    if (!segment.field(number).repetition(i).component(1).text().empty())
+      return segment.field(number);
+  }
+  return segment.field(former);
+}
+
 void set_death(const Mapping& mapping, const Segment& pid, Json& body) {
   const FhirTime at = fhir_time(mapping, pid.field(29));
   const std::string flag = pid.field(30).first();
@@ -100,7 +109,32 @@ void set_erased(const Segment& pid, sync::Draft& draft) {
   }
 }
 
+/// Patients are never merged by machine: the hospital is asked to.
+void propose_merge(Mapping& mapping, const Piece& prior, const Piece& survivor) {
+  Json inputs = Json::array();
+  for (std::size_t i = 0; i < prior.repetitions(); ++i) {
+    Json identifier = cx_identifier(mapping, prior.repetition(i));
+    if (identifier.is_null()) continue;
+    Json reference = Json::object({{"type", "Patient"}});
+    reference.set("identifier", std::move(identifier));
+    Json input = Json::object({{"type", Json::object({{"text", "patient to be merged"}})}});
+    input.set("valueReference", std::move(reference));
+    inputs.add(std::move(input));
+  }
+  sync::Draft draft;
+  Json& body = draft.body;
+  body = Json::object({{"resourceType", "Task"}, {"status", "requested"}, {"intent", "proposal"}});
+  body.set("code", Json::object({{"text", "merge patients"}}));
+  body.set("focus", Json::object({{"reference", sync::kPatientReference}}));
+  body.set("for", Json::object({{"reference", sync::kPatientReference}}));
+  set_if(body, "input", std::move(inputs));
+  draft.seed = cat("merge|", prior.raw(), "|", survivor.raw());
+  mapping.add(std::move(draft));
+}
+
 }  // namespace
+
+Piece patient_id_field(const Segment& pid) { return id_field(pid, 3, 2); }
 
 void map_patient(Mapping& mapping) {
   sync::MessagePatient& patient = mapping.out().patient;
@@ -110,7 +144,7 @@ void map_patient(Mapping& mapping) {
   Json& body = patient.draft.body;
   body = Json::object({{"resourceType", "Patient"}});
   Json identifiers = Json::array();
-  patient.ids = patient_ids(mapping, pid->field(3), identifiers);
+  patient.ids = patient_ids(mapping, patient_id_field(*pid), identifiers);
   set_if(body, "identifier", std::move(identifiers));
   set_if(body, "name", each_repetition(pid->field(5), human_name));
   set_if(body, "telecom", telecoms(*pid));
@@ -132,41 +166,16 @@ void map_patient(Mapping& mapping) {
 }
 
 void map_merge(Mapping& mapping) {
-  const Segment* prior = mapping.message().find("MRG");
-  if (prior == nullptr || !prior->field(1).has_value()) {
-    mapping.out().dead_because = "a merge (A40) without MRG-1";
-    return;
+  const Segment* pid = mapping.message().find("PID");
+  bool any = false;
+  for (const Segment& segment : mapping.message().segments()) {
+    if (segment.name != "MRG") continue;
+    const Piece prior = id_field(segment, 1, 4);
+    if (!prior.has_value()) continue;
+    any = true;
+    propose_merge(mapping, prior, pid == nullptr ? Piece() : patient_id_field(*pid));
   }
-  const auto& segments = mapping.message().segments();
-  const auto is_merge = [](const Segment& segment) { return segment.name == "MRG"; };
-  if (std::count_if(segments.begin(), segments.end(), is_merge) > 1) {
-    mapping.out().dead_because =
-        "it merges several patients; have the sender send one message for each";
-    return;
-  }
-  Json inputs = Json::array();
-  for (std::size_t i = 0; i < prior->field(1).repetitions(); ++i) {
-    Json identifier = cx_identifier(mapping, prior->field(1).repetition(i));
-    if (identifier.is_null()) continue;
-    Json reference = Json::object({{"type", "Patient"}});
-    reference.set("identifier", std::move(identifier));
-    Json input = Json::object({{"type", Json::object({{"text", "patient to be merged"}})}});
-    input.set("valueReference", std::move(reference));
-    inputs.add(std::move(input));
-  }
-  sync::Draft draft;
-  Json& body = draft.body;
-  // Patients are never merged by machine: the hospital is asked to.
-  body = Json::object({{"resourceType", "Task"}, {"status", "requested"}, {"intent", "proposal"}});
-  body.set("code", Json::object({{"text", "merge patients"}}));
-  body.set("focus", Json::object({{"reference", sync::kPatientReference}}));
-  body.set("for", Json::object({{"reference", sync::kPatientReference}}));
-  set_if(body, "input", std::move(inputs));
-  draft.seed =
-      cat("merge|", prior->field(1).raw(), "|",
-          mapping.message().find("PID") == nullptr ? ""
-                                                   : mapping.message().find("PID")->field(3).raw());
-  mapping.add(std::move(draft));
+  if (!any) mapping.out().dead_because = "a merge (A40) without MRG-1";
 }
 
 }  // namespace gateway::adapters::hl7

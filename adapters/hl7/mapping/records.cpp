@@ -1,5 +1,6 @@
 // MDM^T01/T02 to DocumentReference, SIU^S12 to S26 to Appointment, VXU^V04 to Immunization
 // (v2-to-FHIR IG, TXA[DocumentReference], SCH/AIx[Appointment], RXA[Immunization]).
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -48,6 +49,20 @@ Json document_contents(Mapping& mapping) {
   return contents;
 }
 
+/// TXA-17, how far the document has come, and TXA-19, whether it may be used: one that its sender
+/// deleted or replaced is not current, however final its text was.
+void set_document_status(Mapping& mapping, const Segment& document, Json& body) {
+  const std::string completion = document.field(17).first();
+  const std::string availability = document.field(19).first();
+  const std::string status = code_of(kDocumentAvailability, availability);
+  if (status.empty() && !availability.empty()) mapping.gap("code", "HL70273", availability);
+  std::string made = code_of(kDocumentStatus, completion);
+  if (made.empty() && !completion.empty()) mapping.gap("code", "HL70271", completion);
+  if (status == "entered-in-error") made = status;
+  body.set("status", status.empty() ? "current" : status);
+  set_if(body, "docStatus", std::move(made));
+}
+
 Json appointment_participants(Mapping& mapping) {
   Json all = Json::array({Json::object({{"actor", patient_reference()}, {"status", "accepted"}})});
   for (const Segment& segment : mapping.message().segments()) {
@@ -72,8 +87,30 @@ std::int64_t whole_number(const std::string& text) {
   return code == std::errc() && end == text.data() + text.size() ? number : 0;
 }
 
-/// Minutes by SCH-9 and -10, or those of the service; 0: not told.
-std::int64_t minutes_of(const Segment& schedule, const Segment* service) {
+/// What is booked, with when it begins and how long it lasts: of a service (AIS), a thing, a place
+/// or a person, the first that tells a time. Many systems book a person alone.
+struct Booked {
+  Piece start, duration, units;
+};
+
+Booked first_booked(const Message& message) {
+  struct Places {
+    std::string_view segment;
+    std::size_t start, duration, units;
+  };
+  constexpr std::array<Places, 4> kPlaces{
+      {{"AIS", 4, 7, 8}, {"AIG", 8, 11, 12}, {"AIL", 6, 9, 10}, {"AIP", 6, 9, 10}}};
+  for (const Places& at : kPlaces) {
+    for (const Segment& segment : message.segments()) {
+      if (segment.name == at.segment && segment.field(at.start).has_value())
+        return {segment.field(at.start), segment.field(at.duration), segment.field(at.units)};
+    }
+  }
+  return {};
+}
+
+/// Minutes by SCH-9 and -10, or those of what is booked; 0: not told.
+std::int64_t minutes_of(const Segment& schedule, const Booked& booked) {
   const auto in_minutes = [](const Piece& number, const Piece& unit) -> std::int64_t {
     const std::string name = core::to_lower_ascii(unit.first());
     const std::int64_t value = whole_number(number.first());
@@ -82,19 +119,19 @@ std::int64_t minutes_of(const Segment& schedule, const Segment* service) {
     return name.starts_with("s") ? value / 60 : 0;
   };
   const std::int64_t told = in_minutes(schedule.field(9), schedule.field(10));
-  return told > 0 || service == nullptr ? told : in_minutes(service->field(7), service->field(8));
+  return told > 0 ? told : in_minutes(booked.duration, booked.units);
 }
 
-/// Start and end; a booked appointment must have both (FHIR app-3).
+/// Start and end; false: one of them is not told.
 bool set_appointment_times(Mapping& mapping, const Segment& schedule, Json& body) {
   const Segment* timing = mapping.message().find("TQ1");
-  const Segment* service = mapping.message().find("AIS");
+  const Booked booked = first_booked(mapping.message());
   FhirTime start = fhir_time(mapping, timing != nullptr ? timing->field(7) : Piece());
   FhirTime end = fhir_time(mapping, timing != nullptr ? timing->field(8) : Piece());
   if (start.text.empty()) start = fhir_time(mapping, schedule.field(11).component(4));
   if (end.text.empty()) end = fhir_time(mapping, schedule.field(11).component(5));
-  if (start.text.empty() && service != nullptr) start = fhir_time(mapping, service->field(4));
-  const std::int64_t minutes = minutes_of(schedule, service);
+  if (start.text.empty()) start = fhir_time(mapping, booked.start);
+  const std::int64_t minutes = minutes_of(schedule, booked);
   if (minutes > 0) body.set("minutesDuration", minutes);
   const auto begins = core::parse_instant(start.text);
   if (end.text.empty() && begins && minutes > 0)
@@ -106,12 +143,25 @@ bool set_appointment_times(Mapping& mapping, const Segment& schedule, Json& body
   return true;
 }
 
+/// Without times (FHIR app-3) what is new can only be proposed, cancelled or wait; what is held
+/// already has its own, and "booked" says no more than that it stands.
+void set_appointment_status(std::string status, bool is_timed, sync::Draft& draft) {
+  const bool needs_times =
+      status != "cancelled" && status != "waitlist" && status != "entered-in-error";
+  if (!is_timed && needs_times) draft.status_if_new = "proposed";
+  if (!is_timed && status == "booked") status.clear();
+  set_if(draft.body, "status", std::move(status));
+}
+
 /// One RXA with the ORC before it and the RXR, OBX and NTE after it.
 struct Administration {
   const Segment* orc = nullptr;
   const Segment* rxa = nullptr;
   const Segment* route = nullptr;
 };
+
+/// Of a vaccine that nobody gave: the message tells of immunity or of a refusal of all (CVX 998).
+bool is_no_vaccine(const Segment& rxa) { return rxa.field(5).first() == "998"; }
 
 void set_dose(Mapping& mapping, const Segment& rxa, Json& body) {
   const std::string amount = rxa.field(6).first();
@@ -140,6 +190,9 @@ void map_immunization(Mapping& mapping, const Administration& given) {
   body.set("vaccineCode",
            vaccine.is_null() ? Json::object({{"text", "RXA-5 not sent"}}) : std::move(vaccine));
   body.set("patient", patient_reference());
+  // 00: given by whoever tells it; all others are history, from a card or by word.
+  if (rxa.field(9).component(3).text() == "NIP001")
+    body.set("primarySource", rxa.field(9).first() == "00");
   const FhirTime at = fhir_time(mapping, rxa.field(3));
   if (at.text.empty()) {
     body.set("occurrenceString", "not sent");
@@ -178,8 +231,7 @@ void map_document(Mapping& mapping, std::string_view /*event*/) {
   body = Json::object({{"resourceType", "DocumentReference"}});
   Json number = ei_identifier(mapping, document->field(12), "");
   set_if(body, "masterIdentifier", number);
-  body.set("status", "current");
-  set_if(body, "docStatus", code_of(kDocumentStatus, document->field(17).first()));
+  set_document_status(mapping, *document, body);
   set_if(body, "type", codeable_concept(mapping, document->field(2)));
   body.set("subject", patient_reference());
   if (const FhirTime at = fhir_time(mapping, document->field(6)); at.text.size() > 10)
@@ -220,10 +272,8 @@ void map_appointment(Mapping& mapping, std::string_view event) {
   const std::string by_event = code_of(kAppointmentEvent, event);
   const std::string told =
       code_of(kAppointmentStatus, core::to_lower_ascii(schedule->field(25).first()));
-  std::string status = by_event == "booked" && !told.empty() ? told : by_event;
-  if (!set_appointment_times(mapping, *schedule, body) && status != "cancelled")
-    status = status == "entered-in-error" ? status : "proposed";
-  body.set("status", status);
+  const bool is_timed = set_appointment_times(mapping, *schedule, body);
+  set_appointment_status(by_event == "booked" && !told.empty() ? told : by_event, is_timed, draft);
   if (Json reason = codeable_concept(mapping, schedule->field(7)); !reason.is_null())
     body.set("reasonCode", Json::array({std::move(reason)}));
   set_if(body, "appointmentType", codeable_concept(mapping, schedule->field(8)));
@@ -233,6 +283,11 @@ void map_appointment(Mapping& mapping, std::string_view event) {
   }
   body.set("participant", appointment_participants(mapping));
   draft.seed = cat("appointment|", schedule->field(1).raw(), "|", schedule->field(2).raw());
+  // Without a number its time tells it from the patient's other ones.
+  if (draft.known_as.empty()) {
+    const std::string_view start = body["start"].text();
+    draft.seed += start.empty() ? mapping.message().header().field(10).raw() : start;
+  }
   mapping.add(std::move(draft));
 }
 
@@ -244,7 +299,13 @@ void map_immunizations(Mapping& mapping) {
     if (segment.name == "RXA") all.push_back({std::exchange(orc, nullptr), &segment, nullptr});
     if (segment.name == "RXR" && !all.empty()) all.back().route = &segment;
   }
-  for (const Administration& one : all) map_immunization(mapping, one);
+  for (const Administration& one : all) {
+    if (is_no_vaccine(*one.rxa)) {
+      mapping.not_mapped(*one.rxa);
+    } else {
+      map_immunization(mapping, one);
+    }
+  }
   if (all.empty()) mapping.out().dead_because = "a vaccination message without RXA";
 }
 

@@ -58,9 +58,9 @@ void map_visit(Mapping& mapping, std::string_view event) {
     if (!number["system"].text().empty()) draft.known_as = business_ids(Json::array({number}));
     body.set("identifier", Json::array({number}));
   }
-  if (const std::string status = code_of(kEncounterStatus, event); !status.empty())
-    body.set("status", status);
-  draft.status_if_new = "unknown";  // A08: what it was, an update does not say
+  std::string status = code_of(kEncounterStatus, event);
+  if (status.empty()) draft.status_if_new = "unknown";  // A08: what it was, an update does not say
+  set_if(body, "status", std::move(status));
   body.set("class", encounter_class(*visit));
   body.set("subject", Json::object({{"reference", sync::kPatientReference}}));
   Json participants = Json::array();

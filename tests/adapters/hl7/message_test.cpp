@@ -80,6 +80,17 @@ TEST(Hl7Message, SplitsBatches) {
   EXPECT_TRUE(split_messages("GARBAGE").empty());
 }
 
+TEST(Hl7Message, SplitsWhatMayBeOfSeveralPatients) {
+  const std::string head = "MSH|^~\\&|A||||||ORU^R01|1\rSFT|1\r";
+  const std::string first = "PID|1\n\nOBX|1||PID|\n";
+  const std::string second = " PID|2\rOBX|1\r";
+  EXPECT_EQ(split_patients(head + first + second),
+            (std::vector<std::string>{head + first, head + second}));
+  EXPECT_TRUE(split_patients("MSH|^~\\&|A||||||OML^O21|1\rPID|1\rPID|2\r").empty());
+  EXPECT_TRUE(split_patients("PID|1\rPID|2\r").empty());
+  EXPECT_TRUE(split_patients(head).empty());
+}
+
 TEST(Hl7Text, ReadsTheSetThatTheHeaderNames) {
   const std::string header = "MSH|^~\\&|||||||ADT^A01|1|P|2.5||||||8859/1\rPID|1||||M\xfcller\r";
   EXPECT_NE(decode_text(header, "").utf8.find("Müller"), std::string::npos);

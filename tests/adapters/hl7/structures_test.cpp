@@ -35,16 +35,12 @@ class Hl7Structures : public Hl7Test {
   }
 };
 
-TEST_F(Hl7Structures, ResultsOfSeveralPatientsGoToNobody) {
-  const auto taken = take(cat(header("ORU^R01", "1"), kPid, "OBR|1|A||K\r", result("4.1", "N"),
-                              "PID|2||P2^^^^MR||Poe^John\rOBR|1|B||K\r", result("7.9", "HH")));
+TEST_F(Hl7Structures, WhatIsOfSeveralPatientsGoesToNobody) {
+  const auto taken =
+      take(cat(header("SIU^S12", "1"), "SCH|A1|B1\r", kPid, "PID|2||P2^^^^MR||Poe^John\r"));
   EXPECT_EQ(taken.outcome, Outcome::dead);
   EXPECT_THAT(taken.answer, HasSubstr("MSA|AE|1"));
-  EXPECT_EQ(resources("Observation"), 0);
-  EXPECT_EQ(take(cat(header("ADT^A40", "2"), kPid, "MRG|P2^^^^MR\r",
-                     "PID|1||P3^^^^MR||X^Y\rMRG|P4^^^^MR\r"))
-                .outcome,
-            Outcome::dead);
+  EXPECT_EQ(resources("Appointment"), 0);
 }
 
 TEST_F(Hl7Structures, SusceptibilitiesOfTwoOrganismsAreTwoResults) {
