@@ -116,8 +116,10 @@ class AstmConversation final : public frame::Conversation {
   }
 
   void answer_device(sync::Holdings& holdings, const Message& query) {
+    const auto asked = asked_for(query);
+    if (!asked) return;
     auto records = holdings.database().read_value<std::string>([&](crypto::Connection& connection) {
-      return answer_query(connection, query, served_.device, clock_);
+      return answer_query(connection, query, *asked, served_.device, clock_);
     });
     if (!records.ok()) {
       core::log_warn(

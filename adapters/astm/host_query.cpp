@@ -6,6 +6,7 @@
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/replica.h"
+#include "sync/search.h"
 
 namespace gateway::adapters::astm {
 namespace {
@@ -14,6 +15,8 @@ using core::cat;
 using core::Json;
 
 constexpr std::size_t kSpecimensMax = 50;
+constexpr int kOrdersOfSpecimenMax = 100;
+constexpr int kOrderPagesMax = 10;  // of 200
 
 struct Pending {
   std::string specimen;
@@ -35,8 +38,8 @@ std::vector<std::string> codes_of(const Json& order, const AstmDevice& device) {
   return codes;
 }
 
-/// Orders of the specimen: those that carry its number, and those that refer to a specimen that
-/// does.
+/// Orders of the specimen: those that carry its number, those it was taken for (Specimen.request)
+/// and those that name it (ServiceRequest.specimen).
 core::Result<std::set<std::string>> orders_of(crypto::Connection& connection,
                                               const std::string& system,
                                               const std::string& specimen) {
@@ -47,12 +50,80 @@ core::Result<std::set<std::string>> orders_of(crypto::Connection& connection,
   for (const std::string& id : specimens) {
     GW_TRY(const auto held, sync::read_resource(connection, {"Specimen", id}));
     if (!held) continue;
-    for (const Json& request : held->body["request"].items()) {
-      const auto order = sync::parse_reference(request["reference"].text());
+    std::vector<std::string> references;
+    for (const Json& request : held->body["request"].items())
+      references.emplace_back(request["reference"].text());
+    GW_TRY(const auto referrers, sync::find_referrers(connection, cat("Specimen/", id),
+                                                      kOrdersOfSpecimenMax, "ServiceRequest"));
+    references.insert(references.end(), referrers.begin(), referrers.end());
+    for (const std::string& reference : references) {
+      const auto order = sync::parse_reference(reference);
       if (order && order->type == "ServiceRequest") orders.insert(order->id);
     }
   }
   return orders;
+}
+
+/// Specimen numbers of one system, each once, in the order they are found.
+class Specimens {
+ public:
+  Specimens(crypto::Connection& connection, const std::string& system)
+      : connection_(connection), system_(system) {}
+
+  void add_carried(const Json& resource) {
+    for (const Json& one : resource["identifier"].items()) {
+      std::string number(one["value"].text());
+      if (one["system"].text() != system_ || number.empty()) continue;
+      if (std::find(numbers_.begin(), numbers_.end(), number) == numbers_.end())
+        numbers_.push_back(std::move(number));
+    }
+  }
+
+  /// Of the order itself, and of the specimens that go with it.
+  core::Status add_of_order(const std::string& id, const Json& order) {
+    add_carried(order);
+    GW_TRY(auto references, sync::find_referrers(connection_, cat("ServiceRequest/", id),
+                                                 kOrdersOfSpecimenMax, "Specimen"));
+    for (const Json& one : order["specimen"].items())
+      references.emplace_back(one["reference"].text());
+    for (const std::string& reference : references) {
+      const auto key = sync::parse_reference(reference);
+      if (!key || key->type != "Specimen") continue;
+      GW_TRY(const auto held, sync::read_resource(connection_, *key));
+      if (held) add_carried(held->body);
+    }
+    return {};
+  }
+
+  const std::vector<std::string>& numbers() const { return numbers_; }
+
+ private:
+  crypto::Connection& connection_;
+  const std::string& system_;
+  std::vector<std::string> numbers_;
+};
+
+/// The specimens of what is to be done and the device has codes for, of the newest orders first.
+core::Result<std::vector<std::string>> pending_specimens(crypto::Connection& connection,
+                                                         const AstmDevice& device) {
+  GW_TRY(auto query,
+         sync::parse_search("ServiceRequest",
+                            {{"status", "active"}, {"_sort", "-authored"}, {"_count", "200"}}, {}));
+  Specimens specimens(connection, device.options.profile.specimen_id_issuer);
+  for (int page = 0; page < kOrderPagesMax; ++page) {
+    GW_TRY(const sync::SearchPage found, sync::run_search(connection, query));
+    for (const std::string& id : found.ids) {
+      GW_TRY(const auto order, sync::read_resource(connection, {"ServiceRequest", id}));
+      if (!order || codes_of(order->body, device).empty()) continue;
+      GW_CHECK(specimens.add_of_order(id, order->body));
+      if (specimens.numbers().size() < kSpecimensMax) continue;
+      return std::vector<std::string>(specimens.numbers().begin(),
+                                      specimens.numbers().begin() + kSpecimensMax);
+    }
+    if (!found.next) break;
+    query.after = found.next;
+  }
+  return specimens.numbers();
 }
 
 core::Result<Pending> pending_for(crypto::Connection& connection, const AstmDevice& device,
@@ -132,30 +203,40 @@ std::string order_record(const Pending& pending, const AstmDevice& device,
 
 }  // namespace
 
-std::vector<std::string> asked_specimens(const Message& query) {
-  std::vector<std::string> specimens;
+std::optional<Asked> asked_for(const Message& query) {
+  Asked asked;
+  bool is_asked = false;
   for (const Record& record : query.records()) {
-    if (record.type != 'Q') continue;
+    if (record.type != 'Q' || record.field(13).first() == "A") continue;
+    is_asked = true;
     const Field ids = record.field(3);
-    for (std::size_t i = 0; i < ids.repeats() && specimens.size() < kSpecimensMax; ++i) {
+    for (std::size_t i = 0; i < ids.repeats() && asked.specimens.size() < kSpecimensMax; ++i) {
       std::string id = ids.repeat(i).component(2).text();
       if (id.empty()) id = ids.repeat(i).first();
-      const bool is_new = std::find(specimens.begin(), specimens.end(), id) == specimens.end();
-      if (!id.empty() && id != "ALL" && is_new) specimens.push_back(std::move(id));
+      const bool is_all = core::to_lower_ascii(id) == "all";
+      asked.is_all = asked.is_all || is_all;
+      const bool is_new =
+          std::find(asked.specimens.begin(), asked.specimens.end(), id) == asked.specimens.end();
+      if (!id.empty() && !is_all && is_new) asked.specimens.push_back(std::move(id));
     }
   }
-  return specimens;
+  return is_asked ? std::optional<Asked>(std::move(asked)) : std::nullopt;
 }
 
 core::Result<std::string> answer_query(crypto::Connection& connection, const Message& query,
-                                       const AstmDevice& device, const core::Clock& clock) {
+                                       const Asked& asked, const AstmDevice& device,
+                                       const core::Clock& clock) {
   const Field asker = query.header().field(5);
   std::string answer = cat("H|\\^&|||clinic-gateway|||||", escape_text(asker.first()),
                            "||P|LIS2-A2|", now_text(device, clock), "\r");
-  std::size_t number = 0;
   const bool names_orders = !device.options.profile.specimen_id_issuer.empty();
-  for (const std::string& specimen : asked_specimens(query)) {
-    if (!names_orders) break;
+  std::vector<std::string> specimens;
+  if (names_orders) specimens = asked.specimens;
+  if (names_orders && asked.is_all) {
+    GW_TRY(specimens, pending_specimens(connection, device));
+  }
+  std::size_t number = 0;
+  for (const std::string& specimen : specimens) {
     GW_TRY(const Pending pending, pending_for(connection, device, specimen));
     if (pending.codes.empty()) continue;
     answer += patient_record(pending, device, ++number);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 
 #include "core/text.h"
 
@@ -20,6 +21,8 @@ constexpr seconds kBusyPause{10};
 constexpr seconds kContentionPause{20};
 constexpr seconds kInterruptPause{15};
 constexpr int kSendsMax = 6;
+// A device that asks for one specimen after the other does not wait for its answers.
+constexpr std::size_t kWaitingMax = 32;
 // Ours: a frame whose end got lost is asked for again before the sender gives up.
 constexpr seconds kFramePatience{5};
 constexpr milliseconds kLineEndPatience{500};
@@ -59,8 +62,8 @@ class LinkImpl final : public Link {
     if (state_ == State::receiving) state_ = State::refusing;
   }
   bool offer(std::string message) override {
-    if (!waiting_.empty()) return false;
-    waiting_ = std::move(message);
+    if (waiting_.size() == kWaitingMax) return false;
+    waiting_.push_back(std::move(message));
     return true;
   }
   std::size_t sent() const override { return sent_; }
@@ -212,7 +215,7 @@ class LinkImpl final : public Link {
   }
 
   void ask(core::Monotonic now, std::vector<FrameEvent>& events) {
-    frames_ = make_frames(waiting_, options_);
+    frames_ = make_frames(waiting_.front(), options_);
     next_frame_ = 0;
     state_ = State::asking;
     due_ = now + kSenderPatience;
@@ -243,7 +246,7 @@ class LinkImpl final : public Link {
 
   void end_sending(std::vector<FrameEvent>& events) {
     reply(kEot, events);
-    waiting_.clear();
+    waiting_.pop_front();
     frames_.clear();
     asks_ = 0;
     state_ = State::neutral;
@@ -295,7 +298,7 @@ class LinkImpl final : public Link {
   bool was_asked_again_ = false;
   std::uint64_t skipped_ = 0;
 
-  std::string waiting_;  // a message to send
+  std::deque<std::string> waiting_;  // messages to send; the first may be on its way
   std::vector<std::string> frames_;
   std::size_t next_frame_ = 0;  // how many were sent at least once
   int sends_ = 0;               // of the frame that is out

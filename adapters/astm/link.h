@@ -45,7 +45,8 @@ class Link : public frame::Framer {
   static std::unique_ptr<Link> create(LinkOptions options);
   /// The last event was not accepted: frames are refused until the device begins anew.
   virtual void refuse() = 0;
-  /// A message to send when the line is free, records ended by CR. False: one waits already.
+  /// A message to send when the line is free, behind those that wait; records ended by CR. False:
+  /// 32 wait already.
   virtual bool offer(std::string message) = 0;
   /// Messages that were sent whole, and those given up.
   virtual std::size_t sent() const = 0;

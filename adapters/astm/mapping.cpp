@@ -1,9 +1,9 @@
 #include "adapters/astm/mapping.h"
 
 #include <algorithm>
-#include <map>
 
 #include "adapters/mapping/fhir_values.h"
+#include "adapters/mapping/replicates.h"
 #include "adapters/profiles/message_parts.h"
 #include "adapters/profiles/result_parts.h"
 #include "core/text.h"
@@ -180,8 +180,9 @@ void add_report(Mapping& mapping, const OrderContext& context, Json results, syn
   mapping.add(std::move(draft));
 }
 
+/// `replicates`: of all groups, for a rerun is often an order of its own.
 void map_group(Mapping& mapping, const Message& message, const OrderGroup& group,
-               const std::string& device) {
+               const std::string& device, mapping::Replicates& replicates) {
   OrderContext context;
   context.records = context_records(message, group);
   context.order = group.order;
@@ -195,15 +196,16 @@ void map_group(Mapping& mapping, const Message& message, const OrderGroup& group
 
   const std::size_t first = mapping.out().drafts.size();
   Json results = Json::array();
-  std::map<std::string, std::size_t> seen;  // replicates of a test
   sync::Draft report;
   for (const ResultGroup& one : group.results) {
     const std::string at = time_of(*one.result);
     if (!at.empty()) context.at = at;
-    const std::string key =
-        cat(local_code(mapping.profile(), one.result->field(3)), "|", context.at);
-    results.add(Json::object({{"reference", add_observation(mapping, context, *one.result,
-                                                            one.comments, seen[key]++)}}));
+    const std::string key = cat(
+        context.seed, "|", local_code(mapping.profile(), one.result->field(3)), "|", context.at);
+    const auto place = replicates.place_of(key, corrects_another(*one.result));
+    const std::string reference =
+        add_observation(mapping, context, *one.result, one.comments, place.number);
+    if (place.is_new) results.add(Json::object({{"reference", reference}}));
     report.is_released = report.is_released && is_released(mapping, *one.result);
   }
   report.body = Json::object({{"resourceType", "DiagnosticReport"}});
@@ -242,9 +244,10 @@ void map_results(const Message& message, const AstmDevice& device, sync::Incomin
   out.event_at = mapping::utc_instant(message.header().field(14).first(), mapping.site().time_zone);
   map_patient(message, mapping);
   const std::string reference = add_device(message, mapping);
+  mapping::Replicates replicates;
   for (const OrderGroup& group : order_groups(message)) {
     if (!is_control(message, group, mapping.profile()))
-      map_group(mapping, message, group, reference);
+      map_group(mapping, message, group, reference, replicates);
   }
   if (!out.dead_because.empty()) out.drafts.clear();
 }

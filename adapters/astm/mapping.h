@@ -68,6 +68,8 @@ std::string add_observation(Mapping& mapping, const OrderContext& context, const
                             const std::vector<const Record*>& comments, std::size_t occurrence);
 /// When a result was completed, else when it was begun; as sent.
 std::string time_of(const Record& result);
+/// R-9 says that the result was sent before.
+bool corrects_another(const Record& result);
 /// A test id as the profile's map knows it.
 std::string local_code(const profiles::Profile& profile, const Field& test_id);
 /// True where the site declared that a device's final result of this test needs no person.

@@ -120,6 +120,8 @@ std::string time_of(const Record& result) {
   return completed.empty() ? result.field(12).first() : completed;
 }
 
+bool corrects_another(const Record& result) { return result.field(9).first() == "C"; }
+
 std::string local_code(const profiles::Profile& profile, const Field& test_id) {
   std::string code;
   for (const std::size_t number : profile.code_components)
@@ -167,6 +169,7 @@ std::string add_observation(Mapping& mapping, const OrderContext& context, const
   if (const std::string range = result.field(6).first(); !range.empty())
     body.set("referenceRange", Json::array({Json::object({{"text", range}})}));
 
+  draft.is_edit = corrects_another(result);
   draft.is_released = is_released(mapping, result);
   draft.seed = cat(context.seed, "|", code, "|", at, "|", occurrence);
   draft.seed_at = mapping::seed_time(at, mapping.site().time_zone);

@@ -55,26 +55,32 @@ class AstmTest : public sync::RecordsTest {
                      "\rR|1|^^^HbA1c|", value, "|", unit, "||N||", status,
                      "||op1||20260301090500\rL|1|N\r");
   }
+  void put(const std::string& type, const std::string& id, std::string_view body) {
+    const auto parsed = Json::parse(body);
+    ASSERT_TRUE(parsed.ok()) << body;
+    write([&](crypto::Connection& connection) -> core::Status {
+      const auto version =
+          sync::put_resource(connection, {type, id}, *parsed, "his", "2026-03-01T08:00:00Z");
+      return version.ok() ? core::Status() : version.error();
+    });
+  }
+  /// An active order for HbA1c; `more`: its members beside.
+  void put_order(const std::string& id, std::string_view more) {
+    put("ServiceRequest", id,
+        core::cat(R"({"resourceType":"ServiceRequest","id":")", id,
+                  R"(","status":"active","intent":"order",)", more,
+                  R"(,"code":{"coding":[{"system":"http://loinc.org","code":"4548-4"}]},)",
+                  R"("subject":{"reference":"Patient/p1"}})"));
+  }
+  static std::string of_tube(std::string_view number) {
+    return core::cat(R"("identifier":[{"system":"urn:example:tubes","value":")", number, R"("}])");
+  }
   /// A patient with an active order for HbA1c on tube T1.
   void place_order() {
-    write([](crypto::Connection& connection) -> core::Status {
-      const auto put = [&](const char* type, const char* id, const char* body) -> core::Status {
-        GW_TRY(const Json parsed, Json::parse(body));
-        GW_TRY(const auto version,
-               sync::put_resource(connection, {type, id}, parsed, "his", "2026-03-01T08:00:00Z"));
-        (void)version;
-        return {};
-      };
-      GW_CHECK(
-          put("Patient", "p1",
-              R"({"resourceType":"Patient","id":"p1","name":[{"family":"Roe","given":["Jane"]}],
-                    "birthDate":"1980-01-02","gender":"female"})"));
-      return put("ServiceRequest", "o1",
-                 R"({"resourceType":"ServiceRequest","id":"o1","status":"active","intent":"order",
-                    "priority":"stat","identifier":[{"system":"urn:example:tubes","value":"T1"}],
-                    "code":{"coding":[{"system":"http://loinc.org","code":"4548-4"}]},
-                    "subject":{"reference":"Patient/p1"}})");
-    });
+    put("Patient", "p1",
+        R"({"resourceType":"Patient","id":"p1","name":[{"family":"Roe","given":["Jane"]}],)"
+        R"("birthDate":"1980-01-02","gender":"female"})");
+    put_order("o1", core::cat(R"("priority":"stat",)", of_tube("T1")));
   }
 
   AstmDevice device_;
@@ -150,21 +156,76 @@ TEST_F(AstmTest, AnIdThatIsNotTheOrdersPatientWaits) {
   EXPECT_EQ(take(message("5.9", "P2")).outcome, Outcome::unassigned);
 }
 
-TEST_F(AstmTest, AQueryIsAnsweredFromTheOrders) {
-  place_order();
-  const auto ask = [&](const char* tube) {
-    const auto query = Message::parse(core::cat("H|\\^&|||Analyzer\rQ|1|^", tube, "||ALL\rL|1\r"));
+TEST_F(AstmTest, ACorrectionForAnotherPatientWaits) {
+  device_.options.profile.specimen_id_issuer.clear();
+  take(message("5.9"));
+  EXPECT_EQ(take(message("6.9", "P2", "20260301101700", "%", "C")).outcome, Outcome::unassigned);
+  EXPECT_EQ(resources("Observation"), 1);
+}
+
+TEST_F(AstmTest, TwoValuesOfOneTestAreTwoResultsUnlessTheLaterCorrects) {
+  const auto twice = [](std::string_view tube, std::string_view status, std::string_view time) {
+    return core::cat(
+        "H|\\^&|||Analyzer^^SN1|||||||P|1|", time, "\rP|1|P1|||Roe^Jane||19800102|F\rO|1|", tube,
+        "||^^^HbA1c|||||||N\rR|1|^^^HbA1c|5.9|%||N||F||op1||20260301090500\rO|2|", tube,
+        "||^^^HbA1c|||||||N\rR|1|^^^HbA1c|6.9|%||N||", status, "||op1||20260301090500\rL|1|N\r");
+  };
+  take(twice("T1", "F", "20260301101500"));
+  EXPECT_EQ(resources("Observation"), 2);
+  take(twice("T1", "F", "20260301101600"));
+  EXPECT_EQ(resources("Observation"), 2) << "sent again";
+  take(twice("T2", "C", "20260301101700"));
+  EXPECT_EQ(resources("Observation"), 3);
+  EXPECT_EQ(
+      count("SELECT count(*) FROM resource r JOIN resource_version v USING (type, id, version)"
+            " WHERE r.type = 'Observation' AND CAST(v.body AS TEXT) LIKE '%6.9%'"),
+      2);
+}
+
+class AstmQuery : public AstmTest {
+ protected:
+  /// The records that answer Q-3 `ids`; empty: none are.
+  std::string ask(std::string_view ids, std::string_view status = "O") {
+    const auto query = Message::parse(
+        core::cat("H|\\^&|||Analyzer\rQ|1|", ids, "||ALL||||||||", status, "\rL|1\r"));
     EXPECT_TRUE(query.ok());
+    const auto asked = asked_for(**query);
+    if (!asked) return {};
     const auto answer =
         held_->database().read_value<std::string>([&](crypto::Connection& connection) {
-          return answer_query(connection, **query, device_, core::system_clock());
+          return answer_query(connection, **query, *asked, device_, core::system_clock());
         });
     return answer.ok() ? *answer : answer.error().message();
-  };
-  EXPECT_THAT(ask("T1"), HasSubstr("\rP|1||||Roe^Jane||19800102|F\rO|1|T1||^^^HbA1c|S|"));
-  EXPECT_THAT(ask("T1"), HasSubstr("\rL|1|F\r"));
-  EXPECT_THAT(ask("T2"), HasSubstr("\rL|1|I\r"));
+  }
+};
+
+TEST_F(AstmQuery, IsAnsweredFromTheOrders) {
+  place_order();
+  EXPECT_THAT(ask("^T1"), HasSubstr("\rP|1||||Roe^Jane||19800102|F\rO|1|T1||^^^HbA1c|S|"));
+  EXPECT_THAT(ask("^T1"), HasSubstr("\rL|1|F\r"));
+  EXPECT_THAT(ask("^T2"), HasSubstr("\rL|1|I\r"));
+  EXPECT_EQ(ask("^T1", "A"), "") << "taken back";
+}
+
+TEST_F(AstmQuery, ForAllIsAnsweredWithWhatIsToBeDone) {
   EXPECT_THAT(ask("ALL"), HasSubstr("\rL|1|I\r"));
+  place_order();
+  EXPECT_THAT(ask("ALL"), HasSubstr("\rO|1|T1||^^^HbA1c|S|"));
+  EXPECT_THAT(ask("^ALL"), HasSubstr("\rL|1|F\r"));
+  for (int i = 0; i < 60; ++i) put_order(core::cat("many", i), of_tube(core::cat("M", i)));
+  const std::string answer = ask("ALL");
+  EXPECT_THAT(answer, HasSubstr("\rP|50|"));
+  EXPECT_EQ(answer.find("\rP|51|"), std::string::npos);
+}
+
+TEST_F(AstmQuery, FindsTheOrderThatNamesTheSpecimen) {
+  place_order();
+  put("Specimen", "t9",
+      core::cat(R"({"resourceType":"Specimen","id":"t9",)", of_tube("T9"),
+                R"(,"subject":{"reference":"Patient/p1"}})"));
+  put_order("o9", R"("specimen":[{"reference":"Specimen/t9"}])");
+  EXPECT_THAT(ask("^T9"), HasSubstr("\rO|1|T9||^^^HbA1c|R|"));
+  EXPECT_THAT(ask("ALL"), HasSubstr("|T9|"));
 }
 
 }  // namespace

@@ -187,13 +187,28 @@ TEST_F(AstmLink, AnEnqInTheMiddleIsRefusedOnceAndThenBeginsAnew) {
 
 TEST_F(AstmLink, AMessageGoesOutFrameByFrame) {
   ASSERT_TRUE(link_->offer("H|\\^&\r" + cat("O|1|", std::string(300, 'x')) + "\rL|1\r"));
-  EXPECT_FALSE(link_->offer("another"));
   EXPECT_THAT(wait(seconds(0)), ElementsAre("\x05"));
   const auto frames = make_frames("H|\\^&\r" + cat("O|1|", std::string(300, 'x')) + "\rL|1\r", {});
   ASSERT_EQ(frames.size(), 4U);
   for (const std::string& one : frames) EXPECT_THAT(hear(kAckText), ElementsAre(one));
   EXPECT_THAT(hear(kAckText), ElementsAre("\x04"));
   EXPECT_EQ(link_->sent(), 1U);
+}
+
+TEST_F(AstmLink, MessagesWaitForOneAnotherAndNotWithoutEnd) {
+  ASSERT_TRUE(link_->offer("H|1\r"));
+  EXPECT_THAT(wait(seconds(0)), ElementsAre("\x05"));
+  ASSERT_TRUE(link_->offer("H|2\r"));
+  EXPECT_THAT(hear(kAckText), ElementsAre(make_frames("H|1\r", {})[0]));
+  EXPECT_THAT(hear(kAckText), ElementsAre("\x04"));
+  EXPECT_THAT(wait(seconds(0)), ElementsAre("\x05"));
+  EXPECT_THAT(hear(kAckText), ElementsAre(make_frames("H|2\r", {})[0]));
+  EXPECT_THAT(hear(kAckText), ElementsAre("\x04"));
+  EXPECT_EQ(link_->sent(), 2U);
+  EXPECT_EQ(link_->due(), std::nullopt);
+  int offered = 0;
+  while (offered < 1'000 && link_->offer("H|3\r")) ++offered;
+  EXPECT_EQ(offered, 32);
 }
 
 TEST_F(AstmLink, ARefusedFrameGoesAgainSixTimesAndThenTheMessageIsGivenUp) {

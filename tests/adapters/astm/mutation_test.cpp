@@ -55,7 +55,7 @@ TEST(AstmMutations, NoDamageOfAFixtureHarms) {
       for (std::string& one : split_messages(text)) {
         const Read read = read_message(std::move(one), device, "test");
         ASSERT_NE(read.incoming, nullptr);
-        if (read.message) asked_specimens(*read.message);
+        if (read.message) asked_for(*read.message);
         // It must be storable as JSON.
         for (const sync::Draft& draft : read.incoming->drafts)
           EXPECT_TRUE(core::Json::parse(draft.body.dump()).ok()) << text;
