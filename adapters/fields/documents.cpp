@@ -1,5 +1,8 @@
 #include "adapters/fields/documents.h"
 
+#include <map>
+#include <set>
+
 #include "adapters/fields/xml.h"
 #include "adapters/profiles/csv.h"
 #include "core/text.h"
@@ -19,23 +22,42 @@ core::Result<std::vector<profiles::CsvRow>> table_of(const profiles::FieldMap& m
   return rows;
 }
 
+/// Code::invalid: it has more cells than the heading.
+core::Result<Json> row_of(const profiles::CsvRow& heading, const profiles::CsvRow& row) {
+  const auto& names = heading.cells;
+  if (row.cells.size() > names.size())
+    return core::Error(core::Code::invalid,
+                       cat("line ", row.line, " has more cells than the heading"));
+  Json made = Json::object();
+  for (std::size_t cell = 0; cell < row.cells.size(); ++cell)
+    made.set(core::trim(names[cell]), core::trim(row.cells[cell]));
+  return made;
+}
+
 core::Result<Json> parse_table(const profiles::FieldMap& map, std::string_view text) {
   GW_TRY(const auto rows, table_of(map, text));
-  const std::vector<std::string>& names = rows[0].cells;
-  if (names.size() > kColumnsMax)
+  if (rows[0].cells.size() > kColumnsMax)
     return core::Error(core::Code::invalid, "the table has too many columns");
   Json table = Json::array();
   for (std::size_t i = 1; i < rows.size(); ++i) {
-    const auto& cells = rows[i].cells;
-    if (cells.size() > names.size())
-      return core::Error(core::Code::invalid,
-                         cat("line ", rows[i].line, " has more cells than the heading"));
-    Json row = Json::object();
-    for (std::size_t cell = 0; cell < cells.size(); ++cell)
-      row.set(core::trim(names[cell]), core::trim(cells[cell]));
+    GW_TRY(Json row, row_of(rows[0], rows[i]));
     table.add(std::move(row));
   }
   return table;
+}
+
+/// What rows have in common that measure the same once more; empty: it cannot be told of this one.
+std::string occasion_of(const profiles::FieldMap& map, const Json& row) {
+  const Json context = Json::object();
+  const profiles::FieldRow in{&row, &row, &context};
+  if (!map.is_of_device && map.patient_id.text(in).empty()) return {};
+  std::string occasion;
+  for (const profiles::FieldPath* path : {&map.patient_id, &map.family, &map.given, &map.birth_date,
+                                          &map.sex, &map.serial, &map.time})
+    occasion += cat(path->text(in), '\n');
+  for (const Json* result : map.results.find(in))
+    occasion += cat(map.code.text({result, &row, &context}), '\n');
+  return occasion;
 }
 
 }  // namespace
@@ -52,11 +74,31 @@ core::Result<std::vector<std::string>> cut_rows(const profiles::FieldMap& map,
                                                 std::string_view text) {
   if (map.format != "csv") return std::vector<std::string>{std::string(text)};
   GW_TRY(const auto rows, table_of(map, text));
+  if (rows[0].cells.size() > kColumnsMax) return std::vector<std::string>{std::string(text)};
   const std::string_view heading = text.substr(0, rows[0].end);
-  std::vector<std::string> documents;
-  for (std::size_t i = 1; i < rows.size(); ++i)
-    documents.push_back(cat(heading, text.substr(rows[i].begin, rows[i].end - rows[i].begin)));
-  return documents;
+  struct Document {
+    std::string rows;
+    std::set<std::string_view> seen;
+  };
+  std::vector<Document> documents;
+  std::map<std::string, std::size_t> occasions;  // the document of each
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    const std::string_view sent = text.substr(rows[i].begin, rows[i].end - rows[i].begin);
+    const auto row = row_of(rows[0], rows[i]);
+    const std::string occasion = row.ok() ? occasion_of(map, *row) : std::string();
+    std::size_t place = documents.size();
+    if (!occasion.empty()) place = occasions.emplace(occasion, place).first->second;
+    if (place == documents.size()) documents.emplace_back();
+    // The very same row once more is no second measurement.
+    if (!documents[place].seen.insert(core::trim(sent)).second) continue;
+    if (!documents[place].rows.empty() && !documents[place].rows.ends_with('\n'))
+      documents[place].rows += '\n';
+    documents[place].rows += sent;
+  }
+  std::vector<std::string> made;
+  made.reserve(documents.size());
+  for (const Document& one : documents) made.push_back(cat(heading, one.rows));
+  return made;
 }
 
 }  // namespace gateway::adapters::fields

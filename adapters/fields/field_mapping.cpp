@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "adapters/mapping/fhir_values.h"
+#include "adapters/mapping/replicates.h"
 #include "adapters/profiles/message_parts.h"
 #include "adapters/profiles/result_parts.h"
 #include "core/text.h"
@@ -53,6 +54,7 @@ class Mapping {
   sync::IncomingMessage& out_;
   std::string serial_;
   std::string device_reference_;
+  mapping::Replicates replicates_;
   std::vector<Crossing> crossings_;
 };
 
@@ -144,6 +146,8 @@ void Mapping::add_value(const Value& value, const std::string& at, std::size_t p
     body.set("derivedFrom", Json::array({Json::object({{"reference", document_.document}})}));
   draft.body = std::move(body);
   draft.seed = cat("value|", serial_, "|", value.code, "|", at, "|", place);
+  if (const auto again = replicates_.place_of(draft.seed, false).number; again > 0)
+    draft.seed += cat("|", again);
   draft.seed_at = mapping::seed_time(at, site().time_zone);
   out_.add(std::move(draft));
 }

@@ -55,6 +55,20 @@ TEST(Tables, EachRowIsADocumentOfItsOwnWithTheHeading) {
   EXPECT_THAT(parse_document(map, "a\n1;2\n").error().message(), HasSubstr("more cells"));
 }
 
+TEST(Tables, RowsThatMeasureTheSameOnceMoreAreOneDocument) {
+  profiles::FieldMap map;
+  map.format = "csv";
+  map.patient_id = *profiles::FieldPath::parse("id");
+  map.time = *profiles::FieldPath::parse("at");
+  const auto rows = cut_rows(map,
+                             "id,at,t\nP1,10:00,37.0\nP2,10:00,36.0\nP1,10:05,37.1\n"
+                             "P1,10:00,38.0\r\nP1,10:00,37.0\n,10:00,36\n,10:00,37");
+  ASSERT_TRUE(rows.ok());
+  EXPECT_THAT(*rows, ::testing::ElementsAre("id,at,t\nP1,10:00,37.0\nP1,10:00,38.0\r\n",
+                                            "id,at,t\nP2,10:00,36.0\n", "id,at,t\nP1,10:05,37.1\n",
+                                            "id,at,t\n,10:00,36\n", "id,at,t\n,10:00,37"));
+}
+
 TEST(SentTime, DatesAreReadInTheOrderTheProfileSays) {
   using profiles::DateOrder;
   EXPECT_EQ(compact_time("2026-11-20T09:41:07", DateOrder::day_first), "20261120094107");

@@ -62,6 +62,19 @@ TEST_F(FieldMapping, ARowOfATableBecomesAPatientAndObservations) {
   EXPECT_THAT(observation["code"].dump(), HasSubstr("29463-7"));
 }
 
+TEST_F(FieldMapping, TwoValuesOfOneTimeAreTwoResults) {
+  const FieldDevice scale = device(
+      "\"folder\"\nformat = \"csv\"\ntime = \"Date\"\n[patient]\nid = \"Id\"\n"
+      "[field.weight]\npath = \"Weight\"\n");
+  const std::string first = "Id,Date,Weight\nP1,2026-11-20,71.5\n";
+  const auto alone = map(scale, first);
+  const auto both = map(scale, first + "P1,2026-11-20,72.5\n");
+  ASSERT_EQ(both.drafts.size(), alone.drafts.size() + 1);
+  EXPECT_EQ(both.drafts[alone.drafts.size() - 1].seed, alone.drafts.back().seed)
+      << "what came before it stays what it is";
+  EXPECT_NE(both.drafts.back().seed, alone.drafts.back().seed);
+}
+
 TEST_F(FieldMapping, ALimitIsFlaggedAndTold) {
   const FieldDevice fridge = device(
       "\"folder\"\nformat = \"json\"\nsubject = \"device\"\n[field.temperature]\npath = \"t\"\n"
