@@ -96,7 +96,8 @@ core::Result<std::vector<FhirAnswer>> answers_of(const FhirAnswer& answer, std::
     one.version = version_of(response, entry["resource"]);
     one.date = answer.date;
     one.id = id_of_location(response["location"].text());
-    one.not_serving = not_serving({one.status, {}, {}}, "json");
+    // Who may not send at all gets no answer of entries: a 403 in it is about this one.
+    if (one.status != 403) one.not_serving = not_serving({one.status, {}, {}}, "json");
     answers.push_back(std::move(one));
   }
   return answers;

@@ -125,10 +125,15 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::send(HttpRequest request, bool
   answer.retry_after = sync::retry_after(response);
   answer.date = response.header("date");
   if (auto body = core::Json::parse(response.body); body.ok()) answer.body = std::move(*body);
+  if (is_forbidden(answer)) answer.not_serving.clear();
   if (answer.not_serving.empty()) answer.not_serving = not_fhir(method, response, answer.body);
   answer.version = version_of(response, answer.body);
   answer.id = id_of_location(response.header("location"));
   co_return answer;
+}
+
+bool is_forbidden(const FhirAnswer& answer) {
+  return answer.status == 403 && answer.body["resourceType"].text() == "OperationOutcome";
 }
 
 std::string id_of_location(std::string_view location) {

@@ -56,6 +56,11 @@ class FhirEndpoint {
   bool packs_ = false;
 };
 
+/// 403 in the server's own words: it knows who asks and forbids this one thing (a type outside of
+/// the client's scope, a patient it may not see), which says nothing of the next. A bare 403 or a
+/// page may be a proxy's, and speaks of the credentials.
+bool is_forbidden(const FhirAnswer& answer);
+
 /// The id in "[base]/Type/id[/_history/version]"; empty when it is no such place.
 std::string id_of_location(std::string_view location);
 

@@ -310,8 +310,11 @@ Awaitable<std::optional<RowOutcome>> settle_read(Push& push, FhirAnswer answer) 
     co_return co_await settle_with(push, Json(), answer.version);
   }
   if (answer.status != 200 || !answer.body.is_object()) {
-    co_return ended(row, Delivery::failed,
-                    core::cat("reading the resource back, the server answered ", answer.status));
+    RowOutcome outcome =
+        ended(row, Delivery::failed,
+              core::cat("reading the resource back, the server answered ", answer.status));
+    outcome.peers_words = core::cat("reading the resource back, ", outcome_text(answer));
+    co_return outcome;
   }
   if (same_content(outgoing.resource.body, answer.body))
     co_return delivered(push, answer.version, true);
@@ -336,7 +339,8 @@ std::optional<RowOutcome> settle_write(const Push& push, const core::Result<Fhir
     if (answer->version.empty()) return std::nullopt;
     return delivered(push, answer->version, false);
   }
-  if (status >= 500) {
+  // What is forbidden may be allowed when somebody there has put the scope of this client right.
+  if (status >= 500 || status == 403) {
     RowOutcome outcome = ended(row, Delivery::failed, core::cat("the server answered ", status));
     outcome.peers_words = outcome_text(*answer);
     return outcome;

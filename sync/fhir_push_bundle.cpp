@@ -57,6 +57,7 @@ core::Status load(Connection& connection, Pile& pile) {
 FhirAnswer for_each_entry(const FhirAnswer& answer) {
   FhirAnswer one;
   one.status = answer.status;
+  one.body = answer.body;
   one.not_serving = answer.not_serving;
   one.retry_after = answer.retry_after;
   return one;
@@ -70,7 +71,7 @@ Awaitable<core::Result<std::vector<FhirAnswer>>> read_together(Pile& pile, const
   for (const Push* push : group) bundle.read(place_there(*push));
   GW_CO_TRY(const FhirAnswer answer,
             co_await pile.with.endpoint.post_bundle(std::move(bundle).finish()));
-  if (!answer.not_serving.empty() || answer.status >= 500)
+  if (!answer.not_serving.empty() || answer.status >= 500 || is_forbidden(answer))
     co_return std::vector<FhirAnswer>(group.size(), for_each_entry(answer));
   auto told = answers_of(answer, group.size());
   if (told.ok()) co_return std::move(*told);
@@ -174,9 +175,11 @@ std::string circle_text(const Group& group) {
 }
 
 /// Whether the request as a whole came to nothing, in a way that does not tell which entry is at
-/// fault: too large, too many, one of them unreadable, or a transaction with one that conflicts.
-bool is_refused_whole(const core::Result<FhirAnswer>& answer) {
-  return answer.ok() && answer->not_serving.empty() && answer->status / 100 == 4;
+/// fault: too large, too many, one of them unreadable, or a transaction with one that conflicts or
+/// is forbidden. A batch is forbidden for what it is, whatever is in it.
+bool is_refused_whole(const core::Result<FhirAnswer>& answer, BundleKind kind) {
+  if (!answer.ok() || !answer->not_serving.empty()) return false;
+  return answer->status / 100 == 4 && (kind == BundleKind::transaction || !is_forbidden(*answer));
 }
 
 /// Notes what the server calls what it has made; what cannot be noted is lost, and read back.
@@ -231,7 +234,7 @@ Awaitable<void> send_group(Pile& pile, Group group) {
   if (group.size() < 2 || !pile.bundling.kind) co_return co_await send_each(pile, std::move(group));
   const BundleKind kind = *pile.bundling.kind;
   auto answer = co_await pile.with.endpoint.post_bundle(written(kind, group));
-  if (is_refused_whole(answer)) {
+  if (is_refused_whole(answer, kind)) {
     pile.bundling.entries_max = std::max<std::size_t>(1, group.size() / 2);
     const auto middle = group.begin() + static_cast<std::ptrdiff_t>(group.size() / 2);
     co_await send_group(pile, Group(group.begin(), middle));
@@ -256,7 +259,8 @@ Awaitable<void> send_circle(Pile& pile, Group group) {
     auto answer = co_await pile.with.endpoint.post_bundle(circle_text(group));
     status = answer.ok() ? answer->status : 0;
     const bool conflicts = status == 409 || status == 412;
-    if (is_refused_whole(answer) && !conflicts) {
+    const bool is_refused = is_refused_whole(answer, BundleKind::transaction);
+    if (is_refused && !conflicts && !is_forbidden(*answer)) {
       end_each(pile, group, Delivery::refused, outcome_text(*answer));
       co_return;
     }

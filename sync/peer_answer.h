@@ -16,8 +16,9 @@ namespace gateway::sync {
 RowOutcome outcome_of_error(std::int64_t number, const core::Error& error);
 
 /// Non-empty when the answer says that the peer is not doing its work at all just now, or is not
-/// the peer we mean: credentials refused (401, 403), too many requests or maintenance (429, 503), a
-/// proxy's error (407, 502, 504), or a page instead of data. For people.
+/// the peer we mean: credentials refused (401, 403; of a FHIR server see also is_forbidden() in
+/// sync/fhir_endpoint.h), too many requests or maintenance (429, 503), a proxy's error (407, 502,
+/// 504), or a page instead of data. For people.
 std::string not_serving(const core::net::HttpResponse& answer, std::string_view wanted_type);
 
 /// Retry-After in seconds, at most an hour; a date is not followed (the box's clock may be wrong).

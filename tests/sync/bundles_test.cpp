@@ -60,6 +60,36 @@ TEST_F(BundlesTest, SeveralResourcesGoInOneRequestAndEachHasItsOwnAnswer) {
   EXPECT_TRUE(abilities["if_match"].boolean());
 }
 
+constexpr char kForbidden[] =
+    R"({"resourceType":"OperationOutcome","issue":[{"code":"forbidden","diagnostics":"not yours"}]})";
+
+TEST_F(BundlesTest, WhatThisClientMayNotSendHoldsNoOtherBack) {
+  serve([](auto& connection, const auto& request) {
+    if (!request.head.starts_with("POST")) return reply(connection, "404 Not Found", "");
+    const std::string forbidden = core::cat(R"({"status":"403","outcome":)", kForbidden, "}");
+    reply(connection, "200 OK",
+          answers({R"({"status":"201","etag":"W/\"1\""})", forbidden.c_str(),
+                   R"({"status":"403 Forbidden"})"}));
+  });
+  fhir();
+  const auto outcomes = deliver(three_rows());
+  ASSERT_EQ(outcomes.size(), 3u);
+  EXPECT_EQ(outcomes[0].result, Delivery::delivered);
+  EXPECT_EQ(outcomes[1].result, Delivery::failed);
+  EXPECT_NE(outcomes[1].peers_words.find("not yours"), std::string::npos);
+  EXPECT_EQ(outcomes[2].result, Delivery::failed);
+}
+
+TEST_F(BundlesTest, AServerThatForbidsEveryBatchIsNotAskedForEachHalfOfOne) {
+  serve([](auto& connection, const auto&) { reply(connection, "403 Forbidden", kForbidden); });
+  fhir();
+  auto rows = three_rows();
+  EXPECT_EQ(counted(deliver(rows))[Delivery::failed], 3);
+  for (OutboxRow& row : rows) row.perhaps_sent = true;
+  EXPECT_EQ(counted(deliver(rows))[Delivery::failed], 3);
+  EXPECT_EQ(heads(), (std::vector<std::string>{"POST /base/", "POST /base/"}));
+}
+
 TEST_F(BundlesTest, WhatIsTooMuchAtOnceIsHalved) {
   serve([](auto& connection, const auto& request) {
     if (request.head.starts_with("PUT"))
