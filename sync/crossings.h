@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace gateway::sync {
 
@@ -32,6 +34,24 @@ class Crossings {
   std::uint64_t endings_ = 0;
   std::multiset<std::string> under_way_;
   std::map<std::string, std::uint64_t> ended_;
+};
+
+/// Subjects on their way for as long as this lives, however that ends.
+class UnderWay {
+ public:
+  UnderWay(Crossings& crossings, std::vector<std::string> subjects)
+      : crossings_(crossings), subjects_(std::move(subjects)) {
+    for (const std::string& subject : subjects_) crossings_.begin(subject);
+  }
+  ~UnderWay() {
+    for (const std::string& subject : subjects_) crossings_.end(subject);
+  }
+  UnderWay(const UnderWay&) = delete;
+  UnderWay& operator=(const UnderWay&) = delete;
+
+ private:
+  Crossings& crossings_;
+  std::vector<std::string> subjects_;
 };
 
 }  // namespace gateway::sync

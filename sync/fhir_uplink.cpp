@@ -47,12 +47,10 @@ class FhirUplink final : public Uplink {
     co_await probe_when_due();
     std::vector<std::string> subjects;
     for (const OutboxRow& row : rows) subjects.push_back(row.subject);
-    for (const std::string& subject : subjects) crossings_.begin(subject);
+    const UnderWay under_way(crossings_, std::move(subjects));
     const Pushing with{endpoint_,      *holdings_, clock_, options_.name, abilities_.put_creates,
                        options_.policy};
-    std::vector<RowOutcome> outcomes = co_await push_rows(with, bundling_, std::move(rows));
-    for (const std::string& subject : subjects) crossings_.end(subject);
-    co_return outcomes;
+    co_return co_await push_rows(with, bundling_, std::move(rows));
   }
   Awaitable<PullReport> pull() override {
     co_await probe_when_due();
@@ -69,6 +67,12 @@ class FhirUplink final : public Uplink {
   void close() override { endpoint_.close(); }
 
  private:
+  /// However it ends, it can be asked again.
+  struct Asking {
+    bool& is_on;
+    ~Asking() { is_on = false; }
+  };
+
   /// From a time when it refused ours, perhaps.
   bool has_ids_of_the_servers() {
     const auto any = holdings_->database().read_value<bool>(
@@ -85,9 +89,9 @@ class FhirUplink final : public Uplink {
   Awaitable<core::Status> ask_server() {
     if (std::exchange(asking_, true))
       co_return core::Error(core::Code::busy, "the server is being asked already; wait for it");
+    const Asking asking{asking_};
     next_probe_ = clock_.monotonic() + kProbeAgain;
     core::Result<ServerAbilities> found = co_await probe_server(endpoint_, probe_id_, clock_);
-    asking_ = false;
     if (!found.ok()) co_return std::move(found).error();
     next_probe_ = clock_.monotonic() + kProbeEvery;
     abilities_ = std::move(*found);

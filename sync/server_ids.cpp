@@ -36,16 +36,22 @@ std::string marked_id(const Json& resource) {
   return {};
 }
 
+/// A list of what stands there, also where somebody entered one thing without a list around it.
+Json as_list(const Json& held) {
+  if (held.is_array()) return held;
+  return held.is_null() ? Json::array() : Json::array({held});
+}
+
 Json marked(Json body, const ResourceKey& ours) {
   if (is_marked_by_tag(ours.type)) {
-    Json meta = body["meta"];
-    Json tags = meta["tag"];
+    Json meta = body["meta"].is_object() ? body["meta"] : Json::object();
+    Json tags = as_list(meta["tag"]);
     tags.add(Json::object({{"system", kMarkSystem}, {"code", ours.id}}));
     meta.set("tag", std::move(tags));
     body.set("meta", std::move(meta));
     return body;
   }
-  Json identifiers = body["identifier"];
+  Json identifiers = as_list(body["identifier"]);
   identifiers.add(Json::object({{"system", kMarkSystem}, {"value", ours.id}}));
   body.set("identifier", std::move(identifiers));
   return body;

@@ -7,7 +7,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstring>
+#include <iterator>
 #include <map>
+#include <typeinfo>
 
 #include "core/ids.h"
 #include "core/log.h"
@@ -59,6 +61,68 @@ class SteadyAlarm final : public Alarm {
  private:
   asio::steady_timer timer_;
 };
+
+/// What was thrown is a defect of ours and may quote what was being worked on: its kind is told,
+/// and nothing of what it says.
+void log_defect(const Uplink& uplink, std::string_view doing, const std::exception& defect) {
+  core::log_error("sync", core::cat("uplink ", uplink.name(), ": a defect of ours ended ", doing,
+                                    " (", typeid(defect).name(), "); please report it"));
+}
+
+Awaitable<std::optional<std::vector<RowOutcome>>> try_to_deliver(Uplink& uplink,
+                                                                 std::vector<OutboxRow> rows) {
+  try {
+    co_return co_await uplink.deliver(std::move(rows));
+  } catch (const std::exception& defect) {
+    log_defect(uplink, "a delivery", defect);
+  }
+  co_return std::nullopt;
+}
+
+/// Each by itself but for those that only go together.
+std::vector<std::vector<OutboxRow>> taken_apart(std::vector<OutboxRow> rows) {
+  std::vector<std::vector<OutboxRow>> parts;
+  std::map<std::int64_t, std::size_t> circles;
+  for (OutboxRow& row : rows) {
+    const auto [at, fresh] = circles.emplace(row.circle, parts.size());
+    if (row.circle == 0 || fresh) {
+      parts.push_back({std::move(row)});
+    } else {
+      parts[at->second].push_back(std::move(row));
+    }
+  }
+  return parts;
+}
+
+/// An outcome of every row, whatever the uplink throws: one that it trips over must not be sent for
+/// ever, nor hold back those that were claimed with it.
+Awaitable<std::vector<RowOutcome>> deliver_all(Uplink& uplink, std::vector<OutboxRow> rows) {
+  if (auto outcomes = co_await try_to_deliver(uplink, rows)) co_return std::move(*outcomes);
+  for (OutboxRow& row : rows) row.perhaps_sent = true;
+  std::vector<RowOutcome> all;
+  const auto parts = taken_apart(std::move(rows));
+  for (const std::vector<OutboxRow>& part : parts) {
+    auto outcomes = co_await try_to_deliver(uplink, part);
+    if (outcomes) {
+      std::ranges::move(*outcomes, std::back_inserter(all));
+      continue;
+    }
+    for (const OutboxRow& row : part)
+      all.push_back(ended(row, Delivery::failed, "internal error; see the log"));
+  }
+  co_return all;
+}
+
+Awaitable<PullReport> pull_all(Uplink& uplink) {
+  PullReport report;
+  try {
+    co_return co_await uplink.pull();
+  } catch (const std::exception& defect) {
+    log_defect(uplink, "a pull", defect);
+    report.error = "internal error; see the log";
+  }
+  co_return report;
+}
 
 class Service final : public SyncService, public std::enable_shared_from_this<Service> {
  public:
@@ -236,7 +300,7 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
   }
 
   static Awaitable<void> deliver(std::shared_ptr<Service> self, effect::DeliverRows wanted) {
-    auto outcomes = co_await self->uplinks_.at(wanted.uplink)->deliver(std::move(wanted.rows));
+    auto outcomes = co_await deliver_all(*self->uplinks_.at(wanted.uplink), std::move(wanted.rows));
     const bool got_through = std::ranges::any_of(
         outcomes, [](const RowOutcome& outcome) { return outcome.result == Delivery::delivered; });
     if (got_through) self->note_success(wanted.uplink);
@@ -247,7 +311,7 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
   }
 
   static Awaitable<void> pull(std::shared_ptr<Service> self, std::string uplink) {
-    PullReport report = co_await self->uplinks_.at(uplink)->pull();
+    PullReport report = co_await pull_all(*self->uplinks_.at(uplink));
     if (report.reached && !report.idle) self->note_success(uplink);
     self->note_standing(uplink, [&] { self->step(event::Pulled{uplink, std::move(report)}); });
   }

@@ -88,7 +88,8 @@ class Uplink {
   virtual UplinkLimits limits() const = 0;
   /// Deliveries at once that serve the link best, as it was found to be. Asked after each.
   virtual std::size_t window() const { return limits().deliveries_in_flight; }
-  /// One outcome per row, in any order. Never throws.
+  /// One outcome per row, in any order. Does not throw, but for a defect: then the service tries
+  /// each row by itself.
   virtual core::net::Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) = 0;
   /// Brings the peer's changes into the replica, or what a PACS has committed itself to; uplinks
   /// that do not pull answer reached = true.

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <stdexcept>
 
 #include "core/civil_time.h"
+#include "sync/fhir_uplink.h"
 #include "sync/pull_state.h"
 #include "tests/fakes/waiting.h"
 #include "tests/sync/records_fixture.h"
@@ -34,6 +36,8 @@ class PagingServer final : public core::net::HttpClient {
   std::function<void(int page)> served = [](int) {};
 
   Awaitable<core::Result<HttpResponse>> send(HttpRequest request) override {
+    if (request.method == "PUT" && request.target.starts_with("/Patient"))
+      throw std::runtime_error("a defect that a resource brings out");
     HttpResponse response;
     response.status = 404;
     if (request.target.find('?') != request.target.npos) {
@@ -136,6 +140,23 @@ TEST_F(PullTest, WhatAMoveBetweenTwoPagesLeftOutComesWithTheNextRound) {
   EXPECT_TRUE(pull_all("Patient").reached);
   EXPECT_EQ(patients(), 5);
   EXPECT_NE(cursor("Patient"), "");
+}
+
+TEST_F(PullTest, WhatADefectKeptFromBeingSentIsNotOnItsWayForEver) {
+  write([](Connection& c) -> core::Status {
+    const ResourceKey key{"Patient", "a"};
+    const Json body = Json::object({{"resourceType", "Patient"}, {"id", "a"}, {"language", "es"}});
+    GW_CHECK(put_resource(c, key, body, "clinic", kNow));
+    return queue_row(c, "his", "resource", key.text(), 0, std::nullopt, kNow).ok()
+               ? core::Status()
+               : core::Error(core::Code::internal, "queue");
+  });
+  const auto uplink = make_fhir_uplink({"his", core::Milliseconds(1'000), {"Patient"}}, server_,
+                                       held_, core::system_clock());
+  EXPECT_THROW(fakes::await(loop_, uplink->deliver(claim("his").rows)), std::runtime_error);
+  write([](Connection& c) { return c.run("UPDATE outbox SET state = 'waiting'"); });
+  server_->entries.push_back(patient("a", "2026-03-01T08:00:00.000Z"));
+  EXPECT_EQ(fakes::await(loop_, uplink->pull()).applied, 1);
 }
 
 TEST_F(PullTest, WhatIncludeBringsAlongDoesNotSayHowFarTheSearchCame) {

@@ -103,6 +103,18 @@ TEST_F(ServerIdsTest, ANewResourceIsMadeByAConditionalCreateAndItsIdKept) {
   EXPECT_FALSE(uplink_->abilities()["put_creates"].boolean());
 }
 
+TEST_F(ServerIdsTest, AnIdentifierEnteredWithoutAListAroundItIsMarkedAllTheSame) {
+  serve_own_ids([](auto& connection, const auto&) {
+    reply(connection, "201 Created", "", "Location: Patient/77\r\nETag: W/\"1\"\r\n");
+  });
+  fhir();
+  enter(patient_, R"({"resourceType":"Patient","id":"p9","identifier":{"value":"1"}})");
+  record_all(deliver(claim("his").rows));
+  EXPECT_EQ(last_request().body,
+            R"({"resourceType":"Patient","identifier":[{"value":"1"},{"system":)"
+            R"("urn:clinic-gateway:resource-id","value":"p9"}]})");
+}
+
 TEST_F(ServerIdsTest, AServerThatFailedMeanwhileHasNotSaidWhoseIdsItTakes) {
   serve_own_ids([](auto& connection, const auto&) { reply(connection, "404 Not Found", ""); });
   fhir();

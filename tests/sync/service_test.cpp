@@ -3,6 +3,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <variant>
 
 #include "core/civil_time.h"
 #include "sync/uplink_pauses.h"
@@ -66,6 +67,39 @@ class OneAnswerUplink final : public Uplink {
   UplinkHours hours_;
 };
 
+/// Has a defect that shows with one row, whatever comes with it, and with every pull.
+class TrippingUplink final : public Uplink {
+ public:
+  TrippingUplink(std::string trips_over, int& pulls)
+      : trips_over_(std::move(trips_over)), pulls_(pulls) {}
+  const std::string& name() const override { return name_; }
+  std::string_view kind() const override { return "stow"; }
+  UplinkLimits limits() const override {
+    UplinkLimits limits;
+    limits.rows_per_delivery = 10;
+    limits.pull_every = core::Milliseconds(1'000);
+    return limits;
+  }
+  core::net::Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
+    std::vector<RowOutcome> outcomes;
+    for (const OutboxRow& row : rows) {
+      if (row.subject == trips_over_) throw std::bad_variant_access();
+      outcomes.push_back(ended(row, Delivery::delivered, ""));
+    }
+    co_return outcomes;
+  }
+  core::net::Awaitable<PullReport> pull() override {
+    if (++pulls_ > 0) throw std::bad_variant_access();
+    co_return PullReport{};
+  }
+  void close() override {}
+
+ private:
+  const std::string name_ = "pacs";
+  std::string trips_over_;
+  int& pulls_;
+};
+
 class ServiceTest : public RecordsTest {
  protected:
   void TearDown() override {
@@ -76,8 +110,11 @@ class ServiceTest : public RecordsTest {
     RecordsTest::TearDown();
   }
   void start(Delivery answer, UplinkHours hours = {}) {
+    start(std::make_unique<OneAnswerUplink>(answer, sent_, std::move(hours)));
+  }
+  void start(std::unique_ptr<Uplink> uplink) {
     std::vector<std::unique_ptr<Uplink>> uplinks;
-    uplinks.push_back(std::make_unique<OneAnswerUplink>(answer, sent_, std::move(hours)));
+    uplinks.push_back(std::move(uplink));
     service_ = SyncService::create(loop_.get_executor(), held_, std::move(uplinks), clock_,
                                    ServiceSeams{std::make_unique<HandAlarm>(ring_), 1});
     service_->start();
@@ -163,6 +200,20 @@ TEST_F(ServiceTest, OutsideItsHoursAnUplinkWaitsAndSaysSo) {
   run_until([&] { return sent_ == 1; });
   EXPECT_GE(clock_.wall(), *core::parse_instant("2026-07-01T22:00:00Z"));
   EXPECT_TRUE(service_->report()[std::size_t{0}]["open"].boolean());
+}
+
+TEST_F(ServiceTest, ARowThatMeetsADefectOfOursEndsAndHoldsNoOtherBack) {
+  for (const char* uid : {"1.2.3", "1.2.4", "1.2.5"}) store(facts("1.2", uid), "pixels");
+  const std::string second =
+      text("SELECT subject FROM outbox WHERE uplink = 'pacs' ORDER BY number LIMIT 1 OFFSET 1");
+  int pulls = 0;
+  start(std::make_unique<TrippingUplink>(second, pulls));
+  run_until([&] { return count("SELECT count(*) FROM dicom_delivery") == 2; });
+  run_until([&] { return rows("sending") == 0; });
+  EXPECT_EQ(text("SELECT subject FROM outbox WHERE uplink = 'pacs'"), second);
+  EXPECT_EQ(text("SELECT reason FROM outbox WHERE uplink = 'pacs'"), "internal error; see the log");
+  EXPECT_EQ(service_->report()[std::size_t{0}]["in_flight"].integer(), 0);
+  run_until([&] { return pulls > 1; });
 }
 
 TEST_F(ServiceTest, APeerThatTakesNothingHasNoSuccess) {
