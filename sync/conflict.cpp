@@ -18,6 +18,9 @@ namespace {
 
 using core::Json;
 
+/// Of a type whose row does not name it: a group of its own.
+constexpr std::string_view kContained = "contained";
+
 std::string_view status_of(const Json& elements) { return elements["status"].text(); }
 
 GroupDecision begin_decision(const Group& group, const Versions& versions) {
@@ -94,6 +97,12 @@ std::optional<GroupDecision> decide_single(const Compared& compared, Choice chan
   }
   if (group.rule() == Rule::safer && takes_back(*group.row, decision.base, changed)) {
     ask(decision, other(changer), "one side takes back what the other may rely on");
+    return decision;
+  }
+  if (group.name == kContained && compared.other_changed_something) {
+    // Whoever changed it has what refers to it, too: the other's would leave that in the air.
+    ask(decision, changer,
+        "one side changed what is contained in it, the other something that may refer to that");
     return decision;
   }
   return std::nullopt;

@@ -56,12 +56,37 @@ void collect(const Json& concept_, Substances& substances) {
   if (!concept_["text"].text().empty()) substances.emplace("", concept_["text"].text());
 }
 
+/// What "#id" means within `resource`; null: nothing, or the reference leads elsewhere.
+const Json& contained(const Json& resource, const Json& reference) {
+  static const Json nothing;
+  const std::string_view to = reference["reference"].text();
+  if (!to.starts_with('#')) return nothing;
+  const auto& items = resource["contained"].items();
+  const auto found = std::ranges::find_if(
+      items, [&](const Json& one) { return one["id"].text() == to.substr(1); });
+  return found == items.end() ? nothing : *found;
+}
+
+void collect_medication(const Json& prescription, Substances& substances) {
+  const Json& reference = prescription["medicationReference"];
+  const Json& medication = contained(prescription, reference);
+  if (medication.is_null()) {
+    if (!reference["reference"].text().empty())
+      substances.emplace("", reference["reference"].text());
+    return;
+  }
+  collect(medication["code"], substances);
+  for (const Json& ingredient : medication["ingredient"].items()) {
+    collect(ingredient["itemCodeableConcept"], substances);
+    collect(contained(prescription, ingredient["itemReference"])["code"], substances);
+  }
+}
+
 Substances substances_of(const Json& resource) {
   Substances substances;
   if (resource["resourceType"].text() == kPrescription) {
     collect(resource["medicationCodeableConcept"], substances);
-    const std::string_view reference = resource["medicationReference"]["reference"].text();
-    if (!reference.empty()) substances.emplace("", reference);
+    collect_medication(resource, substances);
     return substances;
   }
   collect(resource["code"], substances);
@@ -94,6 +119,11 @@ std::string named(const Json& concept_) {
     }
   }
   return "a substance that is not named";
+}
+
+const Json& drug_of(const Json& prescription) {
+  const Json& medication = contained(prescription, prescription["medicationReference"]);
+  return medication.is_null() ? prescription["medicationCodeableConcept"] : medication["code"];
 }
 
 struct Other {
@@ -160,12 +190,11 @@ core::Status ask_about(Connection& connection, const Reconciling& with,
   GroupDecision decision;
   decision.group = kContraindication;
   decision.asked = true;
-  decision.reason =
-      core::cat(named(body["medicationCodeableConcept"]), " was prescribed ", apart.prescription,
-                " and allergy to ", named(allergy["code"]), " (AllergyIntolerance/",
-                allergy["id"].text(), ") recorded ", apart.allergy,
-                ". Both act as they are, nothing was changed: stop or change"
-                " the prescription where it must be, then decide here");
+  decision.reason = core::cat(named(drug_of(body)), " was prescribed ", apart.prescription,
+                              " and allergy to ", named(allergy["code"]), " (AllergyIntolerance/",
+                              allergy["id"].text(), ") recorded ", apart.allergy,
+                              ". Both act as they are, nothing was changed: stop or change"
+                              " the prescription where it must be, then decide here");
   decision.base = decision.ours = decision.theirs = decision.merged = Json::object();
   Merge merge;
   merge.policy = with.policy.version();

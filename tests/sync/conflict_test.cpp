@@ -65,6 +65,43 @@ TEST(Conflict, CoupledElementsAreTakenFromOneSideAsAWhole) {
   EXPECT_EQ(decision_on(merged, "result")->ours["valueQuantity"]["value"].number_text(), "5.10");
 }
 
+std::string prescription(std::string_view drug, std::string_view dose) {
+  return core::cat(R"({"resourceType":"MedicationRequest","id":"1","status":"active",)",
+                   R"("contained":[{"resourceType":"Medication","id":"m","code":{"text":")", drug,
+                   R"("}}],"medicationReference":{"reference":"#m"},"dosageInstruction":[{"text":")",
+                   dose, R"("}]})");
+}
+
+TEST(Conflict, ADrugThatIsContainedIsNotGivenTheOthersDose) {
+  const std::string base = prescription("amoxicillin", "3 x 500 mg");
+  const std::string drug = prescription("methotrexate", "3 x 500 mg");
+  const std::string dose = prescription("amoxicillin", "4 x 1000 mg");
+  for (const auto& [ours, theirs] : {std::pair{drug, dose}, std::pair{dose, drug}}) {
+    const Merge merged = merge_texts(base, ours, theirs);
+    EXPECT_TRUE(merged.asks());
+    EXPECT_EQ(merged.shown, json(theirs));
+    EXPECT_EQ(decision_on(merged, "prescription")->ours["contained"], json(ours)["contained"]);
+  }
+}
+
+TEST(Conflict, WhatIsContainedAndWhatMayReferToItAreNotMergedUnasked) {
+  const auto goal = [](std::string_view contained, std::string_view priority) {
+    return core::cat(R"({"resourceType":"Goal","id":"1","contained":[{"resourceType":)",
+                     R"("Practitioner","id":"p","name":[{"text":")", contained,
+                     R"("}]}],"expressedBy":{"reference":"#p"},"priority":{"text":")", priority,
+                     R"("}})");
+  };
+  const std::string base = goal("Ana", "low");
+  const std::string other_person = goal("Eva", "low");
+  const std::string other_priority = goal("Ana", "high");
+  for (const Merge& merged : {merge_texts(base, other_person, other_priority),
+                              merge_texts(base, other_priority, other_person)}) {
+    EXPECT_TRUE(merged.asks());
+    EXPECT_EQ(merged.shown, json(goal("Eva", "high")));
+  }
+  EXPECT_FALSE(merge_texts(base, other_person, base).asks());
+}
+
 TEST(Conflict, AStopActsOnBothSidesWhicheverMadeIt) {
   const std::string_view base =
       R"({"resourceType":"MedicationRequest","id":"1","status":"active","dosageInstruction":[{"text":"1-0-0"}]})";

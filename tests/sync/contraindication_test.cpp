@@ -66,6 +66,37 @@ TEST_F(ContraindicationTest, AnAllergyFromTheHospitalMeetsAPrescriptionOfTheClin
   EXPECT_EQ(open_of("m1"), 1);
 }
 
+TEST_F(ContraindicationTest, ADrugThatIsContainedIsKnownByWhatItSaysAndWhatItIsMadeOf) {
+  const auto containing = [](std::string_view drug, std::string_view ingredient) {
+    auto parsed = Json::parse(core::cat(
+        R"({"resourceType":"MedicationRequest","id":"m1","status":"active",)",
+        R"("medicationReference":{"reference":"#drug"},"contained":[{"resourceType":"Medication",)",
+        R"("id":"drug","code":{"coding":[{"system":"urn:drugs","code":")", drug,
+        R"("}]},"ingredient":[{"itemCodeableConcept":{"coding":[{"system":"urn:drugs","code":")",
+        ingredient, R"("}]}}]}]})"));
+    return parsed.value();
+  };
+  const Json allergy = Json::parse(kPenicillinAllergy).value();
+  EXPECT_FALSE(may_harm(containing("ibuprofen", "ibuprofen"), allergy, true));
+  EXPECT_TRUE(may_harm(containing("penicillin", "x"), allergy, true));
+  EXPECT_TRUE(may_harm(containing("angina kit", "penicillin"), allergy, true));
+}
+
+TEST_F(ContraindicationTest, AnotherDrugInWhatAPrescriptionContainsIsAnotherPrescription) {
+  const auto with_drug = [&](std::string_view version, std::string_view drug) {
+    return core::cat(R"({"resourceType":"MedicationRequest","id":"m1","meta":{"versionId":")",
+                     version, R"("},"status":"active","intent":"order","contained":[{)",
+                     R"("resourceType":"Medication","id":"d","code":{"text":")", drug,
+                     R"("}}],"medicationReference":{"reference":"#d"},)",
+                     R"("subject":{"reference":"Patient/p1"}})");
+  };
+  EXPECT_EQ(pull(with_drug("1", "ibuprofen")), Applied::applied);
+  enter_here(allergy_, kPenicillinAllergy);
+  EXPECT_EQ(open_of("m1"), 0);
+  EXPECT_EQ(pull(with_drug("2", "amoxicillin")), Applied::applied);
+  EXPECT_EQ(open_of("m1"), 1);
+}
+
 TEST_F(ContraindicationTest, APrescriptionFromTheHospitalMeetsAnAllergyOfTheClinic) {
   enter_here(allergy_, kPenicillinAllergy);
   EXPECT_EQ(pull(kAmoxicillin), Applied::applied);
