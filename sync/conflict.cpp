@@ -21,6 +21,11 @@ using core::Json;
 /// Of a type whose row does not name it: a group of its own.
 constexpr std::string_view kContained = "contained";
 
+/// CLINICAL.md: two edits of the same one ask, whatever of it each of them is.
+bool is_result(std::string_view type) {
+  return type == "Observation" || type == "DiagnosticReport";
+}
+
 std::string_view status_of(const Json& elements) { return elements["status"].text(); }
 
 GroupDecision begin_decision(const Group& group, const Versions& versions) {
@@ -227,40 +232,70 @@ Merge merge_deleted(const Versions& versions) {
 struct Changes {
   bool ours = false;
   bool theirs = false;
+  bool differ = false;  // the two sides, from each other
 };
 
 Changes changes_of(const Group& group, const Versions& versions) {
   const Json base = part(versions.base, group);
-  return {!same_value(part(versions.ours, group), base),
-          !same_value(part(versions.theirs, group), base)};
+  const Json ours = part(versions.ours, group);
+  const Json theirs = part(versions.theirs, group);
+  return {!same_value(ours, base), !same_value(theirs, base), !same_value(ours, theirs)};
+}
+
+/// The same of the whole resource, but for what meta says: of all groups, and of those that differ.
+struct AllChanges {
+  Changes any;
+  Changes apart;
+};
+
+AllChanges all_changes(const std::vector<Group>& groups, const std::vector<Changes>& changes) {
+  AllChanges all;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (groups[i].is_of_meta()) continue;
+    all.any.ours = all.any.ours || changes[i].ours;
+    all.any.theirs = all.any.theirs || changes[i].theirs;
+    if (!changes[i].differ) continue;
+    all.apart.ours = all.apart.ours || changes[i].ours;
+    all.apart.theirs = all.apart.theirs || changes[i].theirs;
+  }
+  return all;
+}
+
+/// What the rows decide by themselves is shown, and a person is asked all the same.
+void ask_too(const Compared& compared, Choice changer, std::optional<GroupDecision>& decision) {
+  constexpr std::string_view kReason = "each side changed something of this result";
+  if (!decision) {
+    decision = begin_decision(compared.group, compared.versions);
+    ask(*decision, changer, std::string(kReason));
+  } else if (!decision->asked) {
+    decision->asked = true;
+    decision->reason = kReason;
+  }
 }
 
 Merge merge_elements(const Versions& versions, const MergePolicy& policy) {
   const std::string type(versions.theirs["resourceType"].text());
   const auto groups = groups_of(type, policy, {&versions.theirs, &versions.ours, &versions.base});
   std::vector<Changes> changes;
-  Changes any;
-  for (const Group& group : groups) {
-    changes.push_back(changes_of(group, versions));
-    any.ours = any.ours || (changes.back().ours && !group.is_of_meta());
-    any.theirs = any.theirs || (changes.back().theirs && !group.is_of_meta());
-  }
+  for (const Group& group : groups) changes.push_back(changes_of(group, versions));
+  const auto [any, apart] = all_changes(groups, changes);
+  const bool asks_about_all = is_result(type) && apart.ours && apart.theirs;
   Merge merged;
   merged.shown = versions.theirs;
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const Group& group = groups[i];
-    const Json ours = part(versions.ours, group);
-    if (same_value(ours, part(versions.theirs, group))) continue;
+    if (!changes[i].differ) continue;
     const Choice changer = changes[i].ours ? Choice::ours : Choice::theirs;
     const Compared compared{type, group, versions, changer == Choice::ours ? any.theirs : any.ours};
     std::optional<GroupDecision> decision = changes[i].ours && changes[i].theirs
                                                 ? decide_both(compared)
                                                 : decide_single(compared, changer);
+    if (asks_about_all && !group.is_of_meta()) ask_too(compared, changer, decision);
     if (decision) {
       merged.shown = with_part(merged.shown, group.members, decision->merged);
       merged.decisions.push_back(std::move(*decision));
     } else if (changer == Choice::ours) {
-      merged.shown = with_part(merged.shown, group.members, ours);
+      merged.shown = with_part(merged.shown, group.members, part(versions.ours, group));
     }
   }
   return merged;

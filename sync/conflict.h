@@ -54,7 +54,8 @@ struct Merge {
 
 /// Groups only one side changed are taken without a decision, but for those of the rule `his`, for
 /// a status that would leave an end state or a safer one, and for a stop or a retraction of what
-/// the other side changed: it acts, and a person is asked.
+/// the other side changed: it acts, and a person is asked. Of results, and of what is contained, a
+/// person is asked as soon as each side changed anything.
 Merge merge(const Versions& versions, const MergePolicy& policy);
 
 /// True when `to` differs from `from` in a group of the rule `his`: coming from the clinic, that is

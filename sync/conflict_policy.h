@@ -13,7 +13,7 @@ namespace gateway::sync {
 
 /// Written into every Provenance, review and audit row, with what the site chose otherwise. Changes
 /// with every change of a row.
-constexpr std::string_view kPolicyVersion = "2026-11.3";
+constexpr std::string_view kPolicyVersion = "2026-11.4";
 
 enum class Rule {
   his,           // the hospital's; what the clinic entered becomes a proposal to it

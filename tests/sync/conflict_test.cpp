@@ -65,11 +65,58 @@ TEST(Conflict, CoupledElementsAreTakenFromOneSideAsAWhole) {
   EXPECT_EQ(decision_on(merged, "result")->ours["valueQuantity"]["value"].number_text(), "5.10");
 }
 
+TEST(Conflict, TwoEditsOfOneResultAreAskedAboutWhateverEachChanged) {
+  for (const char* type : {"Observation", "DiagnosticReport"}) {
+    const auto text = [type](std::string_view rest) {
+      return core::cat(R"({"resourceType":")", type, R"(","id":"1","status":"final",)", rest, "}");
+    };
+    const std::string base = text(R"("conclusion":"a","performer":[{"display":"x"}])");
+    const std::string noted =
+        text(R"("conclusion":"a","performer":[{"display":"x"}],"note":[{"text":"haemolysed"}])");
+    const std::string performed = text(R"("conclusion":"a","performer":[{"display":"y"}])");
+    const std::string both =
+        text(R"("conclusion":"a","performer":[{"display":"y"}],"note":[{"text":"haemolysed"}])");
+    for (const Merge& merged :
+         {merge_texts(base, noted, performed), merge_texts(base, performed, noted)}) {
+      EXPECT_TRUE(merged.asks()) << type;
+      EXPECT_EQ(merged.shown, json(both)) << type;
+      EXPECT_EQ(merged.decisions.size(), 2u) << type;
+    }
+    EXPECT_TRUE(merge_texts(base, noted, text(R"("conclusion":"a","note":[{"text":"n"}])")).asks());
+    // What one side has of the other's already is no edit of its own.
+    EXPECT_FALSE(merge_texts(base, both, performed).asks()) << type;
+  }
+}
+
+TEST(Conflict, LabelsAreNoEditOfAResult) {
+  const Merge merged = merge_texts(
+      R"({"resourceType":"Observation","id":"1","status":"preliminary"})",
+      R"({"resourceType":"Observation","id":"1","status":"final"})",
+      R"({"resourceType":"Observation","id":"1","meta":{"security":[{"system":"c","code":"R"}]},"status":"preliminary"})");
+  EXPECT_FALSE(merged.asks());
+  EXPECT_EQ(merged.shown["status"].text(), "final");
+}
+
+TEST(Conflict, WhoseItIsAndWhatItSaysAreOneEdit) {
+  for (const char* type :
+       {"Observation", "DiagnosticReport", "MedicationRequest", "ServiceRequest"}) {
+    const auto text = [type](std::string_view patient, std::string_view code) {
+      return core::cat(R"({"resourceType":")", type, R"(","id":"1","status":"active","subject":)",
+                       R"({"reference":"Patient/)", patient, R"("},"code":{"text":")", code,
+                       R"("},"medicationCodeableConcept":{"text":")", code, R"("}})");
+    };
+    const Merge merged = merge_texts(text("a", "x"), text("b", "x"), text("a", "y"));
+    EXPECT_TRUE(merged.asks()) << type;
+    EXPECT_EQ(merged.shown["subject"]["reference"].text(), "Patient/a") << type;
+  }
+}
+
 std::string prescription(std::string_view drug, std::string_view dose) {
-  return core::cat(R"({"resourceType":"MedicationRequest","id":"1","status":"active",)",
-                   R"("contained":[{"resourceType":"Medication","id":"m","code":{"text":")", drug,
-                   R"("}}],"medicationReference":{"reference":"#m"},"dosageInstruction":[{"text":")",
-                   dose, R"("}]})");
+  return core::cat(
+      R"({"resourceType":"MedicationRequest","id":"1","status":"active",)",
+      R"("contained":[{"resourceType":"Medication","id":"m","code":{"text":")", drug,
+      R"("}}],"medicationReference":{"reference":"#m"},"dosageInstruction":[{"text":")", dose,
+      R"("}]})");
 }
 
 TEST(Conflict, ADrugThatIsContainedIsNotGivenTheOthersDose) {
