@@ -138,8 +138,15 @@ bool asks_whose_word_counts(const Merge& merged) {
   });
 }
 
-/// Queues what the merge made, and its Provenance, for the uplink where that is new to it, and for
-/// others that agreed on something else.
+core::Status queue(Connection& connection, const std::string& uplink, const ResourceKey& key,
+                   std::optional<std::int64_t> after, std::string_view now) {
+  GW_CHECK(queue_row(connection, uplink, "resource", key.text(), 0, after, now));
+  return {};
+}
+
+/// Queues what the merge made for the uplink where that is new to it, and for others that agreed on
+/// something else; and for all of these, and where it was decided for the hospital's, its
+/// Provenance.
 core::Status tell(Connection& connection, const Reconciling& with, const ResourceKey& key,
                   const ReviewVersions& kept, const Merge& merged, const std::string& now) {
   std::vector<std::string> uplinks;
@@ -152,7 +159,7 @@ core::Status tell(Connection& connection, const Reconciling& with, const Resourc
   } else {
     uplinks.insert(uplinks.begin(), with.uplink);
   }
-  if (uplinks.empty()) return {};
+  if (uplinks.empty() && merged.decisions.empty()) return {};
   const std::string id = core::new_uuid(with.clock);
   const ResourceKey told{"Provenance", id};
   if (!merged.shown.is_null())
@@ -161,10 +168,10 @@ core::Status tell(Connection& connection, const Reconciling& with, const Resourc
   for (const std::string& uplink : uplinks) {
     GW_TRY(const std::int64_t row,
            queue_row(connection, uplink, "resource", key.text(), 0, std::nullopt, now));
-    if (merged.shown.is_null()) continue;
-    GW_CHECK(queue_row(connection, uplink, "resource", told.text(), 0, row, now));
+    if (!merged.shown.is_null()) GW_CHECK(queue(connection, uplink, told, row, now));
   }
-  return {};
+  const bool was_told = kept.shown != kept.theirs || merged.decisions.empty();
+  return was_told ? core::Status() : queue(connection, with.uplink, told, std::nullopt, now);
 }
 
 }  // namespace

@@ -120,6 +120,24 @@ void judge_restoring(const Aftermath& after, Verdict& verdict) {
   }
 }
 
+/// The hospital was told of each merge that decided anything.
+void judge_provenance(const Aftermath& after, Verdict& verdict) {
+  for (const auto& clinic : after.clinics) {
+    const std::string untold = clinic->text(
+        "SELECT group_concat(resource) FROM (SELECT resource, count(*) AS merges FROM audit"
+        " WHERE action = 'merge' AND source LIKE 'review/%' GROUP BY resource)"
+        " WHERE merges > (SELECT count(*) FROM resource_version WHERE type = 'Provenance'"
+        " AND version = 1 AND instr(body, '\"target\":[{\"reference\":\"' || resource || '\"}]'))");
+    if (!untold.empty())
+      find(verdict.lost, verdict,
+           core::cat("lost: a Provenance of a merge at ", clinic->name(), " of ", untold));
+    for (const std::string& key : clinic->keys("Provenance")) {
+      if (after.his.newest(clinic->their_key(key)) == nullptr)
+        find(verdict.lost, verdict, core::cat("lost: only ", clinic->name(), " has ", key));
+    }
+  }
+}
+
 void count_conflicts(const Aftermath& after, Verdict& verdict) {
   for (const auto& clinic : after.clinics) {
     verdict.merged +=
@@ -143,6 +161,7 @@ void judge_result(bool rests, const Aftermath& after, Verdict& verdict) {
   }
   count_conflicts(after, verdict);
   judge_losses(after, verdict);
+  judge_provenance(after, verdict);
   judge_replicas(after, verdict);
   for (const std::string& what : after.his.dangling()) find(verdict.diverged, verdict, what);
   for (const std::string& what : after.his.doubled()) find(verdict.doubled, verdict, what);

@@ -26,12 +26,15 @@ class ReviewTest : public RecordsTest {
       return {};
     });
   }
+  std::int64_t waiting() {
+    return count("SELECT count(*) FROM outbox WHERE subject = 'Patient/p1'");
+  }
   /// Both sides changed the name, a person is asked, and the hospital's is shown and agreed.
   void dispute() {
     pull(patient("1", "Roe", "female"));
     clinic_enters(patient_, patient("1", "Rowe", "female"));
     pull(patient("2", "Row", "female"));
-    ASSERT_EQ(count("SELECT count(*) FROM outbox"), 0) << "nothing to be sent while it is asked";
+    ASSERT_EQ(waiting(), 0) << "nothing to be sent while it is asked";
   }
   Json shown(const ResourceKey& key) {
     auto held = held_->database().read_value<Json>([&](Connection& c) -> core::Result<Json> {
@@ -81,7 +84,7 @@ TEST_F(ReviewTest, WhatTheHospitalSaidSinceIsNotUndoneUnseen) {
   EXPECT_EQ(edit("identity", R"({"gender":"other"})").error().code(), core::Code::exists);
   EXPECT_EQ(family(), "Rau");
   EXPECT_EQ(report(1)["state"].text(), "open");
-  EXPECT_EQ(count("SELECT count(*) FROM outbox"), 0);
+  EXPECT_EQ(waiting(), 0);
   EXPECT_EQ(count("SELECT count(*) FROM audit WHERE action = 'decide'"), 0);
 
   // Whoever has looked may.
@@ -89,7 +92,19 @@ TEST_F(ReviewTest, WhatTheHospitalSaidSinceIsNotUndoneUnseen) {
   EXPECT_FALSE(take(Take::ours, seen - 1).ok());
   ASSERT_TRUE(take(Take::ours, seen).ok());
   EXPECT_EQ(family(), "Rowe");
-  EXPECT_EQ(count("SELECT count(*) FROM outbox"), 1);
+  EXPECT_EQ(waiting(), 1);
+}
+
+TEST_F(ReviewTest, TheHospitalIsToldByWhatRuleItsValueWasKept) {
+  dispute();
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE uplink = 'his' AND state = 'waiting'"
+                  " AND subject LIKE 'Provenance/%'"),
+            1);
+  const auto told =
+      Json::parse(text("SELECT body FROM resource_version WHERE type = 'Provenance'"));
+  ASSERT_TRUE(told.ok());
+  EXPECT_EQ((*told)["target"][std::size_t{0}]["reference"].text(), "Patient/p1");
+  EXPECT_EQ((*told)["activity"]["text"].text(), core::cat("merged under policy ", kPolicyVersion));
 }
 
 TEST_F(ReviewTest, WhatIsHeldNowMayStay) {
@@ -98,7 +113,7 @@ TEST_F(ReviewTest, WhatIsHeldNowMayStay) {
   ASSERT_TRUE(take(Take::held).ok());
   EXPECT_EQ(family(), "Rau");
   EXPECT_EQ(report(1)["state"].text(), "decided");
-  EXPECT_EQ(count("SELECT count(*) FROM outbox"), 0);
+  EXPECT_EQ(waiting(), 0);
   // None of the sides is that value: nobody undoes it by the review alone.
   EXPECT_EQ(take(Take::theirs).error().code(), core::Code::exists);
 }
@@ -127,7 +142,7 @@ TEST_F(ReviewTest, APersonMayWriteElementsOfTheGroup) {
   EXPECT_EQ(family(), "Roh");
   EXPECT_EQ(now["birthDate"].text(), "1980-01-02");
   EXPECT_TRUE(now["gender"].is_null());
-  EXPECT_EQ(count("SELECT count(*) FROM outbox"), 1);
+  EXPECT_EQ(waiting(), 1);
   EXPECT_EQ(report(1)["state"].text(), "decided");
 }
 
