@@ -184,6 +184,7 @@ void Engine::on(core::Monotonic now, const event::Pulled& pulled, std::vector<Ef
   if (pulled.report.reached) {
     // A peer that answers questions and takes nothing is not up.
     if (line.failed_in_a_row < kFailedMeansLink) link_worked(line);
+    if (!pulled.report.refused.empty()) line.standing.last_error = pulled.report.refused;
   } else {
     link_failed(line, now, pulled.report.error, std::nullopt);
     line.next_pull = line.next_try;

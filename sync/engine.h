@@ -95,7 +95,7 @@ using Effect = std::variant<effect::ClaimRows, effect::DeliverRows, effect::Reco
 /// How an uplink stands, for status and health.
 struct UplinkStanding {
   enum class State { unknown, up, down } state = State::unknown;
-  std::string last_error;  // of the newest failure; empty once something worked again
+  std::string last_error;  // of the newest failure; empty once all that was tried worked again
   bool paused = false;     // what is under way ends, nothing new begins
   bool open = true;        // within its hours
   std::size_t in_flight = 0;

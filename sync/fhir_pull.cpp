@@ -64,12 +64,17 @@ core::Result<bool> is_held(Connection& connection, const ResourceKey& key) {
   return held && !held->deleted;
 }
 
+/// It serves us, and not this: a type that it does not have or that this client may not read, a
+/// search it does not understand or that it has forgotten between two pages.
+bool is_refused_search(const FhirAnswer& answer) {
+  return answer.not_serving.empty() && answer.status / 100 == 4;
+}
+
 core::Result<Page> read_page(const FhirAnswer& answer) {
   if (!answer.not_serving.empty()) return core::Error(core::Code::unavailable, answer.not_serving);
   if (answer.status != 200) {
-    return core::Error(
-        core::Code::refused,
-        core::cat("the search was answered with ", answer.status, "; check pull of this uplink"));
+    return core::Error(core::Code::refused,
+                       core::cat("the search was answered with ", answer.status));
   }
   if (answer.body["resourceType"].text() != "Bundle") {
     return core::Error(core::Code::refused,
@@ -210,6 +215,7 @@ struct QueryRun {
   std::map<std::string, std::string> seen;
   std::optional<std::int64_t> total;
   bool moved = false;
+  std::string refused;  // why the server did not answer to it, for people
 };
 
 void note_moves(QueryRun& run, const Page& page) {
@@ -309,8 +315,14 @@ core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun
   return put_cursor(connection, pulling.uplink, run.query, core::to_instant(until - kOverlap));
 }
 
-/// One query from its cursor to its last page; answers how many resources were new or changed.
-Awaitable<core::Result<std::int64_t>> pull_query(const Pulling& pulling, const std::string& query) {
+/// What one query came to.
+struct QueryEnd {
+  std::int64_t applied = 0;  // resources new or changed
+  std::string refused;
+};
+
+/// One query from its cursor to its last page. One that is refused leaves its cursor where it was.
+Awaitable<core::Result<QueryEnd>> pull_query(const Pulling& pulling, const std::string& query) {
   auto run = std::make_shared<QueryRun>();
   run->query = query;
   auto since = pulling.holdings.database().read_value<std::string>(
@@ -322,6 +334,11 @@ Awaitable<core::Result<std::int64_t>> pull_query(const Pulling& pulling, const s
     const std::uint64_t mark = pulling.crossings.before_reading();
     auto answer = co_await pulling.endpoint.page(run->target);
     if (!answer.ok()) co_return std::move(answer).error();
+    if (is_refused_search(*answer)) {
+      run->refused = core::cat("the server answered ", answer->status,
+                               "; check pull of this uplink, or what it may read there");
+      break;
+    }
     auto page = read_page(*answer);
     if (!page.ok()) co_return std::move(page).error();
     if (pages == 0 && page->served_at) {
@@ -340,7 +357,7 @@ Awaitable<core::Result<std::int64_t>> pull_query(const Pulling& pulling, const s
     };
     GW_CO_CHECK(co_await write_async(pulling.holdings.database(), std::move(apply)));
   }
-  co_return run->applied;
+  co_return QueryEnd{run->applied, run->refused};
 }
 
 }  // namespace
@@ -410,17 +427,21 @@ core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& wi
 Awaitable<PullReport> pull_queries(Pulling pulling, std::vector<std::string> queries) {
   PullReport report;
   for (const std::string& query : queries) {
-    auto applied = co_await pull_query(pulling, query);
-    if (!applied.ok()) {
-      report.error =
-          core::cat("pull of ", query.substr(0, query.find('?')), ": ", applied.error().message());
+    const std::string type = query.substr(0, query.find('?'));
+    auto end = co_await pull_query(pulling, query);
+    if (!end.ok()) {
+      report.error = core::cat("pull of ", type, ": ", end.error().message());
       co_return report;
     }
-    report.applied += *applied;
+    report.applied += end->applied;
+    if (!end->refused.empty()) {
+      report.refused +=
+          core::cat(report.refused.empty() ? "" : "; ", "pull of ", type, ": ", end->refused);
+      continue;
+    }
     const core::Status deletions = co_await pull_deletions(pulling, query);
     if (!deletions.ok()) {
-      report.error = core::cat("history of ", query.substr(0, query.find('?')), ": ",
-                               deletions.error().message());
+      report.error = core::cat("history of ", type, ": ", deletions.error().message());
       co_return report;
     }
   }

@@ -33,7 +33,9 @@ struct Pulling {
   const MergePolicy& policy = usual_policy();
 };
 
-/// Runs each query ("Patient", "ServiceRequest?performer=…") to its end, patients first.
+/// Runs each query ("Patient", "ServiceRequest?performer=…") to its end, in the order given. One
+/// that the server refuses is told of and holds back no other: what refers to what it would have
+/// brought is completed by id, or waits in the inbox.
 core::net::Awaitable<PullReport> pull_queries(Pulling pulling, std::vector<std::string> queries);
 
 /// crossed: our own change is on its way, and what was read may be older; it must be read again.

@@ -334,7 +334,7 @@ std::optional<RowOutcome> settle_write(const Push& push, const core::Result<Fhir
   const int status = answer->status;
   if (push.outgoing.is_deletion() && (status / 100 == 2 || status == 404 || status == 410))
     return delivered(push, answer->version, false);
-  if (status == 200 || status == 201) {
+  if (status / 100 == 2) {
     // Without a version there is nothing to name in the next If-Match: it is asked for.
     if (answer->version.empty()) return std::nullopt;
     return delivered(push, answer->version, false);

@@ -312,7 +312,7 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
 
   static Awaitable<void> pull(std::shared_ptr<Service> self, std::string uplink) {
     PullReport report = co_await pull_all(*self->uplinks_.at(uplink));
-    if (report.reached && !report.idle) self->note_success(uplink);
+    if (report.reached && !report.idle && report.refused.empty()) self->note_success(uplink);
     self->note_standing(uplink, [&] { self->step(event::Pulled{uplink, std::move(report)}); });
   }
 

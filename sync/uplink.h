@@ -67,6 +67,7 @@ struct PullReport {
   bool reached = false;
   bool idle = false;         // there was nothing to ask: this says nothing about the peer
   std::string error;         // why it ended early, for people
+  std::string refused;       // what the peer did not answer to; the rest was brought. For people
   std::int64_t applied = 0;  // resources new or changed
 };
 

@@ -91,6 +91,19 @@ TEST_F(EngineTest, AnEmptyOutboxIsAskedAgainOnlyWhenSomethingWasQueued) {
   EXPECT_TRUE(find<effect::ClaimRows>(step(event::Queued{})));
 }
 
+TEST_F(EngineTest, APeerThatRefusesOneQueryIsUpAndWhatItRefusedIsTold) {
+  step(event::Started{});
+  PullReport report;
+  report.reached = true;
+  report.refused = "pull of Task: the server answered 403";
+  step(event::Pulled{"pacs", report});
+  EXPECT_EQ(engine_.standing("pacs").state, UplinkStanding::State::up);
+  EXPECT_EQ(engine_.standing("pacs").last_error, report.refused);
+  report.refused.clear();
+  step(event::Pulled{"pacs", report});
+  EXPECT_EQ(engine_.standing("pacs").last_error, "");
+}
+
 TEST_F(EngineTest, AnUnreachedPeerIsProbedByOneRowAfterTheBackOff) {
   step(event::Started{});
   claimed({row(1)});

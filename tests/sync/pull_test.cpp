@@ -3,6 +3,8 @@
 #include <charconv>
 #include <functional>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "core/civil_time.h"
 #include "sync/fhir_uplink.h"
@@ -34,13 +36,18 @@ class PagingServer final : public core::net::HttpClient {
   std::vector<std::string> deleted;  // ids; its history tells
   core::Wall now = *core::parse_instant("2026-03-01T09:00:00Z");
   std::function<void(int page)> served = [](int) {};
+  std::string forbidden;  // a type this client may not read
 
   Awaitable<core::Result<HttpResponse>> send(HttpRequest request) override {
     if (request.method == "PUT" && request.target.starts_with("/Patient"))
       throw std::runtime_error("a defect that a resource brings out");
     HttpResponse response;
     response.status = 404;
-    if (request.target.find('?') != request.target.npos) {
+    if (!forbidden.empty() && request.target.starts_with(cat('/', forbidden))) {
+      response.status = 403;
+      response.headers = {{"Content-Type", "application/fhir+json"}};
+      response.body = R"({"resourceType":"OperationOutcome"})";
+    } else if (request.target.find('?') != request.target.npos) {
       response.status = 200;
       response.headers = {{"Date", core::to_http_date(now)}};
       const bool history = request.target.find("/_history?") != request.target.npos;
@@ -106,12 +113,13 @@ class PullTest : public RecordsTest {
     return {cat(R"({"resourceType":"Patient","id":")", id, R"("})"), updated};
   }
 
-  PullReport pull_all(const std::string& query) {
+  PullReport pull_all(std::vector<std::string> queries) {
     FhirEndpoint endpoint(server_);
     Crossings crossings;
     const std::string uplink = "his";
-    return fakes::await(
-        loop_, pull_queries({endpoint, *held_, core::system_clock(), crossings, uplink}, {query}));
+    return fakes::await(loop_,
+                        pull_queries({endpoint, *held_, core::system_clock(), crossings, uplink},
+                                     std::move(queries)));
   }
   std::int64_t patients() { return count("SELECT count(*) FROM resource WHERE type = 'Patient'"); }
   std::string cursor(const std::string& query) {
@@ -134,10 +142,10 @@ TEST_F(PullTest, WhatAMoveBetweenTwoPagesLeftOutComesWithTheNextRound) {
     server_->entries[0].version = 2;  // it goes behind: what follows moves up by one place
     server_->entries[0].updated = "2026-03-01T08:30:00.000Z";
   };
-  EXPECT_TRUE(pull_all("Patient").reached);
+  EXPECT_TRUE(pull_all({"Patient"}).reached);
   EXPECT_LT(patients(), 5) << "the server left one out";
   EXPECT_EQ(cursor("Patient"), "") << "so the next round begins where this one did";
-  EXPECT_TRUE(pull_all("Patient").reached);
+  EXPECT_TRUE(pull_all({"Patient"}).reached);
   EXPECT_EQ(patients(), 5);
   EXPECT_NE(cursor("Patient"), "");
 }
@@ -159,13 +167,34 @@ TEST_F(PullTest, WhatADefectKeptFromBeingSentIsNotOnItsWayForEver) {
   EXPECT_EQ(fakes::await(loop_, uplink->pull()).applied, 1);
 }
 
+TEST_F(PullTest, ATypeThisClientMayNotReadKeepsNoOtherAway) {
+  server_->forbidden = "Patient";
+  server_->entries.push_back({R"({"resourceType":"ServiceRequest","id":"s1","status":"active",)"
+                              R"("intent":"order","subject":{"reference":"Patient/p1"}})",
+                              "2026-03-01T08:00:00.000Z"});
+  const PullReport report = pull_all({"Patient", "ServiceRequest"});
+  EXPECT_TRUE(report.reached) << report.error;
+  EXPECT_TRUE(report.refused.starts_with("pull of Patient: the server answered 403"))
+      << report.refused;
+  EXPECT_EQ(cursor("Patient"), "");
+  EXPECT_NE(cursor("ServiceRequest"), "");
+  EXPECT_EQ(count("SELECT count(*) FROM inbox"), 1) << "its patient is not known";
+
+  server_->forbidden.clear();
+  server_->entries.push_back(patient("p1", "2026-03-01T07:00:00.000Z"));
+  EXPECT_EQ(pull_all({"Patient", "ServiceRequest"}).refused, "");
+  EXPECT_EQ(patients(), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'ServiceRequest'"), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM inbox"), 0);
+}
+
 TEST_F(PullTest, WhatIncludeBringsAlongDoesNotSayHowFarTheSearchCame) {
   for (int i = 0; i < 6; ++i)
     server_->entries.push_back(patient(cat("p", i), cat("2026-03-01T08:0", i, ":00.000Z")));
   Entry brought = patient("brought", "2026-03-01T08:59:00.000Z");
   brought.included = true;
   server_->entries.push_back(brought);
-  EXPECT_TRUE(pull_all("Patient?_include=Patient:link").reached);
+  EXPECT_TRUE(pull_all({"Patient?_include=Patient:link"}).reached);
   EXPECT_EQ(patients(), 7);
 }
 

@@ -292,6 +292,27 @@ TEST_F(UplinksTest, AResourceTakenWithoutAVersionIsPerhapsSentUntilItWasReadBack
   EXPECT_EQ(deliver({patient_row()})[0].result, Delivery::lost);
 }
 
+TEST_F(UplinksTest, ASuccessThatTellsNoVersionIsReadBackWhateverItsStatus) {
+  for (const char* status : {"204 No Content", "202 Accepted"}) {
+    std::string stored;
+    serve([&](auto& connection, const auto& request) {
+      if (request.head.starts_with("PUT")) {
+        stored = request.body;
+        return reply(connection, status, "", "");
+      }
+      auto resource = *Json::parse(stored);
+      resource.set("meta", Json::object({{"versionId", "3"}}));
+      reply(connection, "200 OK", resource.dump());
+    });
+    fhir();
+    const RowOutcome outcome = deliver({patient_row()})[0];
+    EXPECT_EQ(outcome.result, Delivery::delivered) << status << outcome.reason;
+    EXPECT_EQ(outcome.remote_version, "3");
+    TearDown();
+    SetUp();
+  }
+}
+
 TEST_F(UplinksTest, WhatWasDeletedThereIsLookedForBeforeItIsMadeAgain) {
   serve([](auto& connection, const auto& request) {
     if (request.head.starts_with("PUT"))
