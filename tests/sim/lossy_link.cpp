@@ -19,8 +19,31 @@ using core::net::HttpResponse;
 
 constexpr Milliseconds kIdleTimeout{60'000};
 constexpr Milliseconds kLatest{600'000};
+constexpr char kOutcome[] = R"({"resourceType":"OperationOutcome"})";
 
 bool is_write(const HttpRequest& request) { return request.method != "GET"; }
+
+/// What a gateway asks to learn what the server does (sync/fhir_probe.h). A lie there would be
+/// believed for a day.
+bool is_probe(const HttpRequest& request) {
+  return request.target.starts_with("/Basic") || request.body.find("Basic/") != std::string::npos;
+}
+
+/// A lie about what is there is only told of what is sent: of a deletion and of what is read it
+/// would have to be believed.
+bool may_meet(const HttpRequest& request, Fate fate, bool waits_for_write) {
+  switch (fate) {
+    case Fate::gone:
+      if (request.method == "DELETE") return false;
+      [[fallthrough]];
+    case Fate::conflict:
+    case Fate::stale:
+    case Fate::too_large:
+      return is_write(request) && !is_probe(request);
+    default:
+      return !waits_for_write || is_write(request);
+  }
+}
 
 HttpResponse plain(int status, std::string type, std::string body) {
   HttpResponse answer;
@@ -48,9 +71,9 @@ void forget_if_match(HttpRequest& request) {
 }  // namespace
 
 std::string_view name_of(Fate fate) {
-  constexpr std::string_view kNames[kFates] = {"cut",          "answer-lost", "doubled",     "late",
-                                               "slow",         "busy",        "bad-gateway", "html",
-                                               "error-before", "error-after", "poison"};
+  constexpr std::string_view kNames[kFates] = {
+      "cut",          "answer-lost", "doubled", "late",     "slow", "busy",  "bad-gateway", "html",
+      "error-before", "error-after", "poison",  "conflict", "gone", "stale", "too-large"};
   return kNames[static_cast<int>(fate)];
 }
 
@@ -95,8 +118,8 @@ void LossyLink::start(HttpRequest sent, Done done) {
     return;
   }
   for (auto next = weather_.to_come.begin(); next != weather_.to_come.end(); ++next) {
-    if (next->second && !is_write(*request)) continue;
     const Fate fate = next->first;
+    if (!may_meet(*request, fate, next->second)) continue;
     weather_.to_come.erase(next);
     ++weather_.befallen;
     note_(
@@ -179,8 +202,15 @@ void LossyLink::suffer(Fate fate, const std::shared_ptr<HttpRequest>& request, c
       (void)serve(*request, " and failed");
       return finish(done, Milliseconds(30), plain(500, "application/fhir+json", "{}"));
     case Fate::poison:
-      return finish(done, Milliseconds(30),
-                    plain(422, "application/fhir+json", R"({"resourceType":"OperationOutcome"})"));
+      return finish(done, Milliseconds(30), plain(422, "application/fhir+json", kOutcome));
+    case Fate::conflict:
+      return finish(done, Milliseconds(30), plain(409, "application/fhir+json", kOutcome));
+    case Fate::gone:
+      return finish(done, Milliseconds(30), plain(410, "application/fhir+json", kOutcome));
+    case Fate::stale:
+      return finish(done, Milliseconds(30), plain(412, "application/fhir+json", kOutcome));
+    case Fate::too_large:
+      return finish(done, Milliseconds(30), plain(413, "text/html", "<html>too large</html>"));
   }
 }
 

@@ -29,8 +29,13 @@ enum class Fate {
   error_before,  // 500, nothing done
   error_after,   // 500 after the commit
   poison,        // 422: the server will not have it
+  // The same, in words that mean something: what they say is not so, and nothing is done.
+  conflict,   // 409
+  gone,       // 410
+  stale,      // 412
+  too_large,  // 413, with a proxy's page
 };
-inline constexpr int kFates = 11;
+inline constexpr int kFates = 15;
 std::string_view name_of(Fate fate);
 
 /// One gateway's weather; outlives its processes.

@@ -274,7 +274,6 @@ class Schedule {
     healed_ = true;
     note("all is well");
     for (auto& clinic : clinics_) {
-      clinic->weather().to_come.clear();
       clinic->weather().is_down = false;
       clinic->stay_up();
     }
