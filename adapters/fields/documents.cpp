@@ -28,9 +28,9 @@ core::Result<Json> row_of(const profiles::CsvRow& heading, const profiles::CsvRo
   if (row.cells.size() > names.size())
     return core::Error(core::Code::invalid,
                        cat("line ", row.line, " has more cells than the heading"));
-  Json made = Json::object();
+  core::Result<Json> made(Json::object());
   for (std::size_t cell = 0; cell < row.cells.size(); ++cell)
-    made.set(core::trim(names[cell]), core::trim(row.cells[cell]));
+    made->set(core::trim(names[cell]), core::trim(row.cells[cell]));
   return made;
 }
 
@@ -40,8 +40,9 @@ core::Result<Json> parse_table(const profiles::FieldMap& map, std::string_view t
     return core::Error(core::Code::invalid, "the table has too many columns");
   Json table = Json::array();
   for (std::size_t i = 1; i < rows.size(); ++i) {
-    GW_TRY(Json row, row_of(rows[0], rows[i]));
-    table.add(std::move(row));
+    auto row = row_of(rows[0], rows[i]);
+    if (!row.ok()) return row.error();
+    table.add(std::move(*row));
   }
   return table;
 }

@@ -202,11 +202,11 @@ TEST_F(PullTest, WhatIncludeBringsAlongDoesNotSayHowFarTheSearchCame) {
 TEST_F(PullTest, ADeletionIsSeenWhereNothingElseChanges) {
   for (const char* id : {"a", "b"})
     server_->entries.push_back(patient(id, "2026-03-01T08:00:00.000Z"));
-  EXPECT_TRUE(pull_all("Patient").reached);
+  EXPECT_TRUE(pull_all({"Patient"}).reached);
   server_->entries.erase(server_->entries.begin());
   server_->deleted = {"a"};
   server_->now += std::chrono::minutes(31);
-  EXPECT_TRUE(pull_all("Patient").reached);
+  EXPECT_TRUE(pull_all({"Patient"}).reached);
   EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'Patient' AND deleted = 0"), 1);
 }
 

@@ -80,9 +80,9 @@ TEST(JsonPatch, TestsNumbersByTheirValue) {
   EXPECT_TRUE(test("100", "1e2"));
   EXPECT_TRUE(test("0", "-0.00"));
   EXPECT_TRUE(test("-2.0", "-2"));
-  for (const char* other : {"1.51", "-1.5", "15", "\"1.50\"", "1.5e999999999999999999"})
+  for (const char* other : {"1.51", "-1.5", "15", "\"1.50\"", "1.5e300"})
     EXPECT_FALSE(test("1.50", other)) << other;
-  EXPECT_FALSE(test("-1e999999999999999999", "1e999999999999999999"));
+  EXPECT_FALSE(test("-1e300", "1e300"));
 }
 
 TEST(ResourceRules, NameWhatIsMissingOrWrong) {
