@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "core/text.h"
+#include "daemon/device_listeners.h"
 #include "daemon/settings.h"
 #include "temp_folder.h"
 
