@@ -246,6 +246,24 @@ Awaitable<void> send_group(Pile& pile, Group group) {
   co_await send_each(pile, std::move(left));
 }
 
+/// Which circles have a member that has ended without getting there.
+void note_broken_circles(Pile& pile) {
+  std::map<std::int64_t, std::int64_t> circle_of;
+  for (const OutboxRow& row : pile.rows) circle_of[row.number] = row.circle;
+  for (const RowOutcome& outcome : pile.outcomes) {
+    const std::int64_t circle = circle_of[outcome.number];
+    if (circle != 0 && outcome.result != Delivery::delivered) pile.broken_circles.insert(circle);
+  }
+}
+
+/// Ends those whose circle it is.
+bool ends_with_its_circle(Pile& pile, const Group& members) {
+  if (members.empty() || !pile.broken_circles.contains(members.front()->row.circle)) return false;
+  end_each(pile, members, Delivery::failed,
+           "another, to which it refers in a circle, could not be sent with it");
+  return true;
+}
+
 /// Those that refer to each other in a circle, none of which the server has: all or none.
 Awaitable<void> send_circle(Pile& pile, Group group) {
   if (!pile.bundling.takes_transaction) {
@@ -264,12 +282,11 @@ Awaitable<void> send_circle(Pile& pile, Group group) {
       end_each(pile, group, Delivery::refused, outcome_text(*answer));
       co_return;
     }
-    if (conflicts) {
-      group = co_await read_group(pile, std::move(group), true);
-      continue;
-    }
-    Group unsettled = co_await settle_bundle(pile, group, std::move(answer));
-    group = co_await read_group(pile, std::move(unsettled), true);
+    if (!conflicts) group = co_await settle_bundle(pile, group, std::move(answer));
+    group = co_await read_group(pile, std::move(group), true);
+    // One whose copy there could not be read may be there or not.
+    note_broken_circles(pile);
+    if (ends_with_its_circle(pile, group)) co_return;
   }
   // What is left of it by itself refers to what has got there by now.
   if (group.size() == 1) co_return co_await send_each(pile, std::move(group));
@@ -290,26 +307,14 @@ Awaitable<Group> send_circles(Pile& pile, Group group) {
     }
   }
   for (auto& [number, members] : circles) {
-    if (pile.broken_circles.contains(number)) {
-      end_each(pile, members, Delivery::failed,
-               "another, to which it refers in a circle, could not be sent with it");
-    } else if (members.size() < 2) {
+    if (ends_with_its_circle(pile, members)) continue;
+    if (members.size() < 2) {
       rest.push_back(members.front());
     } else {
       co_await send_circle(pile, std::move(members));
     }
   }
   co_return rest;
-}
-
-/// Which circles have a member that has ended without getting there.
-void note_broken_circles(Pile& pile) {
-  std::map<std::int64_t, std::int64_t> circle_of;
-  for (const OutboxRow& row : pile.rows) circle_of[row.number] = row.circle;
-  for (const RowOutcome& outcome : pile.outcomes) {
-    const std::int64_t circle = circle_of[outcome.number];
-    if (circle != 0 && outcome.result != Delivery::delivered) pile.broken_circles.insert(circle);
-  }
 }
 
 /// One that failed before, by itself or in company, goes by itself: it may be what the others
