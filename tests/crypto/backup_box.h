@@ -38,6 +38,7 @@ class Box {
       : folder_(std::move(folder)), files_(files) {}
 
   void start() {
+    ASSERT_TRUE(core::system_files().make_folder(folder_).ok());
     auto keys = FixedKeys::open(core::system_files(), folder_, clock_);
     ASSERT_TRUE(keys.ok()) << keys.error().message();
     keys_ = std::move(*keys);

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
 
 #include "crypto/epoch_files.h"
@@ -140,29 +139,6 @@ TEST(Epochs, StayAtTheNewestWhenTheClockFallsBack) {
   box.clock.set_wall(at_month(1970, 1));
   EXPECT_EQ(*(*keyring)->current_epoch(), 202603u);
   EXPECT_EQ(*(*box.open())->current_epoch(), 202603u);
-}
-
-TEST(Epochs, StillFollowAfterTheLastMonthOfAll) {
-  Box box;
-  box.clock.set_wall(at_month(9999, 12));
-  auto keyring = box.create();
-  ASSERT_TRUE(keyring.ok());
-  ASSERT_EQ(*(*keyring)->current_epoch(), 999912u);
-  box.clock.set_wall(at_month(2026, 4));
-  std::map<std::uint32_t, std::string> keys;
-  for (int i = 0; i < 3; ++i) {
-    const auto begun = (*keyring)->begin_epoch();
-    ASSERT_TRUE(begun.ok()) << begun.error().message();
-    keys[*begun] = text_of(*(*keyring)->epoch_key(*begun));
-    keyring = box.open();
-    ASSERT_TRUE(keyring.ok());
-    EXPECT_EQ(*(*keyring)->current_epoch(), *begun);
-  }
-  EXPECT_EQ(keys.size(), 3u);
-  for (const auto& [epoch, key] : keys) {
-    EXPECT_LE(epoch, 999999u);
-    EXPECT_EQ(text_of(*(*keyring)->epoch_key(epoch)), key) << "written over";
-  }
 }
 
 TEST(Epochs, AKeyThatIsThereIsNotWrittenOver) {
