@@ -127,7 +127,7 @@ void DaemonProcess::start() { start_through({}); }
 
 void DaemonProcess::start_through(std::vector<std::string> arguments) {
   std::ofstream(config_file()) << "[site]\nname = \"clinic-1\"\n"
-                               << "[storage]\nstate_dir = \"" << state_folder()
+                               << site_ << "[storage]\nstate_dir = \"" << state_folder()
                                << "\"\nreserve_mb = 16\n"
                                << "[control]\nsocket = \"" << socket() << "\"\n"
                                << "[keys]\npassphrase_file = \"" << folder() << "/passphrase\"\n"

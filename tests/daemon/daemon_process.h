@@ -50,6 +50,8 @@ class DaemonProcess {
 
   /// Appended to the configuration; whole tables, or keys of `[site]` first.
   void configure(const std::string& toml);
+  /// In its table [site].
+  void configure_site(const std::string& toml) { site_ += toml; }
   void set_environment(const std::string& name, const std::string& value);
   void write_passphrase(const std::string& text) const;
   void start();
@@ -79,6 +81,7 @@ class DaemonProcess {
   TempFolder folder_;
   std::uint16_t dicom_port_ = free_port();
   std::string extra_;
+  std::string site_;
   std::map<std::string, std::string> environment_;
   pid_t child_ = -1;
 };

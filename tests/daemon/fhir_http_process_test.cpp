@@ -124,7 +124,7 @@ TEST_F(FhirApi, WhatIsPreferredOfABundleIsPreferredOfItsEntries) {
 }
 
 TEST_F(FhirApi, ADayThatIsAskedForIsTheSites) {
-  daemon_.configure("timezone = \"Africa/Blantyre\"\n");
+  daemon_.configure_site("timezone = \"Africa/Blantyre\"\n");
   start();
   const std::string night =
       R"({"resourceType":"Observation","id":"o1","status":"final","code":{"text":"x"},)"

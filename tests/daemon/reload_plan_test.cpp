@@ -124,8 +124,9 @@ TEST(ReloadPlan, APasswordThatWasWrittenAgainIsOneTheBrokersSessionsDoNotSee) {
   const TempFolder folder;
   const std::string file = folder.path() + "/password";
   std::ofstream(file) << "one";
-  const core::Config both = config("[mqtt]\nhost = \"b\"\npassword_file = \"" + file +
-                                   "\"\n[broker.ward]\npassword_file = \"" + file + "\"\n");
+  const core::Config both =
+      config("[mqtt]\nhost = \"b\"\npassword_file = \"" + file +
+             "\"\n[broker.ward]\nhost = \"w\"\npassword_file = \"" + file + "\"\n");
   const FileMarks before = file_marks(both);
   std::ofstream(file + ".new") << "two";
   ASSERT_EQ(::rename((file + ".new").c_str(), file.c_str()), 0);
