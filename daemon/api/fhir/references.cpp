@@ -169,7 +169,8 @@ Json without_own_base(const Json& body, std::string_view base) {
                             return Text();
                           return Text(text.substr(1));
                         });
-  return made.ok() ? std::move(*made) : body;
+  if (!made.ok()) return body;
+  return std::move(*made);
 }
 
 }  // namespace gateway::daemon::fhir
