@@ -6,7 +6,7 @@
 
 #include "adapters/astm/conversation.h"
 #include "adapters/frame/dialled_lines.h"
-#include "adapters/frame/tcp_server.h"
+#include "adapters/frame/listeners.h"
 
 namespace gateway::adapters::astm {
 namespace {
@@ -17,7 +17,7 @@ class Server final : public AstmServer {
  public:
   Server(std::vector<AstmDevice> devices, const sync::HoldingsDoor& door, const core::Clock& clock)
       : clock_(clock),
-        listeners_(frame::TcpServer::create()),
+        listeners_(frame::Listeners::create()),
         lines_(frame::DialledLines::create()) {
     for (AstmDevice& device : devices) {
       ServedDevice& served = served_.emplace_back(std::move(device));
@@ -94,7 +94,7 @@ class Server final : public AstmServer {
  private:
   const core::Clock& clock_;
   std::list<ServedDevice> served_;
-  std::unique_ptr<frame::TcpServer> listeners_;
+  std::unique_ptr<frame::Listeners> listeners_;
   std::unique_ptr<frame::DialledLines> lines_;
   mutable std::mutex mutex_;
   bool running_ = false;

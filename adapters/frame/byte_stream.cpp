@@ -129,6 +129,10 @@ std::unique_ptr<ByteStream> plain_stream(tcp::socket socket) {
   return std::make_unique<PlainStream<tcp::socket>>(std::move(socket));
 }
 
+std::unique_ptr<ByteStream> plain_stream(asio::local::stream_protocol::socket socket) {
+  return std::make_unique<PlainStream<asio::local::stream_protocol::socket>>(std::move(socket));
+}
+
 std::unique_ptr<ByteStream> plain_stream(asio::serial_port port) {
   return std::make_unique<PlainStream<asio::serial_port>>(std::move(port));
 }

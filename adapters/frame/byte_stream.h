@@ -1,10 +1,12 @@
-// What a device's connection is made of: a TCP socket, plain or under TLS, or a serial port. On one
+// What a device's connection is made of: a TCP socket, plain or under TLS, a Unix socket, or a
+// serial port. On one
 // io_context thread, one reader or writer at a time. For the .cpp files of this folder: it brings
 // Asio along.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/serial_port.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
@@ -44,6 +46,7 @@ class ByteStream {
 };
 
 std::unique_ptr<ByteStream> plain_stream(boost::asio::ip::tcp::socket socket);
+std::unique_ptr<ByteStream> plain_stream(boost::asio::local::stream_protocol::socket socket);
 std::unique_ptr<ByteStream> plain_stream(boost::asio::serial_port port);
 /// The server's end of TLS; `server` outlives it. Null: out of memory.
 std::unique_ptr<ByteStream> served_tls(boost::asio::ip::tcp::socket socket,

@@ -7,12 +7,12 @@ namespace gateway::adapters::frame {
 using core::Json;
 
 CalledDevices::CalledDevices(std::string name, const core::Clock& clock)
-    : name_(std::move(name)), clock_(clock), listeners_(TcpServer::create()) {}
+    : name_(std::move(name)), clock_(clock), listeners_(Listeners::create()) {}
 
 void CalledDevices::add(const DeviceOptions& options, DeviceTraffic& traffic, MakeConversation make,
                         Tell tell) {
   devices_.push_back({options, traffic, std::move(tell)});
-  TcpListenerOptions listener = options.listener;
+  ListenerOptions listener = options.listener;
   listener.recorder = &traffic.recorder();
   listeners_->add(std::move(listener), std::move(make));
 }

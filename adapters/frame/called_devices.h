@@ -10,7 +10,7 @@
 
 #include "adapters/adapter.h"
 #include "adapters/frame/device_traffic.h"
-#include "adapters/frame/tcp_server.h"
+#include "adapters/frame/listeners.h"
 #include "core/clock.h"
 
 namespace gateway::adapters::frame {
@@ -46,7 +46,7 @@ class CalledDevices final : public Adapter {
   const std::string name_;
   const core::Clock& clock_;
   std::list<Device> devices_;
-  std::unique_ptr<TcpServer> listeners_;
+  std::unique_ptr<Listeners> listeners_;
   mutable std::mutex mutex_;
   bool running_ = false;
   std::string reason_;

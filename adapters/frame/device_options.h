@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "adapters/frame/dialled_lines.h"
-#include "adapters/frame/tcp_server.h"
+#include "adapters/frame/listeners.h"
 #include "adapters/mapping/device_profile.h"
 #include "core/config.h"
 #include "core/result.h"
@@ -16,8 +16,8 @@ namespace gateway::adapters::frame {
 
 struct DeviceOptions {
   mapping::DeviceProfile profile;
-  std::string model;            // id of the profile that says how the model speaks; may be empty
-  TcpListenerOptions listener;  // unless there is a line
+  std::string model;         // id of the profile that says how the model speaks; may be empty
+  ListenerOptions listener;  // unless there is a line
   std::optional<LineOptions> line;     // a serial port, or a device that is called
   core::Milliseconds silent_after{0};  // without a word for so long, somebody should look; 0: never
   std::size_t message_bytes_max = 16U << 20;

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "adapters/frame/tcp_server.h"
+#include "adapters/frame/listeners.h"
 #include "core/net/tls_context.h"
 
 namespace gateway::adapters::frame {

@@ -1,6 +1,3 @@
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -13,7 +10,6 @@
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <set>
@@ -21,6 +17,7 @@
 #include "core/log.h"
 #include "core/net/http.h"
 #include "core/net/served_http.h"
+#include "core/net/unix_listener.h"
 #include "core/text.h"
 
 namespace gateway::core::net {
@@ -149,62 +146,6 @@ class BeastUnixServer final : public UnixHttpServer {
   std::string path_;
 };
 
-Error socket_trouble(std::string_view what, const std::string& path, const error_code& error) {
-  return {Code::io, cat("cannot ", what, " the socket ", path, ": ", error.message())};
-}
-
-/// 0, or why nobody answers there. Does not wait where a living daemon has its hands full.
-int connect_errno(const std::string& path) {
-  const stream_protocol::endpoint there(path);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  const int code =
-      ::connect(fd, there.data(), static_cast<socklen_t>(there.size())) == 0 ? 0 : errno;
-  ::close(fd);
-  return code == EAGAIN ? 0 : code;
-}
-
-/// Takes away what a crashed daemon left; Code::exists when a living one answers.
-Status clear_path(const std::string& path) {
-  struct stat found {};
-  if (::lstat(path.c_str(), &found) != 0) return {};
-  if (!S_ISSOCK(found.st_mode)) {
-    return Error(Code::exists,
-                 cat(path, " exists and is not a socket; remove it or choose another path"));
-  }
-  const int code = connect_errno(path);
-  if (code == 0) {
-    return Error(Code::exists,
-                 cat("another process answers on ", path, "; is the daemon running already?"));
-  }
-  const bool stale = code == ECONNREFUSED && (::unlink(path.c_str()) == 0 || errno == ENOENT);
-  if (stale || code == ENOENT) return {};
-  return socket_trouble(
-      "replace", path,
-      error_code(code == ECONNREFUSED ? errno : code, boost::system::system_category()));
-}
-
-Status bind_to(stream_protocol::acceptor& acceptor, const std::string& path) {
-  error_code error;
-  acceptor.open(stream_protocol(), error);
-  if (error) return socket_trouble("open", path, error);
-  // Nobody may connect between bind and chmod: Linux takes the file's mode from the socket.
-  ::fchmod(acceptor.native_handle(), 0600);
-  acceptor.bind(stream_protocol::endpoint(path), error);
-  if (error) return socket_trouble("create", path, error);
-  if (::chmod(path.c_str(), 0660) != 0) {
-    return socket_trouble("open up", path, error_code(errno, boost::system::system_category()));
-  }
-  acceptor.listen(static_cast<int>(connections_max), error);
-  if (error) return socket_trouble("listen on", path, error);
-  return {};
-}
-
-Status check_path(const std::string& path) {
-  if (!path.empty() && path.size() < sizeof(sockaddr_un::sun_path)) return {};
-  return Error(Code::invalid, cat("the socket path must have 1 to ",
-                                  sizeof(sockaddr_un::sun_path) - 1, " characters: ", path));
-}
-
 Error not_reached(const std::string& path, const error_code& error) {
   if (error == asio::error::access_denied) {
     return {Code::unavailable,
@@ -253,17 +194,15 @@ Awaitable<void> ask(const std::string& path, http::request<http::string_body>& m
 Result<std::unique_ptr<UnixHttpServer>> UnixHttpServer::listen(boost::asio::any_io_executor loop,
                                                                const std::string& path,
                                                                HttpHandler handler) {
-  GW_CHECK(check_path(path));
-  GW_CHECK(clear_path(path));
   auto state = std::make_shared<ServerState>(loop, std::move(handler));
-  GW_CHECK(bind_to(state->acceptor, path));
+  GW_CHECK(listen_at(state->acceptor, path, static_cast<int>(connections_max)));
   asio::co_spawn(loop, accept_all(state), asio::detached);
   return std::unique_ptr<UnixHttpServer>(std::make_unique<BeastUnixServer>(std::move(state), path));
 }
 
 Result<HttpResponse> unix_http_request(const std::string& path, const HttpRequest& request,
                                        Milliseconds timeout) {
-  GW_CHECK(check_path(path));
+  GW_CHECK(check_socket_path(path));
   http::request<http::string_body> message;
   message.version(http11);
   message.method_string(request.method);

@@ -10,7 +10,7 @@
 #include <mutex>
 
 #include "adapters/frame/dialled_lines.h"
-#include "adapters/frame/tcp_server.h"
+#include "adapters/frame/listeners.h"
 #include "core/text.h"
 #include "tests/fakes/certificates.h"
 #include "tests/fakes/tls_client.h"
@@ -74,14 +74,14 @@ class DeviceTls : public ::testing::Test {
     return [this](const std::string&) { return std::make_unique<Counting>(taken_); };
   }
   /// A listener that shows `server_` and wants a certificate of `ca_` from who calls.
-  TcpListenerOptions listener() const {
-    TcpListenerOptions options;
+  ListenerOptions listener() const {
+    ListenerOptions options;
     options.name = "lab";
     options.bind = "127.0.0.1";
     options.tls = {server_.certificate, server_.key, ca_.file()};
     return options;
   }
-  void listen(const TcpListenerOptions& options) {
+  void listen(const ListenerOptions& options) {
     devices_->add(options, counting());
     ASSERT_TRUE(devices_->start().ok());
   }
@@ -97,7 +97,7 @@ class DeviceTls : public ::testing::Test {
   const fakes::CertificateFiles analyzer_ = ca_.issue({.name = "analyzer"});
   const fakes::CertificateFiles stranger_ = other_ca_.issue({.name = "stranger"});
   std::atomic<int> taken_{0};
-  std::unique_ptr<TcpServer> devices_ = TcpServer::create();
+  std::unique_ptr<Listeners> devices_ = Listeners::create();
 };
 
 TEST_F(DeviceTls, ADeviceThatShowsItsCertificateIsHeardAndAnswered) {
@@ -147,7 +147,7 @@ TEST_F(DeviceTls, ADeviceThatDoesNotTrustUsHearsNothingAndTheLogSaysWhy) {
 }
 
 TEST_F(DeviceTls, WithoutACaForClientsNoCertificateIsAskedFor) {
-  TcpListenerOptions options = listener();
+  ListenerOptions options = listener();
   options.tls.client_ca_file.clear();
   listen(options);
   TlsClient device(devices_->port("lab"), ca_.file());
@@ -178,7 +178,7 @@ TEST_F(DeviceTls, PlainBytesAreNotTakenAndNotRepeatedInTheLog) {
 
 TEST_F(DeviceTls, WhoStopsInAHandshakeHoldsAPlaceForItsTimeOnly) {
   testing::internal::CaptureStderr();
-  TcpListenerOptions options = listener();
+  ListenerOptions options = listener();
   options.connections_max = 2;
   options.handshake_timeout = core::Milliseconds(300);
   listen(options);
@@ -213,7 +213,7 @@ TEST_F(DeviceTls, StoppingEndsWhoIsInAHandshake) {
 }
 
 TEST_F(DeviceTls, AListenerWhoseCertificateIsNotThereSaysWhich) {
-  TcpListenerOptions options = listener();
+  ListenerOptions options = listener();
   options.tls.certificate_file = folder_.path("nowhere.pem");
   devices_->add(options, counting());
   const auto started = devices_->start();

@@ -1,9 +1,12 @@
-#include "adapters/frame/tcp_server.h"
+#include "adapters/frame/listeners.h"
+
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <set>
@@ -11,6 +14,7 @@
 
 #include "adapters/frame/session.h"
 #include "core/log.h"
+#include "core/net/unix_listener.h"
 #include "core/text.h"
 
 namespace gateway::adapters::frame {
@@ -18,18 +22,20 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using local = asio::local::stream_protocol;
 using boost::system::error_code;
 using core::cat;
 using core::net::Awaitable;
 
 constexpr std::chrono::seconds kTurn{1};
+constexpr int kLocalBacklog = 16;
 constexpr std::chrono::milliseconds kAcceptPause{200};  // when the process is out of descriptors
 
-class Server final : public TcpServer {
+class Server final : public Listeners {
  public:
   ~Server() override { stop(); }
 
-  void add(TcpListenerOptions options, MakeConversation make) override {
+  void add(ListenerOptions options, MakeConversation make) override {
     wanted_.push_back({std::move(options), std::move(make)});
   }
 
@@ -39,12 +45,15 @@ class Server final : public TcpServer {
     stopping_ = false;
     for (const Wanted& wanted : wanted_) {
       if (auto opened = open(wanted); !opened.ok()) {
-        listeners_.clear();
+        forget_listeners();
         loop_.reset();
         return opened;
       }
     }
-    for (auto& listener : listeners_) asio::co_spawn(*loop_, accept(*listener), asio::detached);
+    for (auto& listener : listeners_) {
+      asio::co_spawn(*loop_, accept(*listener, listener->acceptor), asio::detached);
+      asio::co_spawn(*loop_, accept(*listener, listener->local_acceptor), asio::detached);
+    }
     asio::co_spawn(*loop_, count_turns(), asio::detached);
     thread_ = std::thread([this] { loop_->run(); });
     return {};
@@ -58,12 +67,13 @@ class Server final : public TcpServer {
       error_code ignored;
       for (auto& listener : listeners_) {
         listener->acceptor.close(ignored);
+        listener->local_acceptor.close(ignored);
         listener->pause.cancel();
         for (const auto& session : std::set(listener->sessions)) session->close();
       }
     });
     thread_.join();
-    listeners_.clear();
+    forget_listeners();
     turn_timer_.reset();
     loop_.reset();
     connections_ = 0;
@@ -83,22 +93,43 @@ class Server final : public TcpServer {
 
  private:
   struct Wanted {
-    TcpListenerOptions options;
+    ListenerOptions options;
     MakeConversation make;
   };
   struct Listener {
     Listener(asio::io_context& loop, const Wanted& what)
-        : wanted(what), acceptor(loop), pause(loop) {}
+        : wanted(what), acceptor(loop), local_acceptor(loop), pause(loop) {}
     const Wanted& wanted;
     tcp::acceptor acceptor;
+    local::acceptor local_acceptor;  // one of the two is open
     asio::steady_timer pause;
     std::uint16_t port = 0;
     std::unique_ptr<core::net::TlsServer> tls;  // null: plain
     std::set<std::shared_ptr<Session>> sessions;
   };
 
+  /// A socket's file without a listener would look as if somebody were there.
+  void forget_listeners() {
+    for (const auto& listener : listeners_) {
+      const std::string& path = listener->wanted.options.path;
+      if (!path.empty()) ::unlink(path.c_str());
+    }
+    listeners_.clear();
+  }
+
+  core::Status open_local(const Wanted& wanted) {
+    auto listener = std::make_unique<Listener>(*loop_, wanted);
+    auto opened =
+        core::net::listen_at(listener->local_acceptor, wanted.options.path, kLocalBacklog);
+    if (!opened.ok())
+      return std::move(opened).error().with_context(cat("device ", wanted.options.name));
+    listeners_.push_back(std::move(listener));
+    return {};
+  }
+
   core::Status open(const Wanted& wanted) {
-    const TcpListenerOptions& options = wanted.options;
+    const ListenerOptions& options = wanted.options;
+    if (!options.path.empty()) return open_local(wanted);
     auto listener = std::make_unique<Listener>(*loop_, wanted);
     if (!options.tls.certificate_file.empty()) {
       auto tls = core::net::TlsServer::create(options.tls);
@@ -125,9 +156,10 @@ class Server final : public TcpServer {
     return {};
   }
 
-  Awaitable<void> accept(Listener& listener) {
-    while (!stopping_) {
-      auto [error, socket] = co_await listener.acceptor.async_accept(kAwaitOutcome);
+  template <class Acceptor>
+  Awaitable<void> accept(Listener& listener, Acceptor& acceptor) {
+    while (!stopping_ && acceptor.is_open()) {
+      auto [error, socket] = co_await acceptor.async_accept(kAwaitOutcome);
       if (stopping_ || error == asio::error::operation_aborted) co_return;
       if (error) {
         listener.pause.expires_after(kAcceptPause);
@@ -138,21 +170,35 @@ class Server final : public TcpServer {
     }
   }
 
+  static bool is_full(const Listener& listener, const std::string& peer) {
+    const ListenerOptions& options = listener.wanted.options;
+    if (listener.sessions.size() < options.connections_max) return false;
+    core::log_warn("devices", cat("device ", options.name, ": connection of ", peer,
+                                  " refused: ", options.connections_max, " are open; see device.",
+                                  options.name, ".max_connections"));
+    return true;
+  }
+
+  // A socket that is not handed on is closed.
   void begin(Listener& listener, tcp::socket socket) {
-    const TcpListenerOptions& options = listener.wanted.options;
     error_code ignored;
     const std::string peer = socket.remote_endpoint(ignored).address().to_string();
-    if (listener.sessions.size() >= options.connections_max) {
-      core::log_warn("devices", cat("device ", options.name, ": connection of ", peer,
-                                    " refused: ", options.connections_max, " are open; see device.",
-                                    options.name, ".max_connections"));
-      return;  // closes it
-    }
+    if (is_full(listener, peer)) return;
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(asio::socket_base::keep_alive(true), ignored);
-    auto stream = listener.tls ? served_tls(std::move(socket), *listener.tls)
-                               : plain_stream(std::move(socket));
+    begin(listener, peer,
+          listener.tls ? served_tls(std::move(socket), *listener.tls)
+                       : plain_stream(std::move(socket)));
+  }
+
+  void begin(Listener& listener, local::socket socket) {
+    const std::string peer = "a program here";
+    if (!is_full(listener, peer)) begin(listener, peer, plain_stream(std::move(socket)));
+  }
+
+  void begin(Listener& listener, const std::string& peer, std::unique_ptr<ByteStream> stream) {
     if (!stream) return;
+    const ListenerOptions& options = listener.wanted.options;
     auto session = std::make_shared<Session>(
         std::move(stream), listener.wanted.make(peer),
         SilenceLimits{options.idle_timeout, options.stall_timeout}, options.recorder);
@@ -166,7 +212,7 @@ class Server final : public TcpServer {
                    });
   }
 
-  static Awaitable<void> serve(const TcpListenerOptions& options, std::shared_ptr<Session> session,
+  static Awaitable<void> serve(const ListenerOptions& options, std::shared_ptr<Session> session,
                                std::string peer) {
     const std::string problem = co_await session->open(options.handshake_timeout);
     if (problem.empty()) co_return co_await session->run();
@@ -196,6 +242,6 @@ class Server final : public TcpServer {
 
 }  // namespace
 
-std::unique_ptr<TcpServer> TcpServer::create() { return std::make_unique<Server>(); }
+std::unique_ptr<Listeners> Listeners::create() { return std::make_unique<Server>(); }
 
 }  // namespace gateway::adapters::frame
