@@ -17,6 +17,7 @@
 #include "adapters/hl7/hl7_options.h"
 #include "adapters/mqtt/mqtt_options.h"
 #include "adapters/poct1a/poct1a_options.h"
+#include "adapters/thirdparty/socket_options.h"
 #include "core/files.h"
 #include "core/net/certificate_file.h"
 #include "core/net/http_tunnel.h"
@@ -382,6 +383,10 @@ class Checker {
     take_mistake_of(speaking, true);
     if (speaking.ok())
       take_mistake_of(adapters::mqtt::brokers(config_, core::system_files()), false);
+    const auto programs = adapters::frame::read_devices(config_, "socket");
+    take_mistake_of(programs, true);
+    if (programs.ok())
+      take_mistake_of(adapters::thirdparty::socket_devices(config_, core::system_files()), false);
   }
 
   void check_power() {

@@ -5,11 +5,14 @@
 #include "adapters/astm/astm_options.h"
 #include "adapters/astm/message_reader.h"
 #include "adapters/dicom/dropped_file.h"
+#include "adapters/filedrop/dropped.h"
 #include "adapters/hl7/hl7_options.h"
 #include "adapters/hl7/message_reader.h"
 #include "adapters/mqtt/mqtt_server.h"
 #include "adapters/poct1a/message_reader.h"
 #include "adapters/poct1a/poct1a_options.h"
+#include "adapters/thirdparty/handed_over.h"
+#include "adapters/thirdparty/socket_options.h"
 #include "core/text.h"
 
 namespace gateway::daemon {
@@ -23,7 +26,24 @@ std::string without_frames(const std::string& bytes) {
   return messages;
 }
 
-/// What a drop folder hands to the protocols that read it.
+/// What a third-party adapter hands over is kept as what lies in a folder.
+void add_socket_decoders(const core::Config& config, const core::Clock& clock,
+                         adapters::Decoders& decoders) {
+  const auto devices = adapters::thirdparty::socket_devices(config, core::system_files());
+  if (!devices.ok()) return;
+  for (const auto& device : *devices) {
+    adapters::Decoder kept = adapters::filedrop::decoder_of(device.device, file_decoders(clock));
+    kept.decode = [decode = std::move(kept.decode)](std::string bytes) {
+      auto message = decode(std::move(bytes));
+      message->source = adapters::thirdparty::kSource;
+      return message;
+    };
+    decoders.emplace(device.device.options.profile.name, std::move(kept));
+  }
+}
+
+}  // namespace
+
 adapters::FileDecoders file_decoders(const core::Clock& clock) {
   return {
       .hl7 =
@@ -35,10 +55,9 @@ adapters::FileDecoders file_decoders(const core::Clock& clock) {
             }
             return messages;
           },
+      .dropped = adapters::filedrop::read_dropped,
       .dicom = adapters::dicom::take_dropped_file};
 }
-
-}  // namespace
 
 adapters::Decoders device_decoders(const core::Config& config, const core::Clock& clock) {
   adapters::Decoders decoders;
@@ -60,7 +79,7 @@ adapters::Decoders device_decoders(const core::Config& config, const core::Clock
       devices.ok()) {
     for (const auto& device : *devices) {
       decoders.emplace(device.device.options.profile.name,
-                       adapters::filedrop::decoder_of(device, file_decoders(clock)));
+                       adapters::filedrop::decoder_of(device.device, file_decoders(clock)));
     }
   }
   if (const auto brokers = adapters::mqtt::brokers(config, core::system_files()); brokers.ok()) {
@@ -69,6 +88,7 @@ adapters::Decoders device_decoders(const core::Config& config, const core::Clock
         decoders.emplace(device.device.options.profile.name, adapters::mqtt::decoder_of(device));
     }
   }
+  add_socket_decoders(config, clock, decoders);
   return decoders;
 }
 

@@ -14,6 +14,9 @@ namespace gateway::daemon {
 /// them.
 adapters::Decoders device_decoders(const core::Config& config, const core::Clock& clock);
 
+/// What drop folders and third-party adapters hand to the protocols that read it.
+adapters::FileDecoders file_decoders(const core::Clock& clock);
+
 /// The drop folders the configuration names, with the decoders of what lies in them; `door` and
 /// `clock` outlive it. Code::invalid names the place and what to write instead.
 core::Result<std::unique_ptr<adapters::filedrop::FolderServer>> folder_server(

@@ -9,6 +9,7 @@
 #include "adapters/hl7/hl7_server.h"
 #include "adapters/mqtt/mqtt_server.h"
 #include "adapters/poct1a/poct1a_server.h"
+#include "adapters/thirdparty/socket_server.h"
 #include "core/files.h"
 #include "core/text.h"
 #include "daemon/device_decoders.h"
@@ -103,6 +104,11 @@ DeviceListeners::Made DeviceListeners::make(const std::string& protocol,
   if (protocol == "poct1a") {
     GW_TRY(auto devices, adapters::poct1a::poct1a_devices(config, core::system_files()));
     return Made(adapters::poct1a::make_poct1a_server(std::move(devices), door_, clock_));
+  }
+  if (protocol == "socket") {
+    GW_TRY(auto devices, adapters::thirdparty::socket_devices(config, core::system_files()));
+    return Made(adapters::thirdparty::make_socket_server(std::move(devices), file_decoders(clock_),
+                                                         door_, clock_));
   }
   GW_TRY(auto devices, adapters::hl7::hl7_devices(config));
   return Made(adapters::hl7::Hl7Server::create(std::move(devices), door_, clock_));
@@ -226,6 +232,7 @@ void DeviceListeners::report(Vitals& vitals) const {
   vitals.poct1a = report_of("poct1a");
   vitals.folder = report_of("folder");
   vitals.mqtt_devices = report_of("mqtt");
+  vitals.socket = report_of("socket");
 }
 
 adapters::frame::LineRecorder* DeviceListeners::recorder(const std::string& device) {

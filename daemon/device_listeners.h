@@ -1,7 +1,7 @@
-// What takes devices' calls, one listener for DICOM, one for each device that speaks HL7, ASTM or
-// writes files, one for all that speak at brokers: made when its configuration can be read, started
-// again until it works, watched and reported, none of them touching another. Everything on the loop
-// thread.
+// What takes devices' calls, one listener for DICOM, one for each device that speaks HL7, ASTM,
+// writes files or is a third-party adapter, one for all that speak at brokers: made when its
+// configuration can be read, started again until it works, watched and reported, none of them
+// touching another. Everything on the loop thread.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -56,7 +56,7 @@ class DeviceListeners {
   void release() { held_because_.clear(); }
   /// The listeners' own troubles first, then their devices'.
   std::vector<Problem> problems() const;
-  /// Sets dicom, hl7, astm, poct1a, folder and mqtt_devices; null where nothing listens.
+  /// Sets dicom, hl7, astm, poct1a, folder, mqtt_devices and socket; null where nothing listens.
   void report(Vitals& vitals) const;
   /// What passes on that device's connections, as long as this lives; null: it has none, or its
   /// listener never began.

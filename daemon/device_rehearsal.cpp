@@ -6,8 +6,11 @@
 #include "adapters/hl7/mllp_framer.h"
 #include "adapters/mqtt/arrival.h"
 #include "adapters/poct1a/rehearsal.h"
+#include "adapters/thirdparty/handed_over.h"
+#include "adapters/thirdparty/line_framer.h"
 #include "core/clock.h"
 #include "core/text.h"
+#include "daemon/device_decoders.h"
 
 namespace gateway::daemon {
 namespace {
@@ -31,7 +34,7 @@ adapters::fields::FieldDevice field_device(const adapters::profiles::Profile& pr
 
 Json rehearse_drop(const adapters::profiles::Profile& profile,
                    const std::vector<adapters::profiles::Fixture>& fixtures) {
-  std::vector<adapters::filedrop::DroppedFile> files;
+  std::vector<adapters::DroppedFile> files;
   for (const adapters::profiles::Fixture& one : fixtures)
     files.push_back({one.name, one.bytes, kRehearsedAt});
   return outcomes_of(adapters::filedrop::read_dropped(std::move(files), field_device(profile)));
@@ -102,9 +105,41 @@ std::vector<std::string> received_hl7(const std::string& heard) {
   return messages;
 }
 
+/// What a third-party adapter said behind its hello.
+Json replay_lines(const adapters::profiles::Profile& profile,
+                  const adapters::mapping::DeviceProfile& site, const std::string& heard) {
+  namespace thirdparty = adapters::thirdparty;
+  const adapters::FileDecoders decoders = file_decoders(core::system_clock());
+  auto device = field_device(profile);
+  device.options.profile = site;
+  const auto framer = thirdparty::make_line_framer(heard.size(), heard.size());
+  std::vector<adapters::frame::FrameEvent> events;
+  framer->feed(heard, {}, events);
+  Json outcomes = Json::array();
+  const auto refuse = [&outcomes](const core::Error& why) {
+    outcomes.add(Json::object({{"refused", why.message()}}));
+  };
+  for (const adapters::frame::FrameEvent& event : events) {
+    auto line = thirdparty::read_line(event.bytes);
+    if (!line.request.ok()) {
+      refuse(line.request.error());
+      continue;
+    }
+    if (line.request->type == thirdparty::Request::Type::hello) continue;
+    const auto read = thirdparty::messages_of(std::move(*line.request), device, decoders);
+    if (!read.ok()) {
+      refuse(read.error());
+      continue;
+    }
+    for (const auto& message : *read) outcomes.add(adapters::profiles::outcome_of(*message));
+  }
+  return Json::object({{"messages", std::move(outcomes)}});
+}
+
 core::Result<Json> rehearse(const adapters::profiles::Profile& profile,
                             const std::vector<adapters::profiles::Fixture>& fixtures) {
-  if (profile.protocol == "folder") return rehearse_drop(profile, fixtures);
+  if (profile.protocol == "folder" || profile.protocol == "socket")
+    return rehearse_drop(profile, fixtures);
   if (profile.protocol == "hl7") return rehearse_hl7(profile, fixtures[0].bytes);
   if (profile.protocol == "mqtt") return rehearse_mqtt(profile, fixtures[0].bytes);
   if (profile.protocol == "poct1a") return adapters::poct1a::rehearse(profile, fixtures[0].bytes);
@@ -120,6 +155,7 @@ core::Result<Json> replay(const adapters::profiles::Profile& profile,
                           const adapters::mapping::DeviceProfile& site, const std::string& heard) {
   if (profile.protocol == "astm") return adapters::astm::rehearse(profile, heard, site);
   if (profile.protocol == "poct1a") return adapters::poct1a::rehearse(profile, heard, site);
+  if (profile.protocol == "socket") return replay_lines(profile, site, heard);
   const bool is_monitor = profile.protocol == "hl7";
   return read_hl7(received_hl7(heard), site, is_monitor ? &profile : nullptr);
 }

@@ -17,8 +17,8 @@ core::Result<core::Json> rehearse(const adapters::profiles::Profile& profile,
                                   const std::vector<adapters::profiles::Fixture>& fixtures);
 
 /// What the profile makes of what a device said on one connection, as recorded: the messages that
-/// would come of it, of the device `site`. `profile`: its protocol is that of the device; an HL7
-/// device without one has an empty profile.
+/// would come of it, of the device `site`. `profile`: its protocol is that of the device, also
+/// where a third-party adapter has none; an HL7 device without one has an empty profile.
 core::Result<core::Json> replay(const adapters::profiles::Profile& profile,
                                 const adapters::mapping::DeviceProfile& site,
                                 const std::string& heard);

@@ -4,6 +4,7 @@
 #include "adapters/filedrop/folder_options.h"
 #include "adapters/frame/device_options.h"
 #include "adapters/mqtt/mqtt_options.h"
+#include "adapters/thirdparty/socket_options.h"
 #include "core/text.h"
 #include "daemon/api/access.h"
 #include "daemon/api/console/console_server.h"
@@ -105,8 +106,9 @@ std::vector<ConfigKey> all_config_keys() {
   for (const auto& room :
        {sync::sync_config_keys(), adapters::dicom::dicom_config_keys(),
         adapters::frame::device_config_keys(), adapters::filedrop::folder_config_keys(),
-        adapters::mqtt::mqtt_config_keys(), api_config_keys(), console::console_config_keys(),
-        metrics_config_keys(), daemon_config_keys()}) {
+        adapters::mqtt::mqtt_config_keys(), adapters::thirdparty::socket_config_keys(),
+        api_config_keys(), console::console_config_keys(), metrics_config_keys(),
+        daemon_config_keys()}) {
     keys.insert(keys.end(), room.begin(), room.end());
   }
   return keys;

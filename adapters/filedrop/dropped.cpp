@@ -4,7 +4,7 @@
 #include <span>
 
 #include "adapters/fields/documents.h"
-#include "adapters/filedrop/file_kind.h"
+#include "adapters/fields/file_kind.h"
 #include "adapters/mapping/character_set.h"
 #include "core/base64.h"
 #include "core/text.h"
@@ -16,6 +16,8 @@ namespace {
 using core::cat;
 using core::Json;
 using fields::FieldDevice;
+using fields::FileKind;
+using fields::kind_of;
 
 constexpr std::string_view kMark = "clinic-gateway-drop ";
 constexpr std::size_t kHeadMax = 8'192;

@@ -10,17 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/decoder.h"
 #include "adapters/fields/field_mapping.h"
 #include "core/result.h"
 #include "sync/incoming_message.h"
 
 namespace gateway::adapters::filedrop {
-
-struct DroppedFile {
-  std::string name;
-  std::string bytes;
-  std::string modified;  // instant; when it was written last
-};
 
 /// A record and the document that goes with it, in any order, or one of them alone. A table becomes
 /// a message for each row.

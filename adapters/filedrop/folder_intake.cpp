@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "adapters/filedrop/file_kind.h"
+#include "adapters/fields/file_kind.h"
 #include "adapters/frame/crash_point.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -14,6 +14,7 @@ using core::cat;
 using core::Code;
 using core::Error;
 using core::Milliseconds;
+using fields::FileKind;
 using frame::ClaimedFile;
 using frame::RestingFile;
 
@@ -119,8 +120,8 @@ core::Status FolderIntake::take_claims(const Claims& claims, Milliseconds rested
                                        const HeldBy& holdings) {
   std::vector<DroppedFile> files;
   for (const auto& claim : claims) {
-    GW_TRY(const std::string begin, claim->read(0, kKindBytes));
-    const FileKind kind = kind_of(begin);
+    GW_TRY(const std::string begin, claim->read(0, fields::kKindBytes));
+    const FileKind kind = fields::kind_of(begin);
     if (kind == FileKind::dicom) return take_dicom(*claim, rested, holdings);
     if (claim->stamp().size > device_.device.options.message_bytes_max) {
       return refuse(claims, cat("the file is larger than device.",
@@ -176,7 +177,7 @@ core::Status FolderIntake::take_dicom(const ClaimedFile& file, Milliseconds rest
 
 core::Status FolderIntake::take_messages(const Claims& claims, std::vector<DroppedFile> files,
                                          const HeldBy& holdings) {
-  const bool is_hl7 = files.size() == 1 && kind_of(files[0].bytes) == FileKind::hl7;
+  const bool is_hl7 = files.size() == 1 && fields::kind_of(files[0].bytes) == FileKind::hl7;
   const auto messages =
       is_hl7 ? decoders_.hl7(std::move(files[0].bytes), device_.device.options.profile)
              : read_dropped(std::move(files), device_.device);

@@ -135,17 +135,17 @@ std::unique_ptr<FolderServer> FolderServer::create(std::vector<FolderDevice> dev
   return std::make_unique<Server>(std::move(devices), std::move(decoders), door, clock);
 }
 
-Decoder decoder_of(const FolderDevice& device, const FileDecoders& decoders) {
+Decoder decoder_of(const fields::FieldDevice& device, const FileDecoders& decoders) {
   const auto decode_other = [device, hl7 = decoders.hl7](std::string bytes) {
-    return hl7(std::move(bytes), device.device.options.profile).front();
+    return hl7(std::move(bytes), device.options.profile).front();
   };
   return {.decode =
               [device, decode_other](std::string bytes) {
                 if (!is_of_drop(bytes)) return decode_other(std::move(bytes));
-                auto kept = read_kept(std::move(bytes), device.device);
+                auto kept = read_kept(std::move(bytes), device);
                 if (kept.ok()) return std::move(*kept);
                 auto dead = std::make_shared<sync::IncomingMessage>();
-                dead->device = device.device.options.profile.name;
+                dead->device = device.options.profile.name;
                 dead->dead_because = kept.error().message();
                 return dead;
               },

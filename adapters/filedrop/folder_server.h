@@ -23,7 +23,7 @@ class FolderServer : public Adapter {
                                               const core::Clock& clock);
 };
 
-/// For messages that wait for a person.
-Decoder decoder_of(const FolderDevice& device, const FileDecoders& decoders);
+/// For messages of dropped files, HL7 too, that wait for a person.
+Decoder decoder_of(const fields::FieldDevice& device, const FileDecoders& decoders);
 
 }  // namespace gateway::adapters::filedrop

@@ -16,6 +16,10 @@ class Conversation {
   /// The answer to send; empty: none. A positive answer is given only for what is on stable
   /// storage.
   virtual core::net::Awaitable<std::string> answer(FrameEvent event) = 0;
+  /// True: nothing more is to be heard; the connection is closed behind the last answer.
+  virtual bool is_over() const { return false; }
+  /// True: what is heard now is a credential, and nobody's to record.
+  virtual bool is_private() const { return false; }
 };
 
 }  // namespace gateway::adapters::frame

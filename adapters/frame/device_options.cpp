@@ -15,7 +15,7 @@ std::vector<ConfigKey> device_config_keys() {
       {.path = "device.*.protocol",
        .meaning = "what the device speaks",
        .required = true,
-       .choices = {"hl7", "astm", "poct1a", "folder", "mqtt"}},
+       .choices = {"hl7", "astm", "poct1a", "folder", "mqtt", "socket"}},
       {.path = "device.*.bind",
        .meaning = "address on which the device reaches the gateway",
        .default_text = "\"0.0.0.0\""},
@@ -192,7 +192,6 @@ core::Status read_line_tls(const core::Config& config, const std::string& name, 
 core::Status read_transport(const core::Config& config, const std::string& name,
                             DeviceOptions& device) {
   const auto key = [&](std::string_view last) { return cat("device.", name, ".", last); };
-  device.listener.name = name;
   if (config.has(key("serial_port"))) {
     device.line = LineOptions{.name = name, .serial_port = config.text(key("serial_port"))};
     device.line->baud = static_cast<unsigned>(config.integer(key("baud")));
@@ -208,9 +207,6 @@ core::Status read_transport(const core::Config& config, const std::string& name,
   }
   device.listener.bind = config.text(key("bind"));
   device.listener.port = port;
-  device.listener.connections_max =
-      static_cast<std::size_t>(config.integer(key("max_connections")));
-  device.listener.idle_timeout = core::Milliseconds(config.integer(key("idle_timeout_s")) * 1000);
   return read_listener_tls(config, name, device.listener.tls);
 }
 
@@ -218,6 +214,10 @@ core::Result<DeviceOptions> read_device(const core::Config& config, const std::s
   const auto key = [&](std::string_view last) { return cat("device.", name, ".", last); };
   DeviceOptions device;
   GW_CHECK(read_site(config, name, device.profile));
+  device.listener.name = name;
+  device.listener.connections_max =
+      static_cast<std::size_t>(config.integer(key("max_connections")));
+  device.listener.idle_timeout = core::Milliseconds(config.integer(key("idle_timeout_s")) * 1000);
   const std::string protocol = config.text(key("protocol"));
   if (protocol == "hl7" || protocol == "astm" || protocol == "poct1a") {
     GW_CHECK(read_transport(config, name, device));

@@ -52,16 +52,18 @@ Awaitable<void> Session::run() {
     } else if (moved.error) {
       break;
     } else {
-      note(Direction::heard, {bytes.data(), moved.bytes});
+      if (!conversation_->is_private()) note(Direction::heard, {bytes.data(), moved.bytes});
       framer.feed({bytes.data(), moved.bytes}, now, events);
     }
     for (FrameEvent& event : events) {
       const std::string answer = co_await conversation_->answer(std::move(event));
       if (closed_) co_return;
-      if (answer.empty()) continue;
-      note(Direction::said, answer);
-      const error_code failed = co_await stream_->write(answer);
-      if (failed) co_return close();
+      if (!answer.empty()) {
+        note(Direction::said, answer);
+        const error_code failed = co_await stream_->write(answer);
+        if (failed) co_return close();
+      }
+      if (conversation_->is_over()) co_return close();
     }
   }
   close();

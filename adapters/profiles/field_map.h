@@ -1,6 +1,6 @@
-// What a profile says of devices that write named fields: files (CSV, XML) and MQTT messages
-// (JSON). Which field is whose id, when, and what was measured. The keys stand in profile.toml
-// beside those of every profile.
+// What a profile says of devices that write named fields: files (CSV, XML), MQTT messages (JSON)
+// and what third-party adapters hand over. Which field is whose id, when, and what was measured.
+// The keys stand in profile.toml beside those of every profile.
 #pragma once
 
 #include <string>

@@ -31,7 +31,7 @@ std::vector<ConfigKey> common_keys() {
       {.path = "protocol",
        .meaning = "what it speaks",
        .required = true,
-       .choices = {"astm", "poct1a", "folder", "mqtt", "hl7"}},
+       .choices = {"astm", "poct1a", "folder", "mqtt", "socket", "hl7"}},
       {.path = "run_failures",
        .type = KeyType::text_list,
        .meaning = "values that mean no result; what ends in ... begins so"},
@@ -108,7 +108,7 @@ core::Result<Config> parse_profile(const std::string& text, const std::string& f
   if (protocol == "astm") append(own, astm_keys());
   if (protocol == "poct1a") append(own, poct1a_keys());
   if (protocol == "hl7") append(own, sampling_keys());
-  if (protocol == "folder" || protocol == "mqtt") append(own, field_keys());
+  if (protocol == "folder" || protocol == "mqtt" || protocol == "socket") append(own, field_keys());
   if (protocol == "mqtt") append(own, topic_keys());
   return Config::parse(text, file, own);
 }

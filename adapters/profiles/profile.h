@@ -52,7 +52,7 @@ struct Profile {
   std::string id;
   std::string revision;  // "3+8c1f20aa": its own number and the first bytes of its files' SHA-256
   std::string device;    // "Roche cobas c111"
-  std::string protocol;  // "astm", "poct1a", "folder", "mqtt", "hl7"
+  std::string protocol;  // "astm", "poct1a", "folder", "mqtt", "socket", "hl7"
   Checksum checksum = Checksum::standard;
   std::size_t frame_bytes_max = 240;         // text of a frame we send
   std::vector<std::size_t> code_components;  // of the test id, joined by '^'

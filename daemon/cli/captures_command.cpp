@@ -101,7 +101,7 @@ core::Result<Json> record(const CommonOptions& common, const Asked& asked) {
 /// What the site says of the device, by its configuration.
 core::Result<adapters::mapping::DeviceProfile> site_of(const core::Config& config,
                                                        const std::string& device) {
-  for (const char* protocol : {"hl7", "astm", "poct1a"}) {
+  for (const char* protocol : {"hl7", "astm", "poct1a", "socket"}) {
     GW_TRY(const auto known, adapters::frame::read_devices(config, protocol));
     for (const adapters::frame::DeviceOptions& one : known) {
       if (one.profile.name == device) return one.profile;
@@ -112,13 +112,19 @@ core::Result<adapters::mapping::DeviceProfile> site_of(const core::Config& confi
                                     "and write its table again to see its issuers and time zone"));
 }
 
-/// The profile asked for, else the device's own; an empty one where an HL7 device has none.
+/// The profile asked for, else the device's own; an empty one where an HL7 device or a third-party
+/// adapter has none.
 core::Result<adapters::profiles::Profile> profile_for(const core::Config& config,
                                                       const std::string& device,
                                                       const std::string& asked) {
   const std::string protocol = config.text(cat("device.", device, ".protocol"));
   const std::string id = asked.empty() ? config.text(cat("device.", device, ".profile")) : asked;
   if (id.empty() && protocol == "hl7") return adapters::profiles::Profile();
+  if (id.empty() && protocol == "socket") {
+    adapters::profiles::Profile none;
+    none.protocol = protocol;
+    return none;
+  }
   core::Files& files = core::system_files();
   GW_TRY(const std::string folder,
          adapters::profiles::profile_folder(files, adapters::profiles::shelf_of(config), id));

@@ -12,6 +12,7 @@
 #include "adapters/hl7/hl7_options.h"
 #include "adapters/mqtt/mqtt_options.h"
 #include "adapters/poct1a/poct1a_options.h"
+#include "adapters/thirdparty/socket_options.h"
 #include "core/text.h"
 #include "daemon/cli/captures_command.h"
 #include "daemon/cli/tables.h"
@@ -45,6 +46,7 @@ struct Asked {
   std::string broker;
   std::string topic;
   std::string folder;
+  std::string token_sha256;
   std::string patient_id_issuer;
   std::string specimen_id_issuer;
 };
@@ -52,7 +54,7 @@ struct Asked {
 std::string format_devices(const Json& status) {
   std::vector<std::vector<std::string>> rows{
       {"DEVICE", "PROTOCOL", "PROFILE", "LAST SEEN", "STORED", "WAITING", "STATE"}};
-  for (const char* protocol : {"hl7", "astm", "poct1a", "folder", "mqtt"}) {
+  for (const char* protocol : {"hl7", "astm", "poct1a", "folder", "mqtt", "socket"}) {
     // "mqtt" is what central operations hear.
     const std::string_view key = protocol;
     const Json& adapter = status[key == "mqtt" ? "mqtt_devices" : key];
@@ -179,6 +181,7 @@ std::string device_table(const Asked& asked, const std::string& protocol) {
              asked.port == 0 ? std::string() : cat("port = ", asked.port, "\n"),
              text("host", asked.host), text("serial_port", asked.serial_port),
              text("broker", asked.broker), text("topic", asked.topic), text("folder", asked.folder),
+             text("token_sha256", asked.token_sha256),
              text("patient_id_issuer", asked.patient_id_issuer),
              text("specimen_id_issuer", asked.specimen_id_issuer));
 }
@@ -192,6 +195,7 @@ core::Status check_devices(const core::Config& config, const std::string& protoc
   if (protocol == "astm") return outcome(adapters::astm::astm_devices(config, files));
   if (protocol == "poct1a") return outcome(adapters::poct1a::poct1a_devices(config, files));
   if (protocol == "mqtt") return outcome(adapters::mqtt::brokers(config, files));
+  if (protocol == "socket") return outcome(adapters::thirdparty::socket_devices(config, files));
   if (protocol == "folder") return outcome(adapters::filedrop::folder_devices(config, files));
   return outcome(adapters::hl7::hl7_devices(config));
 }
@@ -281,6 +285,8 @@ void add_device_options(CLI::App& add, Asked& asked) {
   add.add_option("--topic", asked.topic, "MQTT: where it speaks; default: the profile's")
       ->needs("--broker");
   add.add_option("--folder", asked.folder, "where it writes its files, an absolute path");
+  add.add_option("--token-sha256", asked.token_sha256,
+                 "third-party adapter: SHA-256 of its token, in hex");
   add.add_option("--patient-id-issuer", asked.patient_id_issuer,
                  "FHIR system of the patient ids it sends");
   add.add_option("--specimen-id-issuer", asked.specimen_id_issuer,

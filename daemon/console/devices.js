@@ -3,7 +3,8 @@ import {ago, moment, t} from './text.js';
 import {get} from './server.js';
 
 /** The parts of the status that have devices, and what these speak. */
-const spoken = () => [['hl7', 'HL7'], ['astm', 'ASTM'], ['poct1a', 'POCT1-A'], ['folder', t('device_folder')], ['mqtt_devices', 'MQTT']];
+const spoken = () => [['hl7', 'HL7'], ['astm', 'ASTM'], ['poct1a', 'POCT1-A'], ['folder', t('device_folder')], ['mqtt_devices', 'MQTT'],
+  ['socket', t('device_socket')]];
 
 /** What listens now, joined with whom the audit trail has seen since the gateway was set up. */
 function devicesIn(seen, status) {

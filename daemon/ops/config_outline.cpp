@@ -15,15 +15,31 @@ using core::KeyType;
 
 /// Texts that cannot hold a password or a token, whatever a site writes there.
 bool is_shown(const ConfigKey& key) {
-  static const std::set<std::string_view> kShown{
-      "api.bind",          "backup.dir",        "commands.allowed",
-      "console.bind",      "control.socket",    "device.*.bind",
-      "device.*.folder",   "device.*.profile",  "device.*.character_set",
-      "device.*.timezone", "device.*.topic",    "dicom.bind",
-      "dicom.ae_title",    "dicom.peer.*.may",  "dicom.peer.*.character_set",
-      "log.level",         "mqtt.topic_prefix", "profiles.shipped_dir",
-      "profiles.site_dir", "site.name",         "site.timezone",
-      "storage.state_dir", "wear.dir",          "api_client.*.scopes"};
+  static const std::set<std::string_view> kShown{"api.bind",
+                                                 "backup.dir",
+                                                 "commands.allowed",
+                                                 "console.bind",
+                                                 "control.socket",
+                                                 "device.*.bind",
+                                                 "device.*.folder",
+                                                 "device.*.profile",
+                                                 "device.*.character_set",
+                                                 "device.*.socket",
+                                                 "device.*.timezone",
+                                                 "device.*.topic",
+                                                 "dicom.bind",
+                                                 "dicom.ae_title",
+                                                 "dicom.peer.*.may",
+                                                 "dicom.peer.*.character_set",
+                                                 "log.level",
+                                                 "mqtt.topic_prefix",
+                                                 "profiles.shipped_dir",
+                                                 "profiles.site_dir",
+                                                 "site.name",
+                                                 "site.timezone",
+                                                 "storage.state_dir",
+                                                 "wear.dir",
+                                                 "api_client.*.scopes"};
   if (key.type == KeyType::integer || key.type == KeyType::boolean) return true;
   return !key.choices.empty() || kShown.contains(key.path);
 }

@@ -204,6 +204,7 @@ Json status_document(const Vitals& vitals) {
        {"poct1a", vitals.poct1a},
        {"folder", vitals.folder},
        {"mqtt_devices", vitals.mqtt_devices},
+       {"socket", vitals.socket},
        {"mqtt",
         Json::object({{"configured", vitals.mqtt.configured},
                       {"connected", vitals.mqtt.connected},

@@ -49,6 +49,7 @@ struct Vitals {
   core::Json poct1a;   // of POCT1-A devices
   core::Json folder;   // and of drop folders
   core::Json mqtt_devices;
+  core::Json socket;   // of third-party adapters
   core::Json storage;  // sync::Upkeep::report(); null while not ready
   struct {
     bool configured = false;

@@ -278,6 +278,20 @@ TEST(ConfigCheck, FilesForTlsToAPeerNeedItsTls) {
               HasSubstr("dicom.peer.pacs.key_file: needs dicom.peer.pacs.certificate_file"));
 }
 
+TEST(ConfigCheck, AThirdPartyAdapterNeedsATokenAndASocketThatCanBe) {
+  const std::string table = with("[device.bridge]\nprotocol = \"socket\"\n");
+  const std::string token = "token_sha256 = \"" + std::string(64, 'A') + "\"\n";
+  EXPECT_EQ(mistakes_in(table + token), "");
+  EXPECT_THAT(mistakes_in(table), HasSubstr("device.bridge.token_sha256: must be 64 hexadecimal "
+                                            "digits: printf %s TOKEN | sha256sum"));
+  EXPECT_THAT(mistakes_in(table + "token_sha256 = \"secret\"\n"),
+              HasSubstr("gateway.toml:5: device.bridge.token_sha256: must be 64"));
+  EXPECT_THAT(mistakes_in(table + token + "socket = \"bridge.sock\"\n"),
+              HasSubstr("gateway.toml:6: device.bridge.socket: write the socket's absolute path"));
+  EXPECT_THAT(mistakes_in(table + token + "socket = \"/" + std::string(120, 's') + "\"\n"),
+              HasSubstr("device.bridge.socket: the socket path must have 1 to 107 characters"));
+}
+
 TEST(ConfigCheck, FilesForTlsOnADevicesLineNeedTheOthers) {
   const std::string calls = with("[device.lab]\nprotocol = \"hl7\"\nport = 2575\n");
   EXPECT_THAT(mistakes_in(calls + "certificate_file = \"/dev/null\"\n"),

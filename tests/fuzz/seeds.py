@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """seeds.py FOLDER: what the fuzz targets begin with, one folder each: the messages of ../shared/data, where that is there, and
 the fixtures of the shipped profiles."""
+import json
 import pathlib
 import sys
 
@@ -23,9 +24,12 @@ def seeds():
     for path in sorted(PROFILES.glob("*/fixtures/*")):
         if path.suffix in (".xml", ".csv"):
             yield path.suffix[1:], path.read_bytes()
-        if path.suffix in (".xml", ".csv", ".pdf"):
+        if path.suffix in (".xml", ".csv", ".pdf", ".json"):
             for choice in range(PROFILE_CHOICES):
                 yield "drop", bytes([choice, choice]) + path.read_bytes()
+        if path.suffix == ".json":
+            line = json.dumps({"type": "record", "id": "1", "text": path.read_text()}).encode()
+            yield "drop", b"\1\0{}\n" + line + b"\n"
     for path in sorted(PROFILES.glob("*/fixtures/*.poct1a")):
         for choice in range(PROFILE_CHOICES):
             yield "poct1a", bytes([choice]) + path.read_bytes()

@@ -137,6 +137,8 @@ claim "apt installs it" apt_install /root/gateway.deb
 ((failures == 0)) || die "without an installed package there is nothing more to see"
 claim "its own user owns a closed state folder" \
   inside sh -c '[ "$(stat -c "%U %a" /var/lib/clinic-gateway)" = "clinic-gateway 700" ]'
+claim "third-party adapters have a folder that only their group may enter" \
+  inside sh -c '[ "$(stat -c "%U:%G %a" /run/clinic-gateway-adapters)" = "clinic-gateway:clinic-gateway-adapters 2750" ]'
 claim "the unit is enabled" inside systemctl is-enabled clinic-gateway.service
 claim "systemd knows every setting of the units" \
   inside sh -c '! systemd-analyze verify --man=no clinic-gateway.service clinic-gateway-unlock@slot-key.service clinic-gateway-wear.timer 2>&1 | grep clinic-gateway'

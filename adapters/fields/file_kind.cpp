@@ -1,10 +1,10 @@
-#include "adapters/filedrop/file_kind.h"
+#include "adapters/fields/file_kind.h"
 
 #include <algorithm>
 
 #include "core/text.h"
 
-namespace gateway::adapters::filedrop {
+namespace gateway::adapters::fields {
 namespace {
 
 constexpr std::size_t kTailBytes = 1'024;  // some write blanks or a newline behind the end
@@ -68,4 +68,4 @@ bool reaches_end(FileKind kind, std::string_view bytes) {
   }
 }
 
-}  // namespace gateway::adapters::filedrop
+}  // namespace gateway::adapters::fields

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace gateway::adapters::filedrop {
+namespace gateway::adapters::fields {
 
 enum class FileKind {
   pdf,
@@ -25,4 +25,4 @@ std::string_view media_type(FileKind kind);
 /// DICOM's end is found while it is read.
 bool reaches_end(FileKind kind, std::string_view bytes);
 
-}  // namespace gateway::adapters::filedrop
+}  // namespace gateway::adapters::fields
