@@ -82,6 +82,9 @@ TEST(Sessions, NoteEachLookOfThePersonAndNowAndThenThePages) {
   Sessions sessions(clock);
   const auto opened = sessions.open(kMaria);
   EXPECT_TRUE(sessions.is_news(opened.token, "studies", Asker::person));
+  EXPECT_TRUE(sessions.is_news(opened.token, "studies", Asker::page))
+      << "what the trail did not take is still to be noted";
+  sessions.noted(opened.token, "studies");
   EXPECT_TRUE(sessions.is_news(opened.token, "studies", Asker::person));
   EXPECT_FALSE(sessions.is_news(opened.token, "studies", Asker::page));
   EXPECT_TRUE(sessions.is_news(opened.token, "worklist", Asker::page));

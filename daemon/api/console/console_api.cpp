@@ -212,10 +212,9 @@ class Api final : public ConsoleApi {
         co_await ask_control(request.method, route, std::move(request.body), std::move(caller));
     if (answer.ok() && asked->shows_patients && !asked->writes) {
       const std::string seen = cat("console/", path);
-      if (sessions_.is_news(token, seen, asker) &&
-          !note(who, "read", seen, patient_of(*answer), "success")) {
+      const Look look{seen, asker, seen, patient_of(*answer)};
+      if (!note_look(who, token, look))
         co_return refusal(503, "busy", "the gateway is busy; try again");
-      }
     }
     co_return respond(answer);
   }
@@ -227,10 +226,9 @@ class Api final : public ConsoleApi {
     const std::string seen = cat("studies/", study_uid, "/thumbnail");
     auto made = co_await thumbnails_.make(std::move(holdings), std::move(study_uid));
     if (!made.ok()) co_return respond(core::Result<Json>(made.error()));
-    if (made->response.status == 200 && sessions_.is_news(token, seen, Asker::page) &&
-        !note(who, "read", made->study.resource, made->study.patient, "success")) {
+    const Look look{seen, Asker::page, made->study.resource, made->study.patient};
+    if (made->response.status == 200 && !note_look(who, token, look))
       co_return refusal(503, "busy", "the gateway is busy; try again");
-    }
     co_return std::move(made->response);
   }
 
@@ -253,6 +251,21 @@ class Api final : public ConsoleApi {
       return ask_(std::move(request), caller);
     };
     co_return co_await bridge_.run(std::move(work));
+  }
+
+  /// A look at what shows patients.
+  struct Look {
+    std::string place;
+    Asker asker;
+    std::string resource;
+    std::string patient;
+  };
+  /// False: the audit trail cannot take it now, and nothing may be shown.
+  bool note_look(const Who& who, std::string_view token, const Look& look) {
+    if (!sessions_.is_news(token, look.place, look.asker)) return true;
+    if (!note(who, "read", look.resource, look.patient, "success")) return false;
+    sessions_.noted(token, look.place);
+    return true;
   }
 
   /// False: the audit trail cannot take it now.

@@ -66,15 +66,19 @@ void Sessions::end_of(std::string_view account) {
 bool Sessions::is_news(std::string_view token, const std::string& place, Asker asker) {
   const std::lock_guard lock(mutex_);
   const auto found = live(token);
-  if (found == records_.end()) return true;
-  auto& noted = found->second.noted;
-  const core::Monotonic now = clock_.monotonic();
+  if (found == records_.end() || asker == Asker::person) return true;
+  const auto& noted = found->second.noted;
   const auto before = noted.find(place);
-  if (asker == Asker::page && before != noted.end() && now - before->second < kNoteAgain)
-    return false;
+  return before == noted.end() || clock_.monotonic() - before->second >= kNoteAgain;
+}
+
+void Sessions::noted(std::string_view token, const std::string& place) {
+  const std::lock_guard lock(mutex_);
+  const auto found = live(token);
+  if (found == records_.end()) return;
+  auto& noted = found->second.noted;
   if (noted.size() >= kNotedMax) noted.clear();
-  noted[place] = now;
-  return true;
+  noted[place] = clock_.monotonic();
 }
 
 }  // namespace gateway::daemon::console

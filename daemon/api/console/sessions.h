@@ -41,6 +41,8 @@ class Sessions {
   /// Whether a look of this session at `place` is to be noted in the audit trail: always when the
   /// person looks, once in 15 minutes when the page does.
   bool is_news(std::string_view token, const std::string& place, Asker asker);
+  /// The audit trail has taken that look.
+  void noted(std::string_view token, const std::string& place);
 
  private:
   struct Record {
