@@ -341,6 +341,22 @@ class Checker {
         prefix.ends_with('/')) {
       mistake("mqtt.topic_prefix", "must be a topic without +, # and a / at its ends");
     }
+    check_sparkplug();
+  }
+
+  void check_sparkplug() {
+    const std::string group = config_.text("mqtt.sparkplug_group");
+    const bool is_level = !group.empty() && std::none_of(group.begin(), group.end(), [](char c) {
+      return c == '+' || c == '#' || c == '/';
+    });
+    if (!is_level)
+      mistake("mqtt.sparkplug_group",
+              cat("\"", group, "\" is no group id; use one without +, # and /"));
+    if (config_.has("mqtt.sparkplug_group") && config_.text("mqtt.encoding") != "sparkplug-b" &&
+        !config_.is_faulty("mqtt.encoding")) {
+      mistake("mqtt.sparkplug_group",
+              "has no effect with mqtt.encoding = \"json\"; set \"sparkplug-b\" or remove it");
+    }
   }
 
   void check_commands() {

@@ -72,6 +72,13 @@ std::vector<ConfigKey> daemon_config_keys() {
       {.path = "mqtt.topic_prefix",
        .meaning = "start of every topic; the site's name follows",
        .default_text = "\"clinic-gateway/v1\""},
+      {.path = "mqtt.encoding",
+       .meaning = "what status, health and metrics are written in",
+       .default_text = "\"json\"",
+       .choices = {"json", "sparkplug-b"}},
+      {.path = "mqtt.sparkplug_group",
+       .meaning = "group of the gateway's Sparkplug B topics; its edge node is the site's name",
+       .default_text = "\"clinic-gateway\""},
       {.path = "mqtt.health_every_s",
        .type = KeyType::integer,
        .meaning = "seconds between health messages",
@@ -131,6 +138,8 @@ MqttSettings read_mqtt(const core::Config& config) {
   mqtt.proxy_password_file = config.text("mqtt.proxy_password_file");
   mqtt.topic_prefix = config.text("mqtt.topic_prefix");
   mqtt.health_every_s = config.integer("mqtt.health_every_s");
+  if (config.text("mqtt.encoding") == "sparkplug-b")
+    mqtt.sparkplug_group = config.text("mqtt.sparkplug_group");
   return mqtt;
 }
 

@@ -31,6 +31,7 @@ struct MqttSettings {
   std::string proxy_password_file;
   std::string topic_prefix;
   std::int64_t health_every_s = 30;
+  std::string sparkplug_group;  // empty: status, health and metrics go as JSON
 };
 
 /// Commands of central operations over MQTT.

@@ -27,7 +27,7 @@ build_packages=(
   build-essential g++ cmake ninja-build pkg-config ccache git ca-certificates
   "$boost" libdcmtk-dev libmosquitto-dev libsqlcipher-dev libsodium-dev libssl-dev zlib1g-dev
   libspdlog-dev libtomlplusplus-dev rapidjson-dev libcli11-dev libsystemd-dev libutf8proc-dev libexpat1-dev libnutclient-dev
-  libhowardhinnant-date-dev
+  libhowardhinnant-date-dev libprotobuf-dev protobuf-compiler
   libgtest-dev libgmock-dev dcmtk openssl python3
   debhelper dpkg-dev fakeroot tzdata
 )

@@ -51,7 +51,8 @@ class LibraryClient final : public MqttClient {
   void turn(int wake_fd, Milliseconds wait) override;
   Phase phase() const override { return phase_; }
   const std::string& why_ended() const override { return why_ended_; }
-  Result<int> publish(const std::string& topic, const std::string& payload, bool retained) override;
+  Result<int> publish(const std::string& topic, const std::string& payload, bool retained,
+                      Qos qos) override;
   Status subscribe(const std::string& topic) override;
   std::vector<MqttMessage> messages() override { return std::exchange(messages_, {}); }
   void acknowledge() override;
@@ -108,7 +109,7 @@ Status LibraryClient::start(const MqttOptions& options) {
   if (!options.will_topic.empty()) {
     const int code = mosquitto_will_set(
         client, options.will_topic.c_str(), static_cast<int>(options.will_payload.size()),
-        options.will_payload.data(), qos_at_least_once, /*retain=*/true);
+        options.will_payload.data(), qos_at_least_once, options.will_retained);
     if (code != MOSQ_ERR_SUCCESS) return Error(Code::invalid, cat("MQTT will: ", text_of(code)));
   }
   if (tls_ != nullptr) {
@@ -305,11 +306,11 @@ Status LibraryClient::subscribe(const std::string& topic) {
 }
 
 Result<int> LibraryClient::publish(const std::string& topic, const std::string& payload,
-                                   bool retained) {
+                                   bool retained, Qos qos) {
   int message_id = 0;
   const int code =
       mosquitto_publish(client_.get(), &message_id, topic.c_str(), static_cast<int>(payload.size()),
-                        payload.data(), qos_at_least_once, retained);
+                        payload.data(), static_cast<int>(qos), retained);
   if (code == MOSQ_ERR_SUCCESS) return message_id;
   const bool broken = code == MOSQ_ERR_NO_CONN || code == MOSQ_ERR_CONN_LOST ||
                       code == MOSQ_ERR_ERRNO || code == MOSQ_ERR_TLS;

@@ -34,10 +34,11 @@ class MqttClient {
   virtual Phase phase() const = 0;
   /// Why it ended, for people.
   virtual const std::string& why_ended() const = 0;
-  /// QoS 1; answers the message id that comes back in acknowledged(). Code::unavailable:
-  /// it has ended; Code::invalid: this topic or payload cannot be published.
-  virtual Result<int> publish(const std::string& topic, const std::string& payload,
-                              bool retained) = 0;
+  enum class Qos { at_most_once = 0, at_least_once = 1 };
+  /// Answers the message id that comes back in acknowledged(): with QoS 0 once it has gone out.
+  /// Code::unavailable: it has ended; Code::invalid: this topic or payload cannot be published.
+  virtual Result<int> publish(const std::string& topic, const std::string& payload, bool retained,
+                              Qos qos) = 0;
   /// QoS 1; what comes is in messages(). Code::unavailable: it has ended.
   virtual Status subscribe(const std::string& topic) = 0;
   /// What has come since the last call. Without filters at most 64 of at most 16 KiB; more is
@@ -47,7 +48,7 @@ class MqttClient {
   virtual void acknowledge() = 0;
   /// Ends it without another word: what was not acknowledged stays so.
   virtual void drop(const std::string& why) = 0;
-  /// What the broker has answered since the last call.
+  /// What the broker has answered, or with QoS 0 has gone out, since the last call.
   virtual std::vector<Acknowledged> acknowledged() = 0;
   /// A clean good-bye: the broker does not publish the will.
   virtual void disconnect() = 0;

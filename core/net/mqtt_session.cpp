@@ -73,6 +73,8 @@ class LoopSession final : public MqttSession {
   void set_retained(const std::string& topic, std::string payload) override;
   void send(const std::string& topic, std::string payload, bool retained,
             std::function<void(bool)> answered) override;
+  void send_unacknowledged(const std::string& topic, std::string payload,
+                           std::function<void(bool)> answered) override;
   MqttState state() const override;
 
  private:
@@ -89,10 +91,12 @@ class LoopSession final : public MqttSession {
     std::string topic;
     std::string payload;
     bool retained = false;
+    MqttClient::Qos qos = MqttClient::Qos::at_least_once;
     std::function<void(bool)> answered;
     int message_id = 0;  // 0: not handed to the client yet
   };
 
+  void queue(Letter letter);
   void run();
   Status read_trust();
   std::string hold_session();
@@ -177,14 +181,23 @@ void LoopSession::set_retained(const std::string& topic, std::string payload) {
 
 void LoopSession::send(const std::string& topic, std::string payload, bool retained,
                        std::function<void(bool)> answered) {
+  queue({topic, std::move(payload), retained, MqttClient::Qos::at_least_once, std::move(answered)});
+}
+
+void LoopSession::send_unacknowledged(const std::string& topic, std::string payload,
+                                      std::function<void(bool)> answered) {
+  queue({topic, std::move(payload), /*retained=*/false, MqttClient::Qos::at_most_once,
+         std::move(answered)});
+}
+
+void LoopSession::queue(Letter letter) {
+  bool has_room = false;
   {
     const std::lock_guard lock(mutex_);
-    if (state_.connected && letters_.size() < letters_max) {
-      letters_.push_back({topic, std::move(payload), retained, std::move(answered)});
-      answered = nullptr;
-    }
+    has_room = state_.connected && letters_.size() < letters_max;
+    if (has_room) letters_.push_back(std::move(letter));
   }
-  if (answered) return answered(false);
+  if (!has_room) return letter.answered(false);
   bell_->ring();
 }
 
@@ -216,7 +229,9 @@ std::string LoopSession::hold_session() {
 Result<MqttDial::Dialed> LoopSession::dial() {
   if (!dial_) {
     if (!options_.plain) GW_CHECK(read_trust());
-    GW_TRY(dial_, MqttDial::begin(options_, tls_, [bell = bell_] { bell->ring(); }));
+    MqttOptions options = options_;
+    if (options_.next_will) options.will_payload = options_.next_will();
+    GW_TRY(dial_, MqttDial::begin(std::move(options), tls_, [bell = bell_] { bell->ring(); }));
   }
   const Monotonic until = clock_.monotonic() + connect_timeout;
   while (!dial_->is_done() && !stopping_ && clock_.monotonic() < until) {
@@ -260,7 +275,8 @@ void LoopSession::publish_waiting(MqttClient& client) {
   for (auto& [name, topic] : topics_) {
     if (topic.message_id != 0 || topic.published == topic.version) continue;
     topic.published = topic.version;
-    const auto message_id = client.publish(name, topic.payload, /*retained=*/true);
+    const auto message_id =
+        client.publish(name, topic.payload, /*retained=*/true, MqttClient::Qos::at_least_once);
     if (message_id.ok()) {
       topic.message_id = *message_id;
     } else if (message_id.error().code() == Code::unavailable) {
@@ -277,7 +293,8 @@ void LoopSession::publish_letters(MqttClient& client) {
     const std::lock_guard lock(mutex_);
     for (auto letter = letters_.begin(); letter != letters_.end();) {
       if (letter->message_id == 0) {
-        const auto message_id = client.publish(letter->topic, letter->payload, letter->retained);
+        const auto message_id =
+            client.publish(letter->topic, letter->payload, letter->retained, letter->qos);
         if (!message_id.ok() && message_id.error().code() != Code::unavailable) {
           log_warn("core", message_id.error().message());
           unfit.push_back(std::move(*letter));
@@ -326,7 +343,7 @@ void LoopSession::hand_on_messages(MqttClient& client) {
   std::vector<MqttMessage> messages = client.messages();
   if (options_.take) return take(client, messages);
   for (MqttMessage& message : messages) {
-    if (options_.on_message) options_.on_message(std::move(message.payload));
+    if (options_.on_message) options_.on_message(std::move(message));
   }
 }
 
@@ -400,7 +417,7 @@ void LoopSession::note_connected(MqttClient& client) {
     state_.last_error.clear();
   }
   // A failure ends the session, which drive() sees.
-  if (!options_.subscription.empty()) (void)client.subscribe(options_.subscription);
+  for (const std::string& topic : options_.subscriptions) (void)client.subscribe(topic);
   for (const std::string& filter : options_.filters) (void)client.subscribe(filter);
   if (options_.on_standing) options_.on_standing(true);
 }

@@ -45,14 +45,16 @@ struct MqttOptions {
   std::string proxy_username;  // empty: none
   std::string proxy_password;
   std::string will_topic;
-  std::string will_payload;  // retained, QoS 1
-  std::string subscription;  // a topic, QoS 1; empty: none
-  // Both are called in the session's thread and return at once; with `take` the second may wait for
-  // a disk. A message has at most 16 KiB.
-  std::function<void(std::string payload)> on_message;
+  std::string will_payload;  // QoS 1
+  bool will_retained = true;
+  // Instead of will_payload: asked for each attempt anew, in the session's thread.
+  std::function<std::string()> next_will;
+  std::vector<std::string> subscriptions;  // topics, QoS 1
+  // Called in the session's thread, returns at once. A message has at most 16 KiB.
+  std::function<void(MqttMessage message)> on_message;
   // The session stands, or has ended; called in its thread, returns at once.
   std::function<void(bool connected)> on_standing;
-  // Instead of `subscription`, for what must not be lost: MQTT 3.1.1, a session that the broker
+  // Instead of `subscriptions`, for what must not be lost: MQTT 3.1.1, a session that the broker
   // keeps while we are away. `take` is called for each message in the session's thread, in order,
   // and may wait for a disk. Only once it has answered ok for all that came together does an
   // acknowledgment go out; an Error ends the session, and the broker sends again what was not
@@ -94,6 +96,9 @@ class MqttSession {
   /// in the session's thread, or before this returns where there is no session or 64 wait already.
   virtual void send(const std::string& topic, std::string payload, bool retained,
                     std::function<void(bool taken)> answered) = 0;
+  /// As send(), not retained and with QoS 0: `answered` tells only whether it went out.
+  virtual void send_unacknowledged(const std::string& topic, std::string payload,
+                                   std::function<void(bool sent)> answered) = 0;
   virtual MqttState state() const = 0;
 };
 

@@ -35,15 +35,33 @@ CentralReports::CentralReports(boost::asio::any_io_executor loop, const sync::Ho
                      std::function<void(bool)> answered) {
                 publisher_.send(topic, std::move(payload), retained, std::move(answered));
               }),
-      commands_(std::move(loop), door, clock, commands,
+      commands_(loop, door, clock, commands,
                 {.ask = std::move(ask),
                  .told = [this] { sender_.wake(); },
                  .refuse = [this](const Json& refusal) { tell_refused(refusal); }}),
+      edge_(settings.sparkplug_group.empty()
+                ? nullptr
+                : std::make_unique<SparkplugEdge>(std::move(loop), clock, settings.sparkplug_group,
+                                                  config.text("site.name"),
+                                                  [this] { return publisher_.session(); })),
       publisher_(settings, config.text("site.name"), boot_id, clock, calls(commands)) {}
+
+CentralReports::~CentralReports() {
+  if (edge_) edge_->say_goodbye();
+  *alive_ = false;
+}
 
 CentralCalls CentralReports::calls(const CommandPolicy& commands) {
   CentralCalls calls;
-  calls.on_standing = [this](bool connected) { sender_.on_standing(connected); };
+  calls.on_standing = [this](bool connected) {
+    sender_.on_standing(connected);
+    if (edge_) edge_->on_standing(connected);
+  };
+  if (edge_) {
+    calls.other = OtherEncoding{edge_->death_topic(), [this] { return edge_->next_will(); },
+                                edge_->command_topic(),
+                                [this](std::string_view payload) { edge_->on_command(payload); }};
+  }
   if (!commands.allowed.empty())
     calls.on_command = [this](std::string envelope) { commands_.take(std::move(envelope)); };
   return calls;
@@ -58,7 +76,12 @@ core::net::Awaitable<void> CentralReports::tell(Vitals vitals) {
   const std::shared_ptr<bool> alive = alive_;
   const bool looked = co_await look_at_certificates();
   if (!*alive) co_return;
-  publisher_.publish_document("metrics", metrics_document(vitals, certificates_));
+  const Json metrics = metrics_document(vitals, certificates_);
+  if (edge_) {
+    edge_->tell(sparkplug_metrics(health_document(vitals, 0), metrics["samples"]));
+  } else {
+    publisher_.publish_document("metrics", metrics);
+  }
   if (looked || told_state_ != vitals.opening.state) {
     told_state_ = vitals.opening.state;
     publisher_.publish_document("inventory",

@@ -1,6 +1,6 @@
 // All that central operations are told besides status and health, each time these are gathered:
-// metrics, the alarms that began or ended, and now and then the inventory. Holds the publisher.
-// Loop thread only.
+// metrics, the alarms that began or ended, and now and then the inventory; with Sparkplug B also
+// status and health. Holds the publisher. Loop thread only.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -15,6 +15,7 @@
 #include "daemon/ops/commands.h"
 #include "daemon/ops/health.h"
 #include "daemon/ops/inventory.h"
+#include "daemon/ops/sparkplug_edge.h"
 #include "sync/holdings.h"
 
 namespace gateway::daemon {
@@ -27,7 +28,7 @@ class CentralReports {
                  BlockingLane& lane, const core::Clock& clock, const core::Config& config,
                  const MqttSettings& settings, const std::string& boot_id, CommandPolicy commands,
                  ControlAsk ask);
-  ~CentralReports() { *alive_ = false; }
+  ~CentralReports();
   CentralReports(const CentralReports&) = delete;
   CentralReports& operator=(const CentralReports&) = delete;
 
@@ -50,7 +51,8 @@ class CentralReports {
   core::Json certificates_ = core::Json::array();
   std::optional<core::Monotonic> looked_at_;
   std::optional<OpeningState> told_state_;
-  HealthPublisher publisher_;  // last: its session calls the others until it ends
+  std::unique_ptr<SparkplugEdge> edge_;  // null: JSON
+  HealthPublisher publisher_;            // last: its session calls the others until it ends
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -32,6 +32,7 @@ bool is_shown(const ConfigKey& key) {
                                                  "dicom.peer.*.may",
                                                  "dicom.peer.*.character_set",
                                                  "log.level",
+                                                 "mqtt.sparkplug_group",
                                                  "mqtt.topic_prefix",
                                                  "profiles.shipped_dir",
                                                  "profiles.site_dir",

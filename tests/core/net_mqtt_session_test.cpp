@@ -119,6 +119,28 @@ TEST_F(MqttSessionTest, ACutConnectionIsMetByTheWillAndThenByTheStatusAgain) {
   EXPECT_TRUE(connected(2));
 }
 
+TEST_F(MqttSessionTest, EachAttemptHasAWillOfItsOwnWhereItIsAskedForOne) {
+  std::atomic<int> wills{0};
+  options.next_will = [&] { return "gone " + std::to_string(++wills); };
+  options.will_retained = false;
+  broker.start(ca, good_certificate());
+  fakes::TcpRelay relay(broker.port());
+  connect_to(relay.port());
+  session->set_retained(topic, "online");
+  ASSERT_TRUE(connected());
+  MosquittoWitness witness(broker, ca, topic, 6);
+  std::optional<std::string> seen = witness.next();
+  while (seen && !seen->ends_with("online")) seen = witness.next();
+  for (std::uint64_t session_number = 2; session_number <= 3; ++session_number) {
+    const int present = wills;
+    relay.cut();
+    EXPECT_EQ(witness.next(), "0 gone " + std::to_string(present));
+    EXPECT_EQ(witness.next(), "0 online");
+    ASSERT_TRUE(connected(session_number));
+    EXPECT_GT(wills, present);
+  }
+}
+
 TEST_F(MqttSessionTest, AnEndInOrderPublishesTheLastValueAndNoWill) {
   broker.start(ca, good_certificate());
   connect_to(broker.port());
@@ -143,16 +165,22 @@ TEST_F(MqttSessionTest, WhatIsSentOnceIsAnsweredWithWhetherTheBrokerHasIt) {
   broker.start(ca, good_certificate());
   session->set_retained(topic, "online");
   ASSERT_TRUE(connected());
-  MosquittoWitness witness(broker, ca, topic, 2);
+  MosquittoWitness witness(broker, ca, topic, 3);
   // The witness subscribes in its own time: it is there once it hears something.
   EXPECT_THAT(witness.next().value_or(""), HasSubstr("online"));
   session->send(topic, "first", /*retained=*/false, note);
   EXPECT_EQ(witness.next(), "0 first");
   EXPECT_TRUE(eventually([&] { return taken == 1; }));
+  session->send_unacknowledged(topic, "second", note);
+  EXPECT_EQ(witness.next(), "0 second");
+  EXPECT_TRUE(eventually([&] { return taken == 2; }));
   broker.stop();
   ASSERT_TRUE(eventually([&] { return !session->state().connected; }));
   bool was_taken = true;
   session->send(topic, "too late", /*retained=*/false, [&](bool answer) { was_taken = answer; });
+  EXPECT_FALSE(was_taken);
+  was_taken = true;
+  session->send_unacknowledged(topic, "too late", [&](bool answer) { was_taken = answer; });
   EXPECT_FALSE(was_taken);
   session.reset();
 }
@@ -160,10 +188,10 @@ TEST_F(MqttSessionTest, WhatIsSentOnceIsAnsweredWithWhetherTheBrokerHasIt) {
 TEST_F(MqttSessionTest, WhatComesOnTheSubscriptionIsHandedOnAlsoAfterTheBrokerWasAway) {
   std::mutex mutex;
   std::vector<std::string> heard;
-  options.subscription = "clinic/box-1/command";
-  options.on_message = [&](std::string payload) {
+  options.subscriptions = {"clinic/box-1/command", "clinic/box-1/other"};
+  options.on_message = [&](MqttMessage message) {
     const std::lock_guard lock(mutex);
-    heard.push_back(std::move(payload));
+    heard.push_back(std::move(message.payload));
   };
   const auto hears = [&](const std::string& payload) {
     return eventually([&] {
@@ -181,6 +209,8 @@ TEST_F(MqttSessionTest, WhatComesOnTheSubscriptionIsHandedOnAlsoAfterTheBrokerWa
                   [](bool) {});
     session->send("clinic/box-1/command", payload, /*retained=*/true, [](bool) {});
     EXPECT_TRUE(hears(payload));
+    session->send("clinic/box-1/other", "other " + payload, /*retained=*/true, [](bool) {});
+    EXPECT_TRUE(hears("other " + payload));
     broker.stop();
     ASSERT_TRUE(eventually([&] { return !session->state().connected; }));
   }

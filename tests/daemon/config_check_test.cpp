@@ -214,6 +214,19 @@ TEST(ConfigCheck, RelativePathsAndLongSocketsAreRefused) {
       HasSubstr("control.socket: is longer than"));
 }
 
+TEST(ConfigCheck, ASparkplugGroupIsOneLevelAndNeedsItsEncoding) {
+  const std::string mqtt = "[mqtt]\nhost = \"b.example\"\n";
+  EXPECT_THAT(mistakes_in(with(mqtt + "encoding = \"sparkplug\"\n")), HasSubstr("mqtt.encoding"));
+  const std::string sparkplug = mqtt + "encoding = \"sparkplug-b\"\n";
+  EXPECT_EQ(mistakes_in(with(sparkplug + "sparkplug_group = \"clinics\"\n")), "");
+  for (const char* bad : {"", "a/b", "+", "#"}) {
+    EXPECT_THAT(mistakes_in(with(sparkplug + "sparkplug_group = \"" + bad + "\"\n")),
+                HasSubstr("mqtt.sparkplug_group: \"" + std::string(bad) + "\" is no group id"));
+  }
+  EXPECT_THAT(mistakes_in(with(mqtt + "sparkplug_group = \"clinics\"\n")),
+              HasSubstr("mqtt.sparkplug_group: has no effect with mqtt.encoding = \"json\""));
+}
+
 TEST(ConfigCheck, CommandsNeedABrokerAKeyAndAKnownKind) {
   EXPECT_THAT(mistakes_in(with("[commands]\nallowed = [\"explode\"]\n")),
               HasSubstr("commands.allowed: \"explode\" is no kind of command"));

@@ -57,6 +57,7 @@ SOLE_INCLUDERS = {
     "nutclient.h": (["daemon"], "the box the daemon runs on"),
     "systemd/sd-journal.h": (["core", "daemon"], "core/log.h writes the journal, the daemon room's command reads it"),
     "zlib.h": (["core", "adapters/dicom"], "a codec"),
+    "sparkplug_b.pb.h": (["daemon"], "daemon/ops/sparkplug.h is Sparkplug B"),
 }
 LINK_OWNERS = {
     "spdlog::spdlog": ["core"],
@@ -81,6 +82,7 @@ LINK_OWNERS = {
     "PkgConfig::SYSTEMD": ["core", "daemon"],
     "PkgConfig::NUTCLIENT": ["daemon"],
     "ZLIB::ZLIB": ["core", "adapters/dicom"],
+    "protobuf::libprotobuf-lite": ["daemon"],
     "Threads::Threads": ["*"],
     "gateway_flags": ["*"],
 }
