@@ -444,12 +444,12 @@ class GatewayImpl final : public Gateway {
     if (auto problem = space_problem(vitals)) vitals.problems.push_back(std::move(*problem));
   }
 
-  /// The same routes that command and console use.
+  /// The same routes that command and console use, and those that are central operations' alone.
   ControlAsk command_asks() {
-    return [this, asks = control_asks(control_actions())](core::net::HttpRequest request,
-                                                          Caller caller) {
+    return [this, asks = control_asks(control_actions())](auto request, Caller caller) {
       if (request.target == "/v1/keys/rotate")
         return maintenance_.rotate(std::move(request.body), std::move(caller));
+      if (request.target == kSendBundleRoute) return diagnostics_.send_support_bundle();
       return asks(std::move(request), std::move(caller));
     };
   }
@@ -517,8 +517,8 @@ class GatewayImpl final : public Gateway {
     actions.reload = [this](Caller caller) { return reload_.answer(std::move(caller)); };
     actions.log_level = [this](const std::string& body) { return log_level_.take(body); };
     actions.certificates = [this] { return diagnostics_.certificates(); };
-    actions.support_bundle = [this](std::string method) {
-      return diagnostics_.support_bundle(std::move(method));
+    actions.support_bundle = [this](const std::string& method) {
+      return diagnostics_.support_bundle(method);
     };
     return actions;
   }

@@ -100,7 +100,7 @@ std::vector<ConfigKey> daemon_config_keys() {
        .meaning =
            "kinds of commands that central operations may send over MQTT: approve-device, "
            "collect-diagnostics, log-level, pause-uplink, probe, reload, resend, resume-uplink, "
-           "rotate-keys, sync-now",
+           "rotate-keys, send-diagnostics, sync-now",
        .default_text = "[]"},
       {.path = "commands.key.*.public_key_file",
        .meaning = "Ed25519 public key, PEM, of whoever signs commands under this name",

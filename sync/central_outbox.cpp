@@ -10,7 +10,6 @@ using core::Json;
 using crypto::Connection;
 
 constexpr int kSchemaVersion = 1;
-constexpr char kEvents[] = "events";
 
 struct Noted {
   CentralAlarm alarm;
@@ -41,7 +40,7 @@ core::Result<std::map<std::string, Noted>> noted_alarms(Connection& connection) 
 
 core::Status queue_event(Connection& connection, const char* event, const Noted& noted,
                          const EventOrigin& origin) {
-  return queue_central(connection, kEvents, origin.session,
+  return queue_central(connection, kCentralEvents, origin.session,
                        Json::object({{"schema", kSchemaVersion},
                                      {"event", event},
                                      {"alarm", noted.alarm.name},
@@ -57,6 +56,13 @@ core::Status queue_event(Connection& connection, const char* event, const Noted&
 core::Status queue_central(Connection& connection, const std::string& topic,
                            const std::string& session, const Json& payload) {
   return queue(connection, topic, session, payload.dump(), false);
+}
+
+core::Status queue_parts(Connection& connection, const std::string& topic,
+                         const std::vector<Json>& parts) {
+  GW_CHECK(connection.run("DELETE FROM central_message WHERE topic = ?", topic));
+  for (const Json& part : parts) GW_CHECK(queue(connection, topic, "", part.dump(), false));
+  return {};
 }
 
 core::Status queue_retained(Connection& connection, const std::string& topic, const Json& payload) {

@@ -18,6 +18,9 @@ namespace gateway::sync {
 /// the numbers shows it.
 inline constexpr std::int64_t kCentralMessagesMax = 10'000;
 
+/// The topic whose messages are told with their number and whether they are historical.
+inline constexpr char kCentralEvents[] = "events";
+
 struct CentralMessage {
   std::int64_t number = 0;
   std::string topic;    // below <mqtt.topic_prefix>/<site.name>/
@@ -28,6 +31,9 @@ struct CentralMessage {
 
 core::Status queue_central(crypto::Connection& connection, const std::string& topic,
                            const std::string& session, const core::Json& payload);
+/// All of one whole, in order. They take the place of what waits for the topic.
+core::Status queue_parts(crypto::Connection& connection, const std::string& topic,
+                         const std::vector<core::Json>& parts);
 /// What the topic holds from then on; null: nothing. Takes the place of what waits for it.
 core::Status queue_retained(crypto::Connection& connection, const std::string& topic,
                             const core::Json& payload);

@@ -101,7 +101,7 @@ void CentralSender::send_all(const std::vector<sync::CentralMessage>& batch) {
 }
 
 std::string CentralSender::payload_of(const sync::CentralMessage& message) const {
-  if (message.retained) return message.payload;
+  if (message.topic != sync::kCentralEvents) return message.payload;
   auto payload = Json::parse(message.payload);
   Json document = payload.ok() ? std::move(*payload) : Json::object();
   document.set("sequence", message.number);

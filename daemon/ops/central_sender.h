@@ -1,8 +1,8 @@
 // Carries what waits for central operations (sync/central_outbox.h) to the broker, oldest first,
 // and forgets each once the broker has taken it; what a session left unanswered goes again. Adds to
-// each payload that is not retained its "sequence" and whether it is "historical": it came about
-// before the present session with the broker began, whatever the clock says. Loop thread only,
-// where nothing else is said.
+// each event its "sequence" and whether it is "historical": it came about before the present
+// session with the broker began, whatever the clock says. Loop thread only, where nothing else is
+// said.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -109,6 +109,7 @@ Route route_of(const std::string& kind, Parameters& parameters) {
   }
   if (kind == "reload") return {"/v1/reload", Json::object()};
   if (kind == "collect-diagnostics") return {"/v1/support-bundle", Json::object()};
+  if (kind == "send-diagnostics") return {kSendBundleRoute, Json::object()};
   if (kind == "rotate-keys")
     return {"/v1/keys/rotate", Json::object({{"what", parameters.text("what")}})};
   if (kind == "approve-device") {
@@ -133,9 +134,12 @@ Json probed(const Json& answer) {
 }  // namespace
 
 const std::set<std::string>& command_kinds() {
-  static const std::set<std::string> kinds{
-      "approve-device", "collect-diagnostics", "log-level",   "pause-uplink", "probe", "reload",
-      "resend",         "resume-uplink",       "rotate-keys", "sync-now"};
+  static const std::set<std::string> kinds{"approve-device", "collect-diagnostics",
+                                           "log-level",      "pause-uplink",
+                                           "probe",          "reload",
+                                           "resend",         "resume-uplink",
+                                           "rotate-keys",    "send-diagnostics",
+                                           "sync-now"};
   return kinds;
 }
 

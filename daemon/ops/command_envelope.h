@@ -25,6 +25,9 @@
 
 namespace gateway::daemon {
 
+/// Nobody but central operations may ask for it: a support bundle is made and sent to them.
+inline constexpr char kSendBundleRoute[] = "/v1/support-bundle/send";
+
 /// All there are; each is off until commands.allowed names it.
 const std::set<std::string>& command_kinds();
 

@@ -11,15 +11,19 @@
 #include "crypto/digest.h"
 #include "crypto/octets.h"
 #include "daemon/blocking.h"
+#include "daemon/ops/bundle_chunks.h"
 #include "daemon/ops/certificates.h"
 #include "daemon/ops/doctor.h"
 #include "daemon/ops/support_bundle.h"
+#include "sync/central_outbox.h"
 #include "sync/reports.h"
 
 namespace gateway::daemon {
 namespace {
 
 using core::Json;
+
+constexpr char kChunksTopic[] = "diagnostics";
 
 void append(std::vector<Finding>& findings, std::vector<Finding> more) {
   findings.insert(findings.end(), more.begin(), more.end());
@@ -48,6 +52,17 @@ Json described(const std::string& bundle) {
                        {"sha256", core::to_hex(crypto::as_text(digest))}});
 }
 
+/// Durably; how many chunks it makes.
+core::Result<Json> queue_for_central(const std::shared_ptr<sync::Holdings>& holdings,
+                                     const std::string& bundle) {
+  if (!holdings) return core::Error(core::Code::locked, "the gateway is locked");
+  GW_TRY(const std::vector<Json> chunks, bundle_chunks(bundle));
+  GW_CHECK(holdings->database().write([&](crypto::Connection& connection) {
+    return sync::queue_parts(connection, kChunksTopic, chunks);
+  }));
+  return Json(static_cast<std::uint64_t>(chunks.size()));
+}
+
 }  // namespace
 
 Diagnostics::JsonAnswer Diagnostics::doctor() {
@@ -68,21 +83,33 @@ Diagnostics::JsonAnswer Diagnostics::certificates() {
   co_return Json::object({{"certificates", rows}});
 }
 
-Diagnostics::JsonAnswer Diagnostics::support_bundle(std::string method) {
-  const bool keeps = method == "POST";
+Diagnostics::JsonAnswer Diagnostics::support_bundle(const std::string& method) {
+  return make_bundle_for(method == "POST" ? Destination::file : Destination::asker);
+}
+
+Diagnostics::JsonAnswer Diagnostics::send_support_bundle() {
+  return make_bundle_for(Destination::central);
+}
+
+/// What is sent is kept as well, so that the site can see what central operations were told.
+Diagnostics::JsonAnswer Diagnostics::make_bundle_for(Destination destination) {
   Vitals now = co_await vitals_();
   auto lane = std::make_shared<BlockingLane>();
   auto work = [path = config_path_, vitals = std::move(now), holdings = door_.get(),
-               at = clock_.wall(), keeps,
+               at = clock_.wall(), destination,
                file = core::cat(settings_.state_folder,
                                 "/support-bundle.tar.gz")]() mutable -> core::Result<Json> {
     GW_TRY(const std::string bundle, make_bundle(path, std::move(vitals), holdings, at));
     Json answer = described(bundle);
-    if (keeps) {
-      GW_CHECK(core::write_file_durably(core::system_files(), file, bundle));
-      answer.set("file", file);
-    } else {
+    if (destination == Destination::asker) {
       answer.set("archive", core::to_base64(bundle));
+      return answer;
+    }
+    GW_CHECK(core::write_file_durably(core::system_files(), file, bundle));
+    answer.set("file", file);
+    if (destination == Destination::central) {
+      GW_TRY(Json count, queue_for_central(holdings, bundle));
+      answer.set("chunks", std::move(count));
     }
     return answer;
   };

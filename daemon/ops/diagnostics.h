@@ -6,6 +6,9 @@
 //   POST /v1/support-bundle  the same, kept in the state folder in place of the one before
 //                            -> {"file","bytes","sha256"}
 //
+// And to central operations alone, by a command: the same, and queued for them in chunks too
+// (bundle_chunks.h) -> {"file","bytes","sha256","chunks"}.
+//
 // Loop thread only; the work is done on a lane of its own: far servers that are asked must not
 // hold up health and status.
 #pragma once
@@ -39,9 +42,13 @@ class Diagnostics {
 
   JsonAnswer doctor();
   JsonAnswer certificates();
-  JsonAnswer support_bundle(std::string method);
+  JsonAnswer support_bundle(const std::string& method);
+  JsonAnswer send_support_bundle();
 
  private:
+  enum class Destination { asker, file, central };
+  JsonAnswer make_bundle_for(Destination destination);
+
   const core::Config& config_;
   const Settings& settings_;
   const std::string& config_path_;

@@ -2,9 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <map>
 #include <memory>
 
 #include "central_listener.h"
+#include "core/base64.h"
 #include "core/files.h"
 #include "core/text.h"
 #include "json_schema.h"
@@ -112,7 +115,7 @@ TEST_F(CommandsTest, EachKindIsCarriedOutStepByStepAndAudited) {
   allow(
       R"("approve-device", "collect-diagnostics", "log-level", "pause-uplink", "probe", "reload", "resend", )"
       R"("resume-uplink", )"
-      R"("rotate-keys", "sync-now")");
+      R"("rotate-keys", "send-diagnostics", "sync-now")");
   start();
   const std::vector<std::vector<std::string>> all{{"sync-now"},
                                                   {"pause-uplink", "uplink=his"},
@@ -121,6 +124,7 @@ TEST_F(CommandsTest, EachKindIsCarriedOutStepByStepAndAudited) {
                                                   {"probe"},
                                                   {"reload"},
                                                   {"collect-diagnostics"},
+                                                  {"send-diagnostics"},
                                                   {"log-level", "level=debug", "minutes=5"},
                                                   {"rotate-keys", "what=epoch"}};
   for (const auto& wanted : all) {
@@ -160,12 +164,55 @@ TEST_F(CommandsTest, CollectedDiagnosticsStayOnTheGatewayAndCentralHearsTheirDig
   EXPECT_TRUE(result["archive"].is_null());
 }
 
+TEST_F(CommandsTest, SentDiagnosticsWaitForTheBrokerAcrossAKillAndArriveWhole) {
+  const std::uint16_t his = free_port();
+  daemon_.configure(
+      cat("[uplink.his]\nkind = \"fhir\"\npull = []\nurl = \"http://127.0.0.1:", his, "/fhir\"\n"));
+  allow(R"("send-diagnostics")");
+  auto silent = std::make_unique<PortHolder>(his);
+  start();
+  const Signed command = send({"send-diagnostics"});
+  ASSERT_TRUE(ends(command.id, "running")) << central_.text() << daemon_.log();
+  central_.close();
+  silent.reset();
+  ASSERT_TRUE(holds_within(60, [&] {
+    return daemon_.log().find(cat("command send-diagnostics ", command.id,
+                                  " of central: success")) != std::string::npos;
+  })) << daemon_.log();
+  daemon_.kill_hard();
+  EXPECT_TRUE(central_.heard("diagnostics").empty());
+  ASSERT_TRUE(central_.open());
+  daemon_.start();
+  ASSERT_TRUE(ends(command.id)) << central_.text() << daemon_.log();
+  const Json result = last(command.id)["result"];
+  std::map<std::int64_t, std::string> chunks;
+  const Json schema = schema_of("diagnostics");
+  for (const auto& heard : central_.heard("diagnostics")) {
+    EXPECT_EQ(schema_violation(schema, heard.json), "") << heard.text;
+    EXPECT_EQ(heard.json["sha256"], result["sha256"]);
+    EXPECT_EQ(heard.json["chunks"], result["chunks"]);
+    chunks[heard.json["chunk"].integer().value_or(0)] =
+        core::from_base64(heard.json["data"].text()).value_or("");
+  }
+  EXPECT_EQ(static_cast<std::int64_t>(chunks.size()), result["chunks"].integer());
+  const std::string file = daemon_.folder() + "/arrived.tar.gz";
+  std::ofstream out(file, std::ios::binary);
+  for (const auto& [number, bytes] : chunks) out << bytes;
+  out.close();
+  EXPECT_THAT(run_command({"sha256sum", file}).out,
+              HasSubstr(std::string(result["sha256"].text())));
+  EXPECT_EQ(run_command({"cmp", file, std::string(result["file"].text())}).exit_code, 0)
+      << "the site can see what was sent";
+  EXPECT_THAT(run_command({"tar", "-tzf", file}).out, HasSubstr("manifest.json"));
+}
+
 TEST_F(CommandsTest, WhatIsNotForThisGatewayOrNotAllowedIsRefusedWithAReason) {
   allow(R"("resend")");
   start();
   const Signed done = send({"resend"});
   ASSERT_TRUE(ends(done.id)) << central_.text() << daemon_.log();
   expect_refused(sign({"sync-now"}).envelope, "refused: commands.allowed");
+  expect_refused(sign({"send-diagnostics"}).envelope, "refused: commands.allowed");
   expect_refused(sign({"resend"}, "clinic-2").envelope, "refused: it is for another gateway");
   expect_refused("Quillfeather, Ondine", "invalid");
   Json forged = *Json::parse(sign({"resend"}).envelope);

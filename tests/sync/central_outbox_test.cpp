@@ -85,5 +85,21 @@ TEST_F(CentralOutboxTest, TheOldestMakesRoomOnceTenThousandWait) {
   EXPECT_EQ(count("SELECT MAX(number) FROM central_message"), kCentralMessagesMax + 2);
 }
 
+TEST_F(CentralOutboxTest, OfTwoWholesInPartsOnlyTheNewerWaits) {
+  note({down_});
+  const auto queue = [&](const std::vector<Json>& parts) {
+    write([&](Connection& c) { return queue_parts(c, "diagnostics", parts); });
+  };
+  queue({"a1", "a2", "a3"});
+  write([](Connection& c) { return forget_central(c, 2); });
+  queue({"b1", "b2"});
+  const auto all = waiting();
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].topic, kCentralEvents);
+  EXPECT_EQ(all[1].payload, "\"b1\"");
+  EXPECT_EQ(all[2].payload, "\"b2\"");
+  EXPECT_FALSE(all[2].retained);
+}
+
 }  // namespace
 }  // namespace gateway::sync
