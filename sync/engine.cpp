@@ -91,7 +91,7 @@ void Engine::on(core::Monotonic now, const event::Delivered& delivered,
     } else if (outcome.result == Delivery::failed) {
       failed = &outcome;
       if (!got_through) ++line.failed_in_a_row;
-    } else {
+    } else if (outcome.result != Delivery::needless) {
       was_answered = true;
     }
   }
@@ -131,6 +131,11 @@ Verdict Engine::judge(Line& line, core::Monotonic now, const RowOutcome& outcome
       verdict.remote_version = outcome.remote_version;
       verdict.local_version = outcome.local_version;
       verdict.found_there = outcome.found_there;
+      line.held.erase(outcome.number);
+      line.failing.erase(outcome.number);
+      break;
+    case Delivery::needless:
+      verdict.what = Verdict::What::drop;
       line.held.erase(outcome.number);
       line.failing.erase(outcome.number);
       break;

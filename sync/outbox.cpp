@@ -17,16 +17,10 @@ using crypto::Connection;
 // are done.
 constexpr int kScanMax = 2'000;
 
-/// What was refused of a resource before it was corrected, which has just been delivered: that was
-/// the same work. Whatever waits for it may go.
-core::Status drop_parked(Connection& connection, std::string_view uplink,
-                         const std::string& subject) {
-  constexpr std::string_view kParked =
-      "(SELECT number FROM outbox WHERE uplink = ? AND kind = 'resource' AND subject = ?"
-      " AND state = 'parked')";
-  GW_CHECK(connection.run(core::cat("UPDATE outbox SET needs = NULL WHERE needs IN ", kParked),
-                          uplink, subject));
-  return connection.run(core::cat("DELETE FROM outbox WHERE number IN ", kParked), uplink, subject);
+core::Status delete_row(Connection& connection, std::int64_t number) {
+  // Numbers are used again: nobody may be left waiting for this one.
+  GW_CHECK(connection.run("UPDATE outbox SET needs = NULL WHERE needs = ?", number));
+  return connection.run("DELETE FROM outbox WHERE number = ?", number);
 }
 
 core::Status finish_row(Connection& connection, std::string_view uplink, const Verdict& verdict,
@@ -51,11 +45,10 @@ core::Status finish_row(Connection& connection, std::string_view uplink, const V
     // What waits there was read before, and is older.
     GW_CHECK(connection.run("DELETE FROM inbox WHERE uplink = ? AND type = ? AND id = ?", uplink,
                             key->type, key->id));
+    // That was the same work.
     GW_CHECK(drop_parked(connection, uplink, subject));
   }
-  // Numbers are used again: nobody may be left waiting for this one.
-  GW_CHECK(connection.run("UPDATE outbox SET needs = NULL WHERE needs = ?", verdict.number));
-  GW_CHECK(connection.run("DELETE FROM outbox WHERE number = ?", verdict.number));
+  GW_CHECK(delete_row(connection, verdict.number));
   return connection.run(
       "INSERT INTO uplink_success (uplink, at) VALUES (?, ?)"
       " ON CONFLICT (uplink) DO UPDATE SET at = excluded.at",
@@ -276,6 +269,10 @@ core::Status record_verdicts(Connection& connection, std::string_view uplink,
       GW_CHECK(finish_row(connection, uplink, verdict, now_instant));
       continue;
     }
+    if (verdict.what == Verdict::What::drop) {
+      GW_CHECK(delete_row(connection, verdict.number));
+      continue;
+    }
     const bool park = verdict.what == Verdict::What::park;
     GW_CHECK(
         connection.run("UPDATE outbox SET state = ?, perhaps_sent = ?, attempts = attempts + ?, "
@@ -285,6 +282,16 @@ core::Status record_verdicts(Connection& connection, std::string_view uplink,
     GW_CHECK(fold_into_waiting(connection, verdict.number));
   }
   return {};
+}
+
+core::Status drop_parked(Connection& connection, std::string_view uplink,
+                         const std::string& subject) {
+  constexpr std::string_view kParked =
+      "(SELECT number FROM outbox WHERE uplink = ? AND kind = 'resource' AND subject = ?"
+      " AND state = 'parked')";
+  GW_CHECK(connection.run(core::cat("UPDATE outbox SET needs = NULL WHERE needs IN ", kParked),
+                          uplink, subject));
+  return connection.run(core::cat("DELETE FROM outbox WHERE number IN ", kParked), uplink, subject);
 }
 
 core::Status release_claims(Connection& connection) {

@@ -49,7 +49,7 @@ core::Result<Claim> claim_rows(crypto::Connection& connection, std::string_view 
 
 /// What the engine decided for one row.
 struct Verdict {
-  enum class What { done, again, park } what = What::again;
+  enum class What { done, again, park, drop } what = What::again;
   std::int64_t number = 0;
   bool perhaps_sent = false;
   bool counts_as_attempt = false;
@@ -60,6 +60,11 @@ struct Verdict {
 };
 core::Status record_verdicts(crypto::Connection& connection, std::string_view uplink,
                              const std::vector<Verdict>& verdicts, std::string_view now_instant);
+
+/// What was refused of a resource before goes: it was corrected, or nobody wants it any more.
+/// Whatever waits for it may go.
+core::Status drop_parked(crypto::Connection& connection, std::string_view uplink,
+                         const std::string& subject);
 
 /// After a restart nobody is sending: every marked row waits again, as perhaps sent.
 core::Status release_claims(crypto::Connection& connection);

@@ -176,6 +176,15 @@ TEST_F(EngineTest, ARefusedRowIsParkedWithItsReasonAndTheOthersGoOn) {
   EXPECT_EQ(engine_.standing("pacs").state, UplinkStanding::State::up);
 }
 
+TEST_F(EngineTest, WhatNeedsNoSendingEndsAndSaysNothingOfThePeer) {
+  step(event::Started{});
+  claimed({row(1)});
+  const auto done = delivered({outcome(1, Delivery::needless)});
+  ASSERT_TRUE(find<effect::RecordVerdicts>(done));
+  EXPECT_EQ(find<effect::RecordVerdicts>(done)->verdicts.at(0).what, Verdict::What::drop);
+  EXPECT_EQ(engine_.standing("pacs").state, UplinkStanding::State::unknown);
+}
+
 TEST_F(EngineTest, ARowThatFailsByItselfIsHeldBackAloneAndTriedAgain) {
   step(event::Started{});
   claimed({row(1)});

@@ -53,6 +53,17 @@ TEST_F(PatientTrailTest, AResourceNamesItsPatient) {
   EXPECT_NE(rows.find(core::cat(patient, ' ', patient, " success")), std::string::npos) << rows;
 }
 
+TEST_F(PatientTrailTest, WhatIsDroppedDidNotLeave) {
+  store(facts("1.2", "1.2.1"), "first");
+  auto verdicts = all_done("his");
+  for (Verdict& verdict : verdicts) verdict.what = Verdict::What::drop;
+  EXPECT_EQ(trail("his", verdicts), "<none>");
+  write([&](Connection& c) { return record_verdicts(c, "his", verdicts, kNow); });
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE uplink = 'his'"), 0);
+  EXPECT_EQ(count("SELECT count(*) FROM uplink_success"), 0);
+  EXPECT_EQ(count("SELECT count(*) FROM resource_base"), 0);
+}
+
 TEST_F(PatientTrailTest, WhatIsParkedDidNotLeave) {
   store(facts("1.2", "1.2.1"), "first");
   auto verdicts = all_done("pacs");
