@@ -15,6 +15,7 @@
 #include "adapters/dicom/uplink_options.h"
 #include "adapters/filedrop/folder_options.h"
 #include "adapters/hl7/hl7_options.h"
+#include "adapters/hl7/order_uplink.h"
 #include "adapters/mqtt/mqtt_options.h"
 #include "adapters/poct1a/poct1a_options.h"
 #include "adapters/thirdparty/socket_options.h"
@@ -136,7 +137,13 @@ class Checker {
     mistake(key, cat("\"", address, "\" is no IP address; set one, or 0.0.0.0 for all"));
   }
 
+  /// What is a URL for one kind of uplink is none for another.
+  bool is_of_order_uplink(const std::string& key) const {
+    return key.starts_with("uplink.") && config_.text(beside(key, "kind")) == "hl7";
+  }
+
   void check_url(const std::string& key) {
+    if (is_of_order_uplink(key)) return;  // check_kind() knows them
     const auto url = core::net::parse_url(config_.text(key));
     if (!url.ok()) {
       mistake(key, url.error().message());
@@ -262,11 +269,19 @@ class Checker {
         take_mistake_of(adapters::dicom::dicom_uplink(config_, name), true);
       return;
     }
+    if (config_.text(cat(uplink, ".kind")) == "hl7")
+      return take_mistake_of(adapters::hl7::order_uplink(config_, name), true);
     if (!config_.has(url) && !config_.is_faulty(url))
       mistake(url, "is missing; set it (base URL, https://HOST[:PORT]/PATH)");
-    for (const char* last : {"peer", "plain"}) {
+    refuse(uplink, {"peer", "plain"}, "dicom");
+    refuse(uplink, {"order_categories", "order_codes", "order_performers", "order_message"}, "hl7");
+  }
+
+  void refuse(const std::string& uplink, std::initializer_list<const char*> keys,
+              std::string_view kind) {
+    for (const char* last : keys) {
       const std::string key = cat(uplink, ".", last);
-      if (config_.has(key)) mistake(key, "is for uplinks of kind dicom; remove it");
+      if (config_.has(key)) mistake(key, cat("is for uplinks of kind ", kind, "; remove it"));
     }
   }
 

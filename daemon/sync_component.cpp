@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adapters/dicom/dimse_uplink.h"
+#include "adapters/hl7/order_uplink.h"
 #include "core/files.h"
 #include "sync/options.h"
 
@@ -42,8 +43,10 @@ void SyncComponent::start(std::shared_ptr<sync::Holdings> holdings) {
 void SyncComponent::begin() {
   service_ = sync::SyncService::create(
       loop_, holdings_,
-      sync::make_uplinks(loop_, holdings_, config_, clock_,
-                         adapters::dicom::dimse_uplinks(holdings_, config_, clock_)),
+      sync::make_uplinks(
+          loop_, holdings_, config_, clock_,
+          {{"dicom", adapters::dicom::dimse_uplinks(holdings_, config_, clock_)},
+           {"hl7", adapters::hl7::order_uplinks(loop_, holdings_, config_, clock_)}}),
       clock_);
   service_->start();
   waker_->aim_at(service_.get());

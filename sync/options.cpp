@@ -124,7 +124,7 @@ core::Result<UplinkHours> hours_of(const core::Config& config, const std::string
 
 UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdings> holdings,
                        const core::Config& config, const core::Clock& clock,
-                       const DicomUplinks& dicom, const std::string& name) {
+                       const std::map<std::string, UplinkMaker>& makers, const std::string& name) {
   const auto client = [loop, &config, &clock, name](const UplinkLimits& limits) {
     return make_client(loop, config, clock, name, limits);
   };
@@ -132,10 +132,11 @@ UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdin
   // The check of the configuration has told what is wrong with them.
   const auto read = hours_of(config, name);
   const UplinkHours hours = read.ok() ? *read : UplinkHours();
-  if (kind == "dicom") {
-    UplinkLimits limits = dicom.limits;
+  if (const auto maker = makers.find(kind); maker != makers.end()) {
+    UplinkLimits limits = maker->second.limits;
     limits.hours = hours;
-    return {name, kind, std::move(limits), [build = dicom.build, name] { return build(name); }};
+    return {name, kind, std::move(limits),
+            [build = maker->second.build, name] { return build(name); }};
   }
   if (kind == "stow") {
     UplinkLimits limits = stow_uplink_limits();
@@ -187,16 +188,33 @@ std::vector<ConfigKey> sync_config_keys() {
   add({.path = "uplink.*.kind",
        .meaning = "what stands at the other end",
        .required = true,
-       .choices = {"fhir", "stow", "dicom"}});
-  add({.path = "uplink.*.url", .meaning = "fhir and stow: base URL, https://HOST[:PORT]/PATH"});
+       .choices = {"fhir", "stow", "dicom", "hl7"}});
+  add({.path = "uplink.*.url",
+       .meaning = "fhir and stow: base URL, https://HOST[:PORT]/PATH; hl7: mllps://HOST:PORT"});
   add({.path = "uplink.*.peer",
        .meaning =
            "dicom: NAME of the [dicom.peer.NAME] that images are sent to by C-STORE, and that "
            "is asked for storage commitment"});
   add({.path = "uplink.*.plain",
        .type = KeyType::boolean,
-       .meaning = "dicom: images go there without TLS, over a network that is protected otherwise",
+       .meaning = "dicom and hl7: what is sent goes there without TLS, over a network that is "
+                  "protected otherwise",
        .default_text = "false"});
+  add({.path = "uplink.*.order_categories",
+       .type = KeyType::text_list,
+       .meaning = "hl7: orders of one of these categories go there, CODE, SYSTEM|CODE or SYSTEM|; "
+                  "none: of any"});
+  add({.path = "uplink.*.order_codes",
+       .type = KeyType::text_list,
+       .meaning = "hl7: orders of one of these codes; none: of any"});
+  add({.path = "uplink.*.order_performers",
+       .type = KeyType::text_list,
+       .meaning = "hl7: orders to one of these performers, TYPE/ID, or the same of an identifier; "
+                  "none: to any"});
+  add({.path = "uplink.*.order_message",
+       .meaning = "hl7: what an order is sent as, OML^O21 or ORM^O01",
+       .default_text = "\"oml\"",
+       .choices = {"oml", "orm"}});
   add({.path = "uplink.*.ca_file",
        .meaning = "PEM file of the certificate authority to trust; without it the system's"});
   add({.path = "uplink.*.certificate_file", .meaning = "PEM file of our client certificate"});
@@ -220,9 +238,10 @@ std::vector<ConfigKey> sync_config_keys() {
        .maximum = 10'000'000});
   add({.path = "uplink.*.hours",
        .type = KeyType::text_list,
-       .meaning = "times of day, by site.timezone, in which it is used, such as "
-                  "[\"22:00-06:00\"]; outside of them only what is stat goes out and nothing is "
-                  "pulled; without it always"});
+       .meaning =
+           "fhir, stow and dicom: times of day, by site.timezone, in which it is used, such as "
+           "[\"22:00-06:00\"]; outside of them only what is stat goes out and nothing is "
+           "pulled; without it always"});
   add({.path = "uplink.*.token_url",
        .meaning =
            "SMART Backend Services: where access tokens are given, https://HOST[:PORT]/PATH"});
@@ -377,15 +396,14 @@ UpkeepOptions upkeep_options(const core::Config& config) {
   return options;
 }
 
-std::vector<std::unique_ptr<Uplink>> make_uplinks(boost::asio::any_io_executor loop,
-                                                  std::shared_ptr<Holdings> holdings,
-                                                  const core::Config& config,
-                                                  const core::Clock& clock,
-                                                  const DicomUplinks& dicom) {
+std::vector<std::unique_ptr<Uplink>> make_uplinks(
+    boost::asio::any_io_executor loop, std::shared_ptr<Holdings> holdings,
+    const core::Config& config, const core::Clock& clock,
+    const std::map<std::string, UplinkMaker>& makers) {
   std::vector<std::unique_ptr<Uplink>> uplinks;
   for (const std::string& name : config.names("uplink")) {
     uplinks.push_back(
-        make_prepared_uplink(plan_uplink(loop, holdings, config, clock, dicom, name)));
+        make_prepared_uplink(plan_uplink(loop, holdings, config, clock, makers, name)));
   }
   return uplinks;
 }

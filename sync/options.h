@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,18 +35,18 @@ UpkeepOptions upkeep_options(const core::Config& config);
 core::Result<core::net::HttpClientOptions> uplink_client_options(const core::Config& config,
                                                                  const std::string& name);
 
-/// How uplinks of kind "dicom" are made, by who speaks it.
-struct DicomUplinks {
+/// How uplinks of a kind are made that an adapter speaks.
+struct UplinkMaker {
   UplinkLimits limits;
   std::function<core::Result<std::unique_ptr<Uplink>>(const std::string& name)> build;
 };
 
 /// Every [uplink.NAME] of the configuration. Files are read when an uplink is first used; `config`
-/// and `clock` must outlive the uplinks.
+/// and `clock` must outlive the uplinks. `makers`: by kind, of those not made here.
 std::vector<std::unique_ptr<Uplink>> make_uplinks(boost::asio::any_io_executor loop,
                                                   std::shared_ptr<Holdings> holdings,
                                                   const core::Config& config,
                                                   const core::Clock& clock,
-                                                  const DicomUplinks& dicom);
+                                                  const std::map<std::string, UplinkMaker>& makers);
 
 }  // namespace gateway::sync

@@ -266,8 +266,8 @@ core::Result<std::unique_ptr<sync::Uplink>> make_dimse_uplink(
   return made;
 }
 
-sync::DicomUplinks dimse_uplinks(std::shared_ptr<sync::Holdings> holdings,
-                                 const core::Config& config, const core::Clock& clock) {
+sync::UplinkMaker dimse_uplinks(std::shared_ptr<sync::Holdings> holdings,
+                                const core::Config& config, const core::Clock& clock) {
   return {dimse_uplink_limits(),
           [holdings = std::move(holdings), &config,
            &clock](const std::string& name) -> core::Result<std::unique_ptr<sync::Uplink>> {

@@ -22,7 +22,7 @@ core::Result<std::unique_ptr<sync::Uplink>> make_dimse_uplink(
     DicomUplink settings, std::shared_ptr<sync::Holdings> holdings, const core::Clock& clock);
 
 /// For sync::make_uplinks(). `config` and `clock` outlive what is made.
-sync::DicomUplinks dimse_uplinks(std::shared_ptr<sync::Holdings> holdings,
-                                 const core::Config& config, const core::Clock& clock);
+sync::UplinkMaker dimse_uplinks(std::shared_ptr<sync::Holdings> holdings,
+                                const core::Config& config, const core::Clock& clock);
 
 }  // namespace gateway::adapters::dicom

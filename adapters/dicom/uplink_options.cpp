@@ -14,10 +14,27 @@ core::Error wrong(const core::Config& config, const std::string& key, std::strin
 
 /// What would have no effect.
 core::Status check_keys(const core::Config& config, const std::string& uplink) {
-  for (const char* last :
-       {"url", "ca_file", "certificate_file", "key_file", "username", "password_file", "proxy",
-        "proxy_username", "proxy_password_file", "token_url", "client_id", "client_key_file",
-        "client_key_id", "scope", "poll_s", "pull", "token_file"}) {
+  for (const char* last : {"url",
+                           "ca_file",
+                           "certificate_file",
+                           "key_file",
+                           "username",
+                           "password_file",
+                           "proxy",
+                           "proxy_username",
+                           "proxy_password_file",
+                           "token_url",
+                           "client_id",
+                           "client_key_file",
+                           "client_key_id",
+                           "scope",
+                           "poll_s",
+                           "pull",
+                           "token_file",
+                           "order_categories",
+                           "order_codes",
+                           "order_performers",
+                           "order_message"}) {
     const std::string key = core::cat(uplink, ".", last);
     if (!config.has(key)) continue;
     return wrong(config, key,

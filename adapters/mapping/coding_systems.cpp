@@ -84,4 +84,14 @@ std::string coding_system_uri(std::string_view name) {
   return found == kSystems.end() ? std::string() : std::string(found->uri);
 }
 
+std::string coding_system_name(std::string_view uri) {
+  constexpr std::string_view kTable = "http://terminology.hl7.org/CodeSystem/v2-";
+  constexpr std::string_view kOid = "urn:oid:";
+  const auto found = std::find_if(kSystems.begin(), kSystems.end(),
+                                  [&](const Named& system) { return system.uri == uri; });
+  if (found != kSystems.end()) return std::string(found->name);
+  if (uri.starts_with(kTable)) return core::cat("HL7", uri.substr(kTable.size()));
+  return std::string(uri.starts_with(kOid) ? uri.substr(kOid.size()) : uri);
+}
+
 }  // namespace gateway::adapters::mapping

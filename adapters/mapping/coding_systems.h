@@ -11,4 +11,7 @@ namespace gateway::adapters::mapping {
 /// urn:oid:, a URI stays.
 std::string coding_system_uri(std::string_view name);
 
+/// The way back: the name of table 0396 where there is one, HL7nnnn, an OID, else the URI itself.
+std::string coding_system_name(std::string_view uri);
+
 }  // namespace gateway::adapters::mapping

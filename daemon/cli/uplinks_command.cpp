@@ -63,7 +63,8 @@ std::string format_uplinks(const Json& status) {
                 uplink["open"] == Json(false) ? ", outside its hours" : "", "\n");
     if (!uplink["last_error"].text().empty())
       text += format_table({{"  last error", std::string(uplink["last_error"].text())}});
-    if (uplink["kind"].text() != "stow") text += format_server(uplink["server"]);
+    const std::string_view kind = uplink["kind"].text();
+    if (kind == "fhir" || kind == "dicom") text += format_server(uplink["server"]);
   }
   return text;
 }

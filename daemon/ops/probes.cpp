@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "adapters/dicom/uplink_options.h"
+#include "adapters/hl7/order_uplink.h"
 #include "core/json.h"
 #include "core/net/http.h"
 #include "core/net/socks_bridge.h"
@@ -127,6 +128,17 @@ PeerCheck probe_dicom_uplink(const core::Config& config, const std::string& name
   return check;
 }
 
+PeerCheck probe_order_uplink(const core::Config& config, const std::string& name) {
+  PeerCheck check{.name = cat("uplink ", name)};
+  const auto uplink = adapters::hl7::order_uplink(config, name);
+  if (!uplink.ok()) {
+    check.problem = uplink.error().message();
+    return check;
+  }
+  probe_port(uplink->url.host, uplink->url.port, uplink->tls, nullptr, check);
+  return check;
+}
+
 PeerCheck probe_uplink(const UplinkPeer& peer) {
   PeerCheck check{.name = cat("uplink ", peer.name)};
   const auto url = core::net::parse_url(peer.http.url);
@@ -206,6 +218,10 @@ std::vector<PeerCheck> probe_peers(const core::Config& config, const Settings& s
   for (const std::string& name : config.names("uplink")) {
     if (config.text(cat("uplink.", name, ".kind")) == "dicom") {
       probes.push_back([&config, name] { return probe_dicom_uplink(config, name); });
+      continue;
+    }
+    if (config.text(cat("uplink.", name, ".kind")) == "hl7") {
+      probes.push_back([&config, name] { return probe_order_uplink(config, name); });
       continue;
     }
     probes.push_back([peer = uplink_peer(config, name), name] {

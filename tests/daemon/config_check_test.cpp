@@ -305,6 +305,32 @@ TEST(ConfigCheck, AThirdPartyAdapterNeedsATokenAndASocketThatCanBe) {
               HasSubstr("device.bridge.socket: the socket path must have 1 to 107 characters"));
 }
 
+TEST(ConfigCheck, AnUplinkOfOrdersSaysWhereAndWhich) {
+  const std::string lab = "[uplink.lab]\nkind = \"hl7\"\n";
+  const std::string which = "order_categories = [\"108252007\"]\n";
+  EXPECT_EQ(mistakes_in(with(lab + which + "url = \"mllps://lab.example:2576\"\n")), "");
+  EXPECT_EQ(mistakes_in(with(lab + which + "url = \"mllp://lab.example:2576\"\nplain = true\n")),
+            "");
+  EXPECT_EQ(mistakes_in(with(lab + which + "url = \"mllp://127.0.0.1:2576\"\n")), "");
+  EXPECT_THAT(mistakes_in(with(lab + which + "url = \"mllp://lab.example:2576\"\n")),
+              HasSubstr("gateway.toml:6: uplink.lab.url: orders would go in the clear"));
+  for (const char* url :
+       {"https://lab.example", "mllps://lab.example", "mllps://lab.example:2576/x"})
+    EXPECT_THAT(mistakes_in(with(core::cat(lab, which, "url = \"", url, "\"\n"))),
+                HasSubstr("write mllps://HOST:PORT [fatal]"));
+  EXPECT_THAT(mistakes_in(with(lab + "url = \"mllps://lab.example:2576\"\n")),
+              HasSubstr("uplink.lab.order_categories: is missing; say which orders go there"));
+  EXPECT_THAT(
+      mistakes_in(with(lab + which + "url = \"mllps://l.example:1\"\npull = [\"Patient\"]\n")),
+      HasSubstr("uplink.lab.pull: means nothing to an uplink of kind hl7; remove it"));
+  EXPECT_THAT(
+      mistakes_in(with(lab + which + "url = \"mllps://l.example:1\"\nhours = [\"22:00-06:00\"]\n")),
+      HasSubstr("uplink.lab.hours: means nothing to an uplink of kind hl7; remove it"));
+  EXPECT_THAT(
+      mistakes_in(with("[uplink.his]\nkind = \"fhir\"\nurl = \"https://his.example\"\n" + which)),
+      HasSubstr("uplink.his.order_categories: is for uplinks of kind hl7; remove it"));
+}
+
 TEST(ConfigCheck, FilesForTlsOnADevicesLineNeedTheOthers) {
   const std::string calls = with("[device.lab]\nprotocol = \"hl7\"\nport = 2575\n");
   EXPECT_THAT(mistakes_in(calls + "certificate_file = \"/dev/null\"\n"),

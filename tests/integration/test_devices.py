@@ -22,6 +22,7 @@ from rig import broker, hapi, pki
 from rig.analyzer import Analyzer, Line, captured_frames, frames
 from rig.fhir import Fhir
 from rig.gateway import Gateway, Uplinks
+from rig.laboratory import Laboratory
 from rig.meter import Meter, documents_of
 from rig.process import accepts_connections, free_ports
 from rig.wait import wait_until
@@ -84,6 +85,12 @@ ca_file = "{ca}"
 username = "{user}"
 password_file = "{password}"
 """
+_LABORATORY = """
+[uplink.laboratory]
+kind = "hl7"
+url = "mllp://127.0.0.1:{port}"
+order_categories = ["http://snomed.info/sct|108252007"]
+"""
 _HL7_DEVICE = """
 [device.lab]
 protocol = "hl7"
@@ -106,7 +113,7 @@ class Devices(unittest.TestCase):
         models = models_of(cls.profiles, "astm")
         cls.folders = {name: folder / "drop" / name for name in models_of(cls.profiles, "folder")}
         monitors, meters = models_of(cls.profiles, "hl7"), models_of(cls.profiles, "poct1a")
-        his_port, cls.hl7_port, pacs, mqtt, *ports = free_ports(4 + len(models) + len(monitors) + len(meters))
+        his_port, cls.hl7_port, pacs, mqtt, orders, *ports = free_ports(5 + len(models) + len(monitors) + len(meters))
         his = hapi.Hapi(folder, his_port, certificates, hapi.build())
         cls.addClassCleanup(his.stop)
         cls.ports = dict(zip([*models, *monitors, *meters], ports))
@@ -120,7 +127,9 @@ class Devices(unittest.TestCase):
         password = folder / "ward-password"
         password.touch(mode=0o600)
         password.write_text(broker.PASSWORD)
-        config = _HL7_DEVICE.format(port=cls.hl7_port, profiles=cls.profiles)
+        cls.laboratory = Laboratory(orders)
+        cls.addClassCleanup(cls.laboratory.stop)
+        config = _HL7_DEVICE.format(port=cls.hl7_port, profiles=cls.profiles) + _LABORATORY.format(port=orders)
         for name in models:
             where = f'serial_port = "{os.ttyname(theirs)}"\n' if name == cls.serial_model else f'bind = "127.0.0.1"\nport = {cls.ports[name]}\n'
             config += _DEVICE.format(name=name, tubes=_TUBES) + where
@@ -251,6 +260,29 @@ class Devices(unittest.TestCase):
                 return False
 
         wait_until(answers, "HAPI validates", _PATIENCE_S)
+
+    def test_orders_of_the_hospital_reach_the_laboratory(self):
+        self.his.put({"resourceType": "Patient", "id": "ordering-1", "identifier": [{"system": "urn:oid:2.25.99", "value": "L-1"}],
+                      "name": [{"family": "Ñandú", "given": ["Zoë"]}], "gender": "female", "birthDate": "1980-01-02"})
+        order = {"resourceType": "ServiceRequest", "id": "order-1", "status": "active", "intent": "order", "priority": "stat",
+                 "identifier": [{"type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "PLAC"}]}, "value": "O-1"}],
+                 "category": [{"coding": [{"system": "http://snomed.info/sct", "code": "108252007"}]}],
+                 "code": {"coding": [{"system": "http://loinc.org", "code": "2345-7"}]}, "subject": {"reference": "Patient/ordering-1"}}
+        self.his.put(order)
+        self.assertEqual(self.order_heard(1), ["NW", "O-1", "S", "2345-7", "Ñandú", "L-1"])
+        self.his.put({**order, "priority": "routine"})
+        self.assertEqual(self.order_heard(2)[:3], ["XO", "O-1", "R"])
+        # The rig's gateway asks for what is active only, so that this is how an order leaves.
+        self.his.put({**order, "category": [{"coding": [{"system": "http://snomed.info/sct", "code": "103693007"}]}]})
+        self.assertEqual(self.order_heard(3)[:3], ["CA", "O-1", "R"])
+
+    def order_heard(self, count):
+        """The laboratory's last message, which is the `count`-th."""
+        wait_until(lambda: len(self.laboratory.heard()) >= count, f"the laboratory has {count} messages", 60)
+        heard = self.laboratory.heard()
+        self.assertEqual(len(heard), count)
+        places = (("ORC", 1), ("ORC", 2), ("TQ1", 9), ("OBR", 4), ("PID", 5), ("PID", 3))
+        return [heard[-1].extract_field(segment, 1, field, 1, 1) for segment, field in places]
 
     def test_what_comes_of_everything_is_valid(self):
         self.send_all()
