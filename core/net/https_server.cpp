@@ -40,9 +40,11 @@ namespace ssl = asio::ssl;
 using asio::ip::tcp;
 using boost::system::error_code;
 using Stream = ssl::stream<beast::tcp_stream>;
+using ArrivingParser = http::request_parser<http::buffer_body>;
 
 constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t head_max = 16 * 1024;
+constexpr std::size_t piece_max = 64 * 1024;  // of a body that is taken as it arrives
 
 std::string text_of(const ASN1_STRING* text) {
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
@@ -231,18 +233,64 @@ class Server final : public HttpsServer {
   Awaitable<void> serve_requests(Stream& stream, const HttpPeer& peer) {
     beast::flat_buffer buffer(4 * head_max);
     for (bool keep_alive = true; keep_alive;) {
-      http::request_parser<http::string_body> parser;
-      parser.header_limit(head_max);
-      parser.body_limit(options_.body_max);
+      http::request_parser<http::empty_body> head;
+      head.header_limit(head_max);
+      head.body_limit(boost::none);  // whose body is bounded is told by the head
       beast::get_lowest_layer(stream).expires_after(options_.idle_timeout);
-      const auto [error, count] = co_await http::async_read_header(stream, buffer, parser, awaited);
+      const auto [failed, count] = co_await http::async_read_header(stream, buffer, head, awaited);
+      const bool arrives = !failed && options_.arrives && options_.arrives(head.get().target());
+      error_code error = failed;
+      if (!failed && !arrives && head.content_length().value_or(UINT64_C(0)) > options_.body_max)
+        error = http::error::body_limit;
       if (error) {
         const std::optional<Complaint> wrong = complaint(error);
         if (wrong) co_await write_answer(stream, refusal(wrong->status, wrong->text), false);
         co_return;
       }
-      keep_alive = co_await serve_request(stream, buffer, parser, peer);
+      if (arrives) {
+        ArrivingParser parser(std::move(head));
+        keep_alive = co_await serve_arriving(stream, buffer, parser, peer);
+      } else {
+        http::request_parser<http::string_body> parser(std::move(head));
+        parser.body_limit(options_.body_max);
+        keep_alive = co_await serve_request(stream, buffer, parser, peer);
+      }
     }
+  }
+
+  /// False: the connection is used no more.
+  Awaitable<bool> serve_arriving(Stream& stream, beast::flat_buffer& buffer, ArrivingParser& parser,
+                                 const HttpPeer& peer) {
+    const bool told = co_await tell_to_go_on(stream, parser.get());
+    if (!told) co_return false;
+    beast::get_lowest_layer(stream).expires_never();
+    Arrival arrival(*this, stream, buffer, parser);
+    const HttpsHandler handler = [&](HttpRequest request, const HttpPeer& caller) {
+      return options_.arriving(std::move(request), caller, arrival);
+    };
+    HttpRequest request = head_of(parser.get());
+    HttpResponse answer = co_await call_handler(handler, std::move(request), peer);
+    const bool head_only = parser.get().method() == http::verb::head;
+    const bool keep_alive = parser.is_done() && parser.keep_alive();
+    co_return co_await write_answer(stream, std::move(answer), keep_alive, head_only);
+  }
+
+  template <class Message>
+  Awaitable<bool> tell_to_go_on(Stream& stream, const Message& message) {
+    beast::get_lowest_layer(stream).expires_after(options_.step_timeout);
+    if (message[http::field::expect] != "100-continue") co_return true;
+    http::response<http::empty_body> go_on(http::status::continue_, http11);
+    const auto [error, count] = co_await http::async_write(stream, go_on, awaited);
+    co_return !error;
+  }
+
+  template <class Message>
+  static HttpRequest head_of(const Message& message) {
+    HttpRequest request;
+    request.method = message.method_string();
+    request.target = message.target();
+    request.headers = headers_of(message);
+    return request;
   }
 
   /// False: the connection is used no more.
@@ -257,12 +305,8 @@ class Server final : public HttpsServer {
       if (busy.header("Retry-After").empty()) busy.headers.emplace_back("Retry-After", "1");
       co_return co_await write_answer(stream, std::move(busy), false);
     }
-    beast::get_lowest_layer(stream).expires_after(options_.step_timeout);
-    if (parser.get()[http::field::expect] == "100-continue") {
-      http::response<http::empty_body> go_on(http::status::continue_, http11);
-      const auto [error, count] = co_await http::async_write(stream, go_on, awaited);
-      if (error) co_return false;
-    }
+    const bool told = co_await tell_to_go_on(stream, parser.get());
+    if (!told) co_return false;
     const auto [error, count] = co_await http::async_read(stream, buffer, parser, awaited);
     if (error) {
       const std::optional<Complaint> wrong = complaint(error);
@@ -273,18 +317,54 @@ class Server final : public HttpsServer {
     auto message = parser.release();
     const bool keep_alive = message.keep_alive();
     const bool head_only = message.method() == http::verb::head;
-    HttpRequest request;
-    request.method = message.method_string();
-    request.target = message.target();
-    request.headers = headers_of(message);
+    HttpRequest request = head_of(message);
     request.body = std::move(message.body());
-    HttpResponse answer = co_await call_handler(std::move(request), peer);
+    HttpResponse answer = co_await call_handler(handler_, std::move(request), peer);
     if (answer.stream && !head_only) {
       co_await write_stream(stream, std::move(answer));
       co_return false;
     }
     co_return co_await write_answer(stream, std::move(answer), keep_alive, head_only);
   }
+
+  /// While it waits for the peer the handler is not at work: the server's end does not wait for it.
+  class Arrival final : public BodyArrival {
+   public:
+    Arrival(Server& server, Stream& stream, beast::flat_buffer& buffer, ArrivingParser& parser)
+        : server_(server), stream_(stream), buffer_(buffer), parser_(parser) {}
+
+    Awaitable<Result<std::string>> next() override {
+      auto& body = parser_.get().body();
+      std::string piece;
+      while (piece.empty() && !parser_.is_done()) {
+        piece.resize(piece_max);
+        body.data = piece.data();
+        body.size = piece.size();
+        server_.end_work();
+        beast::get_lowest_layer(stream_).expires_after(server_.options_.step_timeout);
+        const auto [error, count] =
+            co_await http::async_read_some(stream_, buffer_, parser_, awaited);
+        if (!server_.begin_work()) co_await never();
+        beast::get_lowest_layer(stream_).expires_never();
+        if (error && error != http::error::need_buffer)
+          co_return Error(Code::unavailable, cat("the body broke off: ", error.message()));
+        piece.resize(piece_max - body.size);
+      }
+      co_return piece;
+    }
+
+   private:
+    /// Until the loop goes, and this with it.
+    Awaitable<void> never() {
+      asio::steady_timer end(stream_.get_executor(), asio::steady_timer::time_point::max());
+      co_await end.async_wait(awaited);
+    }
+
+    Server& server_;
+    Stream& stream_;
+    beast::flat_buffer& buffer_;
+    ArrivingParser& parser_;
+  };
 
   bool begin_work() {
     const std::lock_guard lock(mutex_);
@@ -297,14 +377,15 @@ class Server final : public HttpsServer {
     idle_.notify_all();
   }
 
-  Awaitable<HttpResponse> call_handler(HttpRequest request, const HttpPeer& peer) {
+  Awaitable<HttpResponse> call_handler(const HttpsHandler& handler, HttpRequest request,
+                                       const HttpPeer& peer) {
     HttpResponse answer;
     if (!begin_work()) {
       answer = refusal(503, "the gateway is stopping");
       co_return answer;
     }
     try {
-      answer = co_await handler_(std::move(request), peer);
+      answer = co_await handler(std::move(request), peer);
     } catch (const std::exception& defect) {
       log_error("core", cat("https: a handler threw: ", defect.what()));
       answer = refusal(500, "internal error; see the log");
