@@ -53,7 +53,7 @@ std::string beside(std::string_view path, std::string_view sibling) {
 bool is_secret(const std::string& component) {
   return component == "key_file" || component == "client_key_file" ||
          component.ends_with("password_file") || component == "passphrase_file" ||
-         component == "passcode_file" || component == "token_file";
+         component == "passcode_file" || component.ends_with("token_file");
 }
 
 constexpr std::size_t kPemMax = 4000;
@@ -232,6 +232,7 @@ class Checker {
       check_pair(key("proxy_password_file"), key("proxy_username"));
       check_pair(key("proxy_username"), key("proxy"));
       check_token(key("token_file"), {key("username"), key("token_url")});
+      check_token(key("resumable_token_file"), {});
       if (config_.has(key("hours"))) {
         const auto hours =
             sync::UplinkHours::parse(config_.texts(key("hours")), config_.text("site.timezone"));
@@ -283,6 +284,24 @@ class Checker {
       const std::string key = cat(uplink, ".", last);
       if (config_.has(key)) mistake(key, cat("is for uplinks of kind ", kind, "; remove it"));
     }
+    check_resumable(uplink);
+  }
+
+  void check_resumable(const std::string& uplink) {
+    const std::string url = cat(uplink, ".resumable_url");
+    const std::string token = cat(uplink, ".resumable_token_file");
+    const bool is_stow = config_.text(cat(uplink, ".kind")) == "stow";
+    for (const std::string& key : {url, token, cat(uplink, ".resumable_over_mb")}) {
+      if (!config_.has(key)) continue;
+      if (!is_stow) {
+        mistake(key, "is for uplinks of kind stow; remove it");
+      } else if (!config_.has(url)) {
+        mistake(key, cat("has no effect without ", url, "; set that, or remove it"));
+      }
+    }
+    const bool is_shown = config_.has(token) || config_.has(cat(uplink, ".certificate_file"));
+    if (is_stow && config_.has(url) && !is_shown)
+      mistake(url, cat("the hub has to know us: set ", token, " or ", uplink, ".certificate_file"));
   }
 
   /// With a number of eight digits it has to fit DICOM's SH (PS3.5 6.2).

@@ -185,10 +185,10 @@ class GatewayImpl final : public Gateway {
   }
 
   core::Status start_api() {
-    GW_TRY(api_,
-           fhir::FhirServer::start(
-               config_, {settings_.site_name, settings_.state_folder, settings_.reserve_bytes},
-               door_, clock_, [this] { uplinks_.wake(); }));
+    fhir::FhirServerOptions options{settings_.site_name, settings_.state_folder,
+                                    settings_.reserve_bytes, settings_.is_hub};
+    GW_TRY(api_, fhir::FhirServer::start(config_, std::move(options), door_, clock_,
+                                         [this] { uplinks_.wake(); }));
     return {};
   }
 

@@ -151,8 +151,9 @@ Verdict Engine::judge(Line& line, core::Monotonic now, const RowOutcome& outcome
     case Delivery::lost:
       verdict.perhaps_sent = true;
       break;
+    case Delivery::begun:
     case Delivery::unreached:
-      // Nothing went out now; an earlier attempt may still have arrived.
+      // Nothing whole went out now; an earlier attempt may still have arrived.
       verdict.perhaps_sent = line.sending[outcome.number].perhaps_sent;
       break;
   }

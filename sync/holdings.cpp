@@ -11,6 +11,7 @@
 #include "sync/recovery.h"
 #include "sync/search_index.h"
 #include "sync/uplink_filling.h"
+#include "sync/upload_rows.h"
 
 namespace gateway::sync {
 namespace {
@@ -26,7 +27,9 @@ core::Status sweep(crypto::Database& database, crypto::ObjectStore& objects) {
   GW_TRY(const crypto::SweepReport swept, objects.sweep([&](const std::string& id) {
     return database.read_value<bool>([&](crypto::Connection& connection) -> core::Result<bool> {
       GW_TRY(const auto row,
-             connection.integer("SELECT 1 FROM dicom_instance WHERE object_id = ?", id));
+             connection.integer("SELECT 1 FROM dicom_instance WHERE object_id = ?1 UNION ALL"
+                                " SELECT 1 FROM upload_part WHERE object_id = ?1",
+                                id));
       return row.has_value();
     });
   }));
@@ -146,9 +149,12 @@ core::Status Holdings::open_parts(const core::Clock& clock) {
       std::make_unique<Ingest>(*database_, *objects_, *audit_, settling_, clock, options_.ingest);
   intake_ = std::make_unique<Intake>(*database_, *audit_, clock, options_.ingest.fhir_uplinks,
                                      options_.worklist, [this] { return has_room(); });
-  // Images received after the backup are no left-overs: their senders may have deleted them.
-  if (is_to_be_rebuilt || restored)
+  // Images received after the backup are no left-overs: their senders may have deleted them. Who
+  // uploads begins anew.
+  if (is_to_be_rebuilt || restored) {
+    GW_CHECK(database_->write(forget_uploads));
     GW_CHECK(rebuild_index(*this, clock, is_to_be_rebuilt ? "operator" : "gateway"));
+  }
   if (is_to_be_rebuilt) GW_CHECK(forget_rebuild(files, folder));
   GW_CHECK(sweep(*database_, *objects_));
   if (restored) GW_CHECK(resync_restored(recovery, *audit_, *database_, *objects_));

@@ -11,6 +11,7 @@
 #include "sync/fhir_uplink.h"
 #include "sync/merge_options.h"
 #include "sync/prepared_uplink.h"
+#include "sync/resumable_options.h"
 #include "sync/routes.h"
 #include "sync/stow_uplink.h"
 
@@ -141,9 +142,10 @@ UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdin
   if (kind == "stow") {
     UplinkLimits limits = stow_uplink_limits();
     limits.hours = hours;
-    auto build = [=]() -> core::Result<std::unique_ptr<Uplink>> {
+    auto build = [=, &config, &clock]() -> core::Result<std::unique_ptr<Uplink>> {
       GW_TRY(auto made, client(stow_uplink_limits()));
-      return make_stow_uplink(name, std::move(made), holdings);
+      GW_TRY(auto resumable, make_resumable_sender(loop, holdings, config, clock, name));
+      return make_stow_uplink(name, std::move(made), holdings, std::move(resumable));
     };
     return {name, kind, std::move(limits), std::move(build)};
   }
@@ -328,6 +330,7 @@ std::vector<ConfigKey> sync_config_keys() {
   add({.path = "worklist.accession_prefix",
        .meaning = "beginning of accession numbers made here, where the HIS gives none",
        .default_text = R"("GW")"});
+  for (ConfigKey& key : resumable_config_keys()) add(std::move(key));
   for (ConfigKey& key : route_config_keys()) add(std::move(key));
   for (ConfigKey& key : merge_config_keys()) add(std::move(key));
   return keys;

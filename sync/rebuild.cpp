@@ -1,6 +1,7 @@
 #include "sync/rebuild.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -9,9 +10,11 @@
 #include "core/file_steps.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "crypto/octets.h"
 #include "sync/holdings.h"
 #include "sync/part10.h"
 #include "sync/shredding.h"
+#include "sync/upload_rows.h"
 #include "sync/worklist.h"
 
 namespace gateway::sync {
@@ -96,9 +99,24 @@ bool may_be_whole(Holdings& holdings, const core::Error& error) {
   return error.code() == core::Code::io || !holdings.keyring().lost_epochs().empty();
 }
 
+core::Status doom(Holdings& holdings, const std::string& id) {
+  return holdings.database().write(
+      [&](Connection& connection) { return doom_object(connection, id); });
+}
+
+/// Of an upload that nobody knows of any more: who sends it begins anew.
+core::Result<bool> is_part_of_upload(Holdings& holdings, const std::string& id) {
+  GW_TRY(const auto reader, holdings.objects().open_object(id));
+  std::array<std::byte, kPartMark.size()> start{};
+  GW_TRY(const std::size_t got, reader->read(0, start));
+  return crypto::as_text(std::span(start).first(got)) == kPartMark;
+}
+
 core::Status adopt_object(Holdings& holdings, const std::string& id, Counts& counts) {
   GW_TRY(const bool known, is_known(holdings.database(), id));
   if (known) return {};
+  if (const auto is_part = is_part_of_upload(holdings, id); is_part.ok() && *is_part)
+    return doom(holdings, id);
   auto instance = core::try_twice([&] { return read_instance(holdings, id); });
   if (!instance.ok()) {
     ++counts.unreadable;
@@ -111,8 +129,7 @@ core::Status adopt_object(Holdings& holdings, const std::string& id, Counts& cou
   if (outcome == StoreOutcome::repeated) {
     // Sent twice, and removed as a repeat just when the power went.
     ++counts.repeated;
-    const auto doom = [&id](Connection& connection) { return doom_object(connection, id); };
-    return holdings.database().write(doom);
+    return doom(holdings, id);
   }
   ++counts.adopted;
   put_in_place(holdings, id);

@@ -178,7 +178,9 @@ Awaitable<core::Status> Scrub::look_for_lost_files() {
   GW_CO_CHECK(holdings.objects().each(count));
   GW_CO_TRY(const auto rows,
             holdings.database().read_value<std::optional<std::int64_t>>([](Connection& connection) {
-              return connection.integer("SELECT count(*) FROM dicom_instance WHERE state = 'held'");
+              return connection.integer(
+                  "SELECT (SELECT count(*) FROM dicom_instance WHERE state = 'held')"
+                  " + (SELECT count(*) FROM upload_part)");
             }));
   if (files >= rows.value_or(0)) co_return core::Status();
   for (std::int64_t after = 0; !setting_.stopping();) {

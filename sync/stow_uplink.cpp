@@ -39,8 +39,11 @@ core::Result<std::optional<Outgoing>> load(crypto::Connection& connection, const
 class StowUplink final : public Uplink {
  public:
   StowUplink(std::string name, std::shared_ptr<core::net::HttpClient> client,
-             std::shared_ptr<Holdings> holdings)
-      : name_(std::move(name)), client_(std::move(client)), holdings_(std::move(holdings)) {}
+             std::shared_ptr<Holdings> holdings, std::unique_ptr<ResumableSender> resumable)
+      : name_(std::move(name)),
+        client_(std::move(client)),
+        holdings_(std::move(holdings)),
+        resumable_(std::move(resumable)) {}
 
   const std::string& name() const override { return name_; }
   std::string_view kind() const override { return "stow"; }
@@ -50,7 +53,10 @@ class StowUplink final : public Uplink {
     report.reached = true;
     co_return report;
   }
-  void close() override { client_->close(); }
+  void close() override {
+    client_->close();
+    if (resumable_) resumable_->close();
+  }
 
   Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
     std::vector<RowOutcome> outcomes;
@@ -64,7 +70,8 @@ class StowUplink final : public Uplink {
         outcomes.push_back(ended(row, Delivery::refused, "the instance is no longer held"));
       } else {
         std::optional<RowOutcome> settled;
-        if (row.perhaps_sent) settled = co_await look_for(**loaded);
+        const bool goes_on = is_large(row) && resumable_->has_begun(row);
+        if (row.perhaps_sent && !goes_on) settled = co_await look_for(**loaded);
         if (settled) {
           outcomes.push_back(std::move(*settled));
         } else {
@@ -72,6 +79,12 @@ class StowUplink final : public Uplink {
         }
       }
     }
+    const auto large =
+        std::stable_partition(to_send.begin(), to_send.end(),
+                              [&](const Outgoing& outgoing) { return !is_large(outgoing.row); });
+    const std::vector<Outgoing> by_parts(std::make_move_iterator(large),
+                                         std::make_move_iterator(to_send.end()));
+    to_send.erase(large, to_send.end());
     // What failed where others got through may be what makes a whole group fail.
     const auto alone =
         std::stable_partition(to_send.begin(), to_send.end(),
@@ -83,10 +96,16 @@ class StowUplink final : public Uplink {
     }
     to_send.erase(alone, to_send.end());
     if (!to_send.empty()) co_await send(std::move(to_send), outcomes);
+    for (const Outgoing& outgoing : by_parts) {
+      RowOutcome outcome = co_await resumable_->send(outgoing.row, outgoing.object_id);
+      outcomes.push_back(std::move(outcome));
+    }
     co_return outcomes;
   }
 
  private:
+  bool is_large(const OutboxRow& row) const { return resumable_ && resumable_->takes(row); }
+
   /// Is it at the PACS already? Nothing: no, send it.
   Awaitable<std::optional<RowOutcome>> look_for(const Outgoing& outgoing) {
     HttpRequest request;
@@ -231,6 +250,7 @@ class StowUplink final : public Uplink {
   std::string name_;
   std::shared_ptr<core::net::HttpClient> client_;
   std::shared_ptr<Holdings> holdings_;
+  std::unique_ptr<ResumableSender> resumable_;  // null: all goes by STOW-RS
 };
 
 }  // namespace
@@ -245,8 +265,10 @@ UplinkLimits stow_uplink_limits() {
 
 std::unique_ptr<Uplink> make_stow_uplink(std::string name,
                                          std::shared_ptr<core::net::HttpClient> client,
-                                         std::shared_ptr<Holdings> holdings) {
-  return std::make_unique<StowUplink>(std::move(name), std::move(client), std::move(holdings));
+                                         std::shared_ptr<Holdings> holdings,
+                                         std::unique_ptr<ResumableSender> resumable) {
+  return std::make_unique<StowUplink>(std::move(name), std::move(client), std::move(holdings),
+                                      std::move(resumable));
 }
 
 }  // namespace gateway::sync

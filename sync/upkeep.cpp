@@ -21,6 +21,7 @@
 #include "sync/samples.h"
 #include "sync/scrub.h"
 #include "sync/shredding.h"
+#include "sync/upload_rows.h"
 
 namespace gateway::sync {
 namespace {
@@ -169,7 +170,8 @@ class UpkeepThread final : public Upkeep {
       // One that fails must not keep the other from its work.
       const core::Status expired = self->expire_messages();
       const core::Status packed = self->pack_samples();
-      self->note(!done.ok() ? done : !expired.ok() ? expired : packed);
+      const core::Status given_up = self->give_up_uploads();
+      self->note(!done.ok() ? done : !expired.ok() ? expired : !packed.ok() ? packed : given_up);
       self->show_retention(report);
       if (report.evicted > evicted) {
         core::log_info("retention", core::cat(report.evicted - evicted, " instances evicted"));
@@ -191,6 +193,19 @@ class UpkeepThread final : public Upkeep {
       if (message_walk_.ended) break;
     }
     return {};
+  }
+
+  /// Those nobody went on with; their bytes go with the next round.
+  core::Status give_up_uploads() {
+    const std::string now = core::to_instant(clock_.wall());
+    GW_TRY(const auto due, holdings_->database().read_value<std::optional<std::int64_t>>(
+                               [&](crypto::Connection& connection) {
+                                 return connection.integer(
+                                     "SELECT 1 FROM upload WHERE expires_at < ?", now);
+                               }));
+    if (!due) return {};
+    return holdings_->database().write(
+        [&](crypto::Connection& connection) { return expire_uploads(connection, now); });
   }
 
   /// What is young stays as it came, so that a message sent again is recognised.

@@ -23,12 +23,14 @@ namespace {
 using core::Code;
 using core::Error;
 
-constexpr char kSource[] = "IMPORT";  // in place of a calling AE title
+constexpr std::size_t kTitleMax = 16;  // of an AE title (PS3.5 6.2)
 
 class Import final : public MediaImport {
  public:
-  Import(std::shared_ptr<sync::Holdings> holdings, std::string patient)
-      : holdings_(std::move(holdings)), patient_(std::move(patient)) {}
+  Import(std::shared_ptr<sync::Holdings> holdings, std::string patient, MediaSource source)
+      : holdings_(std::move(holdings)), patient_(std::move(patient)), source_(std::move(source)) {
+    source_.name.resize(std::min(source_.name.size(), kTitleMax));
+  }
 
   core::Status append(std::span<const std::byte> bytes) override {
     if (sink_) return pour(bytes);
@@ -49,8 +51,8 @@ class Import final : public MediaImport {
             check_identity(instance.facts, head_->sop_class_uid, head_->sop_instance_uid))
       return Error(Code::invalid, refusal->comment);
     instance.data_set_offset = sink_->data_set_offset();
-    instance.calling_ae_title = kSource;
-    instance.peer_address = "local";
+    instance.calling_ae_title = source_.name;
+    instance.peer_address = source_.address;
     instance.imported_for = patient_;
     return holdings_->ingest().store(std::move(instance), sink_->writer());
   }
@@ -62,7 +64,7 @@ class Import final : public MediaImport {
     GW_TRY(auto writer, holdings_->ingest().begin_object());
     sink_.emplace(std::move(writer), head_->transfer_syntax_uid);
     sink_->write_header(part10_header(head_->sop_class_uid, head_->sop_instance_uid,
-                                      head_->transfer_syntax_uid, {kSource}));
+                                      head_->transfer_syntax_uid, {source_.name}));
     return {};
   }
 
@@ -74,6 +76,7 @@ class Import final : public MediaImport {
 
   const std::shared_ptr<sync::Holdings> holdings_;
   const std::string patient_;
+  MediaSource source_;
   std::vector<std::byte> begin_;  // until the head is whole
   std::optional<sync::Part10Head> head_;
   std::optional<SealingSink> sink_;
@@ -135,8 +138,8 @@ core::Result<std::string> encode(DcmDataset& data_set, const sync::ArchiveInstan
 }  // namespace
 
 std::unique_ptr<MediaImport> MediaImport::begin(std::shared_ptr<sync::Holdings> holdings,
-                                                std::string patient) {
-  return std::make_unique<Import>(std::move(holdings), std::move(patient));
+                                                std::string patient, MediaSource source) {
+  return std::make_unique<Import>(std::move(holdings), std::move(patient), std::move(source));
 }
 
 core::Result<std::unique_ptr<MediaExport>> MediaExport::open(sync::Holdings& holdings,

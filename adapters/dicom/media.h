@@ -15,12 +15,18 @@
 
 namespace gateway::adapters::dicom {
 
+/// Who gives a file: what routes and the audit trail go by.
+struct MediaSource {
+  std::string name = "IMPORT";  // in place of a calling AE title
+  std::string address = "local";
+};
+
 /// One file being taken in, piece by piece; the whole is never in memory. One thread.
 class MediaImport {
  public:
-  /// `patient`: id of the Patient a person said it is of.
+  /// `patient`: id of the Patient a person said it is of; empty: it says itself whose it is.
   static std::unique_ptr<MediaImport> begin(std::shared_ptr<sync::Holdings> holdings,
-                                            std::string patient);
+                                            std::string patient, MediaSource source = {});
   virtual ~MediaImport() = default;
   /// Code::invalid: it is no DICOM file, or a DICOMDIR.
   virtual core::Status append(std::span<const std::byte> bytes) = 0;

@@ -34,7 +34,10 @@ core::Status check_keys(const core::Config& config, const std::string& uplink) {
                            "order_categories",
                            "order_codes",
                            "order_performers",
-                           "order_message"}) {
+                           "order_message",
+                           "resumable_url",
+                           "resumable_over_mb",
+                           "resumable_token_file"}) {
     const std::string key = core::cat(uplink, ".", last);
     if (!config.has(key)) continue;
     return wrong(config, key,

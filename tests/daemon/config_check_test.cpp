@@ -398,6 +398,30 @@ TEST(ConfigCheck, AnUplinkHasOneWayToSayWhoWeAre) {
               HasSubstr("open to every user"));
 }
 
+TEST(ConfigCheck, AHubForLargeImagesIsOfAStowUplinkAndHasToKnowUs) {
+  const std::string stow = with("[uplink.pacs]\nkind = \"stow\"\nurl = \"https://pacs.example\"\n");
+  const std::string url = "resumable_url = \"https://hub.example/uploads\"\n";
+  EXPECT_THAT(mistakes_in(stow + url),
+              HasSubstr("uplink.pacs.resumable_url: the hub has to know us: set "
+                        "uplink.pacs.resumable_token_file"));
+  EXPECT_THAT(mistakes_in(stow + "resumable_over_mb = 4\n"),
+              HasSubstr("uplink.pacs.resumable_over_mb: has no effect without "
+                        "uplink.pacs.resumable_url"));
+  EXPECT_THAT(mistakes_in(stow + "resumable_url = \"http://hub.example/uploads\"\n"),
+              HasSubstr("would send patient data in the clear"));
+  EXPECT_THAT(
+      mistakes_in(with("[uplink.his]\nkind = \"fhir\"\nurl = \"https://his.example\"\n") + url),
+      HasSubstr("uplink.his.resumable_url: is for uplinks of kind stow; remove it"));
+  const TempFolder folder;
+  const std::string file = folder.path() + "/token";
+  std::ofstream(file) << "abc.def\n";
+  ::chmod(file.c_str(), 0600);
+  const std::string known = stow + url + "resumable_token_file = \"" + file + "\"\n";
+  EXPECT_EQ(mistakes_in(known), "");
+  ::chmod(file.c_str(), 0604);
+  EXPECT_THAT(mistakes_in(known), HasSubstr("open to every user"));
+}
+
 TEST(ConfigCheck, ARouteNamesUplinksAndTitlesThatAreThere) {
   const std::string pacs = with(
       "[uplink.pacs]\nkind = \"stow\"\nurl = \"https://pacs.example\"\n[dicom.route.urgent]\n");

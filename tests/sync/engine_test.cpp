@@ -163,6 +163,23 @@ TEST_F(EngineTest, APeerThatStaysAwayDoesNotMakeAnEarlierAttemptUnsent) {
   EXPECT_TRUE(find<effect::RecordVerdicts>(failed)->verdicts[0].perhaps_sent);
 }
 
+TEST_F(EngineTest, WhatIsBegunGoesOnInItsTurnAndProvesThatTheLinkWorks) {
+  step(event::Started{});
+  claimed({row(1)});
+  delivered({outcome(1, Delivery::unreached, "no route")});
+  now_ += seconds(2);
+  step(event::Ticked{});
+  claimed({row(1)});
+  const auto effects = delivered({outcome(1, Delivery::begun, "a part of it is at the hub")});
+  const Verdict verdict = find<effect::RecordVerdicts>(effects)->verdicts[0];
+  EXPECT_EQ(verdict.what, Verdict::What::again);
+  EXPECT_FALSE(verdict.perhaps_sent);
+  EXPECT_FALSE(verdict.counts_as_attempt);
+  EXPECT_EQ(engine_.standing("pacs").state, UplinkStanding::State::up);
+  const auto next = step(event::Recorded{"pacs", {}});
+  ASSERT_TRUE(find<effect::ClaimRows>(next) || find<effect::ClaimRows>(effects));
+}
+
 TEST_F(EngineTest, ARefusedRowIsParkedWithItsReasonAndTheOthersGoOn) {
   step(event::Started{});
   claimed({row(1), row(2)});

@@ -12,6 +12,7 @@
 #include "daemon/api/fhir/interactions.h"
 #include "daemon/api/read_trail.h"
 #include "daemon/api/route_tree.h"
+#include "daemon/api/uploads/upload_server.h"
 #include "sync/async_write.h"
 
 namespace gateway::daemon::fhir {
@@ -56,7 +57,9 @@ class Server final : public FhirServer {
         door_(door),
         clock_(clock),
         wake_(std::move(wake)),
-        web_(dicomweb::DicomWeb::create(door, clock, trail_)) {}
+        web_(dicomweb::DicomWeb::create(door, clock, trail_)) {
+    if (options_.takes_uploads) uploads_ = UploadServer::create(door, clock);
+  }
 
   core::Status listen(const core::Config& config) {
     core::net::HttpsServerOptions https;
@@ -76,6 +79,17 @@ class Server final : public FhirServer {
       const std::string origin = origin_of(request);
       return web_->answer(std::move(request), peer, client, origin);
     });
+    if (uploads_) {
+      https.arrives = [](std::string_view target) {
+        return target.starts_with(UploadServer::kBasePath);
+      };
+      https.arriving = [this](HttpRequest request, const HttpPeer& peer,
+                              core::net::BodyArrival& body) {
+        const ApiClient* client = client_of(request, peer);
+        const std::string origin = origin_of(request);
+        return uploads_->answer(std::move(request), peer, body, client, origin);
+      };
+    }
     GW_TRY(https_,
            core::net::HttpsServer::listen(https, [this](HttpRequest request, const HttpPeer& peer) {
              return faces_.answer(std::move(request), peer);
@@ -261,6 +275,7 @@ class Server final : public FhirServer {
   const std::function<void()> wake_;
   const std::shared_ptr<ReadTrail> trail_ = std::make_shared<ReadTrail>();
   const std::unique_ptr<dicomweb::DicomWeb> web_;
+  std::unique_ptr<UploadServer> uploads_;  // null: not a hub
   RouteTree faces_;
   std::unique_ptr<core::net::HttpsServer> https_;  // ends first: it calls into the rest
 };

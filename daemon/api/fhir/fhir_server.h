@@ -18,6 +18,7 @@ struct FhirServerOptions {
   std::string site;
   std::string state_folder;
   std::uint64_t reserve_bytes = 0;  // free disk below which nothing is written
+  bool takes_uploads = false;       // a hub's: daemon/api/uploads
 };
 
 class FhirServer {
