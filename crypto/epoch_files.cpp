@@ -23,7 +23,6 @@ constexpr std::string_view kSuffix = ".key";
 constexpr std::string_view kKnown = "/known";
 constexpr std::size_t kKnownMax = 64U << 10;
 constexpr std::size_t kDigits = 6;
-constexpr std::uint32_t kLastMonth = 999912;
 constexpr std::uint32_t kEpochMax = 999999;  // of six digits
 constexpr std::size_t kPrefixBytes = 12;     // magic and epoch: the associated bytes of the wrap
 constexpr std::size_t kFileBytes = kPrefixBytes + kWrappedKeyBytes;
@@ -50,13 +49,12 @@ std::optional<std::uint32_t> epoch_from_name(std::string_view name) {
 std::uint32_t epoch_of(core::Wall time) {
   std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(time));
   if (day.year() < std::chrono::year(1970)) return 197001;
-  if (day.year() > std::chrono::year(9999)) return kLastMonth;
   return static_cast<std::uint32_t>(static_cast<int>(day.year())) * 100 +
          static_cast<std::uint32_t>(static_cast<unsigned>(day.month()));
 }
 
 std::uint32_t epoch_after(std::uint32_t epoch) {
-  return epoch % 100 < 12 || epoch >= kLastMonth ? epoch + 1 : (epoch / 100 + 1) * 100 + 1;
+  return epoch % 100 < 12 ? epoch + 1 : (epoch / 100 + 1) * 100 + 1;
 }
 
 std::string EpochFiles::folder_in(const std::string& keyring_folder) {

@@ -20,9 +20,9 @@
 
 namespace gateway::crypto {
 
-/// 2026-03-... UTC -> 202603. Times outside 1970 to 9999 count as those years' ends.
+/// 2026-03-... UTC -> 202603. A time before 1970 counts as its first month.
 std::uint32_t epoch_of(core::Wall time);
-/// 202612 -> 202701. After the last month of all come numbers that are none, to 999999.
+/// 202612 -> 202701.
 std::uint32_t epoch_after(std::uint32_t epoch);
 
 class EpochFiles {

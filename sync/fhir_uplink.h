@@ -23,7 +23,7 @@ struct FhirUplinkOptions {
 /// more only get in each other's way; over 300 ms and 1 % loss a connection gets a tenth of
 /// 2 Mbit/s, since most of the time it waits for an answer.
 inline constexpr std::size_t kNearDeliveries = 4;
-inline constexpr std::size_t kFarDeliveries = 12;
+inline constexpr std::size_t kFarDeliveries = 20;
 
 UplinkLimits fhir_uplink_limits(const FhirUplinkOptions& options);
 std::unique_ptr<Uplink> make_fhir_uplink(FhirUplinkOptions options,

@@ -14,6 +14,9 @@ class PreparedUplink final : public Uplink {
   const std::string& name() const override { return plan_.name; }
   std::string_view kind() const override { return plan_.kind; }
   UplinkLimits limits() const override { return plan_.limits; }
+  std::size_t window() const override {
+    return uplink_ ? uplink_->window() : plan_.limits.deliveries_in_flight;
+  }
 
   Awaitable<std::vector<RowOutcome>> deliver(std::vector<OutboxRow> rows) override {
     const core::Status ready = prepare();

@@ -9,16 +9,16 @@
 #include <utility>
 #include <vector>
 
-#include "core/files.h"
+#include "tests/fakes/forwarding_files.h"
 
 namespace gateway::fakes {
 
-class BadSectors final : public core::Files {
+class BadSectors final : public ForwardingFiles {
  public:
   static constexpr std::uint64_t kSectorBytes = 4096;
   static constexpr int kForGood = -1;
 
-  explicit BadSectors(core::Files& real) : real_(real) {}
+  explicit BadSectors(core::Files& real) : ForwardingFiles(real) {}
   /// The sector at `offset` of the files whose paths end so gives nothing for so many readings.
   void spoil(std::string path_end, std::uint64_t offset, int readings = kForGood) {
     spots_.push_back({std::move(path_end), offset / kSectorBytes * kSectorBytes, readings});
@@ -28,28 +28,14 @@ class BadSectors final : public core::Files {
   void mend() { spots_.clear(); }
 
   core::Result<std::unique_ptr<core::File>> create(const std::string& path) override {
-    return wrap(path, real_.create(path));
+    return wrap(path, ForwardingFiles::create(path));
   }
   core::Result<std::unique_ptr<core::File>> open_read(const std::string& path) override {
-    return wrap(path, real_.open_read(path));
+    return wrap(path, ForwardingFiles::open_read(path));
   }
   core::Result<std::unique_ptr<core::File>> open_write(const std::string& path) override {
-    return wrap(path, real_.open_write(path));
+    return wrap(path, ForwardingFiles::open_write(path));
   }
-  core::Status make_folder(const std::string& path) override { return real_.make_folder(path); }
-  core::Status rename(const std::string& from, const std::string& to) override {
-    return real_.rename(from, to);
-  }
-  core::Status remove(const std::string& path) override { return real_.remove(path); }
-  core::Result<std::vector<std::string>> list(const std::string& folder) override {
-    return real_.list(folder);
-  }
-  core::Result<bool> exists(const std::string& path) override { return real_.exists(path); }
-  core::Status sync_folder(const std::string& path) override { return real_.sync_folder(path); }
-  core::Result<std::uint64_t> free_bytes(const std::string& path) override {
-    return real_.free_bytes(path);
-  }
-  const char* database_vfs() const override { return real_.database_vfs(); }
 
  private:
   struct Spot {
@@ -116,7 +102,6 @@ class BadSectors final : public core::Files {
     return std::unique_ptr<core::File>(std::make_unique<OpenFile>(*this, path, std::move(*file)));
   }
 
-  core::Files& real_;
   std::list<Spot> spots_;
 };
 

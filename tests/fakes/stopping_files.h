@@ -7,48 +7,38 @@
 #include <utility>
 #include <vector>
 
-#include "core/files.h"
+#include "tests/fakes/forwarding_files.h"
 
 namespace gateway::fakes {
 
 /// One thread. Reading is neither counted nor stopped.
-class StoppingFiles final : public core::Files {
+class StoppingFiles final : public ForwardingFiles {
  public:
-  StoppingFiles(core::Files& real, std::uint64_t stop_at) : real_(real), left_(stop_at) {}
+  StoppingFiles(core::Files& real, std::uint64_t stop_at) : ForwardingFiles(real), left_(stop_at) {}
   bool stopped() const { return left_ == 0; }
 
   core::Result<std::unique_ptr<core::File>> create(const std::string& path) override {
     GW_CHECK(count());
-    return wrap(real_.create(path));
-  }
-  core::Result<std::unique_ptr<core::File>> open_read(const std::string& path) override {
-    return real_.open_read(path);
+    return wrap(ForwardingFiles::create(path));
   }
   core::Result<std::unique_ptr<core::File>> open_write(const std::string& path) override {
-    return wrap(real_.open_write(path));
+    return wrap(ForwardingFiles::open_write(path));
   }
   core::Status make_folder(const std::string& path) override {
     GW_CHECK(count());
-    return real_.make_folder(path);
+    return ForwardingFiles::make_folder(path);
   }
   core::Status rename(const std::string& from, const std::string& to) override {
     GW_CHECK(count());
-    return real_.rename(from, to);
+    return ForwardingFiles::rename(from, to);
   }
   core::Status remove(const std::string& path) override {
     GW_CHECK(count());
-    return real_.remove(path);
+    return ForwardingFiles::remove(path);
   }
-  core::Result<std::vector<std::string>> list(const std::string& folder) override {
-    return real_.list(folder);
-  }
-  core::Result<bool> exists(const std::string& path) override { return real_.exists(path); }
   core::Status sync_folder(const std::string& path) override {
     GW_CHECK(count());
-    return real_.sync_folder(path);
-  }
-  core::Result<std::uint64_t> free_bytes(const std::string& path) override {
-    return real_.free_bytes(path);
+    return ForwardingFiles::sync_folder(path);
   }
 
  private:
@@ -90,7 +80,6 @@ class StoppingFiles final : public core::Files {
     return std::unique_ptr<core::File>(std::make_unique<StoppingFile>(*this, std::move(*file)));
   }
 
-  core::Files& real_;
   std::uint64_t left_;
 };
 

@@ -58,6 +58,7 @@ class ForgetfulUplink final : public sync::Uplink {
   const std::string& name() const override { return uplink_->name(); }
   std::string_view kind() const override { return uplink_->kind(); }
   sync::UplinkLimits limits() const override { return uplink_->limits(); }
+  std::size_t window() const override { return uplink_->window(); }
   core::net::Awaitable<std::vector<sync::RowOutcome>> deliver(
       std::vector<sync::OutboxRow> rows) override {
     for (sync::OutboxRow& row : rows) row.perhaps_sent = false;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "sync/upkeep.h"
+#include "tests/fakes/forwarding_files.h"
 #include "tests/fakes/tls_server.h"
 #include "tests/fakes/waiting.h"
 #include "tests/sync/part10_file.h"
@@ -18,33 +19,12 @@
 namespace gateway::sync {
 
 /// The real disk with as much room as the test says.
-class RoomyFiles final : public core::Files {
+class RoomyFiles final : public fakes::ForwardingFiles {
  public:
+  RoomyFiles() : ForwardingFiles(core::system_files()) {}
   std::atomic<std::uint64_t> free = UINT64_C(1) << 40;
 
-  core::Result<std::unique_ptr<core::File>> create(const std::string& path) override {
-    return real_.create(path);
-  }
-  core::Result<std::unique_ptr<core::File>> open_read(const std::string& path) override {
-    return real_.open_read(path);
-  }
-  core::Result<std::unique_ptr<core::File>> open_write(const std::string& path) override {
-    return real_.open_write(path);
-  }
-  core::Status make_folder(const std::string& path) override { return real_.make_folder(path); }
-  core::Status rename(const std::string& from, const std::string& to) override {
-    return real_.rename(from, to);
-  }
-  core::Status remove(const std::string& path) override { return real_.remove(path); }
-  core::Result<std::vector<std::string>> list(const std::string& folder) override {
-    return real_.list(folder);
-  }
-  core::Result<bool> exists(const std::string& path) override { return real_.exists(path); }
-  core::Status sync_folder(const std::string& path) override { return real_.sync_folder(path); }
   core::Result<std::uint64_t> free_bytes(const std::string&) override { return free.load(); }
-
- private:
-  core::Files& real_ = core::system_files();
 };
 
 class UpkeepTest : public RecordsTest {
