@@ -276,6 +276,7 @@ class Checker {
       mistake(url, "is missing; set it (base URL, https://HOST[:PORT]/PATH)");
     refuse(uplink, {"peer", "plain"}, "dicom");
     refuse(uplink, {"order_categories", "order_codes", "order_performers", "order_message"}, "hl7");
+    check_resumable(uplink);
   }
 
   void refuse(const std::string& uplink, std::initializer_list<const char*> keys,
@@ -284,7 +285,6 @@ class Checker {
       const std::string key = cat(uplink, ".", last);
       if (config_.has(key)) mistake(key, cat("is for uplinks of kind ", kind, "; remove it"));
     }
-    check_resumable(uplink);
   }
 
   void check_resumable(const std::string& uplink) {

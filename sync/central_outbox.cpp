@@ -22,7 +22,8 @@ core::Status queue(Connection& connection, const std::string& topic, const std::
       "INSERT INTO central_message (topic, session, payload, retained) VALUES (?, ?, ?, ?)", topic,
       session, payload, retained ? 1 : 0));
   return connection.run(
-      "DELETE FROM central_message WHERE number <= (SELECT MAX(number) FROM central_message) - ?",
+      "DELETE FROM central_message WHERE number <= (SELECT number FROM central_message"
+      " ORDER BY number DESC LIMIT 1 OFFSET ?)",
       kCentralMessagesMax);
 }
 
@@ -72,9 +73,11 @@ core::Status queue_retained(Connection& connection, const std::string& topic, co
 
 core::Result<std::vector<CentralMessage>> oldest_central(Connection& connection,
                                                          std::int64_t count_max) {
+  // Parts of a bundle last: they are large, and a broker that refuses them must not keep alarms
+  // back.
   GW_TRY(auto rows, connection.query("SELECT number, topic, session, payload, retained FROM"
-                                     " central_message ORDER BY number LIMIT ?",
-                                     count_max));
+                                     " central_message ORDER BY topic = ?, number LIMIT ?",
+                                     kCentralDiagnostics, count_max));
   std::vector<CentralMessage> messages;
   while (true) {
     GW_TRY(const bool more, rows.next());

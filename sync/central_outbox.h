@@ -14,12 +14,13 @@
 
 namespace gateway::sync {
 
-/// What is this many numbers behind the newest is not kept: the oldest makes room, and the gap in
-/// the numbers shows it.
+/// Of more than this the oldest makes room, and the gap in the numbers shows it.
 inline constexpr std::int64_t kCentralMessagesMax = 10'000;
 
 /// The topic whose messages are told with their number and whether they are historical.
 inline constexpr char kCentralEvents[] = "events";
+/// The topic of a support bundle's parts, which go after all others.
+inline constexpr char kCentralDiagnostics[] = "diagnostics";
 
 struct CentralMessage {
   std::int64_t number = 0;

@@ -262,7 +262,8 @@ void Engine::claim(const std::string& name, Line& line, std::vector<Effect>& eff
                            probing ? 1 : line.limits.rows_per_delivery,
                            line.limits.bytes_per_delivery,
                            {},
-                           !line.standing.open};
+                           !line.standing.open,
+                           line.limits.in_any_order};
   for (const auto& [number, until] : line.held) wanted.held.insert(number);
   effects.emplace_back(std::move(wanted));
 }

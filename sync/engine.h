@@ -73,6 +73,7 @@ struct ClaimRows {
   std::uint64_t bytes_max;
   std::set<std::int64_t> held;
   bool only_stat = false;
+  bool in_any_order = false;  // as UplinkLimits
 };
 struct DeliverRows {
   std::string uplink;

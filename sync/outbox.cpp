@@ -239,7 +239,10 @@ core::Result<Claim> claim_rows(Connection& connection, std::string_view uplink,
       continue;
     }
     if (!claim.rows.empty() && bytes + row.bytes > limits.bytes_max) break;
-    GW_TRY(const auto order, wait_for_references(connection, uplink, row));
+    ReferenceOrder order;
+    if (!limits.in_any_order) {
+      GW_TRY(order, wait_for_references(connection, uplink, row));
+    }
     if (order.first) {
       // What it waits for may have been passed already, and be due now.
       GW_TRY(const bool hurried, hurry(connection, *order.first, due->place.turn));
@@ -270,6 +273,11 @@ core::Status record_verdicts(Connection& connection, std::string_view uplink,
       continue;
     }
     if (verdict.what == Verdict::What::drop) {
+      GW_TRY(const auto subject,
+             connection.text("SELECT subject FROM outbox WHERE number = ? AND kind = 'resource'",
+                             verdict.number));
+      // What was refused of it before is not wanted either.
+      if (subject) GW_CHECK(drop_parked(connection, uplink, *subject));
       GW_CHECK(delete_row(connection, verdict.number));
       continue;
     }

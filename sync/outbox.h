@@ -34,6 +34,7 @@ struct ClaimLimits {
   std::set<std::int64_t> held;  // numbers that are not due yet
   std::function<bool(const std::string&)> is_settling;  // subjects still changing
   bool only_stat = false;                               // and what that has to wait for
+  bool in_any_order = false;                            // as UplinkLimits
 };
 struct Claim {
   std::vector<OutboxRow> rows;

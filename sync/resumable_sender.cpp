@@ -163,13 +163,6 @@ class Sender final : public ResumableSender {
           segment.path = begun.path;
       }
     }
-    if (sending.joins) co_return;
-    auto digest = co_await digest_of(sending.object);
-    if (!digest.ok()) {
-      sending.stop(Delivery::refused, digest.error().message());
-    } else {
-      sending.metadata = metadata_of(*digest);
-    }
   }
 
   Awaitable<void> ask_what_it_does(Sending& sending) {
@@ -244,6 +237,15 @@ class Sender final : public ResumableSender {
   }
 
   Awaitable<void> begin(Sending& sending, Segment& segment) {
+    // Of what goes whole the hub is told the digest.
+    if (!sending.joins && sending.metadata.empty()) {
+      auto digest = co_await digest_of(sending.object);
+      if (!digest.ok()) {
+        sending.stop(Delivery::refused, digest.error().message());
+        co_return;
+      }
+      sending.metadata = metadata_of(*digest);
+    }
     core::net::Headers headers = {{"Upload-Length", cat(segment.length)}};
     if (sending.joins) headers.emplace_back("Upload-Concat", "partial");
     if (!sending.metadata.empty()) headers.emplace_back("Upload-Metadata", sending.metadata);

@@ -281,9 +281,12 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
     Settling& settling = self->holdings_->settling();
     const core::Monotonic now = self->clock_.monotonic();
     ClaimLimits limits{
-        wanted.rows_max, wanted.bytes_max, std::move(wanted.held),
+        wanted.rows_max,
+        wanted.bytes_max,
+        std::move(wanted.held),
         [&settling, now](const std::string& subject) { return settling.is_settling(subject, now); },
-        wanted.only_stat};
+        wanted.only_stat,
+        wanted.in_any_order};
     crypto::Change mark = [claimed, limits,
                            uplink = wanted.uplink](crypto::Connection& connection) -> core::Status {
       GW_TRY(*claimed, claim_rows(connection, uplink, limits));

@@ -197,6 +197,7 @@ class UpkeepThread final : public Upkeep {
 
   /// Those nobody went on with; their bytes go with the next round.
   core::Status give_up_uploads() {
+    GW_CHECK(forget_segments());
     const std::string now = core::to_instant(clock_.wall());
     GW_TRY(const auto due, holdings_->database().read_value<std::optional<std::int64_t>>(
                                [&](crypto::Connection& connection) {
@@ -206,6 +207,23 @@ class UpkeepThread final : public Upkeep {
     if (!due) return {};
     return holdings_->database().write(
         [&](crypto::Connection& connection) { return expire_uploads(connection, now); });
+  }
+
+  /// Where the bytes of an instance lie that is on its way to a hub no more.
+  core::Status forget_segments() {
+    constexpr std::string_view kNobodys =
+        " FROM resumable_segment WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE"
+        " uplink = resumable_segment.uplink AND kind = 'instance'"
+        " AND subject = CAST(resumable_segment.instance AS TEXT))";
+    GW_TRY(const auto some,
+           holdings_->database().read_value<std::optional<std::int64_t>>(
+               [&](crypto::Connection& connection) {
+                 return connection.integer(core::cat("SELECT 1", kNobodys, " LIMIT 1"));
+               }));
+    if (!some) return {};
+    return holdings_->database().write([&](crypto::Connection& connection) {
+      return connection.run(core::cat("DELETE", kNobodys));
+    });
   }
 
   /// What is young stays as it came, so that a message sent again is recognised.

@@ -79,7 +79,8 @@ struct UplinkLimits {
   std::size_t deliveries_in_flight = 1;          // until Uplink::window() says something else
   std::size_t deliveries_most = 0;               // that it may say; 0: it never says more
   std::optional<core::Milliseconds> pull_every;  // set where the uplink pulls
-  UplinkHours hours;  // outside of them only what is stat is sent, and nothing is pulled
+  bool in_any_order = false;  // its messages say all they mean: none waits for what it refers to
+  UplinkHours hours;          // outside of them only what is stat is sent, and nothing is pulled
 };
 
 /// Used from the loop thread only.

@@ -83,7 +83,7 @@ core::Status end_upload(Connection& connection, const std::string& id) {
 
 core::Status drop_upload(Connection& connection, const std::string& id) {
   GW_CHECK(doom_parts(connection, id));
-  return connection.run("DELETE FROM upload WHERE ?1 IN (id, joined_into)", id);
+  return connection.run("DELETE FROM upload WHERE id = ?1 OR joined_into = ?1", id);
 }
 
 core::Status expire_uploads(Connection& connection, const std::string& now) {

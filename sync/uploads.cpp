@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <utility>
 
 #include "core/files.h"
@@ -123,7 +124,10 @@ core::Status UploadStream::append_within(std::span<const std::byte> bytes) {
 core::Status UploadStream::commit() {
   const std::lock_guard lock(mutex_);
   if (ended_) return {};
-  return commit_locked();
+  core::Status kept = commit_locked();
+  // What was lost would leave a gap: nothing more goes behind it.
+  if (!kept.ok()) ended_ = kept.error();
+  return kept;
 }
 
 core::Status UploadStream::end() {
@@ -198,6 +202,8 @@ core::Result<Upload> Uploads::join(Holdings& holdings, const std::string& client
                 .metadata = metadata,
                 .concat = concat,
                 .expires_at = expiry()};
+  if (std::set<std::string>(ids.begin(), ids.end()).size() != ids.size())
+    return Error(Code::invalid, "an upload can be joined only once");
   const std::string now = core::to_instant(clock_.wall());
   std::string known;
   const auto put_together = [&](Connection& connection) -> core::Status {
@@ -222,7 +228,10 @@ core::Result<Upload> Uploads::join(Holdings& holdings, const std::string& client
   };
   GW_CHECK(holdings.database().write(put_together));
   if (known.empty()) return joined;
-  return find(holdings, client, known);
+  GW_TRY(Upload before, find(holdings, client, known));
+  if (tus::joined_paths(before.concat) != tus::joined_paths(concat))
+    return Error(Code::invalid, "they were joined in another way already");
+  return before;
 }
 
 core::Result<Upload> Uploads::find(Holdings& holdings, const std::string& client,
@@ -239,6 +248,8 @@ core::Result<std::shared_ptr<UploadStream>> Uploads::resume(std::shared_ptr<Hold
                                                             std::uint64_t offset) {
   if (const auto stream = running(id)) GW_CHECK(stream->end());
   GW_TRY(const Upload upload, find(*holdings, client, id));
+  if (tus::joined_paths(upload.concat))
+    return Error(Code::exists, "it was joined from others; nothing can be added");
   if (upload.received != offset || upload.stored || !upload.joined_into.empty())
     return Error(Code::refused, "the upload stands at another offset; ask where (HEAD)");
   auto stream = std::make_shared<UploadStream>(std::move(holdings), clock_, upload);

@@ -46,9 +46,16 @@ void add_key(std::vector<ResourceKey>& keys, std::string_view reference, std::st
   if (!is_known) keys.push_back(std::move(*key));
 }
 
+core::Result<bool> is_same_person(Connection& connection, const std::string& told,
+                                  const std::string& now) {
+  if (told == now) return true;
+  GW_TRY(const auto records, sync::records_of_person(connection, now));
+  return std::ranges::find(records, told) != records.end();
+}
+
 /// Those the order names, and those that name it: a tube is often drawn after the order was made.
 core::Result<std::vector<Json>> specimens_of(Connection& connection, const Json& order,
-                                             const std::string& id) {
+                                             const std::string& id, const std::string& person) {
   std::vector<ResourceKey> keys;
   for (const Json& one : order["specimen"].items())
     add_key(keys, one["reference"].text(), "Specimen");
@@ -58,26 +65,28 @@ core::Result<std::vector<Json>> specimens_of(Connection& connection, const Json&
   std::vector<Json> specimens;
   for (const ResourceKey& key : keys) {
     GW_TRY(auto held, sync::read_resource(connection, key));
-    if (held && held->body["status"].text() != "entered-in-error")
-      specimens.push_back(std::move(held->body));
+    if (!held || held->body["status"].text() == "entered-in-error") continue;
+    // A tube of somebody else is not this order's, whatever names it.
+    const auto subject = sync::parse_reference(held->body["subject"]["reference"].text());
+    if (subject && subject->type == "Patient") {
+      GW_TRY(const bool is_theirs, is_same_person(connection, subject->id, person));
+      if (!is_theirs) continue;
+    }
+    specimens.push_back(std::move(held->body));
   }
   return specimens;
 }
 
-/// The record that stays, where the hospital replaced the one the order names; null: none is here.
+/// The record that stays, where the hospital replaced the one the order names; null: it is not
+/// here.
 core::Result<Json> patient_of_order(Connection& connection, const Json& order) {
   const auto subject = sync::parse_reference(order["subject"]["reference"].text());
   if (!subject || subject->type != "Patient") return Json();
   GW_TRY(const auto records, sync::replacements_of(connection, subject->id));
   GW_TRY(auto held, sync::read_resource(connection, {"Patient", records.back()}));
-  return held ? std::move(held->body) : Json();
-}
-
-core::Result<bool> is_same_person(Connection& connection, const std::string& told,
-                                  const std::string& now) {
-  if (told == now) return true;
-  GW_TRY(const auto records, sync::records_of_person(connection, now));
-  return std::ranges::find(records, told) != records.end();
+  // Replaced by one who is not held, or in a ring: nobody knows whom to name instead.
+  if (!held || sync::replaced_by(held->body)) return Json();
+  return std::move(held->body);
 }
 
 /// What the device has is cancelled in the words it knows.
@@ -85,16 +94,34 @@ sync::ToldMessage cancelling(const sync::ToldMessage& taken) {
   return {"CA", "", taken.number, taken.patient, segments_of(taken.text)};
 }
 
+/// The order is for somebody else than the device was told, or for nobody.
+core::Result<bool> names_another(Connection& connection, const Json& order,
+                                 const sync::ToldOrder& told) {
+  const auto subject = sync::parse_reference(order["subject"]["reference"].text());
+  if (!subject || subject->type != "Patient") return true;
+  GW_TRY(const bool is_same, is_same_person(connection, told.taken.patient, subject->id));
+  return !is_same;
+}
+
 /// NW or XO by what the order, its patient and its specimens say now.
 core::Status say(Connection& connection, const OrderDevice& device, const std::string& id,
                  Json order, std::string_view control, DueOrder& due) {
   GW_TRY(Json patient, patient_of_order(connection, order));
   if (patient.is_null()) {
-    due.problem = "names no patient that is here";
+    bool is_moved = false;
+    if (control == "XO") {
+      GW_TRY(is_moved, names_another(connection, order, due.told));
+    }
+    // Whoever it is for now, it is not whom the device was told: that is taken back first.
+    if (is_moved) {
+      due.next = cancelling(due.told.taken);
+    } else {
+      due.problem = "names no patient that is here";
+    }
     return {};
   }
   const std::string person(patient["id"].text());
-  GW_TRY(auto specimens, specimens_of(connection, order, id));
+  GW_TRY(auto specimens, specimens_of(connection, order, id, person));
   const OrderFacts facts{std::move(order), std::move(patient), std::move(specimens),
                          device.patient_id_issuer};
   const sync::ToldMessage& taken = due.told.taken;
@@ -155,6 +182,13 @@ core::Status add_referring_orders(Connection& connection, const std::string& tar
   return {};
 }
 
+void add_requests(const Json& specimen, std::set<std::string>& orders) {
+  for (const Json& one : specimen["request"].items()) {
+    const auto key = sync::parse_reference(one["reference"].text());
+    if (key && key->type == "ServiceRequest") orders.insert(key->id);
+  }
+}
+
 /// Orders of which a message may say something else now.
 core::Status add_orders(Connection& connection, const ResourceKey& changed,
                         std::set<std::string>& orders) {
@@ -169,11 +203,12 @@ core::Status add_orders(Connection& connection, const ResourceKey& changed,
     return {};
   }
   GW_CHECK(add_referring_orders(connection, changed.text(), orders));
-  GW_TRY(const auto specimen, sync::read_resource(connection, changed));
-  if (!specimen) return {};
-  for (const Json& one : specimen->body["request"].items()) {
-    const auto key = sync::parse_reference(one["reference"].text());
-    if (key && key->type == "ServiceRequest") orders.insert(key->id);
+  GW_TRY(const auto newest, sync::read_newest_version(connection, changed));
+  if (!newest) return {};
+  // Also the version before: it may name an order that this one names no longer.
+  for (const std::int64_t version : {newest->version, newest->version - 1}) {
+    GW_TRY(const auto specimen, sync::read_version(connection, changed, version));
+    if (specimen) add_requests(*specimen, orders);
   }
   return {};
 }

@@ -30,7 +30,8 @@ core::Status check_keys(const core::Config& config, const std::string& uplink) {
   for (const char* last :
        {"peer", "username", "password_file", "token_file", "proxy", "proxy_username",
         "proxy_password_file", "token_url", "client_id", "client_key_file", "client_key_id",
-        "scope", "poll_s", "pull", "send_kbit_per_s", "hours"}) {
+        "scope", "poll_s", "pull", "send_kbit_per_s", "hours", "resumable_url", "resumable_over_mb",
+        "resumable_token_file"}) {
     const std::string key = cat(uplink, ".", last);
     if (config.has(key))
       return wrong(config, key, "means nothing to an uplink of kind hl7; remove it");
@@ -173,7 +174,8 @@ class OrderUplinkImpl final : public sync::Uplink {
     const auto line = Connection::create(loop_, settings_.url, way);
     line_ = line;
     RowOutcome said;
-    if (const core::Status opened = co_await line->open(kConnectPatience); opened.ok()) {
+    const core::Status opened = co_await line->open(kConnectPatience);
+    if (opened.ok()) {
       said = co_await say_over(*line, row, order);
     } else {
       said = ended(row, Delivery::unreached, opened.error().message());
@@ -227,6 +229,7 @@ class OrderUplinkImpl final : public sync::Uplink {
     }
     const auto framer = make_mllp_framer(kAnswerBytesMax);
     std::vector<char> bytes(4'096);
+    const core::Monotonic until = clock_.monotonic() + settings_.patience;
     while (true) {
       const Connection::Moved moved = co_await line.read_some(bytes);
       std::vector<frame::FrameEvent> events;
@@ -240,6 +243,9 @@ class OrderUplinkImpl final : public sync::Uplink {
       }
       if (moved.end != Connection::End::none)
         co_return broken("the device did not answer the order: ", moved);
+      if (clock_.monotonic() >= until)
+        co_return core::Error(core::Code::lost_answer,
+                              "the device said other things and did not answer the order");
     }
   }
 

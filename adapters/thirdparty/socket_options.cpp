@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "crypto/digest.h"
 #include "crypto/octets.h"
+#include "crypto/secret.h"
 
 namespace gateway::adapters::thirdparty {
 namespace {
@@ -58,9 +59,9 @@ std::vector<core::ConfigKey> socket_config_keys() {
 }
 
 bool SocketDevice::is_token(std::string_view shown) const {
-  // The comparison's time tells of the hash only, which leads to no token.
   const crypto::Digest digest = crypto::sha256(crypto::as_octets(shown));
-  return core::to_hex(crypto::as_text(digest)) == token_sha256;
+  return crypto::same_secret(crypto::Secret::copy_of(core::to_hex(crypto::as_text(digest))),
+                             crypto::Secret::copy_of(token_sha256));
 }
 
 core::Result<std::vector<SocketDevice>> socket_devices(const Config& config, core::Files& files) {

@@ -261,8 +261,6 @@ class Server final : public HttpsServer {
   /// False: the connection is used no more.
   Awaitable<bool> serve_arriving(Stream& stream, beast::flat_buffer& buffer, ArrivingParser& parser,
                                  const HttpPeer& peer) {
-    const bool told = co_await tell_to_go_on(stream, parser.get());
-    if (!told) co_return false;
     beast::get_lowest_layer(stream).expires_never();
     Arrival arrival(*this, stream, buffer, parser);
     const HttpsHandler handler = [&](HttpRequest request, const HttpPeer& caller) {
@@ -334,6 +332,14 @@ class Server final : public HttpsServer {
         : server_(server), stream_(stream), buffer_(buffer), parser_(parser) {}
 
     Awaitable<Result<std::string>> next() override {
+      // Not before the handler wants it: who asks first may have nothing to send.
+      if (!std::exchange(is_told_, true) && !parser_.is_done()) {
+        server_.end_work();
+        const bool told = co_await server_.tell_to_go_on(stream_, parser_.get());
+        if (!server_.begin_work()) co_await never();
+        beast::get_lowest_layer(stream_).expires_never();
+        if (!told) co_return Error(Code::unavailable, "the body broke off");
+      }
       auto& body = parser_.get().body();
       std::string piece;
       while (piece.empty() && !parser_.is_done()) {
@@ -364,6 +370,7 @@ class Server final : public HttpsServer {
     Stream& stream_;
     beast::flat_buffer& buffer_;
     ArrivingParser& parser_;
+    bool is_told_ = false;
   };
 
   bool begin_work() {

@@ -41,9 +41,10 @@ CentralReports::CentralReports(boost::asio::any_io_executor loop, const sync::Ho
                  .refuse = [this](const Json& refusal) { tell_refused(refusal); }}),
       edge_(settings.sparkplug_group.empty()
                 ? nullptr
-                : std::make_unique<SparkplugEdge>(std::move(loop), clock, settings.sparkplug_group,
-                                                  config.text("site.name"),
-                                                  [this] { return publisher_.session(); })),
+                : std::make_unique<SparkplugEdge>(
+                      std::move(loop), clock, settings.sparkplug_group, config.text("site.name"),
+                      [this] { return publisher_.session(); },
+                      config.text("storage.state_dir") + "/mqtt-bdseq")),
       publisher_(settings, config.text("site.name"), boot_id, clock, calls(commands)) {}
 
 CentralReports::~CentralReports() {

@@ -170,8 +170,6 @@ Awaitable<void> Commands::perform(std::shared_ptr<sync::Holdings> holdings,
                                   sync::CentralCommand command) {
   sync::CommandEnd end = co_await outcome_of(command);
   const std::string outcome = end.reason.empty() ? "success" : "failed";
-  core::log_info("daemon", cat("command ", command.kind, ' ', command.id, " of ", command.signer,
-                               ": ", outcome));
   const core::Wall now = clock_.wall();
   crypto::Change change = [&audit = holdings->audit(), command, end = std::move(end), now,
                            outcome](Connection& connection) -> core::Status {
@@ -180,7 +178,12 @@ Awaitable<void> Commands::perform(std::shared_ptr<sync::Holdings> holdings,
   };
   const core::Status ended = co_await sync::write_async(holdings->database(), std::move(change));
   // The next start tells that nobody knows its end.
-  if (!ended.ok()) core::log_error("daemon", ended.error().message());
+  if (!ended.ok()) {
+    core::log_error("daemon", ended.error().message());
+    co_return;
+  }
+  core::log_info("daemon", cat("command ", command.kind, ' ', command.id, " of ", command.signer,
+                               ": ", outcome));
 }
 
 Awaitable<sync::CommandEnd> Commands::outcome_of(sync::CentralCommand command) {

@@ -23,8 +23,6 @@ namespace {
 
 using core::Json;
 
-constexpr char kChunksTopic[] = "diagnostics";
-
 void append(std::vector<Finding>& findings, std::vector<Finding> more) {
   findings.insert(findings.end(), more.begin(), more.end());
 }
@@ -58,7 +56,7 @@ core::Result<Json> queue_for_central(const std::shared_ptr<sync::Holdings>& hold
   if (!holdings) return core::Error(core::Code::locked, "the gateway is locked");
   GW_TRY(const std::vector<Json> chunks, bundle_chunks(bundle));
   GW_CHECK(holdings->database().write([&](crypto::Connection& connection) {
-    return sync::queue_parts(connection, kChunksTopic, chunks);
+    return sync::queue_parts(connection, sync::kCentralDiagnostics, chunks);
   }));
   return Json(static_cast<std::uint64_t>(chunks.size()));
 }

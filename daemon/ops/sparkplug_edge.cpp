@@ -1,8 +1,10 @@
 #include "daemon/ops/sparkplug_edge.h"
 
 #include <boost/asio/post.hpp>
+#include <charconv>
 #include <utility>
 
+#include "core/files.h"
 #include "core/log.h"
 #include "core/text.h"
 
@@ -16,10 +18,19 @@ std::string topic_of(const std::string& group, const char* type, const std::stri
   return core::cat("spBv1.0/", group, '/', type, '/', node);
 }
 
+/// Of the session before; before the first there is 255.
+std::uint64_t last_of(const std::string& file) {
+  const auto text = core::read_whole_file(core::system_files(), file, 16);
+  std::uint64_t last = kBdSeqEnd - 1;
+  if (text.ok()) std::from_chars(text->data(), text->data() + text->size(), last);
+  return last % kBdSeqEnd;
+}
+
 }  // namespace
 
 SparkplugEdge::SparkplugEdge(boost::asio::any_io_executor loop, const core::Clock& clock,
-                             const std::string& group, const std::string& node, Session session)
+                             const std::string& group, const std::string& node, Session session,
+                             std::string bd_seq_file)
     : loop_(std::move(loop)),
       clock_(clock),
       session_(std::move(session)),
@@ -27,12 +38,16 @@ SparkplugEdge::SparkplugEdge(boost::asio::any_io_executor loop, const core::Cloc
       data_topic_(topic_of(group, "NDATA", node)),
       death_topic_(topic_of(group, "NDEATH", node)),
       command_topic_(topic_of(group, "NCMD", node)),
-      bd_seq_(kBdSeqEnd - 1),  // the first session has 0
+      bd_seq_file_(std::move(bd_seq_file)),
+      bd_seq_(last_of(bd_seq_file_)),
       next_birth_(loop_) {}
 
 std::string SparkplugEdge::next_will() {
   const std::uint64_t next = (bd_seq_ + 1) % kBdSeqEnd;
   bd_seq_ = next;
+  // A host may hear the NDEATH of a start before only after the NBIRTH of this one.
+  const auto kept = core::write_file_durably(core::system_files(), bd_seq_file_, core::cat(next));
+  if (!kept.ok()) core::log_warn("daemon", kept.error().message());
   return sparkplug_death(next, clock_.wall());
 }
 
@@ -89,7 +104,8 @@ void SparkplugEdge::tell(SparkplugMetrics present) {
 
 void SparkplugEdge::say_goodbye() {
   core::net::MqttSession* const session = session_();
-  if (session == nullptr || !is_born_) return;
+  // Also between a birth that was asked for and the birth: the will does not come after a good-bye.
+  if (session == nullptr || !is_standing_) return;
   session->send(death_topic_, sparkplug_death(bd_seq_, clock_.wall()), /*retained=*/false,
                 [](bool) {});
 }

@@ -24,9 +24,11 @@ class SparkplugEdge {
   /// Null while there is none.
   using Session = std::function<core::net::MqttSession*()>;
 
-  /// `clock` outlives it, and it outlives the session.
+  /// `clock` outlives it, and it outlives the session. `bd_seq_file` keeps the bdSeq of the last
+  /// session, so that it counts across starts.
   SparkplugEdge(boost::asio::any_io_executor loop, const core::Clock& clock,
-                const std::string& group, const std::string& node, Session session);
+                const std::string& group, const std::string& node, Session session,
+                std::string bd_seq_file);
   ~SparkplugEdge() { *alive_ = false; }
   SparkplugEdge(const SparkplugEdge&) = delete;
   SparkplugEdge& operator=(const SparkplugEdge&) = delete;
@@ -57,6 +59,7 @@ class SparkplugEdge {
   const std::string data_topic_;
   const std::string death_topic_;
   const std::string command_topic_;
+  const std::string bd_seq_file_;
   std::atomic<std::uint64_t> bd_seq_;  // of the session that stands or is tried
   std::atomic<bool> is_asked_{false};  // a rebirth is on its way to the loop
   boost::asio::steady_timer next_birth_;

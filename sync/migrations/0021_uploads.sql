@@ -11,6 +11,8 @@ CREATE TABLE upload (
   expires_at TEXT NOT NULL
 );
 CREATE INDEX upload_expiring ON upload (expires_at);
+CREATE INDEX upload_open ON upload (client, length, received) WHERE stored = 0 AND joined_into = '';
+CREATE INDEX upload_joined ON upload (joined_into);
 -- A sealed object of it: the mark of a part, then the bytes from `begin` on.
 CREATE TABLE upload_part (
   upload TEXT NOT NULL REFERENCES upload (id),

@@ -28,13 +28,15 @@ class CentralListener {
   }
   /// Broker and subscriber; true once the subscriber is there.
   bool open() {
+    const std::size_t before = text().size();  // of an earlier run
     broker_ =
         std::make_unique<BackgroundProcess>(std::vector<std::string>{"mosquitto", "-p", port_});
     subscriber_ = std::make_unique<BackgroundProcess>(std::vector<std::string>{
         "sh", "-c",
         "until mosquitto_pub -p " + port_ + " -t ready -r -m 1; do sleep 0.1; done; " +
             "exec stdbuf -oL mosquitto_sub -p " + port_ + " -t '#' -q 1 -F '%t %p' >> " + file()});
-    return holds_within(20, [this] { return text().find("ready 1") != std::string::npos; });
+    return holds_within(
+        20, [this, before] { return text().find("ready 1", before) != std::string::npos; });
   }
   /// The broker is gone, with all it held.
   void close() {

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "central_listener.h"
 #include "core/base64.h"
@@ -185,6 +186,12 @@ TEST_F(CommandsTest, SentDiagnosticsWaitForTheBrokerAcrossAKillAndArriveWhole) {
   daemon_.start();
   ASSERT_TRUE(ends(command.id)) << central_.text() << daemon_.log();
   const Json result = last(command.id)["result"];
+  ASSERT_TRUE(holds_within(60, [&] {
+    std::set<std::int64_t> numbers;
+    for (const auto& heard : central_.heard("diagnostics"))
+      numbers.insert(heard.json["chunk"].integer().value_or(0));
+    return static_cast<std::int64_t>(numbers.size()) == result["chunks"].integer();
+  })) << daemon_.log();
   std::map<std::int64_t, std::string> chunks;
   const Json schema = schema_of("diagnostics");
   for (const auto& heard : central_.heard("diagnostics")) {

@@ -62,7 +62,7 @@ const {parallel, killAt, digest, urlFile} = JSON.parse(wish);
 let first = null;
 const say = (what) => { console.log(JSON.stringify({first, ...what})); process.exit(0); };
 const options = {
-  endpoint, uploadSize: fs.statSync(path).size, retryDelays: null, parallelUploads: parallel || 1,
+  endpoint, retryDelays: null, parallelUploads: parallel || 1,
   headers: {Authorization: 'Bearer ' + token}, metadata: digest ? {filename: 'image.dcm', sha256: digest} : {},
   onError: (error) => say({status: error.originalResponse ? error.originalResponse.getStatus() : 0, error: String(error)}),
   onSuccess: () => say({status: 200, url: upload.url}),

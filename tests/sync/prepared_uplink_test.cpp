@@ -42,7 +42,9 @@ std::vector<RowOutcome> deliver_one(Uplink& uplink) {
 }
 
 TEST(PreparedUplink, HasThePlansWindowUntilTheUplinkItselfSaysAnother) {
-  UplinkPlan plan{"his", "fhir", {}, [] { return std::make_unique<LearningUplink>(); }};
+  UplinkPlan plan{"his", "fhir", {}, []() -> core::Result<std::unique_ptr<Uplink>> {
+                    return std::unique_ptr<Uplink>(std::make_unique<LearningUplink>());
+                  }};
   plan.limits.deliveries_in_flight = 4;
   const auto uplink = make_prepared_uplink(std::move(plan));
   EXPECT_EQ(uplink->window(), 4U);

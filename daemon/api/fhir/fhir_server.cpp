@@ -81,7 +81,10 @@ class Server final : public FhirServer {
     });
     if (uploads_) {
       https.arrives = [](std::string_view target) {
-        return target.starts_with(UploadServer::kBasePath);
+        constexpr std::string_view base = UploadServer::kBasePath;
+        if (!target.starts_with(base)) return false;
+        return target.size() == base.size() || target[base.size()] == '/' ||
+               target[base.size()] == '?';
       };
       https.arriving = [this](HttpRequest request, const HttpPeer& peer,
                               core::net::BodyArrival& body) {

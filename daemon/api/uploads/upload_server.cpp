@@ -1,5 +1,6 @@
 #include "daemon/api/uploads/upload_server.h"
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <span>
@@ -30,6 +31,7 @@ using core::net::HttpResponse;
 using sync::Upload;
 
 constexpr std::size_t kMetadataMax = 4096;
+constexpr std::size_t kPassedOverMax = 8U << 20;
 
 HttpResponse plain(int status, std::string_view text = {}) {
   HttpResponse answer;
@@ -45,6 +47,8 @@ HttpResponse refusal_of(const Error& error) {
   switch (error.code()) {
     case Code::not_found:
       return plain(404, error.message());
+    case Code::exists:
+      return plain(403, error.message());
     case Code::invalid:
       return plain(400, error.message());
     case Code::refused:
@@ -192,6 +196,18 @@ class Server final : public UploadServer {
     co_return answer;
   }
 
+  /// It sends nothing before it is told to.
+  static bool asks_first(const HttpRequest& http) { return !header(http, "Expect").empty(); }
+
+  /// Closing before unread bytes resets the connection, and the answer would be lost with it.
+  static Awaitable<void> pass_over(core::net::BodyArrival& body) {
+    for (std::size_t left = kPassedOverMax; left > 0;) {
+      auto piece = co_await body.next();
+      if (!piece.ok() || piece->empty()) co_return;
+      left -= std::min(left, piece->size());
+    }
+  }
+
   Awaitable<HttpResponse> take(const Call& call, const HttpRequest& http,
                                core::net::BodyArrival& body) {
     if (header(http, "Content-Type") != tus::kBytesType)
@@ -202,14 +218,20 @@ class Server final : public UploadServer {
       return uploads->resume(call.holdings, call.from.client, call.id, at);
     };
     const auto resumed = co_await writing_.run(std::move(resume));
-    if (!resumed.ok()) co_return refusal_of(resumed.error());
+    if (!resumed.ok()) {
+      if (!asks_first(http)) co_await pass_over(body);
+      co_return refusal_of(resumed.error());
+    }
     const std::shared_ptr<sync::UploadStream> stream = *resumed;
     const core::Status taken = co_await take_bytes(stream, body);
     auto end = [uploads = uploads_, call, stream] {
       return uploads->end(*call.holdings, call.from.client, *stream);
     };
     Found found = co_await writing_.run(std::move(end));
-    if (!taken.ok()) co_return refusal_of(taken.error());
+    if (!taken.ok()) {
+      co_await pass_over(body);
+      co_return refusal_of(taken.error());
+    }
     if (!found.ok()) co_return refusal_of(found.error());
     if (is_to_be_stored(*found)) {
       Found stored = co_await store(call);
