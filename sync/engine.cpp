@@ -152,6 +152,8 @@ Verdict Engine::judge(Line& line, core::Monotonic now, const RowOutcome& outcome
       verdict.perhaps_sent = true;
       break;
     case Delivery::begun:
+      if (outcome.retry_after) line.held[outcome.number] = now + *outcome.retry_after;
+      [[fallthrough]];
     case Delivery::unreached:
       // Nothing whole went out now; an earlier attempt may still have arrived.
       verdict.perhaps_sent = line.sending[outcome.number].perhaps_sent;

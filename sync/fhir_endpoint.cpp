@@ -159,6 +159,11 @@ std::string outcome_text(const FhirAnswer& answer) {
                                       ? issue["diagnostics"].text()
                                       : issue["details"]["text"].text();
     if (!said.empty()) text += core::cat("; ", said.substr(0, 500));
+    // The element it is about; servers before R4 wrote its place as XPath.
+    const core::Json& places =
+        issue["expression"].items().empty() ? issue["location"] : issue["expression"];
+    for (const core::Json& place : places.items())
+      text += core::cat("; at ", place.text().substr(0, 200));
   }
   return text;
 }

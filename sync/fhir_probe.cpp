@@ -153,9 +153,8 @@ Json ServerAbilities::report() const {
   Json warnings = Json::array();
   if (if_match == Known::no) {
     warnings.add(
-        "it ignores If-Match: an edit of the same record at the hospital at the same moment would "
-        "be "
-        "overwritten; ask its operator to switch version checks on");
+        "it ignores If-Match: each record is read before it is written, and what is changed there "
+        "between the two would be overwritten; ask its operator to switch version checks on");
   }
   if (bundles() && if_match_in_bundle == Known::unknown) {
     warnings.add(

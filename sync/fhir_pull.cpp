@@ -14,6 +14,7 @@
 #include "sync/fhir/resource_rules.h"
 #include "sync/fhir/same_content.h"
 #include "sync/fhir_deletions.h"
+#include "sync/merged_patients.h"
 #include "sync/pull_state.h"
 #include "sync/replica.h"
 #include "sync/same_occasion.h"
@@ -57,6 +58,14 @@ std::vector<ResourceKey> needed_by(const Json& resource) {
     if (const auto order = parse_reference(focus)) needs.push_back(*order);
   }
   return needs;
+}
+
+/// What is fetched with it where it is not held: that, and the record that replaced a patient's.
+std::vector<ResourceKey> wanted_with(const Json& resource) {
+  std::vector<ResourceKey> wanted = needed_by(resource);
+  if (resource["resourceType"].text() == "Patient")
+    if (auto survivor = replaced_by(resource)) wanted.push_back(std::move(*survivor));
+  return wanted;
 }
 
 core::Result<bool> is_held(Connection& connection, const ResourceKey& key) {
@@ -109,14 +118,14 @@ std::string target_since(const std::string& query, std::string_view since) {
   return target;
 }
 
-/// References of the page that neither the replica nor the page itself has.
+/// What is wanted with the page that neither the replica nor the page itself has.
 core::Result<std::set<std::string>> missing_references(Connection& connection,
                                                        const std::vector<Json>& resources) {
   std::set<std::string> here;
   for (const Json& resource : resources) here.insert(key_of(resource)->text());
   std::set<std::string> missing;
   for (const Json& resource : resources) {
-    for (const ResourceKey& need : needed_by(resource)) {
+    for (const ResourceKey& need : wanted_with(resource)) {
       if (here.contains(need.text()) || missing.size() >= kMissingMax) continue;
       GW_TRY(const bool held, is_held(connection, need));
       if (!held) missing.insert(need.text());

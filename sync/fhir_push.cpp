@@ -226,7 +226,8 @@ std::optional<RowOutcome> settled_already(const Push& push) {
 bool is_read_first(const Push& push) {
   // Without If-Match, somebody else may have made it again meanwhile; and there are servers (HAPI)
   // that heed it for a PUT and not for a DELETE.
-  const bool may_pass_unguarded = push.outgoing.is_deletion() && push.outgoing.base;
+  const bool is_heeded = !push.outgoing.is_deletion() && push.with.heeds_if_match != Known::no;
+  const bool may_pass_unguarded = push.outgoing.base && !is_heeded;
   return push.row.perhaps_sent || push.outgoing.is_revival() || may_pass_unguarded;
 }
 

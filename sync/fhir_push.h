@@ -30,6 +30,9 @@ struct Pushing {
   // Unknown: PUT is tried, and where that is refused a conditional create.
   Known makes_under_our_id = Known::yes;
   const MergePolicy& policy = usual_policy();
+  // No: what the server has is read before each write to it, and only what is changed there in
+  // between is not seen.
+  Known heeds_if_match = Known::yes;
 };
 
 struct Push {

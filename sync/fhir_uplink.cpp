@@ -48,8 +48,9 @@ class FhirUplink final : public Uplink {
     std::vector<std::string> subjects;
     for (const OutboxRow& row : rows) subjects.push_back(row.subject);
     const UnderWay under_way(crossings_, std::move(subjects));
-    const Pushing with{endpoint_,      *holdings_, clock_, options_.name, abilities_.put_creates,
-                       options_.policy};
+    const Pushing with{
+        endpoint_,       *holdings_,         clock_, options_.name, abilities_.put_creates,
+        options_.policy, abilities_.if_match};
     co_return co_await push_rows(with, bundling_, std::move(rows));
   }
   Awaitable<PullReport> pull() override {

@@ -28,7 +28,8 @@ core::Status sweep(crypto::Database& database, crypto::ObjectStore& objects) {
     return database.read_value<bool>([&](crypto::Connection& connection) -> core::Result<bool> {
       GW_TRY(const auto row,
              connection.integer("SELECT 1 FROM dicom_instance WHERE object_id = ?1 UNION ALL"
-                                " SELECT 1 FROM upload_part WHERE object_id = ?1",
+                                " SELECT 1 FROM upload_part WHERE object_id = ?1 UNION ALL"
+                                " SELECT 1 FROM object_doomed WHERE object_id = ?1",
                                 id));
       return row.has_value();
     });

@@ -33,6 +33,7 @@ constexpr std::uint64_t kSegmentsMax = 64;
 constexpr std::uint64_t kRequestMax = 4 * kMegabyte;
 // A turn, after which urgent images go first.
 constexpr core::Milliseconds kTurn{300'000};
+constexpr core::Milliseconds kNoRoomFor{60'000};
 constexpr int kFruitlessMax = 3;
 constexpr int kOtherDigest = 460;  // tus: Checksum Mismatch
 constexpr std::size_t kPiece = 256U << 10;
@@ -352,8 +353,12 @@ class Sender final : public ResumableSender {
                : is_elsewhere ? Delivery::unreached
                               : Delivery::failed;
     }
+    // It says nothing of the instance: that waits for room as long as it takes.
+    const bool is_full = answer.status == 507;
+    if (is_full) result = Delivery::begun;
     sending.stop(result, std::move(why));
     sending.stopped->retry_after = retry_after(answer);
+    if (is_full && !sending.stopped->retry_after) sending.stopped->retry_after = kNoRoomFor;
   }
 
   Awaitable<core::Result<HttpResponse>> ask(std::string method, std::string path,

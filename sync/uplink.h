@@ -33,7 +33,8 @@ struct OutboxRow {
 enum class Delivery {
   delivered,  // the peer confirmed it
   needless,   // nothing is to be sent of it any more; nobody was asked
-  begun,      // the peer holds a part of it; the rest goes when its turn comes again
+  begun,      // the peer holds a part of it, or has no room for more: the rest goes when its turn
+              // comes again, after retry_after
   refused,    // the peer will never take it as it is: park it with the reason
   failed,     // this row failed, others may pass: try it again later
   lost,       // the answer was lost: perhaps delivered

@@ -31,13 +31,25 @@ constexpr std::size_t kIdBytes = 16;
 
 Error not_there() { return {Code::not_found, "there is no such upload, or it expired"}; }
 
-/// The bytes of an upload, over its parts.
+bool is_lost(const Error& error) {
+  return error.code() == Code::io || error.code() == Code::not_found;
+}
+
+/// The bytes of an upload, over its parts. Code::corrupt: some cannot be read any more.
 class PartsReader {
  public:
   PartsReader(crypto::ObjectStore& objects, std::vector<std::string> parts)
       : objects_(objects), parts_(std::move(parts)), piece_(kPiece) {}
 
   core::Result<std::span<const std::byte>> next() {
+    auto bytes = read();
+    if (!bytes.ok() && is_lost(bytes.error()))
+      return Error(Code::corrupt, "what was kept of it cannot be read any more; send it again");
+    return bytes;
+  }
+
+ private:
+  core::Result<std::span<const std::byte>> read() {
     while (true) {
       if (!open_) {
         if (next_part_ == parts_.size()) return std::span<const std::byte>();
@@ -51,7 +63,6 @@ class PartsReader {
     }
   }
 
- private:
   crypto::ObjectStore& objects_;
   const std::vector<std::string> parts_;
   std::size_t next_part_ = 0;
@@ -147,6 +158,9 @@ core::Status UploadStream::commit_locked() {
     return add_part(connection, upload_.id, upload_.received, object.id, bytes, expires);
   });
   if (kept.ok()) {
+    // Unsettled it is put in place at the next start, which many would hold up.
+    if (const auto settled = holdings_->objects().settle(object.id); !settled.ok())
+      core::log_warn("upload", settled.error().message());
     upload_.received += bytes;
     return {};
   }

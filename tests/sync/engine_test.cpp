@@ -180,6 +180,31 @@ TEST_F(EngineTest, WhatIsBegunGoesOnInItsTurnAndProvesThatTheLinkWorks) {
   ASSERT_TRUE(find<effect::ClaimRows>(next) || find<effect::ClaimRows>(effects));
 }
 
+TEST_F(EngineTest, WhatThePeerHasNoRoomForWaitsAsLongAsItSaysAndIsNeverParked) {
+  step(event::Started{});
+  for (int i = 0; i < 20; ++i) {
+    claimed({row(1), row(2)});
+    claimed({});
+    RowOutcome full = outcome(1, Delivery::begun, "the hub has no room");
+    full.retry_after = seconds(60);
+    const auto effects = delivered({full, outcome(2, Delivery::delivered)});
+    const auto verdicts = find<effect::RecordVerdicts>(effects)->verdicts;
+    EXPECT_EQ(verdicts[0].what, Verdict::What::again);
+    EXPECT_FALSE(verdicts[0].counts_as_attempt);
+    now_ += seconds(1);
+    const auto queued = step(event::Queued{});
+    const auto* early = find<effect::ClaimRows>(effects);
+    if (early == nullptr) early = find<effect::ClaimRows>(queued);
+    ASSERT_TRUE(early);
+    EXPECT_TRUE(early->held.contains(1));
+    claimed({});
+    now_ += seconds(60);
+    const auto due = step(event::Ticked{});
+    ASSERT_TRUE(find<effect::ClaimRows>(due));
+    EXPECT_FALSE(find<effect::ClaimRows>(due)->held.contains(1));
+  }
+}
+
 TEST_F(EngineTest, ARefusedRowIsParkedWithItsReasonAndTheOthersGoOn) {
   step(event::Started{});
   claimed({row(1), row(2)});

