@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/files.h"
+#include "core/text.h"
 #include "daemon/settings.h"
 #include "temp_folder.h"
 

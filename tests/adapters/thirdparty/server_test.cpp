@@ -86,7 +86,7 @@ Json handed(const char* type, const char* id, const char* member, std::string_vi
   return Json::object({{"type", type}, {"id", id}, {member, content}});
 }
 
-Json record(const char* id, const char* value = "5.40") {
+Json glucose(const char* id, const char* value = "5.40") {
   return handed("record", id, "text",
                 cat(R"({"time":"2026-11-20T10:02:33Z","patient":{"id":"P1"},"results":[)",
                     R"({"code":"GLU","value":")", value, R"(","unit":"mmol/L"}]})"));
@@ -170,11 +170,11 @@ TEST_F(ThirdParty, WhatIsAcceptedIsOnStableStorageAndARepeatHearsTheSame) {
   Line line(path());
   EXPECT_EQ(line.ask(hello()),
             R"({"answer":"welcome","version":1,"device":"bridge","line_bytes_max":100000})");
-  const std::string answer = line.ask(record("r-1"));
+  const std::string answer = line.ask(glucose("r-1"));
   EXPECT_EQ(answer, R"({"answer":"accepted","id":"r-1","messages":[{"number":1}]})");
   EXPECT_EQ(observations(), 1);
-  EXPECT_EQ(line.ask(record("r-1")), answer);
-  EXPECT_EQ(line.ask(record("r-1", "5.41")),
+  EXPECT_EQ(line.ask(glucose("r-1")), answer);
+  EXPECT_EQ(line.ask(glucose("r-1", "5.41")),
             R"({"answer":"accepted","id":"r-1","messages":[{"number":2}]})");
   EXPECT_EQ(counts(), R"({"stored":2,"repeated":1,"unassigned":0,"dead":0,"refused":0})");
   EXPECT_EQ(report()["profile"].text(), "");
@@ -202,7 +202,7 @@ TEST_F(ThirdParty, ADocumentAloneWaitsForAPersonAndBesideARecordIsThePatients) {
   EXPECT_THAT(line.ask(handed("document", "d", "data", core::to_base64(kPdf))),
               HasSubstr(R"("accepted")"));
   EXPECT_EQ(count("SELECT count(*) FROM message WHERE state = 'unassigned'"), 1);
-  Json both = record("r");
+  Json both = glucose("r");
   both.set("document", core::to_base64(kPdf));
   EXPECT_THAT(line.ask(both), HasSubstr(R"("accepted")"));
   EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'DocumentReference'"), 1);
@@ -239,8 +239,8 @@ TEST_F(ThirdParty, ARecordWithoutATimeOfItsOwnSaysWhenItWasMade) {
   start();
   Line line(path());
   line.ask(hello());
-  EXPECT_THAT(line.ask(record("1")), HasSubstr("write at, when it was made"));
-  Json timed = record("1");
+  EXPECT_THAT(line.ask(glucose("1")), HasSubstr("write at, when it was made"));
+  Json timed = glucose("1");
   timed.set("at", "yesterday");
   EXPECT_THAT(line.ask(timed), HasSubstr("at is no time"));
   timed.set("at", "2026-11-20T10:02:33Z");
@@ -255,7 +255,7 @@ TEST_F(ThirdParty, WithoutAProfileARecordIsRefusedAndHl7IsTaken) {
   start();
   Line line(path());
   line.ask(hello());
-  EXPECT_THAT(line.ask(record("1")), HasSubstr("device.bridge.profile names no profile"));
+  EXPECT_THAT(line.ask(glucose("1")), HasSubstr("device.bridge.profile names no profile"));
   EXPECT_THAT(line.ask(oru("2")), HasSubstr(R"("accepted")"));
 }
 
@@ -275,7 +275,7 @@ TEST_F(ThirdParty, WhoShowsNoTokenOrAWrongOneIsNotHeard) {
   start();
   const std::pair<Json, const char*> kFirstLines[] = {
       {hello("another token"), "the token is not the one of device.bridge.token_sha256"},
-      {record("r"), "say hello first"},
+      {glucose("r"), "say hello first"},
       {Json::object({{"type", "hello"}, {"version", 2}, {"token", kToken}}),
        "this gateway speaks version 1"},
       {hello(std::string(5'000, 't').c_str()), "say hello first"},
@@ -302,7 +302,7 @@ TEST_F(ThirdParty, WhatIsWrongOrTooLongIsRefusedAndTheConnectionGoesOn) {
   EXPECT_THAT(line.ask(hello()), HasSubstr("hello was said already"));
   line.say(std::string(300'000, 'x') + "\n");
   EXPECT_THAT(line.hear(), HasSubstr("longer than device.bridge.message_max_mb allows"));
-  EXPECT_THAT(line.ask(record("2")), HasSubstr(R"("accepted","id":"2")"));
+  EXPECT_THAT(line.ask(glucose("2")), HasSubstr(R"("accepted","id":"2")"));
   EXPECT_EQ(counts(), R"({"stored":1,"repeated":0,"unassigned":0,"dead":0,"refused":3})");
 }
 
@@ -312,7 +312,7 @@ TEST_F(ThirdParty, MoreThanItsShareIsToComeLaterAndIsNotKept) {
   Line line(path());
   line.ask(hello());
   std::string lines;
-  for (const char* id : {"1", "2"}) lines += record(id, id).dump() + "\n";
+  for (const char* id : {"1", "2"}) lines += glucose(id, id).dump() + "\n";
   line.say(lines);
   EXPECT_THAT(line.hear(), HasSubstr(R"("accepted","id":"1")"));
   const auto later = Json::parse(line.hear());
@@ -323,7 +323,7 @@ TEST_F(ThirdParty, MoreThanItsShareIsToComeLaterAndIsNotKept) {
               ::testing::AllOf(::testing::Gt(0), ::testing::Le(1'000)));
   EXPECT_EQ(count("SELECT count(*) FROM message"), 1);
   EXPECT_TRUE(fakes::eventually(
-      [&] { return line.ask(record("2", "2")).find("accepted") != std::string::npos; }));
+      [&] { return line.ask(glucose("2", "2")).find("accepted") != std::string::npos; }));
 }
 
 TEST_F(ThirdParty, WhileLockedItIsToComeLater) {
@@ -331,10 +331,11 @@ TEST_F(ThirdParty, WhileLockedItIsToComeLater) {
   start();
   Line line(path());
   EXPECT_THAT(line.ask(hello()), HasSubstr("welcome"));
-  EXPECT_EQ(line.ask(record("1")), R"({"answer":"later","id":"1","reason":"the gateway is locked",)"
-                                   R"("retry_after_ms":5000})");
+  EXPECT_EQ(line.ask(glucose("1")),
+            R"({"answer":"later","id":"1","reason":"the gateway is locked",)"
+            R"("retry_after_ms":5000})");
   door_.open(held_);
-  EXPECT_THAT(line.ask(record("1")), HasSubstr(R"("accepted")"));
+  EXPECT_THAT(line.ask(glucose("1")), HasSubstr(R"("accepted")"));
 }
 
 TEST_F(ThirdParty, ItsSocketIsOpenToOwnerAndGroupAndGoesWithIt) {
@@ -363,13 +364,13 @@ TEST_F(ThirdParty, ARecordingHasWhatWasHandedOverAndNotTheToken) {
   ASSERT_TRUE(recorder->begin(core::system_clock().monotonic()));
   Line line(path());
   line.ask(hello());
-  line.ask(record("1"));
+  line.ask(glucose("1"));
   const auto recording = recorder->end();
   ASSERT_TRUE(recording.has_value());
   EXPECT_THAT(*recording, Not(HasSubstr(kToken)));
   const auto heard = frame::heard_in(*recording);
   ASSERT_TRUE(heard.ok());
-  EXPECT_THAT(*heard, ::testing::ElementsAre(record("1").dump() + "\n"));
+  EXPECT_THAT(*heard, ::testing::ElementsAre(glucose("1").dump() + "\n"));
 }
 
 }  // namespace
