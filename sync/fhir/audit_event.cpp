@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "core/base64.h"
 #include "core/text.h"
 
 namespace gateway::sync {
@@ -49,7 +50,7 @@ constexpr std::array<ActionRow, 10> kActions = {{
     {"store", "C", "create", "Create", kSource, kDestination},
     {"read", "R", "read", "Read", kDestination, kSource},
     {"retrieve", "R", "read", "Read", kDestination, kSource},
-    {"search", "E", "search", "", kSource, kDestination},
+    {"search", "E", "search", "Query", kSource, kDestination},
     {"query", "E", "search", "", kSource, kDestination},
     {"update", "U", "update", "Update", kSource, kDestination},
     {"send", "R", "read", "Read", kDestination, kSource},
@@ -138,6 +139,13 @@ Json entity(std::string_view what, const char* type, const char* role, const cha
        {"role", coding(kEntityRole, role, role_name)}});
 }
 
+/// What was asked for, as BALP's Query profiles want it.
+Json query_entity(std::string_view query) {
+  return Json::object({{"type", coding(kEntityType, "2", "System Object")},
+                       {"role", coding(kEntityRole, "24", "Query")},
+                       {"query", core::to_base64(query)}});
+}
+
 }  // namespace
 
 Json audit_event(const crypto::AuditRow& row, const std::string& site) {
@@ -161,7 +169,11 @@ Json audit_event(const crypto::AuditRow& row, const std::string& site) {
                     {"type", Json::array({coding(kSourceType, "4", "Application Server")})}}));
   Json entities = Json::array();
   if (!row.patient.empty()) entities.add(entity(row.patient, "1", "1", "Patient"));
-  if (!row.resource.empty()) entities.add(entity(row.resource, "2", "4", "Domain Resource"));
+  const bool is_query = action != nullptr && std::string_view(action->interaction) == "search";
+  if (!row.resource.empty()) {
+    entities.add(is_query ? query_entity(row.resource)
+                          : entity(row.resource, "2", "4", "Domain Resource"));
+  }
   if (entities.size() > 0) event.set("entity", std::move(entities));
   return event;
 }

@@ -110,6 +110,26 @@ TEST(AuditEvent, AFailureSaysSoAndClaimsNoProfileOfASuccess) {
   }
 }
 
+TEST(AuditEvent, ASearchHasWhatTheQueryProfilesOfBalpRequire) {
+  for (const char* patient : {"Patient/p1", ""}) {
+    SCOPED_TRACE(patient);
+    auto asked = row("search", patient);
+    asked.resource = "Observation?patient=p1";
+    const Json event = audit_event(asked, "clinic-1");
+    EXPECT_EQ(event["meta"]["profile"][std::size_t{0}].text(),
+              core::cat("https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.",
+                        *patient == '\0' ? "" : "Patient", "Query"));
+    EXPECT_EQ(event["type"]["code"].text(), "rest");
+    EXPECT_EQ(event["action"].text(), "E");
+    EXPECT_EQ(code_of(event["agent"][std::size_t{0}]["type"]).text(), "110153");
+    EXPECT_EQ(code_of(event["agent"][std::size_t{1}]["type"]).text(), "110152");
+    const Json& last = event["entity"][event["entity"].size() - 1];
+    EXPECT_EQ(last["role"]["code"].text(), "24");
+    EXPECT_EQ(last["query"].text(), "T2JzZXJ2YXRpb24/cGF0aWVudD1wMQ==");
+    EXPECT_EQ(event["entity"].size(), *patient == '\0' ? 1u : 2u);
+  }
+}
+
 TEST(AuditEvent, AModalityThatFetchesIsTheDestinationAndOneThatAsksMakesAQuery) {
   auto fetched = row("retrieve", "Patient/p1");
   fetched.actor = "ae:STATION";
