@@ -195,8 +195,9 @@ class SparkplugTest : public CentralTest {
       Heard one{topic.substr(16, topic.size() - 16 - 9), cat(retained, ' ', qos), {}, {}};
       for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
         one.bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+      if (one.type == "NCMD") continue;  // what hosts say, which may be anything
       EXPECT_TRUE(one.payload.ParseFromString(one.bytes)) << hex;
-      if (one.type != "NCMD" && (type.empty() || one.type == type)) list.push_back(std::move(one));
+      if (type.empty() || one.type == type) list.push_back(std::move(one));
     }
     return list;
   }

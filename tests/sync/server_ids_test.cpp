@@ -368,5 +368,33 @@ TEST_F(CirclesTest, OneOfThemThatCouldNotBeReadBackHoldsTheOthers) {
   endpoint.close();
 }
 
+using UnguardedTest = UplinksTest;
+
+TEST_F(UnguardedTest, AServerThatIgnoresIfMatchIsReadBeforeItIsWritten) {
+  Json theirs;
+  std::string written;
+  serve([&](auto& connection, const auto& request) {
+    if (request.head.starts_with("GET")) return reply(connection, "200 OK", theirs.dump());
+    written = request.body;
+    reply(connection, "200 OK", "", "ETag: W/\"10\"\r\n");
+  });
+  const OutboxRow row = patient_row();
+  agree(row, "7", 1);
+  theirs = *Json::parse(text("SELECT body FROM resource_version WHERE type = 'Patient'"));
+  theirs.set("meta", Json::object({{"versionId", "9"}}));
+  theirs.set("maritalStatus", Json::object({{"text", "married"}}));
+  change(row);
+  Bundling bundling;
+  FhirEndpoint endpoint(client());
+  const Pushing with{endpoint,       *held_,   core::system_clock(), "his", Known::yes,
+                     usual_policy(), Known::no};
+  const auto outcomes = fakes::await(loop_, push_rows(with, bundling, {row}));
+  ASSERT_EQ(outcomes.size(), 1u);
+  EXPECT_EQ(outcomes[0].result, Delivery::delivered) << outcomes[0].reason;
+  EXPECT_EQ((*Json::parse(written))["maritalStatus"]["text"].text(), "married");
+  EXPECT_EQ((*Json::parse(written))["language"].text(), "es");
+  endpoint.close();
+}
+
 }  // namespace
 }  // namespace gateway::sync
