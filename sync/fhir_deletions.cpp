@@ -7,6 +7,7 @@
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/async_write.h"
+#include "sync/fhir_inventory.h"
 #include "sync/pull_state.h"
 #include "sync/server_ids.h"
 
@@ -79,9 +80,15 @@ std::string next_target(const HistoryRun& run, const Json& page) {
   return {};
 }
 
-/// Reads it to be sure, then applies it.
-Awaitable<core::Result<Applied>> confirm(const Pulling& pulling, ResourceKey key,
-                                         ResourceKey theirs) {
+/// R4 does not oblige a server to have one, and they differ in how they say so.
+bool has_no_history(int status) {
+  return status == 400 || status == 403 || status == 404 || status == 405 || status == 501;
+}
+
+}  // namespace
+
+Awaitable<core::Result<Applied>> confirm_deletion(const Pulling& pulling, ResourceKey key,
+                                                  ResourceKey theirs) {
   const std::uint64_t mark = pulling.crossings.before_reading();
   auto answer = co_await pulling.endpoint.read(std::move(theirs));
   if (!answer.ok()) co_return std::move(answer).error();
@@ -108,8 +115,6 @@ Awaitable<core::Status> save_cursor(const Pulling& pulling, std::string name, st
   };
   co_return co_await write_async(pulling.holdings.database(), std::move(change));
 }
-
-}  // namespace
 
 std::string history_path(std::string_view query) {
   return core::cat(query.substr(0, query.find('?')), "/_history");
@@ -152,6 +157,12 @@ Awaitable<core::Status> pull_deletions(const Pulling& pulling, std::string query
     if (!answer.ok()) co_return std::move(answer).error();
     if (!answer->not_serving.empty())
       co_return core::Error(core::Code::unavailable, answer->not_serving);
+    if (has_no_history(answer->status)) {
+      auto taken = co_await take_inventory(pulling, query, run->until);
+      if (!taken.ok()) co_return std::move(taken).error();
+      crossed |= !*taken;
+      break;
+    }
     if (answer->status != 200) co_return core::Status();
     auto deleted = pulling.holdings.database().read_value<Deleted>([&](Connection& connection) {
       return deleted_and_held(connection, pulling.uplink, answer->body);
@@ -160,7 +171,7 @@ Awaitable<core::Status> pull_deletions(const Pulling& pulling, std::string query
     for (const auto& [reference, theirs] : *deleted) {
       ResourceKey key = *parse_reference(reference);
       ResourceKey there = theirs;
-      auto applied = co_await confirm(pulling, std::move(key), std::move(there));
+      auto applied = co_await confirm_deletion(pulling, std::move(key), std::move(there));
       if (!applied.ok()) co_return std::move(applied).error();
       crossed |= *applied == Applied::crossed;
     }

@@ -168,7 +168,8 @@ Json ServerAbilities::report() const {
         "it ignores If-None-Match: a creation that arrives late could undo a change made since");
   }
   if (type_history == Known::no)
-    warnings.add("it has no history of a type: deletions there are not seen here");
+    warnings.add(
+        "it has no history of a type: deletions there are seen once a day only, by an inventory");
   return Json::object({{"asked_at", asked_at},
                        {"software", software},
                        {"fhir_version", fhir_version},

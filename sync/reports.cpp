@@ -38,6 +38,15 @@ core::Result<Json> told_by_modality(Connection& connection, std::string_view stu
                                         progress.held == progress.listed}});
 }
 
+/// What the hospital sent and what it belongs to has not come.
+core::Result<Json> inbox_counts(Connection& connection, const std::string& now_instant) {
+  GW_TRY(auto rows, connection.query("SELECT count(*), min(at) FROM inbox"));
+  GW_TRY(const bool found, rows.next());
+  if (!found) return Json::object({{"waiting", 0}, {"oldest_age_s", Json()}});
+  return Json::object({{"waiting", rows.integer(0)},
+                       {"oldest_age_s", age_s(std::string(rows.text(1)), now_instant)}});
+}
+
 }  // namespace
 
 core::Result<Json> health_report(Connection& connection, const std::string& now_instant) {
@@ -65,7 +74,7 @@ core::Result<Json> health_report(Connection& connection, const std::string& now_
                                 {"oldest_age_s", age_s(since, now_instant)},
                                 {"last_success", rows.is_null(4) ? Json() : Json(rows.text(4))}}));
   }
-  GW_TRY(const auto held_back, connection.integer("SELECT count(*) FROM inbox"));
+  GW_TRY(Json inbox, inbox_counts(connection, now_instant));
   GW_TRY(const auto letters,
          connection.integer("SELECT count(*) FROM message WHERE state <> 'stored'"));
   GW_TRY(const std::int64_t criticals, count_criticals(connection));
@@ -73,7 +82,7 @@ core::Result<Json> health_report(Connection& connection, const std::string& now_
                        {"parked", parked},
                        {"letters", letters.value_or(0)},
                        {"criticals", criticals},
-                       {"inbox_waiting", held_back.value_or(0)},
+                       {"inbox", std::move(inbox)},
                        {"oldest_age_s", age_s(oldest, now_instant)},
                        {"by_uplink", std::move(by_uplink)}});
 }

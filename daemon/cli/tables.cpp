@@ -79,6 +79,13 @@ std::string reviews_line(const Json& reviews) {
   return line;
 }
 
+/// Empty: nothing is worth a line.
+std::string inbox_line(const Json& inbox) {
+  if (inbox["waiting"].integer().value_or(0) == 0) return {};
+  return cat(cell(inbox["waiting"]), " of the hospital's wait for the patient or order they belong",
+             " to, oldest ", age(inbox["oldest_age_s"]));
+}
+
 std::string mqtt_line(const Json& mqtt) {
   if (!mqtt["configured"].boolean()) return "not configured";
   if (mqtt["connected"].boolean()) return "connected";
@@ -161,6 +168,8 @@ std::string format_status(const Json& status) {
       {"dicom", dicom_line(status["dicom"])},
       {"mqtt", mqtt_line(status["mqtt"])},
       {"disk", disk_line(status["disk"])}};
+  if (std::string inbox = inbox_line(status["inbox"]); !inbox.empty())
+    facts.push_back({"inbox", std::move(inbox)});
   std::string out = format_table(facts);
   if (status["uplinks"].size() > 0) {
     out += cat(

@@ -107,6 +107,13 @@ void add_gateway(Exposition& out, const Json& status) {
   out.line({}, cat(status["problems"].size()));
   out.one("clinic_gateway_reviews_open", "Conflicts that wait for a decision.",
           status["reviews"]["open"]);
+  out.one("clinic_gateway_reviews_oldest_age_seconds", "Age of the conflict that waits longest.",
+          status["reviews"]["oldest_age_s"]);
+  out.one("clinic_gateway_inbox_waiting",
+          "Resources of the hospital that wait for what they belong to.",
+          status["inbox"]["waiting"]);
+  out.one("clinic_gateway_inbox_oldest_age_seconds", "Age of the one that waits longest.",
+          status["inbox"]["oldest_age_s"]);
   out.one("clinic_gateway_messages_held", "Messages of devices that wait for a person.",
           status["queue"]["letters"]);
 }

@@ -14,6 +14,11 @@ constexpr int kSchemaVersion = 1;
 
 Json or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
+/// What came from the hospital before what it belongs to.
+Json inbox_counts(const Vitals& vitals) {
+  return vitals.queue.is_object() ? vitals.queue["inbox"] : Json();
+}
+
 Json queue_counts(const Vitals& vitals) {
   if (!vitals.queue.is_object()) return {};
   return Json::object({{"waiting", vitals.queue["waiting"]},
@@ -196,6 +201,7 @@ Json status_document(const Vitals& vitals) {
        {"set_up", vitals.opening.set_up},
        {"key_protection", or_null(vitals.opening.key_protection)},
        {"queue", std::move(queue)},
+       {"inbox", inbox_counts(vitals)},
        {"reviews", vitals.reviews},
        {"uplinks", std::move(uplinks)},
        {"dicom", vitals.dicom},
@@ -232,6 +238,7 @@ Json health_document(const Vitals& vitals, std::uint64_t seq) {
                        {"uptime_s", vitals.uptime_s},
                        {"key_protection", or_null(vitals.opening.key_protection)},
                        {"queue", queue_counts(vitals)},
+                       {"inbox", inbox_counts(vitals)},
                        {"reviews", vitals.reviews},
                        {"uplinks", std::move(uplinks)},
                        {"dicom", Json::object({{"state", vitals.dicom["state"]},

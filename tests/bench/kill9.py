@@ -312,6 +312,10 @@ def run(arguments, build, folder):
     senders = [Sender(number, gateway.port, instances) for number in range(arguments.senders)]
     reader, operator = Reader(gateway.tool, gateway.socket), Operator(gateway, arguments.seed)
     under_way = 0
+    # That the reader knows what this daemon writes must not show after two thousand rounds.
+    gateway.start()
+    gateway.process.stop()
+    look(build, gateway, instances, stow)
     try:
         for thread in (*senders, reader, operator):
             thread.start()

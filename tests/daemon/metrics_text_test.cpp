@@ -21,7 +21,7 @@ Json parsed(const char* text) {
 
 const char* const kStatus =
     R"({"state":"ready","version":"1.2","uptime_s":60,"reason":"ROE^JANE","problems":[{"component":"x","problem":"ROE^JANE"}],)"
-    R"("queue":{"waiting":3,"parked":1,"letters":2},"reviews":{"open":4},"uplinks":[{"name":"pa\"cs","kind":"stow","state":"up",)"
+    R"("queue":{"waiting":3,"parked":1,"letters":2},"inbox":{"waiting":6,"oldest_age_s":70},"reviews":{"open":4,"oldest_age_s":80},"uplinks":[{"name":"pa\"cs","kind":"stow","state":"up",)"
     R"("last_success":"1970-01-01T00:01:00Z","waiting":3,"parked":1,"oldest_age_s":9,"last_error":"ROE^JANE"},)"
     R"({"name":"his","kind":"fhir","state":"down"}],"dicom":{"counts":{"stored":7,"bytes":700,"associations_open":1}},)"
     R"("hl7":{"devices":[{"name":"lab","counts":{"stored":5,"dead":1}}]},"disk":{"free_bytes":10,"reserve_bytes":5},)"
@@ -49,6 +49,9 @@ TEST(MetricsText, HoldsWhatTheStatusSaysUnderPrometheusNames) {
            "clinic_gateway_hl7_messages_total{device=\"lab\",outcome=\"dead\"} 1\n",
            "clinic_gateway_messages_held 2\n",
            "clinic_gateway_reviews_open 4\n",
+           "clinic_gateway_reviews_oldest_age_seconds 80\n",
+           "clinic_gateway_inbox_waiting 6\n",
+           "clinic_gateway_inbox_oldest_age_seconds 70\n",
            "clinic_gateway_problems 1\n",
            "clinic_gateway_disk_healthy{disk=\"sda\"} 1\n",
            "clinic_gateway_disk_life_used_ratio{disk=\"sda\"} 0.03\n",

@@ -49,6 +49,10 @@ TEST(Tables, StatusNamesStateReasonAndProblems) {
   EXPECT_THAT(text, HasSubstr("unknown free"));
   EXPECT_THAT(format_status(*Json::parse(R"({"reviews":{"open":2,"oldest_age_s":86400}})")),
               HasSubstr("2 to be decided, oldest 1 d 0 h"));
+  EXPECT_THAT(
+      format_status(*Json::parse(R"({"inbox":{"waiting":2,"oldest_age_s":86400}})")),
+      HasSubstr(
+          "2 of the hospital's wait for the patient or order they belong to, oldest 1 d 0 h"));
 }
 
 TEST(Tables, EmptyListsSaySo) {

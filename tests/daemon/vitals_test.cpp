@@ -32,7 +32,7 @@ Vitals ready_vitals() {
   vitals.boot_id = "0190aaaa-0000-7000-8000-000000000000";
   vitals.uptime_s = 75;
   vitals.queue = *Json::parse(
-      R"({"waiting":3,"parked":1,"oldest_age_s":12,"by_uplink":[)"
+      R"({"waiting":3,"parked":1,"oldest_age_s":12,"inbox":{"waiting":6,"oldest_age_s":70},"by_uplink":[)"
       R"({"uplink":"his","waiting":2,"parked":1,"oldest_age_s":12,"last_success":"2026-03-02T00:00:00.000Z"}]})");
   vitals.reviews = *Json::parse(R"({"open":2,"oldest_age_s":86400})");
   vitals.uplinks = *Json::parse(
@@ -135,6 +135,8 @@ TEST(Vitals, StatusSaysWhatIsWrong) {
   EXPECT_EQ(status["queue"]["oldest_age_s"].integer(), 12);
   EXPECT_EQ(status["reviews"]["open"].integer(), 2);
   EXPECT_EQ(health_document(ready_vitals(), 1)["reviews"]["oldest_age_s"].integer(), 86'400);
+  EXPECT_EQ(health_document(ready_vitals(), 1)["inbox"]["oldest_age_s"].integer(), 70);
+  EXPECT_EQ(status["inbox"]["waiting"].integer(), 6);
   EXPECT_TRUE(status["mqtt"]["connected"].boolean());
   EXPECT_TRUE(status["queue"]["by_uplink"].is_null());
 }

@@ -1,5 +1,6 @@
 // What arrives before what it needs waits in the inbox, and nowhere is it seen meanwhile.
 #include "sync/fhir_deletions.h"
+#include "sync/reports.h"
 #include "tests/sync/records_fixture.h"
 
 namespace gateway::sync {
@@ -34,6 +35,11 @@ constexpr char kResult[] =
 
 TEST_F(InboxTest, AnOrderWaitsForItsPatient) {
   EXPECT_EQ(pull(kOrder), Applied::waiting);
+  const auto health = held_->database().read_value<Json>(
+      [](Connection& c) { return health_report(c, "2100-01-01T00:00:00.000Z"); });
+  ASSERT_TRUE(health.ok());
+  EXPECT_EQ((*health)["inbox"]["waiting"].integer(), 1);
+  EXPECT_GT((*health)["inbox"]["oldest_age_s"].integer().value_or(0), 1'000'000);
   EXPECT_TRUE(worklist().empty());
   EXPECT_EQ(pull(kPatient), Applied::applied);
   EXPECT_EQ(worklist().size(), 1u);

@@ -37,7 +37,8 @@ class PagingServer final : public core::net::HttpClient {
   std::vector<std::string> deleted;  // ids; its history tells
   core::Wall now = *core::parse_instant("2026-03-01T09:00:00Z");
   std::function<void(int page)> served = [](int) {};
-  std::string forbidden;                          // a type this client may not read
+  std::string forbidden;  // a type this client may not read
+  bool has_history = true;
   std::map<std::string, std::string> unsearched;  // read by Type/id, found by no search
 
   Awaitable<core::Result<HttpResponse>> send(HttpRequest request) override {
@@ -58,6 +59,12 @@ class PagingServer final : public core::net::HttpClient {
       response.status = 200;
       response.headers = {{"Date", core::to_http_date(now)}};
       const bool history = request.target.find("/_history?") != request.target.npos;
+      if (history && !has_history) {
+        response.status = 400;
+        response.headers = {{"Content-Type", "application/fhir+json"}};
+        response.body = R"({"resourceType":"OperationOutcome"})";
+        co_return response;
+      }
       response.body = history ? deletions() : page(request.target);
       if (!history) served(++pages_);
     }
@@ -239,6 +246,37 @@ TEST_F(PullTest, ADeletionIsSeenWhereNothingElseChanges) {
   server_->now += std::chrono::minutes(31);
   EXPECT_TRUE(pull_all({"Patient"}).reached);
   EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'Patient' AND deleted = 0"), 1);
+}
+
+TEST_F(PullTest, WhereThereIsNoTypeHistoryADailyInventoryFindsWhatWasDeleted) {
+  server_->has_history = false;
+  for (const char* id : {"a", "b", "c", "moved"})
+    server_->entries.push_back(patient(id, "2026-03-01T08:00:00.000Z"));
+  EXPECT_TRUE(pull_all({"Patient"}).reached);
+  ASSERT_EQ(patients(), 4);
+  const auto held = [&] {
+    return count("SELECT count(*) FROM resource WHERE type = 'Patient' AND deleted = 0");
+  };
+  const auto forget = [&](const std::string& id) {
+    std::erase_if(server_->entries, [&](const Entry& entry) {
+      return entry.body.find(cat("\"", id, "\"")) != entry.body.npos;
+    });
+  };
+  forget("a");
+  forget("moved");  // the query does not find it any more, and it is there
+  server_->unsearched["Patient/moved"] =
+      R"({"resourceType":"Patient","id":"moved","meta":{"versionId":"1"}})";
+  server_->now += std::chrono::minutes(31);
+  EXPECT_TRUE(pull_all({"Patient"}).reached);
+  EXPECT_EQ(held(), 3);
+
+  forget("b");
+  server_->now += std::chrono::hours(2);
+  EXPECT_TRUE(pull_all({"Patient"}).reached);
+  EXPECT_EQ(held(), 3) << "once a day";
+  server_->now += std::chrono::hours(23);
+  EXPECT_TRUE(pull_all({"Patient"}).reached);
+  EXPECT_EQ(held(), 2);
 }
 
 }  // namespace
