@@ -154,7 +154,7 @@ core::Status UploadStream::commit_locked() {
   const std::uint64_t bytes = std::exchange(in_part_, 0);
   GW_TRY(const auto object, part->finish());
   const std::string expires = core::to_instant(clock_.wall() + kExpiresAfter);
-  const core::Status kept = holdings_->database().write([&](Connection& connection) {
+  core::Status kept = holdings_->database().write([&](Connection& connection) {
     return add_part(connection, upload_.id, upload_.received, object.id, bytes, expires);
   });
   if (kept.ok()) {

@@ -191,13 +191,13 @@ void LoopSession::send_unacknowledged(const std::string& topic, std::string payl
 }
 
 void LoopSession::queue(Letter letter) {
-  bool has_room = false;
-  {
-    const std::lock_guard lock(mutex_);
-    has_room = state_.connected && letters_.size() < letters_max;
-    if (has_room) letters_.push_back(std::move(letter));
+  std::unique_lock lock(mutex_);
+  if (!state_.connected || letters_.size() >= letters_max) {
+    lock.unlock();
+    return letter.answered(false);
   }
-  if (!has_room) return letter.answered(false);
+  letters_.push_back(std::move(letter));
+  lock.unlock();
   bell_->ring();
 }
 

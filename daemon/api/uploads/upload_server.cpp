@@ -222,7 +222,7 @@ class Server final : public UploadServer {
       if (!asks_first(http)) co_await pass_over(body);
       co_return refusal_of(resumed.error());
     }
-    const std::shared_ptr<sync::UploadStream> stream = *resumed;
+    const std::shared_ptr<sync::UploadStream>& stream = *resumed;
     const core::Status taken = co_await take_bytes(stream, body);
     auto end = [uploads = uploads_, call, stream] {
       return uploads->end(*call.holdings, call.from.client, *stream);
