@@ -12,7 +12,6 @@
 namespace gateway::daemon {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::string orm(const std::string& id, const std::string& control) {

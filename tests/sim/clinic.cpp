@@ -92,7 +92,7 @@ void Clinic::start() {
   options.study_quiet = Milliseconds(0);
   options.worklist = worklist_options();
   auto audit = crypto::Audit::create(region_.keys);
-  if (!audit.ok()) must(std::move(audit).error());
+  if (!audit.ok()) must(audit.error());
   auto holdings = sync::Holdings::of_records(core::system_files(), std::move(database),
                                              std::move(*audit), std::move(options));
   auto link = std::make_shared<LossyLink>(name_, region_.his, weather_, region_.time,

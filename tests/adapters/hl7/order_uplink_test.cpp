@@ -70,7 +70,7 @@ class OrderUplinkTest : public sync::RecordsTest {
   /// Looks for orders and delivers what is due, as the engine would.
   std::vector<RowOutcome> run(sync::Uplink& uplink) {
     EXPECT_EQ(await(loop_, uplink.pull()).error, "");
-    const auto outcomes = await(loop_, uplink.deliver(claim("lab").rows));
+    auto outcomes = await(loop_, uplink.deliver(claim("lab").rows));
     for (const RowOutcome& one : outcomes) {
       sync::Verdict verdict;
       verdict.number = one.number;
