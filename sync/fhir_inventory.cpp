@@ -48,17 +48,13 @@ Awaitable<core::Result<Listed>> listed(const Pulling& pulling, std::string query
       co_return core::Error(core::Code::unavailable, answer->not_serving);
     if (answer->status != 200 || answer->body["resourceType"].text() != "Bundle")
       co_return Listed();
-    target.clear();
     for (const Json& entry : answer->body["entry"].items()) {
       const Json& resource = entry["resource"];
       there.insert(core::cat(resource["resourceType"].text(), "/", resource["id"].text()));
     }
-    for (const Json& link : answer->body["link"].items()) {
-      if (link["relation"].text() != "next") continue;
-      auto next = page_target(link["url"].text());
-      if (!next.ok()) co_return std::move(next).error();
-      target = std::move(*next);
-    }
+    auto next = next_page(answer->body);
+    if (!next.ok()) co_return std::move(next).error();
+    target = std::move(*next);
   }
   co_return Listed(std::move(there));
 }

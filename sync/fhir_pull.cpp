@@ -104,10 +104,7 @@ core::Result<Page> read_page(const FhirAnswer& answer) {
     page.resources.push_back(resource);
   }
   page.total = answer.body["total"].integer();
-  for (const Json& link : answer.body["link"].items()) {
-    if (link["relation"].text() != "next") continue;
-    GW_TRY(page.next, page_target(link["url"].text()));
-  }
+  GW_TRY(page.next, next_page(answer.body));
   return page;
 }
 
@@ -382,6 +379,12 @@ core::Result<std::string> page_target(std::string_view link) {
   // with a capital letter.
   const bool is_type = !last.empty() && last.front() >= 'A' && last.front() <= 'Z';
   return core::cat(is_type ? core::cat("/", last) : std::string(), link.substr(question));
+}
+
+core::Result<std::string> next_page(const Json& bundle) {
+  for (const Json& link : bundle["link"].items())
+    if (link["relation"].text() == "next") return page_target(link["url"].text());
+  return std::string();
 }
 
 core::Result<Applied> apply_pulled(Connection& connection, const Reconciling& with,

@@ -52,5 +52,7 @@ core::Result<Applied> apply_pulled(crypto::Connection& connection, const Reconci
 /// The request target of a page link, taken relative to our own base URL: a server behind a proxy
 /// names itself differently.
 core::Result<std::string> page_target(std::string_view link);
+/// The same of the link to the page after `bundle`; empty: it is the last.
+core::Result<std::string> next_page(const core::Json& bundle);
 
 }  // namespace gateway::sync
