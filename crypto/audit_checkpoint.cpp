@@ -145,6 +145,16 @@ core::Result<bool> has_audit_witness(core::Files& files, const std::string& fold
   return files.exists(path_in(folder));
 }
 
+core::Result<std::optional<AuditCheckpoint>> read_audit_witness(core::Files& files,
+                                                                const std::string& folder) {
+  GW_TRY(const bool there, has_audit_witness(files, folder));
+  if (!there) return std::optional<AuditCheckpoint>();
+  GW_TRY(const std::string text, core::read_whole_file(files, path_in(folder), kWitnessMax));
+  auto witness = AuditCheckpoint::parse(text);
+  if (!witness.ok() || !witness->is_signed()) return std::optional<AuditCheckpoint>();
+  return std::optional(std::move(*witness));
+}
+
 core::Status AuditWitness::forget(core::Files& files, const std::string& folder) {
   return core::remove_if_there(files, path_in(folder));
 }

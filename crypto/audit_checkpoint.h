@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "core/clock.h"
@@ -60,6 +61,11 @@ enum class WitnessFinding {
   absent,   // no witness: a new gateway, or somebody removed it
   damaged,  // not a witness of this keyring
 };
+
+/// The witness as it lies beside the database; nothing: none is there, or it is not signed. Whose
+/// key it is, is for the caller to know.
+core::Result<std::optional<AuditCheckpoint>> read_audit_witness(core::Files& files,
+                                                                const std::string& folder);
 
 /// Keeps `<folder>/audit.witness`. Thread-safe. All it is given outlives it.
 class AuditWitness {

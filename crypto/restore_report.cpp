@@ -44,6 +44,8 @@ core::Result<RestoreReport> read_restore_report(core::Files& files,
   for (const core::Json& id : (*json)["missing_objects"].items()) {
     report.missing_objects.emplace_back(id.text());
   }
+  report.lost_actions = static_cast<std::uint64_t>((*json)["lost_actions"].integer().value_or(0));
+  report.lost_until = (*json)["lost_until"].text();
   report.resync = (*json)["resync"].boolean();
   return report;
 }
@@ -63,6 +65,8 @@ core::Status write_restore_report(core::Files& files, const std::string& state_f
                                               {"unknown_objects", report.unknown_objects},
                                               {"missing_count", report.missing_count},
                                               {"missing_objects", std::move(missing)},
+                                              {"lost_actions", report.lost_actions},
+                                              {"lost_until", report.lost_until},
                                               {"resync", report.resync}});
   return core::write_file_durably(files, report_path(state_folder), json.dump() + "\n");
 }
@@ -81,6 +85,13 @@ std::string describe(const RestoreReport& report) {
                       "): the images were indexed anew, all else it held is lost");
   }
   text += "; what was recorded after it is lost here and is fetched again where a peer has it";
+  if (report.lost_actions > 0) {
+    text +=
+        core::cat("; at least ", report.lost_actions, " recorded actions until ", report.lost_until,
+                  " are not in it: results that no peer has must be sent again by their "
+                  "devices, edits that no peer has must be made again (images were indexed "
+                  "anew)");
+  }
   if (report.missing_count > 0) {
     text += core::cat("; ", report.missing_count, " objects could not be recovered");
   }

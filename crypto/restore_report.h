@@ -25,6 +25,9 @@ struct RestoreReport {
   std::uint64_t unknown_objects = 0;         // on the disk, in no row, and not to be read
   std::vector<std::string> missing_objects;  // in a row, not here; at most 100 named
   std::uint64_t missing_count = 0;
+  std::uint64_t lost_actions = 0;  // rows of the audit trail that were there, at least; of a
+                                   // database that was set aside
+  std::string lost_until;          // when the newest of them was seen
   bool resync = true;
 };
 core::Result<bool> has_restore_report(core::Files& files, const std::string& state_folder);

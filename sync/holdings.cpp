@@ -68,9 +68,10 @@ core::Status make_up_for_lost_database(const RecoveryInputs& recovery,
 
 }  // namespace
 
-core::Status Holdings::has_room() const {
+core::Status Holdings::has_room(std::uint64_t bytes) const {
   GW_TRY(const std::uint64_t free, files_.free_bytes(options_.state_folder));
-  if (free >= options_.reserve_bytes) return {};
+  const std::uint64_t reserve = options_.reserve_bytes;
+  if (free >= reserve && free - reserve >= bytes) return {};
   return core::Error(core::Code::no_space,
                      "the disk is at its reserve: free space, or let retention make room");
 }
@@ -141,6 +142,7 @@ core::Status Holdings::open_parts(const core::Clock& clock) {
   const auto migrations = all_migrations();
   GW_TRY(database_, open_or_restore_database(recovery, migrations));
   GW_TRY(const bool restored, is_resync_due(files, folder));
+  if (restored) GW_CHECK(note_lost_actions(recovery, *database_));
   // The witness speaks of the database that was lost.
   if (restored || is_to_be_rebuilt) GW_CHECK(crypto::AuditWitness::forget(files, folder));
   // Before the sweep: an older database would take what it does not know for left-overs.

@@ -69,8 +69,8 @@ class Holdings {
   Intake& intake() { return *intake_; }
   Settling& settling() { return settling_; }
   const HoldingsOptions& options() const { return options_; }
-  /// Code::no_space: the disk is at its reserve.
-  core::Status has_room() const;
+  /// Code::no_space: the disk is at its reserve, or would be after so many bytes more.
+  core::Status has_room(std::uint64_t bytes = 0) const;
   /// crypto::check_database() of this database. Takes its time; any thread.
   core::Result<std::vector<std::string>> check_database(const crypto::CheckPace& pace) const;
 

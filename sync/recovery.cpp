@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 
 #include "core/file_steps.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "crypto/audit_checkpoint.h"
 #include "crypto/backup_restore.h"
 #include "crypto/database_copy.h"
 #include "crypto/database_key.h"
@@ -171,6 +173,25 @@ core::Result<bool> is_resync_due(core::Files& files, const std::string& state_fo
   if (!there) return false;
   GW_TRY(const RestoreReport report, crypto::read_restore_report(files, state_folder));
   return report.resync;
+}
+
+core::Status note_lost_actions(const RecoveryInputs& inputs, crypto::Database& database) {
+  const auto read = crypto::read_audit_witness(inputs.files, inputs.state_folder);
+  if (!read.ok()) {
+    // A number for people is not worth a gateway that stays closed.
+    core::log_warn("sync",
+                   cat("what was lost after the backup is not known: ", read.error().message()));
+    return {};
+  }
+  const std::optional<crypto::AuditCheckpoint>& witness = *read;
+  GW_TRY(const auto held,
+         database.read_value<crypto::AuditHead>(
+             [](crypto::Connection& connection) { return crypto::Audit::head(connection); }));
+  if (!witness || witness->head.sequence <= held.sequence) return {};
+  GW_TRY(RestoreReport report, crypto::read_restore_report(inputs.files, inputs.state_folder));
+  report.lost_actions = static_cast<std::uint64_t>(witness->head.sequence - held.sequence);
+  report.lost_until = witness->at;
+  return crypto::write_restore_report(inputs.files, inputs.state_folder, report);
 }
 
 core::Status resync_restored(const RecoveryInputs& inputs, const crypto::Audit& audit,

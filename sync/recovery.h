@@ -43,6 +43,9 @@ core::Result<std::unique_ptr<crypto::Database>> open_or_restore_database(
 /// The database was restored and not brought level yet: the sweep must not take what it does not
 /// know for garbage.
 core::Result<bool> is_resync_due(core::Files& files, const std::string& state_folder);
+/// Notes in the report how many recorded actions the restored database does not know, by the audit
+/// trail's witness where that can be read. Before that is forgotten; again after a kill.
+core::Status note_lost_actions(const RecoveryInputs& inputs, crypto::Database& database);
 /// Marks the queues, counts what did not come back, writes audit row and report. After the index
 /// was rebuilt (sync/rebuild.h), which takes back what came after the backup. Again after a kill.
 core::Status resync_restored(const RecoveryInputs& inputs, const crypto::Audit& audit,

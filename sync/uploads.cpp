@@ -87,12 +87,6 @@ core::Status verify(crypto::ObjectStore& objects, const std::vector<std::string>
   return Error(Code::corrupt, "the bytes have another SHA-256 than was announced; send them again");
 }
 
-core::Status check_room(const HoldingsOptions& options, std::uint64_t bytes) {
-  GW_TRY(const std::uint64_t free, core::system_files().free_bytes(options.state_folder));
-  if (free >= options.reserve_bytes && free - options.reserve_bytes >= bytes) return {};
-  return Error(Code::no_space, "the disk has no room for it beside what is announced already");
-}
-
 core::Result<Upload> read_of_client(Connection& connection, const std::string& client,
                                     const std::string& id, const std::string& now) {
   GW_TRY(auto upload, read_upload(connection, id));
@@ -201,7 +195,9 @@ core::Result<Upload> Uploads::create(Holdings& holdings, const std::string& clie
     if (load.open_of_client >= kOpenUploadsMax)
       return Error(Code::busy, "too many uploads are open; finish some or remove them");
     // Each byte is there twice while the whole is taken in.
-    GW_CHECK(check_room(holdings.options(), load.bytes_to_come + 2 * length));
+    auto room = holdings.has_room(load.bytes_to_come + 2 * length);
+    if (!room.ok())
+      return std::move(room).error().with_context("no room beside what is announced already");
     return insert_upload(connection, upload);
   };
   GW_CHECK(holdings.database().write(open));

@@ -129,7 +129,7 @@ TEST(CrashMatrix, EveryPromiseIsKeptWhereverThePowerGoes) {
 
 TEST(CrashMatrix, TheLookItselfSeesWhatIsWrong) {
   Life life(new_disk(), {});
-  for (const Step& step : whole_life().first(3)) ASSERT_TRUE(step.run(life).ok()) << step.name;
+  for (const Step& step : whole_life().first(6)) ASSERT_TRUE(step.run(life).ok()) << step.name;
   life.close();
   const DiskImage whole = life.disk().image();
   const Promises promises = life.ledger().now();
@@ -153,6 +153,21 @@ TEST(CrashMatrix, TheLookItselfSeesWhatIsWrong) {
   EXPECT_NE(find_fault(whole, more), "");
   more = promises;
   more.audit.sequence += 100;
+  EXPECT_NE(find_fault(whole, more), "");
+  more = promises;
+  more.messages.begin()->second += "more";
+  EXPECT_NE(find_fault(whole, more), "");
+  more = promises;
+  more.messages["C9"] = "never sent";
+  EXPECT_NE(find_fault(whole, more), "");
+  more = promises;
+  more.edits.begin()->second.back() += 1;
+  EXPECT_NE(find_fault(whole, more), "");
+  more = promises;
+  more.uploads.begin()->second.acknowledged += 1;
+  EXPECT_NE(find_fault(whole, more), "");
+  more = promises;
+  more.uploads.begin()->second.stands = Uploading::Stands::stored;
   EXPECT_NE(find_fault(whole, more), "");
 }
 

@@ -13,6 +13,7 @@
 #include "crypto/epoch_rotation.h"
 #include "crypto/octets.h"
 #include "sync/shredding.h"
+#include "sync/upload_rows.h"
 #include "tests/at_rest/planted.h"
 #include "tests/crypto/keys.h"
 #include "tests/sync/records_fixture.h"
@@ -29,6 +30,24 @@ core::Result<std::string> read_whole(sync::Holdings& held, const std::string& id
   GW_TRY(const std::size_t got, reader->read(0, std::as_writable_bytes(std::span(bytes))));
   if (got != bytes.size())
     return core::Error(core::Code::corrupt, "the object is shorter than it says");
+  return bytes;
+}
+
+/// What the parts of an upload hold together, and which objects they are.
+core::Result<std::string> read_parts(sync::Holdings& held, const std::string& upload,
+                                     std::set<std::string>& objects) {
+  GW_TRY(const auto parts,
+         held.database().read_value<std::vector<std::string>>(
+             [&](Connection& connection) { return sync::parts_of(connection, upload); }));
+  std::string bytes;
+  for (const std::string& object : parts) {
+    GW_TRY(const std::string part, read_whole(held, object));
+    if (!part.starts_with(sync::kPartMark)) {
+      return core::Error(core::Code::corrupt, "a part of an upload without its mark");
+    }
+    bytes += part.substr(sync::kPartMark.size());
+    objects.insert(object);
+  }
   return bytes;
 }
 
@@ -62,8 +81,40 @@ core::Result<Visible> look_at_instances(sync::Holdings& held) {
 
 core::Status fault(std::string what) { return core::Error(core::Code::corrupt, std::move(what)); }
 
+core::Status check_upload(sync::Holdings& held, const std::string& id, const Uploading& promised,
+                          const std::set<std::string>& leaving, Visible& visible) {
+  using Stands = Uploading::Stands;
+  GW_TRY(const auto row,
+         held.database().read_value<std::optional<sync::Upload>>(
+             [&](Connection& connection) { return sync::read_upload(connection, id); }));
+  if (!row) {
+    const bool may_be_gone =
+        promised.stands == Stands::removing || promised.stands == Stands::removed;
+    return may_be_gone ? core::Status() : fault(cat("upload ", id, " is lost"));
+  }
+  if (promised.stands == Stands::removed) return fault(cat("upload ", id, " was removed"));
+  if (row->stored) {
+    const bool may_be = promised.stands == Stands::storing || promised.stands == Stands::stored;
+    const bool is_there =
+        visible.instances.contains(promised.instance) || leaving.contains(promised.instance.first);
+    return may_be && is_there ? core::Status()
+                              : fault(cat("upload ", id, " is said to be an instance"));
+  }
+  if (promised.stands == Stands::stored) return fault(cat("upload ", id, " is open again"));
+  if (row->received < promised.acknowledged) {
+    return fault(cat("upload ", id, " has lost what was acknowledged"));
+  }
+  GW_TRY(const std::string bytes, read_parts(held, id, visible.objects));
+  return bytes == promised.instance.second.substr(0, row->received)
+             ? core::Status()
+             : fault(cat("upload ", id, " holds other bytes than were sent"));
+}
+
 core::Status check_instances(Life& life, const Promises& promises) {
-  GW_TRY(const Visible visible, look_at_instances(life.held()));
+  GW_TRY(Visible visible, look_at_instances(life.held()));
+  for (const auto& [id, promised] : promises.uploads) {
+    GW_CHECK(check_upload(life.held(), id, promised, promises.leaving, visible));
+  }
   for (const Received& one : promises.acknowledged) {
     const bool may_be_gone = promises.leaving.contains(one.first);
     if (!visible.instances.contains(one) && !may_be_gone) {
@@ -80,6 +131,55 @@ core::Status check_instances(Life& life, const Promises& promises) {
     if (!path.starts_with(cat(kState, "/objects/"))) continue;
     const std::string name = path.substr(path.find_last_of('/') + 1);
     if (!visible.objects.contains(name)) return fault(cat("no row knows the file ", path));
+  }
+  return {};
+}
+
+/// `names`: "Type/id", blank between; of the Observation among them.
+core::Result<bool> is_told_or_waits(Connection& connection, const std::string& names) {
+  const auto at = names.find("Observation/");
+  if (at == std::string::npos) return false;
+  const std::string id = names.substr(at + 12, names.find(' ', at) - at - 12);
+  GW_TRY(const auto there,
+         connection.integer("SELECT 1 FROM resource r WHERE r.type = 'Observation' AND r.id = ? AND"
+                            " (EXISTS (SELECT 1 FROM outbox WHERE kind = 'resource' AND subject = "
+                            "'Observation/' || r.id) OR EXISTS (SELECT 1 FROM resource_base b WHERE"
+                            " b.uplink = 'his' AND b.type = r.type AND b.id = r.id))",
+                            id));
+  return there.has_value();
+}
+
+core::Status check_records(Connection& connection, const Promises& promises) {
+  for (const auto& [control_id, bytes] : promises.messages) {
+    GW_TRY(auto found, connection.query("SELECT r.bytes, m.became FROM message m JOIN message_raw r"
+                                        " USING (number) WHERE m.control_id = ?",
+                                        control_id));
+    GW_TRY(const bool there, found.next());
+    if (!there) return fault(cat("accepted and lost: message ", control_id));
+    if (crypto::as_text(found.blob(0)) != bytes) {
+      return fault(cat("message ", control_id, " is not what was sent"));
+    }
+    const std::string became(found.text(1));
+    GW_TRY(const bool again, found.next());
+    if (again) return fault(cat("taken in twice: message ", control_id));
+    GW_TRY(const bool goes_out, is_told_or_waits(connection, became));
+    if (!goes_out) return fault(cat("the result of message ", control_id, " is told to nobody"));
+  }
+  for (const auto& [name, values] : promises.edits) {
+    const auto key = *sync::parse_reference(name);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      GW_TRY(const auto text,
+             connection.text("SELECT body FROM resource_version WHERE type = ? AND id = ? AND "
+                             "version = ?",
+                             key.type, key.id, static_cast<std::int64_t>(i + 1)));
+      if (!text) return fault(cat("edited and lost: ", name));
+      GW_TRY(const core::Json body, core::Json::parse(*text));
+      if (body["valueQuantity"]["value"].integer() != values[i]) {
+        return fault(cat(name, " is not what was entered"));
+      }
+    }
+    GW_TRY(const bool goes_out, is_told_or_waits(connection, name));
+    if (!goes_out) return fault(cat("the edit of ", name, " is told to nobody"));
   }
   return {};
 }
@@ -181,6 +281,7 @@ core::Status look(Life& life) {
   GW_CHECK(check_keys(life, promises));
   GW_CHECK(check_backup(life, promises));
   auto outcome = life.held().database().read([&](Connection& connection) -> core::Status {
+    GW_CHECK(check_records(connection, promises));
     GW_CHECK(check_rows(connection, promises));
     return check_audit(life, connection, promises);
   });
@@ -252,14 +353,22 @@ core::Status Life::note_audit() {
   return {};
 }
 
-core::Status Life::receive(const std::string& study, const std::string& sop,
-                           const std::string& bytes) {
+core::Result<sync::StoreOutcome> Life::take_in(const std::string& study, const std::string& sop,
+                                               const std::string& bytes) {
   ledger_.note([&](Promises& promises) { promises.begun.emplace(sop, bytes); });
   GW_TRY(auto object, held_->ingest().begin_object());
   GW_CHECK(object->append(crypto::as_octets(bytes)));
-  GW_CHECK(held_->ingest().store(
-      {facts_of(study, sop), {}, 0, std::string(kCallingTitle), "GATEWAY", "127.0.0.1"}, *object));
+  GW_TRY(auto outcome,
+         held_->ingest().store(
+             {facts_of(study, sop), {}, 0, std::string(kCallingTitle), "GATEWAY", "127.0.0.1"},
+             *object));
   ledger_.note([&](Promises& promises) { promises.acknowledged.emplace(sop, bytes); });
+  return outcome;
+}
+
+core::Status Life::receive(const std::string& study, const std::string& sop,
+                           const std::string& bytes) {
+  GW_CHECK(take_in(study, sop, bytes));
   return note_audit();
 }
 

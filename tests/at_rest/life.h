@@ -29,15 +29,25 @@ inline constexpr char kMedium[] = "/medium";  // where backups go
 /// A SOP Instance UID and the bytes received under it.
 using Received = std::pair<std::string, std::string>;
 
+/// A resumable upload of one instance.
+struct Uploading {
+  Received instance;
+  std::uint64_t acknowledged = 0;  // bytes
+  enum class Stands { open, storing, stored, removing, removed } stands = Stands::open;
+};
+
 /// What was answered positively, and what may be there because it had begun.
 struct Promises {
   std::set<Received> acknowledged;
   std::set<Received> begun;
-  std::set<std::string> delivered;  // SOP Instance UIDs whose delivery was recorded
-  std::set<std::string> resources;  // Type/id pulled
-  crypto::AuditHead audit;          // the newest row known to be committed
-  std::set<std::string> leaving;    // SOP Instance UIDs whose eviction has begun
-  std::set<std::string> evicted;    // whose eviction was committed
+  std::set<std::string> delivered;              // SOP Instance UIDs whose delivery was recorded
+  std::set<std::string> resources;              // Type/id pulled
+  std::map<std::string, std::string> messages;  // accepted: control id and bytes
+  std::map<std::string, std::vector<std::int64_t>> edits;  // Type/id: the value of each version
+  std::map<std::string, Uploading> uploads;                // by id
+  crypto::AuditHead audit;                                 // the newest row known to be committed
+  std::set<std::string> leaving;  // SOP Instance UIDs whose eviction has begun
+  std::set<std::string> evicted;  // whose eviction was committed
   std::set<std::uint32_t> retired_epochs;
   std::uint32_t root = 1;  // the root key in use, or a later one
   bool backed_up = false;
@@ -81,8 +91,12 @@ class Life {
   fakes::FaultFiles& disk() { return disk_->files; }
   Ledger& ledger() { return ledger_; }
   sync::Holdings& held() { return *held_; }
+  const std::shared_ptr<sync::Holdings>& holdings() const { return held_; }
   bool is_open() const { return held_ != nullptr; }
 
+  /// An instance arrives whole, from wherever.
+  core::Result<sync::StoreOutcome> take_in(const std::string& study, const std::string& sop,
+                                           const std::string& bytes);
   /// A modality sends an instance.
   core::Status receive(const std::string& study, const std::string& sop, const std::string& bytes);
   core::Status write(const crypto::Change& change);

@@ -9,6 +9,7 @@
 #include "crypto/migrations.h"
 #include "crypto/octets.h"
 #include "crypto/root_rotation.h"
+#include "sync/clinic_edit.h"
 #include "sync/eviction.h"
 #include "sync/fhir_pull.h"
 #include "sync/migrations.h"
@@ -16,6 +17,7 @@
 #include "sync/recovery.h"
 #include "sync/replica.h"
 #include "sync/shredding.h"
+#include "sync/uploads.h"
 #include "tests/at_rest/life.h"
 #include "tests/at_rest/planted.h"
 #include "tests/crypto/backup_feed.h"
@@ -133,6 +135,177 @@ core::Status receive_a_study(Life& life) {
   // One that the modality breaks off.
   GW_TRY(auto abandoned, life.held().ingest().begin_object());
   return abandoned->append(crypto::as_octets(pixels(600'000, 'a')));
+}
+
+Json observation_of(std::string_view patient, int value) {
+  return Json::object({{"resourceType", "Observation"},
+                       {"status", "final"},
+                       {"code", Json::object({{"text", "Glucose"}})},
+                       {"subject", Json::object({{"reference", patient}})},
+                       {"effectiveDateTime", "2026-03-01T08:00:00Z"},
+                       {"valueQuantity", Json::object({{"value", value}, {"unit", "mg/dL"}})}});
+}
+
+sync::IncomingMessage message_of(std::size_t number) {
+  const Person& person = kPersons[number % kPersons.size()];
+  sync::IncomingMessage message;
+  message.device = "lab";
+  message.control_id = cat("C", number);
+  message.kind = "ORU^R01";
+  message.bytes = cat("MSH|^~\\&|", message.control_id, "\rPID|||", person.id, "||",
+                      dicom_name(person), "\rNTE|1||", kNotes[number % kNotes.size()], "\r");
+  message.source = "127.0.0.1";
+  message.answer = cat("MSA|AA|", message.control_id);
+  message.patient.is_told = true;
+  message.patient.ids = {{sync::kIssuer, std::string(person.id)}};
+  message.patient.facts.name = dicom_name(person);
+  sync::Draft result;
+  result.body = observation_of(sync::kPatientReference, static_cast<int>(number));
+  result.kind = sync::DraftKind::result;
+  result.seed = message.control_id;
+  message.add(std::move(result));
+  return message;
+}
+
+/// An analyzer sends results; the answer to one of them it did not hear.
+core::Status take_in_results(Life& life) {
+  for (const std::size_t number : {0U, 1U, 2U, 1U}) {
+    const sync::IncomingMessage message = message_of(number);
+    GW_TRY(const sync::Taken taken, life.held().intake().take_now(message));
+    const bool is_repeat = life.ledger().now().messages.contains(message.control_id);
+    const auto expected = is_repeat ? sync::Taken::Outcome::repeated : sync::Taken::Outcome::stored;
+    if (taken.outcome != expected) {
+      return core::Error(core::Code::internal,
+                         cat("a message is ", sync::to_string(taken.outcome), ' ', taken.reason));
+    }
+    life.ledger().note(
+        [&](Promises& promises) { promises.messages[message.control_id] = message.bytes; });
+  }
+  return life.note_audit();
+}
+
+/// A nurse's app writes a result, and corrects it twice.
+core::Status edit_in_the_clinic(Life& life) {
+  const std::vector<std::string> uplinks{"his"};
+  const sync::Editing editing{
+      life.held().audit(), core::system_clock(), life.held().options().worklist, uplinks,
+      "client:ward",       "127.0.0.1"};
+  for (const int value : {4, 5, 6}) {
+    std::int64_t version = 0;
+    auto outcome = life.write([&](Connection& connection) -> core::Status {
+      Json body = observation_of("Patient/p0", value);
+      body.set("id", "written");
+      GW_TRY(version, sync::store_edit(connection, editing, {"Observation", "written"}, body,
+                                       value == 4 ? "create" : "update"));
+      return {};
+    });
+    GW_CHECK(outcome);
+    life.ledger().note([&](Promises& promises) {
+      auto& values = promises.edits["Observation/written"];
+      values.resize(static_cast<std::size_t>(version), value);
+    });
+  }
+  return life.note_audit();
+}
+
+/// As a hub does: takes in what a health post uploads.
+class UploadPort {
+ public:
+  explicit UploadPort(Life& life)
+      : life_(life),
+        uploads_(core::system_clock(),
+                 [this](const auto&, const auto&, const auto& next) { return take(next); }) {}
+
+  /// The next `size` bytes, of which the client hears that they are there.
+  core::Status send(const std::string& id, std::size_t size) {
+    const Uploading upload = life_.ledger().now().uploads.at(id);
+    GW_TRY(const auto found, uploads_.find(life_.held(), kPost, id));
+    GW_TRY(const auto stream, uploads_.resume(life_.holdings(), kPost, id, found.received));
+    GW_CHECK(stream->append(
+        crypto::as_octets(std::string_view(upload.instance.second).substr(found.received, size))));
+    GW_TRY(const auto now, uploads_.end(life_.held(), kPost, *stream));
+    note(id, [&](Uploading& own) { own.acknowledged = now.received; });
+    return {};
+  }
+  core::Result<std::string> begin(const std::string& sop, std::string bytes) {
+    GW_TRY(const auto made, uploads_.create(life_.held(), kPost, bytes.size(), "", ""));
+    const Received instance{sop, std::move(bytes)};
+    life_.ledger().note([&](Promises& promises) {
+      promises.uploads[made.id] = {instance, 0, Stands::open};
+    });
+    return made.id;
+  }
+  core::Status store(const std::string& id) {
+    note(id, [](Uploading& own) { own.stands = Stands::storing; });
+    auto stored = uploads_.store(life_.holdings(), {kPost, "127.0.0.1"}, id);
+    // What cannot be read any more is given up, and the post is told to send it anew.
+    const bool given_up = !stored.ok() && stored.error().code() == core::Code::corrupt;
+    if (stored.ok() || given_up) {
+      note(id, [&](Uploading& own) { own.stands = given_up ? Stands::removed : Stands::stored; });
+    }
+    if (!stored.ok()) return std::move(stored).error();
+    return {};
+  }
+  core::Status remove(const std::string& id) {
+    note(id, [](Uploading& own) { own.stands = Stands::removing; });
+    GW_CHECK(uploads_.remove(life_.held(), kPost, id));
+    note(id, [](Uploading& own) { own.stands = Stands::removed; });
+    return {};
+  }
+
+ private:
+  using Stands = Uploading::Stands;
+  static constexpr char kPost[] = "post";
+
+  template <class Change>
+  void note(const std::string& id, Change change) {
+    life_.ledger().note([&](Promises& promises) { change(promises.uploads.at(id)); });
+  }
+  core::Result<sync::StoreOutcome> take(
+      const std::function<core::Result<std::span<const std::byte>>()>& next) {
+    std::string bytes;
+    while (true) {
+      GW_TRY(const auto piece, next());
+      if (piece.empty()) break;
+      bytes += crypto::as_text(piece);
+    }
+    for (const auto& [id, upload] : life_.ledger().now().uploads) {
+      if (upload.instance.second != bytes) continue;
+      return life_.take_in(uid("5"), upload.instance.first, bytes);
+    }
+    return core::Error(core::Code::invalid, "nobody sent these bytes");
+  }
+
+  Life& life_;
+  sync::Uploads uploads_;
+};
+
+/// One upload of each fate begins: the first will be whole, the second stays open, the third is
+/// given up.
+core::Status begin_uploads(Life& life) {
+  UploadPort port(life);
+  for (const char* number : {"5.1.1", "5.1.2", "5.1.3"}) {
+    GW_TRY(const std::string id, port.begin(uid(number), pixels(90'000, number[4])));
+    GW_CHECK(port.send(id, 70'000));
+  }
+  return {};
+}
+
+core::Status go_on_with_uploads(Life& life) {
+  UploadPort port(life);
+  for (const auto& [id, upload] : life.ledger().now().uploads) {
+    if (upload.instance.first.ends_with("1")) {
+      GW_CHECK(port.send(id, 20'000));
+      GW_CHECK(port.store(id));
+    } else if (upload.instance.first.ends_with("2")) {
+      GW_CHECK(port.send(id, 10'000));
+    } else {
+      GW_CHECK(port.remove(id));
+    }
+  }
+  GW_CHECK(sync::shred_doomed(life.held().database(), life.held().objects(), core::system_clock(),
+                              [] { return false; }));
+  return life.note_audit();
 }
 
 core::Status deliver(Life& life) {
@@ -259,8 +432,12 @@ constexpr std::array kLife = {
     Step{"set up, migrate", set_up_as_an_older_version},
     Step{"pull orders", pull_orders},
     Step{"receive a study", receive_a_study},
+    Step{"take in results", take_in_results},
+    Step{"edit", edit_in_the_clinic},
+    Step{"begin uploads", begin_uploads},
     Step{"deliver", deliver},
     Step{"stop and start", stop_and_start},
+    Step{"go on with uploads", go_on_with_uploads},
     Step{"receive a series", receive_a_series},
     Step{"deliver more", deliver},
     Step{"back up", back_up},

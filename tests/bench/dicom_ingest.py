@@ -196,8 +196,8 @@ def measure(targets, files, megabytes, sync_folder, into):
 
 def peak_rss_mb(gateway, path):
     idle = gateway.process.memory_mb("VmRSS")
-    # Starting derived the keys with Argon2, whose memory must not hide what comes now: reset VmHWM.
-    Path(f"/proc/{gateway.process.pid}/clear_refs").write_text("5")
+    # Starting derived the keys with Argon2.
+    gateway.process.forget_peak()
     send(gateway.port, [path], 1)
     return gateway.process.memory_mb("VmHWM") - idle
 

@@ -2,15 +2,17 @@
 """kill9.py [--build DIR] [--dir DIR] [--rounds N] [--senders N] [--seed N]: kill -9 in a loop on the daemon under load.
 
 Each round starts the daemon, waits until it is ready, and kills it with SIGKILL a random moment later (0 to 400 ms, in every tenth
-round 0 to 2 s; in every fifth it does not wait, and the kill comes while it opens) while several modalities (dcmtk's storescu) send, an uplink delivers to a small STOW-RS server that wants access
-tokens, the command reads status and studies, and an operator backs up and rotates the database's key, the root key and the epochs.
-What had no success is sent again, as a modality does. At the end each of the operator's works must succeed, and the stopped state is
-opened, and then once more as the backup restores it: both times every instance that was answered with success must be there with the very bytes of its data set, the audit chain must be
+round 0 to 2 s; in every fifth it does not wait, and the kill comes while it opens) while several modalities (dcmtk's storescu) and an analyzer
+(HL7 v2) send, an app edits FHIR resources, uplinks deliver to a small STOW-RS server that wants access tokens and to a FHIR server, the
+command reads status and studies, and an operator backs up and rotates the database's key, the root key and the epochs.
+What had no success is sent again, as devices do. At the end each of the operator's works must succeed, and the stopped state is
+opened, and then once more as the backup restores it: both times every instance that was answered with success must be there with the
+very bytes of its data set, every accepted message with its bytes and its one result, every edit in its order, the audit chain must be
 whole, what the uplink's server was given must be byte-identical too, and none of the names, ids, pixel runs and secrets that went
-through may be readable in state, backups, temporary folder or log. Exit code 1 if not, or where nothing was delivered, backed up or rotated.
+through may be readable in state, backups, temporary folder or log. Exit code 1 if not, or where one of these never worked.
 
-{"rounds", "acknowledged", "lost", "corrupt", "delivered", "kills_while_sending", "backups", "rotations", "planted",
-"plaintext_hits"} is the last line. Without --build the release preset is built.
+{"rounds", "acknowledged" (all of them), "lost", "corrupt", "instances", "messages", "edits", "delivered" (instances), "records_delivered",
+"kills_while_sending", "backups", "rotations", "planted", "plaintext_hits"} is the last line. Without --build the release preset is built.
 """
 
 import argparse
@@ -33,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 sys.path.insert(0, str(ROOT / "tests" / "bench"))
 from dicom_ingest import CT_STORAGE, dicom_head  # noqa: E402
+from kill9_records import API_TOKEN, DEVICE, Analyzer, App, Hospital, lost_or_wrong  # noqa: E402
 from rig import plaintext  # noqa: E402
 from rig.process import Process, free_ports  # noqa: E402
 
@@ -227,8 +230,9 @@ class Operator(threading.Thread):
 
 
 class Gateway:
-    def __init__(self, build, folder, stow_port):
-        [self.port], self.folder, self.process = free_ports(1), folder, None
+    def __init__(self, build, folder, stow_port, hospital):
+        self.port, self.device_port, self.api_port = free_ports(3)
+        self.folder, self.process = folder, None
         self._daemon, self.tool = build / "daemon" / "clinic-gatewayd", build / "daemon" / "clinic-gateway"
         self.socket, self.passphrase, client_key = folder / "control.sock", folder / "passphrase", folder / "client.pem"
         # What is searched for plaintext; the secrets themselves lie beside it.
@@ -242,12 +246,17 @@ class Gateway:
         for secret in (self.passphrase, client_key):
             secret.chmod(0o600)
         (folder / "gateway.toml").write_text(
-            f'[site]\nname = "kill9"\n[storage]\nstate_dir = "{self.state}"\nreserve_mb = 16\n'
+            f'[site]\nname = "kill9"\ntimezone = "UTC"\n[storage]\nstate_dir = "{self.state}"\nreserve_mb = 16\n'
             f'[keys]\npassphrase_file = "{self.passphrase}"\n[control]\nsocket = "{self.socket}"\n'
             f'[dicom]\nbind = "127.0.0.1"\nport = {self.port}\nae_title = "{AET}"\npatient_id_issuer = "urn:oid:2.25.1"\n'
             f'[uplink.pacs]\nkind = "stow"\nurl = "http://127.0.0.1:{stow_port}/dicom-web"\n'
             f'token_url = "http://127.0.0.1:{stow_port}/token"\nclient_id = "kill9"\nclient_key_id = "1"\n'
-            f'client_key_file = "{client_key}"\n[log]\nlevel = "warn"\n'
+            f'client_key_file = "{client_key}"\n'
+            f'[uplink.his]\nkind = "fhir"\nurl = "https://127.0.0.1:{hospital.port}/fhir"\nca_file = "{hospital.certificate}"\npull = []\n'
+            f'[device.{DEVICE}]\nprotocol = "hl7"\nbind = "127.0.0.1"\nport = {self.device_port}\n'
+            f'[api]\nbind = "127.0.0.1"\nport = {self.api_port}\ncertificate_file = "{hospital.certificate}"\nkey_file = "{hospital.key}"\n'
+            f'[api_client.ward]\nscopes = ["system/*.cruds"]\ntoken_sha256 = "{hashlib.sha256(API_TOKEN.encode()).hexdigest()}"\n'
+            '[log]\nlevel = "warn"\n'
         )
 
     def begin(self):
@@ -271,31 +280,42 @@ class Gateway:
         return done.returncode == 0 and json.loads(done.stdout)["state"] == "ready"
 
 
-def look(build, gateway, instances, stow):
+def look(build, gateway, load):
     """Opens the stopped state and counts what is lost or corrupt."""
     done = subprocess.run([build / READER, gateway.state, gateway.passphrase], capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"the state does not open: {done.stderr}")
-    held, problems = {}, []
+    held, messages, versions, problems = {}, [], [], []
     *lines, audit = done.stdout.splitlines()
     if not audit.endswith("intact"):
         problems.append(audit)
     for line in lines:
-        sop, _, digest = line.split(" ", 2)
-        held.setdefault(sop, []).append(digest)
-        if digest != instances.digests.get(sop):
-            problems.append(f"held otherwise than it was sent: {line}")
-    problems += [f"doubled: {sop}" for sop, digests in held.items() if len(digests) > 1]
-    problems += [f"the uplink sent other bytes: {sop}" for sop, digest in stow.digests.items() if digest != instances.digests.get(sop)]
-    lost = sorted(instances.acknowledged - held.keys())
-    for text in [*(f"lost: {sop}" for sop in lost), *problems][:20]:
+        kind, rest = line.split(" ", 1)
+        if kind == "message":
+            messages.append(rest.split(" "))
+        elif kind == "version":
+            name, body = rest.split(" ", 1)
+            versions.append((name, json.loads(body)))
+        elif kind != "instance":
+            raise SystemExit(f"{READER.name} says what nobody understands: {line[:200]!r}")
+        else:
+            sop, _, digest = rest.split(" ", 2)
+            held.setdefault(sop, []).append(digest)
+            if digest != load.instances.digests.get(sop):
+                problems.append(f"held otherwise than it was sent: {line}")
+    lost, wrong = lost_or_wrong(load.analyzer, load.app, messages, versions)
+    lost += sorted(load.instances.acknowledged - held.keys())
+    problems += [*wrong, *(f"doubled: {sop}" for sop, digests in held.items() if len(digests) > 1)]
+    sent = load.instances.digests
+    problems += [f"the uplink sent other bytes: {sop}" for sop, digest in load.stow.digests.items() if digest != sent.get(sop)]
+    for text in [*(f"lost: {what}" for what in lost), *problems][:20]:
         print(text, file=sys.stderr)
     return len(lost), len(problems)
 
 
 def search_plaintext(gateway, instances):
     """How many strings went in, and how many lie there to be read."""
-    texts = [*NAMES, *IDS, PASSPHRASE, TOKEN]
+    texts = [*NAMES, *IDS, PASSPHRASE, TOKEN, API_TOKEN]
     needles = [*(text.encode() for text in texts), *instances.pixel_runs]
     hits = plaintext.find(needles, [gateway.written])
     for hit in hits[:20]:
@@ -303,56 +323,99 @@ def search_plaintext(gateway, instances):
     return len(needles), len(hits)
 
 
-def run(arguments, build, folder):
-    dice = random.Random(arguments.seed)
-    for name in ("gateway", "files"):
-        (folder / name).mkdir()
-    instances, stow = Instances(folder / "files", arguments.seed), StowServer()
-    gateway = Gateway(build, folder / "gateway", stow.port)
-    senders = [Sender(number, gateway.port, instances) for number in range(arguments.senders)]
-    reader, operator = Reader(gateway.tool, gateway.socket), Operator(gateway, arguments.seed)
-    under_way = 0
-    # That the reader knows what this daemon writes must not show after two thousand rounds.
-    gateway.start()
-    gateway.process.stop()
-    look(build, gateway, instances, stow)
-    try:
-        for thread in (*senders, reader, operator):
+class Load:
+    """Everybody who works with the gateway."""
+
+    def __init__(self, arguments, build, folder):
+        for name in ("gateway", "files", "hospital"):
+            (folder / name).mkdir()
+        self.instances, self.stow = Instances(folder / "files", arguments.seed), StowServer()
+        self.hospital = Hospital(folder / "hospital", *free_ports(1))
+        self.gateway = gateway = Gateway(build, folder / "gateway", self.stow.port, self.hospital)
+        self.senders = [Sender(number, gateway.port, self.instances) for number in range(arguments.senders)]
+        self.analyzer = Analyzer(gateway.device_port, NAMES, IDS)
+        self.app = App(gateway.api_port, self.hospital.certificate, NAMES)
+        self.operator, self._reader = Operator(gateway, arguments.seed), Reader(gateway.tool, gateway.socket)
+
+    def begin(self):
+        for thread in self._threads():
             thread.start()
-        for number in range(arguments.rounds):
-            if opening := number % 5 == 4:
-                gateway.begin()
-            else:
-                gateway.start()
-            # The moment of the kill, not a wait for anything; now and then long enough for a backup to end.
-            time.sleep(dice.uniform(0, 0.5 if opening else 2 if number % 10 == 0 else 0.4))
-            under_way += any(sender.under_way for sender in senders)
-            gateway.process.kill()
-            if (number + 1) % 25 == 0:
-                print(f"{number + 1} rounds, {len(instances.acknowledged)} acknowledged", file=sys.stderr)
-        for thread in (*senders, reader, operator):
+
+    def end(self):
+        for thread in self._threads():
             thread.stopping.set()
-        for thread in (*senders, operator):
+        for thread in self._threads():
             thread.join()
+
+    def is_sending(self):
+        return any(sender.under_way for sender in self.senders)
+
+    def accepted(self):
+        """Of each kind, how many were answered with success."""
+        edits = sum(len(values) for values in self.app.acknowledged.values())
+        return {"instances": len(self.instances.acknowledged), "messages": len(self.analyzer.acknowledged), "edits": edits}
+
+    def stop(self):
+        if self.gateway.process:
+            self.gateway.process.stop()
+        self.stow.stop()
+        self.hospital.stop()
+
+    def _threads(self):
+        return *self.senders, self.analyzer, self.app, self._reader, self.operator
+
+
+def kill_in_a_loop(arguments, load):
+    """How many kills met an instance under way."""
+    dice, gateway, under_way = random.Random(arguments.seed), load.gateway, 0
+    load.begin()
+    for number in range(arguments.rounds):
+        if opening := number % 5 == 4:
+            gateway.begin()
+        else:
+            gateway.start()
+        # The moment of the kill, not a wait for anything; now and then long enough for a backup to end.
+        time.sleep(dice.uniform(0, 0.5 if opening else 2 if number % 10 == 0 else 0.4))
+        under_way += load.is_sending()
+        gateway.process.kill()
+        if (number + 1) % 25 == 0:
+            print(f"{number + 1} rounds, accepted: {load.accepted()}", file=sys.stderr)
+    load.end()
+    return under_way
+
+
+def run(arguments, build, folder):
+    load = Load(arguments, build, folder)
+    gateway = load.gateway
+    try:
+        # That the reader knows what this daemon writes must not show after two thousand rounds.
         gateway.start()
-        operator.finish()
+        gateway.process.stop()
+        look(build, gateway, load)
+        under_way = kill_in_a_loop(arguments, load)
+        gateway.start()
+        load.operator.finish()
+        records_delivered = load.hospital.received()
     finally:
-        if gateway.process:
-            gateway.process.stop()
-        stow.stop()
-    planted, hits = search_plaintext(gateway, instances)
-    lost, corrupt = look(build, gateway, instances, stow)
+        load.stop()
+    planted, hits = search_plaintext(gateway, load.instances)
+    lost, corrupt = look(build, gateway, load)
     gateway.restore()
-    lost_in_backup, corrupt_in_backup = look(build, gateway, instances, stow)
+    lost_in_backup, corrupt_in_backup = look(build, gateway, load)
+    if load.analyzer.last_refusal:
+        print(f"the last message that was refused: {load.analyzer.last_refusal!r}", file=sys.stderr)
+    accepted = load.accepted()
     return {
         "rounds": arguments.rounds,
-        "acknowledged": len(instances.acknowledged),
+        "acknowledged": sum(accepted.values()),
         "lost": lost + lost_in_backup,
         "corrupt": corrupt + corrupt_in_backup,
-        "delivered": len(stow.digests),
+        **accepted,
+        "delivered": len(load.stow.digests),
+        "records_delivered": records_delivered,
         "kills_while_sending": under_way,
-        "backups": operator.backups,
-        "rotations": operator.rotations,
+        "backups": load.operator.backups,
+        "rotations": load.operator.rotations,
         "planted": planted,
         "plaintext_hits": hits,
     }
@@ -388,7 +451,8 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(result))
     good = not any(result[name] for name in ("lost", "corrupt", "plaintext_hits"))
-    return 0 if good and all(result[name] for name in ("acknowledged", "delivered", "backups", "rotations")) else 1
+    worked = ("instances", "messages", "edits", "delivered", "records_delivered", "backups", "rotations")
+    return 0 if good and all(result[name] for name in worked) else 1
 
 
 if __name__ == "__main__":

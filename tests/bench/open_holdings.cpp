@@ -1,7 +1,10 @@
-// Opens a stopped gateway's state folder and says what it holds, one line for each instance:
-//   SOP-INSTANCE-UID COPY SHA-256-OF-THE-DATA-SET
+// Opens a stopped gateway's state folder and says what it holds, one line for each instance, each
+// message as it came and each version of an Observation, oldest first:
+//   instance SOP-INSTANCE-UID COPY SHA-256-OF-THE-DATA-SET
+//   message DEVICE CONTROL-ID SHA-256-OF-ITS-BYTES
+//   version ID BODY
 // and at the end "audit ROWS intact" or "audit broken at N". Every object is read to its last byte;
-// one that does not open says "SOP-INSTANCE-UID COPY corrupt: WHY".
+// one that does not open says "instance SOP-INSTANCE-UID COPY corrupt: WHY".
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -35,6 +38,41 @@ core::Result<std::string> digest_of(sync::Holdings& held, const Row& row) {
   return core::to_hex(crypto::as_text(digest.finish()));
 }
 
+core::Status say_messages(crypto::Connection& connection) {
+  GW_TRY(auto found, connection.query("SELECT m.device, m.control_id, r.bytes FROM message m JOIN "
+                                      "message_raw r USING (number) ORDER BY number"));
+  while (true) {
+    GW_TRY(const bool more, found.next());
+    if (!more) return {};
+    const crypto::Digest digest = crypto::sha256(found.blob(2));
+    std::printf("message %s %s %s\n", std::string(found.text(0)).c_str(),
+                std::string(found.text(1)).c_str(), core::to_hex(crypto::as_text(digest)).c_str());
+  }
+}
+
+core::Status say_versions(crypto::Connection& connection) {
+  GW_TRY(auto found, connection.query("SELECT id, body FROM resource_version WHERE type = "
+                                      "'Observation' ORDER BY id, version"));
+  while (true) {
+    GW_TRY(const bool more, found.next());
+    if (!more) return {};
+    std::printf("version %s %s\n", std::string(found.text(0)).c_str(),
+                std::string(found.text(1)).c_str());
+  }
+}
+
+core::Result<std::vector<Row>> instances(crypto::Connection& connection) {
+  std::vector<Row> rows;
+  GW_TRY(auto found, connection.query("SELECT sop_instance_uid, object_id, copy, data_set_offset "
+                                      "FROM dicom_instance ORDER BY row"));
+  while (true) {
+    GW_TRY(const bool more, found.next());
+    if (!more) return rows;
+    rows.push_back({std::string(found.text(0)), std::string(found.text(1)), found.integer(2),
+                    static_cast<std::uint64_t>(found.integer(3))});
+  }
+}
+
 core::Status say_all(const std::string& folder, const std::string& passphrase_file) {
   auto& files = core::system_files();
   GW_TRY(std::string text, core::read_whole_file(files, passphrase_file, 4096));
@@ -47,20 +85,15 @@ core::Status say_all(const std::string& folder, const std::string& passphrase_fi
   crypto::AuditReport audit;
   auto read = held->database().read([&](crypto::Connection& connection) -> core::Status {
     GW_TRY(audit, held->audit().verify(connection));
-    GW_TRY(auto found, connection.query("SELECT sop_instance_uid, object_id, copy, data_set_offset "
-                                        "FROM dicom_instance ORDER BY row"));
-    while (true) {
-      GW_TRY(const bool more, found.next());
-      if (!more) return {};
-      rows.push_back({std::string(found.text(0)), std::string(found.text(1)), found.integer(2),
-                      static_cast<std::uint64_t>(found.integer(3))});
-    }
+    GW_TRY(rows, instances(connection));
+    GW_CHECK(say_messages(connection));
+    return say_versions(connection);
   });
   GW_CHECK(read);
   for (const Row& row : rows) {
     const auto digest = digest_of(*held, row);
     std::printf(
-        "%s %lld %s\n", row.sop.c_str(), static_cast<long long>(row.copy),
+        "instance %s %lld %s\n", row.sop.c_str(), static_cast<long long>(row.copy),
         digest.ok() ? digest->c_str() : core::cat("corrupt: ", digest.error().message()).c_str());
   }
   std::printf("%s\n", audit.broken_at ? core::cat("audit broken at ", *audit.broken_at).c_str()

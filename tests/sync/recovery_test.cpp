@@ -88,8 +88,11 @@ class RecoveryTest : public RecordsTest {
 TEST_F(RecoveryTest, TheBackupComesBackAndEveryQueuedRowIsLookedUpFirst) {
   take_in("1.2.3", "1.2.3.1.1", "first image");
   back_up();
+  const auto backed_up = count("SELECT max(seq) FROM audit");
   take_in("1.2.4", "1.2.4.1.1", "after the backup");
   store(facts("1.2.5", "1.2.5.1.1"), "no DICOM file");
+  const auto lost = static_cast<std::uint64_t>(count("SELECT max(seq) FROM audit") - backed_up);
+  ASSERT_GE(lost, 2u);
   damage();
   open();
   ASSERT_TRUE(held_);
@@ -107,6 +110,8 @@ TEST_F(RecoveryTest, TheBackupComesBackAndEveryQueuedRowIsLookedUpFirst) {
   EXPECT_EQ(told.created, "2026-03-01T08:00:00.000Z");
   EXPECT_EQ(told.unknown_objects, 1u) << "not to be read";
   EXPECT_EQ(told.missing_count, 0u);
+  EXPECT_EQ(told.lost_actions, lost);
+  EXPECT_NE(told.lost_until, "");
   EXPECT_TRUE(std::filesystem::exists(told.aside));
 }
 

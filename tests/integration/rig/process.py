@@ -88,11 +88,15 @@ class Process:
         return self._child.wait()
 
     def memory_mb(self, field="VmRSS"):
-        """A field of /proc/PID/status in MB: VmRSS now, VmHWM the peak since its start."""
+        """A field of /proc/PID/status in MB: VmRSS now, VmHWM the peak since its start or forget_peak()."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith(field + ":"):
                 return int(line.split()[1]) / 1024
         raise KeyError(field)
+
+    def forget_peak(self):
+        """VmHWM begins anew: what starting took must not hide what comes now."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
 
 def _die_with_parent():
