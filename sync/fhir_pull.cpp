@@ -209,6 +209,7 @@ struct QueryRun {
   std::string query;
   std::string target;  // of the next page; empty: that was the last
   std::string since;   // what it asks for
+  bool keeps_a_cursor = true;
   std::optional<core::Wall> newest;
   std::optional<core::Wall> served_at;  // the server's clock as the query began
   bool is_sorted = true;
@@ -295,9 +296,19 @@ core::Status begin_history(Connection& connection, const Pulling& pulling, const
   return put_cursor(connection, pulling.uplink, path, core::to_instant(*run.served_at - kOverlap));
 }
 
+bool is_to_be_repeated(const QueryRun& run) { return run.crossed || run.moved; }
+
+/// Where the next one goes on: behind what was seen by more than a server's longest transaction,
+/// and not past the server's own clock: where that was ahead and was put right, what changes from
+/// now on carries earlier times than what was read.
+std::string cursor_after(const QueryRun& run) {
+  const core::Wall until = std::min(*run.newest, run.served_at.value_or(*run.newest));
+  return core::to_instant(until - kOverlap);
+}
+
 core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun& run,
                         const ReadPage& page) {
-  GW_CHECK(begin_history(connection, pulling, run));
+  if (run.keeps_a_cursor) GW_CHECK(begin_history(connection, pulling, run));
   const Reconciling with{pulling.holdings.audit(), pulling.clock, pulling.uplink, pulling.policy};
   for (const Json& read : page.resources) {
     bool crossed = page.crossed.contains(key_of(read)->text());
@@ -314,35 +325,35 @@ core::Status apply_page(Connection& connection, const Pulling& pulling, QueryRun
     if (result == Applied::crossed) run.crossed = true;
   }
   // The cursor belongs to the whole query: it moves in the transaction of the last page only, and
-  // not past what has to be read again, nor past the server's own clock: where that was ahead and
-  // was put right, what changes from now on carries earlier times than what was read.
-  if (!run.target.empty() || run.crossed || run.moved || !run.newest) return {};
-  const core::Wall until = std::min(*run.newest, run.served_at.value_or(*run.newest));
-  return put_cursor(connection, pulling.uplink, run.query, core::to_instant(until - kOverlap));
+  // not past what has to be read again.
+  if (!run.target.empty() || is_to_be_repeated(run) || !run.newest || !run.keeps_a_cursor)
+    return {};
+  return put_cursor(connection, pulling.uplink, run.query, cursor_after(run));
 }
 
-/// What one query came to.
-struct QueryEnd {
-  std::int64_t applied = 0;  // resources new or changed
-  std::string refused;
-};
-
-/// One query from its cursor to its last page. One that is refused leaves its cursor where it was.
-Awaitable<core::Result<QueryEnd>> pull_query(const Pulling& pulling, const std::string& query) {
-  auto run = std::make_shared<QueryRun>();
-  run->query = query;
+/// One of the configured queries, from its cursor.
+Awaitable<core::Result<QueryEnd>> pull_on(const Pulling& pulling, const std::string& query) {
   auto since = pulling.holdings.database().read_value<std::string>(
       [&](Connection& connection) { return saved_cursor(connection, pulling.uplink, query); });
   if (!since.ok()) co_return std::move(since).error();
-  run->since = std::move(*since);
-  run->target = target_since(query, run->since);
+  QueryAsked asked{query, std::move(*since)};
+  co_return co_await pull_query(pulling, std::move(asked));
+}
+
+}  // namespace
+
+Awaitable<core::Result<QueryEnd>> pull_query(const Pulling& pulling, QueryAsked asked) {
+  auto run = std::make_shared<QueryRun>();
+  run->query = std::move(asked.query);
+  run->since = std::move(asked.since);
+  run->keeps_a_cursor = asked.keeps_a_cursor;
+  run->target = target_since(run->query, run->since);
   for (int pages = 0; !run->target.empty() && pages < kPagesMax; ++pages) {
     const std::uint64_t mark = pulling.crossings.before_reading();
     auto answer = co_await pulling.endpoint.page(run->target);
     if (!answer.ok()) co_return std::move(answer).error();
     if (is_refused_search(*answer)) {
-      run->refused = core::cat("the server answered ", answer->status,
-                               "; check pull of this uplink, or what it may read there");
+      run->refused = core::cat("the server answered ", answer->status);
       break;
     }
     auto page = read_page(*answer);
@@ -363,10 +374,13 @@ Awaitable<core::Result<QueryEnd>> pull_query(const Pulling& pulling, const std::
     };
     GW_CO_CHECK(co_await write_async(pulling.holdings.database(), std::move(apply)));
   }
-  co_return QueryEnd{run->applied, run->refused};
+  QueryEnd end;
+  end.applied = run->applied;
+  end.refused = run->refused;
+  if (run->newest) end.until = cursor_after(*run);
+  end.is_to_be_repeated = is_to_be_repeated(*run);
+  co_return end;
 }
-
-}  // namespace
 
 core::Result<std::string> page_target(std::string_view link) {
   const auto question = link.find('?');
@@ -440,7 +454,7 @@ Awaitable<PullReport> pull_queries(Pulling pulling, std::vector<std::string> que
   PullReport report;
   for (const std::string& query : queries) {
     const std::string type = query.substr(0, query.find('?'));
-    auto end = co_await pull_query(pulling, query);
+    auto end = co_await pull_on(pulling, query);
     if (!end.ok()) {
       report.error = core::cat("pull of ", type, ": ", end.error().message());
       co_return report;
@@ -448,7 +462,8 @@ Awaitable<PullReport> pull_queries(Pulling pulling, std::vector<std::string> que
     report.applied += end->applied;
     if (!end->refused.empty()) {
       report.refused +=
-          core::cat(report.refused.empty() ? "" : "; ", "pull of ", type, ": ", end->refused);
+          core::cat(report.refused.empty() ? "" : "; ", "pull of ", type, ": ", end->refused,
+                    "; check pull of this uplink, or what it may read there");
       continue;
     }
     const core::Status deletions = co_await pull_deletions(pulling, query);

@@ -7,6 +7,7 @@
 // whose order is not, waits in the inbox until that arrives.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,23 @@ struct Pulling {
   bool ids_differ = false;  // what is made here may get an id of the server's
   const MergePolicy& policy = usual_policy();
 };
+
+/// A search to be run to its last page.
+struct QueryAsked {
+  std::string query;           // "Patient?general-practitioner=…"
+  std::string since;           // an instant: what changed from then on; empty: all of it
+  bool keeps_a_cursor = true;  // under the query's name
+};
+/// What it came to.
+struct QueryEnd {
+  std::int64_t applied = 0;  // resources new or changed
+  std::string refused;       // why the server did not answer to it, for people; the rest is then
+                             // of what came before
+  std::string until;         // an instant: from then on it has to be asked the next time
+  bool is_to_be_repeated = false;  // something crossed our own deliveries, or moved between pages
+};
+/// `asked.since` counts until the server's clock turns out to stand before it.
+core::net::Awaitable<core::Result<QueryEnd>> pull_query(const Pulling& pulling, QueryAsked asked);
 
 /// Runs each query ("Patient", "ServiceRequest?performer=…") to its end, in the order given. One
 /// that the server refuses is told of and holds back no other: what refers to what it would have

@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "core/ids.h"
+#include "core/text.h"
 #include "sync/fhir_endpoint.h"
+#include "sync/fhir_followed.h"
 #include "sync/fhir_probe.h"
 #include "sync/fhir_pull.h"
 #include "sync/fhir_push_bundle.h"
@@ -56,9 +58,14 @@ class FhirUplink final : public Uplink {
   Awaitable<PullReport> pull() override {
     co_await probe_when_due();
     const bool ids_differ = abilities_.put_creates != Known::yes || has_ids_of_the_servers();
-    co_return co_await pull_queries(
-        {endpoint_, *holdings_, clock_, crossings_, options_.name, ids_differ, options_.policy},
-        options_.pull);
+    const Pulling with{endpoint_,     *holdings_, clock_,         crossings_,
+                       options_.name, ids_differ, options_.policy};
+    PullReport report = co_await pull_queries(with, options_.pull);
+    if (!report.reached) co_return report;
+    report.applied += co_await followed_.pull(with, options_.pull);
+    if (!followed_.refused().empty())
+      report.refused += core::cat(report.refused.empty() ? "" : "; ", followed_.refused());
+    co_return report;
   }
   core::Json abilities() const override { return abilities_.report(); }
   Awaitable<core::Result<core::Json>> probe() override {
@@ -111,6 +118,7 @@ class FhirUplink final : public Uplink {
   ServerAbilities abilities_;
   Bundling bundling_;
   Crossings crossings_;
+  FollowedPatients followed_;
 };
 
 }  // namespace

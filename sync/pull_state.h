@@ -12,7 +12,8 @@
 
 namespace gateway::sync {
 
-/// A FHIR instant; empty: there is none yet. `query` names it.
+/// How far something was asked for: a FHIR instant, or a number of our own; empty: there is none
+/// yet. `query` names it.
 core::Result<std::string> saved_cursor(crypto::Connection& connection, std::string_view uplink,
                                        std::string_view query);
 core::Status put_cursor(crypto::Connection& connection, std::string_view uplink,
