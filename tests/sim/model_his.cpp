@@ -311,9 +311,7 @@ HttpResponse ModelHis::update(const HttpRequest& request, const std::string& key
   if (held == nullptr && !manners_.keeps_client_ids)
     return outcome(manners_.conflict_is_409 ? 404 : 405, "ids are given here");
   // As HAPI: an update that changes nothing makes no version.
-  if (is_there && sync::same_content(held->body, *body)) {
-    repeated_.push_back(core::cat(by, " sent ", key, " again as it was"));
-  } else {
+  if (!is_there || !sync::same_content(held->body, *body)) {
     check_targets(key, *body);
     store(key, std::move(*body), by, clock_());
   }

@@ -64,7 +64,6 @@ class ModelHis {
   std::int64_t changes() const { return changes_; }
   /// Of writes by gateways: what they broke, one line each.
   const std::vector<std::string>& dangling() const { return dangling_; }
-  const std::vector<std::string>& repeated() const { return repeated_; }
   /// What the Bundles since the last call held, for the trace.
   std::string take_note() { return std::exchange(note_, {}); }
 
@@ -110,7 +109,6 @@ class ModelHis {
   std::set<std::string> arriving_;  // with the transaction that is being carried out
   std::int64_t changes_ = 0;
   std::vector<std::string> dangling_;
-  std::vector<std::string> repeated_;
   std::string note_;
 };
 

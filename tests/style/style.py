@@ -3,9 +3,10 @@
 
 Prints one line per violation, "FILE:LINE: what", and exits 1 on any. Rules: short files; a header opens with its contract and
 #pragma once; no Manager, Helper or Util; nothing left half done; every source is built and every script runs; every package
-of packaging/install-deps.sh has its line in docs/dependencies.md.
+of packaging/install-deps.sh has its line in docs/dependencies.md; a migration that was given out never changes.
 """
 import argparse
+import hashlib
 import os
 import pathlib
 import re
@@ -83,6 +84,20 @@ class Tree:
         for package in sorted(described - wanted):
             self.report(page, 1, f"{package} is in no list of packaging/install-deps.sh; remove its line")
 
+    def check_migrations(self):
+        """A database remembers a migration by its number and does not run it again: a change of its text reaches none that exist."""
+        page = self.root / "tests/style/migrations.sha256"
+        known = dict(reversed(line.split()) for line in page.read_text().splitlines()) if page.exists() else {}
+        for path in (path for path in self.files if path.suffix == ".sql" and path.parent.name == "migrations"):
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            listed = known.pop(self.name(path), None)
+            if listed is None:
+                self.report(path, 1, f"tests/style/migrations.sha256 has no line '{digest}  {self.name(path)}'")
+            elif listed != digest:
+                self.report(path, 1, "its text has changed since it was given out; write another migration")
+        for name in known:
+            self.report(page, 1, f"{name} is gone, and databases have run it")
+
     def check(self):
         listed = self.listed_sources()
         for path in self.files:
@@ -98,6 +113,7 @@ class Tree:
             elif path.suffix == ".cpp" and os.path.normpath(path) not in listed:
                 self.report(path, 1, "no CMakeLists.txt lists this source: nothing builds it")
         self.check_packages()
+        self.check_migrations()
         return self.violations
 
 

@@ -34,6 +34,21 @@ class Style(unittest.TestCase):
         self.plant("packaging/run.sh", "#!/bin/sh\n", 0o755)
         self.assertEqual([], style.Tree(self.root).check())
 
+    def test_a_migration_that_changed(self):
+        digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # of nothing
+        self.plant("tests/style/migrations.sha256", f"{digest}  sync/migrations/0001_first.sql\n")
+        self.plant("sync/migrations/0001_first.sql", "")
+        self.assertEqual([], style.Tree(self.root).check())
+        self.plant("sync/migrations/0001_first.sql", "CREATE TABLE t (a);\n")
+        self.assert_finds("0001_first.sql", "has changed")
+
+    def test_a_migration_that_is_not_listed_or_gone(self):
+        self.plant("sync/migrations/0001_first.sql", "")
+        self.assert_finds("0001_first.sql", "has no line 'e3b0c442")
+        self.plant("tests/style/migrations.sha256", "00  sync/migrations/0001_first.sql\n")
+        (self.root / "sync/migrations/0001_first.sql").unlink()
+        self.assert_finds("0001_first.sql is gone")
+
     def test_a_header_without_a_contract(self):
         self.plant("core/clock.h", "#pragma once\n")
         self.assert_finds("core/clock.h:1:", "contract")
