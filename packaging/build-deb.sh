@@ -39,7 +39,8 @@ export_folder=$output/export/clinic-gateway
 mkdir -p "$output"
 exec 9>"$output/.lock"
 flock 9
-rm -rf "$output/export"
+# What lies there afterwards is of this commit, or nothing.
+rm -rf "$output/export" "$output"/*.deb "$output"/*.buildinfo "$output"/*.changes "$output/debug"
 mkdir -p "$export_folder"
 if [[ $from == commit ]]; then
   git -C "$top" archive HEAD | tar -x -C "$export_folder"
@@ -73,7 +74,6 @@ fi
 dpkg-buildpackage --no-sign --build=binary
 
 cd "$output"
-rm -f ./*.deb ./*.buildinfo ./*.changes debug/*.deb
 mkdir -p debug
 mv export/*-dbgsym_*.deb debug/ 2>/dev/null || rmdir debug
 mv export/*.deb export/*.buildinfo export/*.changes .

@@ -112,6 +112,45 @@ def drive(client):
     must(refused(gone.to_resource, (ResourceNotFound, OperationOutcome)), "what is deleted is gone")
 
 
+def enter_together(client):
+    person = "urn:uuid:6f1c2c1e-6d43-4d0c-9a0b-3f0f5b1d7c11"
+    entries = [
+        {
+            "fullUrl": person,
+            "resource": {"resourceType": "Patient", "identifier": [{"system": "urn:rig", "value": "8"}]},
+            "request": {"method": "POST", "url": "Patient", "ifNoneExist": "identifier=urn:rig|8"},
+        },
+        {
+            "resource": {
+                "resourceType": "Observation",
+                "status": "final",
+                "code": {"text": "Pain"},
+                "subject": {"reference": person},
+                "valueInteger": 3,
+            },
+            "request": {"method": "POST", "url": "Observation"},
+        },
+    ]
+    transaction = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    answer = client.execute("/", method="post", data=transaction)
+    must([entry["response"]["status"][:3] for entry in answer["entry"]] == ["201", "201"], "a transaction is taken in")
+    patient = client.resources("Patient").search(identifier="urn:rig|8").first()
+    pains = client.resources("Observation").search(patient=patient.id)
+    must(pains.first()["subject"]["reference"] == f"Patient/{patient.id}", "what it refers to got its id")
+    again = client.execute("/", method="post", data=transaction)
+    must(again["entry"][0]["response"]["status"].startswith("200"), "who is there already is not made twice")
+    entries[1]["resource"]["status"] = "nothing FHIR knows"
+    before = pains.count()
+    must(refused(lambda: client.execute("/", method="post", data=transaction), OperationOutcome), "one bad entry refuses all")
+    must(pains.count() == before == 2, "and nothing of it is there")
+    patient["gender"] = "female"
+    patient.save()
+    versions = client.execute(f"Patient/{patient.id}/_history", method="get")["entry"]
+    must([entry["resource"]["meta"]["versionId"] for entry in versions] == ["2", "1"], "its history, newest first")
+    first = client.execute(f"Patient/{patient.id}/_history/1", method="get")
+    must("gender" not in first, "and each version by itself")
+
+
 def has(box, path, part):
     return lambda: part in box.get(path).text
 
@@ -127,6 +166,7 @@ def main():
         try:
             boxes.append(ServedBox(build, folder / "hub", certificates, "hub"))
             drive(boxes[0].client())
+            enter_together(boxes[0].client())
             pulled = {"uplink": "hub", "hub": boxes[0], "pull": '["Patient", "Observation"]'}
             boxes.append(ServedBox(build, folder / "post", certificates, "clinic", UPLINK, **pulled))
             hub, post = boxes

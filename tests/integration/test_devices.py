@@ -175,6 +175,8 @@ class Devices(unittest.TestCase):
         return str(hl7.parse(answer.strip(b"\x0b\x1c\r").decode()).segment("MSA")[1])
 
     def send_all(self):
+        if not self.samples.exists():
+            print(f"skipped: the samples of other projects, which are not in {self.samples}", flush=True)
         for path in sorted((self.samples / "hl7v2").glob("*.hl7")):
             with self.subTest(path.name):
                 self.assertIn(self.send_hl7(path), ("AA", "CA"))

@@ -1,5 +1,5 @@
 """test_modality.py BUILD_DIR: what a modality does beside sending images, by pynetdicom against the real daemon with Orthanc as PACS:
-performed procedure steps, storage commitment across a cut link and a kill, and who is using it.
+performed procedure steps, storage commitment across a cut link and a kill, and who is using it; and a large object by dcmtk's dcmsend.
 """
 
 import ssl
@@ -15,7 +15,7 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
 from pynetdicom.pdu_primitives import UserIdentityNegotiation
 from pynetdicom.sop_class import ModalityPerformedProcedureStep, StorageCommitmentPushModel, StorageCommitmentPushModelInstance, Verification
-from rig import datasets, pki, senders
+from rig import compare, datasets, pki, senders
 from rig.gateway import AET, Gateway, Uplinks
 from rig.link import BLACKHOLE, Link
 from rig.orthanc import Orthanc
@@ -189,6 +189,17 @@ key_file = "{keys.client.key}"
         event_type, committed, failed = reports.by_transaction[transaction][-1]
         self.assertEqual((event_type, committed), (2, [held.sop_uid]))
         self.assertEqual(failed, {"2.25.999": 0x0112, held.sop_uid: 0x0119})
+
+    def test_a_large_object_is_taken_in_and_sent_on_in_bounded_memory(self):
+        # Four times what the daemon may take for it.
+        [large] = datasets.write_multiframe(self.folder / "large" / "large.dcm", _PATIENT, "MOD0009", generate_uid(), 256)
+        idle = self.gateway.process.memory_mb("VmRSS")
+        self.gateway.process.forget_peak()
+        senders.dcmsend(large.path.parent, self.gateway.dicom_port, AET, calling_aet=_TITLE)
+        wait_until(lambda: large.sop_uid in self.pacs.instances(), "the PACS has it", _PATIENCE_S)
+        self.assertLess(self.gateway.process.memory_mb("VmHWM") - idle, 64)
+        [held] = self.pacs.instances()[large.sop_uid]
+        self.assertFalse(compare.difference(large.path, self.pacs.stored_file(held)))
 
     def test_a_user_is_known_by_the_passcode(self):
         known = self.associate(Verification, title=_SECURE, user=self.user(_PASSCODE))

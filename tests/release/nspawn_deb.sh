@@ -77,6 +77,7 @@ find_package() {
 make_upgrade() {
   dpkg-deb --raw-extract "$package" "$work/upgrade" &&
     sed -i 's/^Version: .*/&+upgrade1/' "$work/upgrade/DEBIAN/control" &&
+    printf '# of the version after\n' >>"$work/upgrade/etc/clinic-gateway/gateway.toml" &&
     dpkg-deb --root-owner-group --build "$work/upgrade" "$tree/root/upgrade.deb" >/dev/null
 }
 
@@ -139,9 +140,11 @@ claim "its own user owns a closed state folder" \
   inside sh -c '[ "$(stat -c "%U %a" /var/lib/clinic-gateway)" = "clinic-gateway 700" ]'
 claim "third-party adapters have a folder that only their group may enter" \
   inside sh -c '[ "$(stat -c "%U:%G %a" /run/clinic-gateway-adapters)" = "clinic-gateway:clinic-gateway-adapters 2750" ]'
+claim "the documents that units, pages and messages name are there to be read" \
+  inside sh -c 'cd /usr/share/doc/clinic-gateway && ls README.md install.md security.md third-party-adapters.md monitoring/clinic-gateway.rules.yml mqtt/health.schema.json'
 claim "the unit is enabled" inside systemctl is-enabled clinic-gateway.service
 claim "systemd knows every setting of the units" \
-  inside sh -c '! systemd-analyze verify --man=no clinic-gateway.service clinic-gateway-unlock@slot-key.service clinic-gateway-wear.timer 2>&1 | grep clinic-gateway'
+  inside sh -c '! systemd-analyze verify --man=no clinic-gateway.service clinic-gateway.socket clinic-gateway-unlock@slot-key.service clinic-gateway-wear.timer 2>&1 | grep clinic-gateway'
 claim "the disks are to be asked how worn they are" inside systemctl is-enabled clinic-gateway-wear.timer
 claim "without smartmontools none is, and nothing fails" inside sh -c 'systemctl start clinic-gateway-wear.service && [ ! -e /run/clinic-gateway-wear ]'
 claim "the configuration it brings is right" inside clinic-gatewayd --check-config
@@ -197,6 +200,7 @@ claim "apt upgrades it without a question" apt_install /root/upgrade.deb
 claim "the upgrade started the new daemon" eval "wait_for 30 has_other_process $before"
 claim "the upgraded gateway is ready" becomes ready
 claim "the upgraded console answers on port 443" wait_for 30 console_answers
+claim "the upgrade brought its configuration" grep -q "of the version after" "$tree/etc/clinic-gateway/gateway.toml"
 claim "the upgrade kept the keyring" keyring_is "$keyring"
 claim "the upgrade kept the site's settings" eval '[[ $(status_of site) == clinic-07 ]]'
 
@@ -223,7 +227,8 @@ claim "the credential slot unlocks it" becomes ready
 claim "it says how it is protected" eval '[[ $(status_of key_protection) == host ]]'
 claim "a killed daemon is unlocked by it again" eval 'restarts_after KILL && becomes ready'
 claim "no secret is in the environment of any process" \
-  inside sh -c '! cat /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n" | grep -E "seven quiet|=[0-9a-f]{64}$"'
+  inside sh -c 'cat /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n" >/tmp/environments; grep -q ^CREDENTIALS_DIRECTORY= /tmp/environments &&
+    ! grep -E "seven quiet|=[0-9a-f]{64}$" /tmp/environments'
 printf 'damaged' >"$tree/etc/credstore.encrypted/clinic-gateway.sealed-slot-key"
 claim "it restarts with a damaged slot credential" restart
 claim "a damaged slot credential leaves it running, LOCKED" becomes locked
