@@ -186,7 +186,16 @@ core::Status ObjectFolder::for_each(
 }
 
 core::Status ObjectFolder::shred(const std::string& id, std::size_t header_bytes) {
-  GW_TRY(std::string path, find(id));
+  auto found = find(id);
+  if (!found.ok()) {
+    // It may have been removed before and the removal not synced: it must not come back once its
+    // row is forgotten.
+    if (found.error().code() == core::Code::not_found) {
+      GW_CHECK(files_.sync_folder(settled_folder(id)));
+    }
+    return std::move(found).error();
+  }
+  const std::string path = std::move(*found);
   {
     GW_TRY(auto file, files_.open_write(path));
     GW_TRY(std::uint64_t size, file->size());
