@@ -84,9 +84,11 @@ core::Status read_own(Connection& connection, const std::string& uplink, Followe
   }
 }
 
-core::Result<Followed> read_followed(Connection& connection, const std::string& uplink) {
+/// The ids only where they are to be asked for: they are all patients the clinic has.
+core::Result<Followed> read_followed(Connection& connection, const std::string& uplink,
+                                     bool with_ids) {
   Followed followed;
-  GW_CHECK(read_ids(connection, uplink, followed));
+  if (with_ids) GW_CHECK(read_ids(connection, uplink, followed));
   GW_CHECK(read_own(connection, uplink, followed));
   return followed;
 }
@@ -139,7 +141,7 @@ Awaitable<std::int64_t> FollowedPatients::pull(const Pulling& pulling,
   const bool is_due = now >= next_;
   if (!is_due && now < next_registered_) co_return 0;
   auto followed = pulling.holdings.database().read_value<Followed>(
-      [&](Connection& connection) { return read_followed(connection, pulling.uplink); });
+      [&](Connection& connection) { return read_followed(connection, pulling.uplink, is_due); });
   if (is_due) refused_.clear();
   core::Status saved = followed.ok() ? core::Status() : core::Status(followed.error());
   if (saved.ok() && !followed->registered.empty() && now >= next_registered_) {
