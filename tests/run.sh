@@ -4,10 +4,10 @@
 #   tests/run.sh [all]          unit, devices, style, at-rest, sim, integration, ops and fuzz tests: what must be green on every change
 #   tests/run.sh unit           the rooms' own tests (also: devices, style, at-rest, sim, integration, ops, fuzz; dicom: those of all
 #                               kinds that speak DICOM)
-#   tests/run.sh release        what takes longer: the unit tests under both sanitizers, clang-tidy over all sources (on Debian 12),
-#                               power cuts and failing disks at every point there is, ten minutes of fuzzing for each target,
-#                               offline edits under faults against a hub and HAPI, the package with lintian, and its life in
-#                               booted Debian 12 and 13 trees (needs root)
+#   tests/run.sh release        what takes longer: unit, devices and integration tests under both sanitizers, clang-tidy over all
+#                               sources (on Debian 12), power cuts and failing disks at every point there is, ten minutes of
+#                               fuzzing for each target, offline edits under faults against a hub and HAPI, the package with
+#                               lintian, and its life in booted Debian 12 and 13 trees (needs root)
 #
 # Four cases need npm and packages of its registry, and are skipped where it is not installed: Sparkplug B, tus, dicomweb-client's
 # peers. Those with samples of other projects read ../shared/data, and are skipped without it.

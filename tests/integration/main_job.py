@@ -19,6 +19,7 @@ import time
 import uuid
 from pathlib import Path
 
+from pydicom.uid import generate_uid
 from rig import both_sides, datasets, fhir, hapi, plaintext, senders
 from rig.evidence import Evidence
 from rig.gateway import AET, PATIENT_ID_ISSUER, Gateway
@@ -33,6 +34,7 @@ _PATIENTS = (
 )
 _BEFORE = (("DEMO-CT-0001", "CT", "CT of the chest"), ("DEMO-MR-0002", "MR", "MR of the knee"), ("DEMO-US-0003", "US", "US of the abdomen"))
 _DURING = ("DEMO-CT-0004", "CT", "CT of the head, placed during the outage")
+_DCMTK_SLICES = 20
 _PATIENCE_S = 300
 
 
@@ -104,9 +106,13 @@ class MainJob:
         self.ct = datasets.write_ct_series(
             self.folder / "ct", patient, order.AccessionNumber, study_uid, self.slices
         )
+        # A second modality, which is dcmtk's own sender.
+        self.by_dcmtk = datasets.write_ct_series(
+            self.folder / "dcmtk", _PATIENTS[1], "DEMO-CT-DCMTK", generate_uid(), _DCMTK_SLICES, seed=3
+        )
         texts = [text for one in _PATIENTS for text in (one.family, one.given, one.id)]
         self.needles = [text.encode() for text in [*texts, both_sides.CLINIC_PHONE, "CompressedSamples"]]
-        self.needles += [run for one in self.ct[:: max(1, self.slices // 4)] for run in plaintext.pixel_runs(one.path, 1)]
+        self.needles += [run for one in [*self.ct[:: max(1, self.slices // 4)], self.by_dcmtk[0]] for run in plaintext.pixel_runs(one.path, 1)]
         say(f"modality: {len(self.files)} of pydicom's files and a CT of {self.slices} slices are ready to be sent")
 
     def start_sending(self):
@@ -173,12 +179,19 @@ class MainJob:
         wait_until(
             lambda: len(self.sender.succeeded) > acknowledged + 5, "the gateway takes in instances offline", 60
         )
+        self.send_by_dcmtk()
         self.both_sides.edit()
         say("clinic and HIS: both change the same patient and the same task, and cannot know of each other")
         self.watch_worklist(before, self.outage_s / 2, "during the blackhole")
         self.hospital.wan.cut(RESET)
         say("link: now every connection is refused")
         self.watch_worklist(before, self.outage_s, "while connections were refused")
+
+    def send_by_dcmtk(self):
+        acknowledged = senders.dcmsend(self.by_dcmtk[0].path.parent, self.hospital.modality_port, AET, calling_aet="DCMTK")
+        if acknowledged != len(self.by_dcmtk):
+            raise AssertionError(f"{acknowledged} of {len(self.by_dcmtk)} instances by dcmsend were answered with Success")
+        say(f"second modality (dcmsend): {acknowledged} instances acknowledged while the link is dead")
 
     def watch_worklist(self, accessions, until_s, when):
         """Ask over and over until the outage has lasted `until_s`."""
@@ -245,7 +258,9 @@ class MainJob:
         self.evidence.saw_worklist("at the end", expected, answered)
         found = sum(accession in answered for accession in expected)
         self.evidence.failures += self.both_sides.failures()
-        outcome = self.evidence.judge(self.files + self.ct, self.sender.succeeded, self.hospital, found)
+        self.evidence.require(kills=3, outage_s=self.outage_s)
+        succeeded = self.sender.succeeded | {one.sop_uid for one in self.by_dcmtk}
+        outcome = self.evidence.judge(self.files + self.ct + self.by_dcmtk, succeeded, self.hospital, found)
         return {"merged": self.both_sides.merged, "asked": self.both_sides.asked, **outcome}
 
 

@@ -21,6 +21,13 @@ class Evidence:
         """Note which of the expected accession numbers a worklist answer lacked."""
         self.orders_missed += [f"{one} {when}" for one in sorted(set(expected) - set(answered))]
 
+    def require(self, kills, outage_s):
+        """What must have happened for the rest to prove anything."""
+        if self.kills < kills:
+            self.failures.append(f"{self.kills} kills, {kills} wanted")
+        if self.outage_s < outage_s:
+            self.failures.append(f"an outage of {self.outage_s:.1f} s, {outage_s} s wanted")
+
     def judge(self, instances, succeeded, hospital, orders_on_worklist):
         sent = [one for one in instances if one.sop_uid in succeeded]
         held, receipts = hospital.pacs.instances(), hospital.pacs.receipts()
