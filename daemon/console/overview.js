@@ -17,7 +17,7 @@ function facts(seen) {
     fact(t('fact_alarms'), needs ? t('alarms', {count: needs}) : t('no_alarms'), needs ? t('see_below') : t('all_well')));
 }
 
-const PLACES = {parked: 'queue', letters: 'queue', criticals: 'queue', reviews: 'reviews', not_open: null, link: 'queue'};
+const PLACES = {parked: 'queue', letters: 'queue', criticals: 'queue', reviews: 'reviews', not_open: null, link: 'queue', limit: 'devices', device: 'devices'};
 
 function alarm(one) {
   const text = t(`alarm_${one.code}`, {count: one.count, name: tOr(`part_${one.component}`, one.component)});

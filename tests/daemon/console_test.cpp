@@ -187,6 +187,17 @@ TEST(Overview, SaysTheWorstThingInOneWord) {
   now.set("problems", status(R"([{"component":"wear","problem":"disk sda: order another"}])"));
   EXPECT_EQ(said(), "needs_person") << "a worn disk still works";
   EXPECT_EQ(overview_document(now)["alarms"][0]["code"].text(), "wear");
+  for (const char* component : {"restart", "power", "uplink his", "device monitor"}) {
+    now.set("problems", core::Json::array({core::Json::object(
+                            {{"component", component}, {"problem", "somebody sees to it"}})}));
+    EXPECT_EQ(said(), "needs_person") << component << " says of no part that it is down";
+    EXPECT_NE(overview_document(now)["alarms"][0]["code"].text(), "problem") << component;
+  }
+  now.set("problems", status(R"([{"component":"limit fridge","problem":"12 C is above 8 C"}])"));
+  EXPECT_EQ(said(), "beyond_limit");
+  EXPECT_EQ(overview_document(now)["level"].text(), "bad");
+  EXPECT_EQ(overview_document(now)["alarms"][0]["code"].text(), "limit");
+  EXPECT_EQ(overview_document(now)["alarms"][0]["component"].text(), "fridge");
   now.set("problems", status(R"([{"component":"disk failure","problem":"disk sda"}])"));
   EXPECT_EQ(said(), "part_down");
   now.set("problems", status(R"([{"component":"dicom","problem":"port 104 is in use"}])"));

@@ -38,17 +38,32 @@ std::string last_success_of(const Json& uplinks) {
   return last;
 }
 
-Json alarm(const char* code, std::string_view component, std::string_view text, std::int64_t many) {
+Json alarm(std::string_view code, std::string_view component, std::string_view text,
+           std::int64_t many) {
   return Json::object({{"code", code}, {"component", component}, {"text", text}, {"count", many}});
 }
 
-bool is_of(const Json& problem, std::string_view component) {
-  return problem["component"].text() == component;
+/// What a problem is for whoever looks at the page: `code` of its alarm, and the name in it.
+struct Matter {
+  std::string_view code = "problem";  // a part that does not work
+  std::string_view name;
+};
+
+Matter matter_of(const Json& problem) {
+  const std::string_view component = problem["component"].text();
+  const auto behind = [&](std::string_view prefix) { return component.substr(prefix.size()); };
+  if (component == kCriticalComponent) return {"criticals", ""};
+  if (component == kWearComponent) return {"wear", ""};
+  if (component == "power") return {"power", ""};
+  if (component == "restart") return {"waits", component};
+  if (component.starts_with(kLimitComponent)) return {"limit", behind(kLimitComponent)};
+  if (component.starts_with("device ")) return {"device", behind("device ")};
+  if (component.starts_with("uplink ")) return {"waits", behind("uplink ")};
+  return {"problem", component};
 }
-bool is_wear(const Json& problem) { return is_of(problem, kWearComponent); }
-bool is_part(const Json& problem) {
-  return !is_of(problem, kCriticalComponent) && !is_wear(problem);
-}
+
+bool is_limit(const Json& problem) { return matter_of(problem).code == "limit"; }
+bool is_part(const Json& problem) { return matter_of(problem).code == "problem"; }
 
 Json alarms_of(const Json& status, const Link& link, std::int64_t letters) {
   Json alarms = Json::array();
@@ -59,9 +74,10 @@ Json alarms_of(const Json& status, const Link& link, std::int64_t letters) {
   if (const auto open = count(status["queue"]["criticals"]); open > 0)
     alarms.add(alarm("criticals", "", "", open));
   for (const Json& problem : status["problems"].items()) {
-    if (is_part(problem))
-      alarms.add(alarm("problem", problem["component"].text(), problem["problem"].text(), 1));
-    if (is_wear(problem)) alarms.add(alarm("wear", "", problem["problem"].text(), 1));
+    const Matter matter = matter_of(problem);
+    // Those have been told above, by their number.
+    if (matter.code == "criticals") continue;
+    alarms.add(alarm(matter.code, matter.name, problem["problem"].text(), 1));
   }
   for (const Json& name : link.down.items()) alarms.add(alarm("link", name.text(), "", 1));
   if (const auto parked = count(status["queue"]["parked"]); parked > 0)
@@ -82,13 +98,12 @@ std::string headline_of(const Json& status, const Link& link, std::int64_t lette
   if (state == "failed") return "failed";
   if (state != "ready") return status["set_up"].boolean() ? "locked" : "not_set_up";
   if (is_out_of_room(status)) return "no_room";
-  if (std::ranges::any_of(status["problems"].items(), is_part) ||
-      status["storage"]["state"].text() == "damaged")
+  const auto& problems = status["problems"].items();
+  if (std::ranges::any_of(problems, is_limit)) return "beyond_limit";
+  if (std::ranges::any_of(problems, is_part) || status["storage"]["state"].text() == "damaged")
     return "part_down";
-  const bool is_critical = count(status["queue"]["criticals"]) > 0;
-  const bool is_worn = std::ranges::any_of(status["problems"].items(), is_wear);
-  if (is_critical || is_worn || count(status["queue"]["parked"]) > 0 ||
-      count(status["reviews"]["open"]) > 0 || letters > 0)
+  if (!problems.empty() || count(status["queue"]["criticals"]) > 0 ||
+      count(status["queue"]["parked"]) > 0 || count(status["reviews"]["open"]) > 0 || letters > 0)
     return "needs_person";
   if (link.state == "none") return "stand_alone";
   if (link.state != "up") return "link_down";
