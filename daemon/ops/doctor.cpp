@@ -10,6 +10,7 @@
 #include "crypto/backup_format.h"
 #include "crypto/keyring.h"
 #include "daemon/config_faults.h"
+#include "daemon/ops/machine_checks.h"
 #include "daemon/ops/probes.h"
 #include "daemon/passphrase_source.h"
 #include "daemon/settings.h"
@@ -19,26 +20,6 @@ namespace {
 
 using core::cat;
 using core::Json;
-
-// No gateway ran before this was written: a clock that says otherwise has lost its time.
-constexpr std::string_view kOldestPlausible = "2026-01-01";
-
-Finding good(std::string check, std::string detail) {
-  return {std::move(check), Verdict::ok, std::move(detail), ""};
-}
-Finding bad(Verdict verdict, std::string check, std::string detail, std::string advice) {
-  return {std::move(check), verdict, std::move(detail), std::move(advice)};
-}
-
-Finding examine_clock() {
-  const std::string now = core::to_instant(core::system_clock().wall());
-  if (now < kOldestPlausible) {
-    return bad(Verdict::fail, "clock", cat("it is ", now, " here"),
-               "set the clock (timedatectl) or let systemd-timesyncd reach a time server: "
-               "certificates look invalid until then");
-  }
-  return good("clock", now);
-}
 
 Finding examine_disk(const Settings& settings) {
   auto free_bytes = core::system_files().free_bytes(settings.state_folder);
@@ -111,6 +92,13 @@ Finding examine_slots(const Settings& settings) {
              "run clinic-gateway keys add recovery and keep the paper away from the gateway");
 }
 
+bool is_sealed_to_tpm(const Settings& settings) {
+  const auto slots = crypto::Keyring::stored_slots(core::system_files(), settings.state_folder);
+  return slots.ok() && std::ranges::any_of(*slots, [](const crypto::KeySlot& slot) {
+           return crypto::protection_of(slot.info) == "tpm2";
+         });
+}
+
 Finding examine_keys(const Settings& settings, DaemonSeen daemon) {
   const auto set_up = crypto::Keyring::exists(core::system_files(), settings.state_folder);
   if (!set_up.ok()) {
@@ -135,21 +123,6 @@ Finding examine_keys(const Settings& settings, DaemonSeen daemon) {
   }
   return good("keys", *set_up ? "keyring and passphrase file there"
                               : "passphrase file there; the first start makes the keyring");
-}
-
-Finding port_finding(const core::Config& config, DaemonSeen daemon) {
-  const std::string address = config.text("dicom.bind");
-  const auto port = static_cast<std::uint16_t>(config.integer("dicom.port"));
-  const std::string where = cat("port ", port, " on ", address);
-  const bool taken = port_is_taken(address, port);
-  if (daemon == DaemonSeen::absent) {
-    if (!taken) return good("dicom port", cat(where, " is free; the daemon is not running"));
-    return bad(Verdict::fail, "dicom port", cat(where, " is used by another program"),
-               "stop it or set another dicom.port");
-  }
-  if (taken) return good("dicom port", cat(where, " listens"));
-  return bad(Verdict::fail, "dicom port", cat("nothing listens on ", where),
-             "see the problem of dicom below");
 }
 
 constexpr char kEditAndReload[] =
@@ -233,14 +206,19 @@ std::vector<Finding> examine_machine(const std::string& config_path, DaemonSeen 
   if (!faults.fatal.empty()) return findings;
   const core::Config& config = reading.config;
   const Settings settings = read_settings(config);
+  const auto add = [&findings](std::vector<Finding> more) {
+    for (Finding& finding : more) findings.push_back(std::move(finding));
+  };
   findings.push_back(examine_disk(settings));
   findings.push_back(examine_state_folder(settings));
   findings.push_back(examine_keys(settings, daemon));
   const auto set_up = crypto::Keyring::exists(core::system_files(), settings.state_folder);
   if (set_up.ok() && *set_up) findings.push_back(examine_slots(settings));
+  findings.push_back(examine_tpm(is_sealed_to_tpm(settings)));
   if (const std::string backup = config.text("backup.dir"); !backup.empty())
     findings.push_back(examine_backup(backup, settings.state_folder));
-  if (faults.dicom.empty()) findings.push_back(port_finding(config, daemon));
+  if (faults.dicom.empty()) add(examine_ports(config, daemon));
+  add(examine_certificates(config, core::system_clock().wall()));
   for (PeerCheck& check : probe_peers(config, settings)) {
     if (check.problem.empty()) {
       findings.push_back(bad(check.soon ? Verdict::warn : Verdict::ok, check.name, check.detail,

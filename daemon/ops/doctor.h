@@ -7,23 +7,13 @@
 #include <vector>
 
 #include "core/json.h"
+#include "daemon/ops/finding.h"
 #include "daemon/ops/vitals.h"
 
 namespace gateway::daemon {
 
-enum class Verdict { ok, warn, fail };
-
-struct Finding {
-  std::string check;  // "disk", "uplink his", ...
-  Verdict verdict = Verdict::ok;
-  std::string detail;
-  std::string advice;  // empty when ok
-};
-
-enum class DaemonSeen { running, absent };
-
-/// Configuration, clock, disk, permissions, keys, ports, and each uplink and broker as seen from
-/// here. Any thread.
+/// Configuration, clock, disk, permissions, keys, TPM, ports, certificates, and each uplink and
+/// broker as seen from here. Any thread.
 std::vector<Finding> examine_machine(const std::string& config_path, DaemonSeen daemon);
 /// State, components, queue, broker session.
 std::vector<Finding> examine_vitals(const Vitals& vitals);

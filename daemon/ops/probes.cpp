@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 
+#include "adapters/dicom/echo.h"
 #include "adapters/dicom/uplink_options.h"
 #include "adapters/hl7/order_uplink.h"
 #include "core/json.h"
@@ -125,6 +126,13 @@ PeerCheck probe_dicom_uplink(const core::Config& config, const std::string& name
   std::optional<core::net::TlsIdentity> tls;
   if (to.tls) tls = {"", to.tls->ca_file, to.tls->certificate_file, to.tls->key_file};
   probe_port(to.host, to.port, tls, nullptr, check);
+  if (!check.problem.empty()) return check;
+  if (const core::Status answered = adapters::dicom::echo(*uplink); answered.ok()) {
+    check.detail += ", answers C-ECHO";
+  } else {
+    check.problem = cat(answered.error().message(),
+                        "; check the AE titles here and what the PACS knows of this gateway");
+  }
   return check;
 }
 

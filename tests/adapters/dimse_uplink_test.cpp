@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <fstream>
 
+#include "adapters/dicom/echo.h"
 #include "adapters/dicom/store_status.h"
 #include "sync/outbox.h"
 #include "sync/replica.h"
@@ -137,6 +138,23 @@ class DimseUplinkTest : public DicomServerTest {
   DicomUplink uplink_;
   pid_t storescp_ = -1;
 };
+
+TEST_F(DimseUplinkTest, AnEchoTellsAPacsThatKnowsUsFromOneThatDoesNot) {
+  const core::Status nobody = echo(uplink_);
+  ASSERT_FALSE(nobody.ok());
+  EXPECT_EQ(nobody.error().code(), core::Code::unavailable);
+  begin_pacs();
+  const core::Status answered = echo(uplink_);
+  EXPECT_TRUE(answered.ok()) << answered.error().message();
+  unlock();
+  serve();
+  uplink_.peer.port = server_->port();
+  uplink_.peer.ae_title = "NOT-GW";
+  const core::Status refused = echo(uplink_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), core::Code::unavailable);
+  EXPECT_THAT(refused.error().message(), HasSubstr("Rejected"));
+}
 
 TEST_F(DimseUplinkTest, SendsWhatIsHeldOverOneAssociation) {
   begin_pacs();
