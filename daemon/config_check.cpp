@@ -238,6 +238,7 @@ class Checker {
             sync::UplinkHours::parse(config_.texts(key("hours")), config_.text("site.timezone"));
         if (!hours.ok()) mistake(key("hours"), hours.error().message());
       }
+      check_hints(name);
       if (!config_.has(key("pull"))) continue;
       for (const std::string& search : config_.texts(key("pull"))) {
         if (is_search(search)) continue;
@@ -246,6 +247,21 @@ class Checker {
                                  "TYPE?NAME=VALUE"));
       }
     }
+  }
+
+  void check_hints(const std::string& name) {
+    const std::string key = cat("uplink.", name, ".hints_path");
+    if (!config_.has(key)) return;
+    const std::string path = config_.text(key);
+    const bool is_path = path.starts_with('/') && std::ranges::all_of(path, [](unsigned char c) {
+                           return c > ' ' && c < 0x7f && c != '#';
+                         });
+    if (!is_path)
+      mistake(key, cat("\"", path, "\" is no path on the server; write it as /fhir/websocket"));
+    if (config_.text(beside(key, "kind")) != "fhir")
+      mistake(key, "only uplinks of kind fhir are told of changes; remove it");
+    if (config_.has(beside(key, "hours")))
+      mistake(key, "hints come at any time, and hours says when this uplink is used; keep one");
   }
 
   /// A request carries one Authorization.

@@ -78,6 +78,16 @@ class BackendServicesClient final : public core::net::HttpClient {
     co_return co_await server_->send(std::move(second));
   }
 
+  Awaitable<core::Result<std::shared_ptr<core::net::WebSocket>>> open_socket(
+      HttpRequest request) override {
+    GW_CO_TRY(const std::string token, co_await valid_token());
+    request.headers.emplace_back("Authorization", core::cat("Bearer ", token));
+    auto socket = co_await server_->open_socket(std::move(request));
+    // Perhaps for the token's sake; whoever wants the socket tries again.
+    if (!socket.ok() && socket.error().code() == Code::refused && token_ == token) token_.clear();
+    co_return socket;
+  }
+
   void close() override {
     closed_ = true;
     server_->close();

@@ -21,6 +21,11 @@ class BearerClient final : public core::net::HttpClient {
     request.headers.emplace_back("Authorization", authorization_);
     co_return co_await server_->send(std::move(request));
   }
+  Awaitable<core::Result<std::shared_ptr<core::net::WebSocket>>> open_socket(
+      HttpRequest request) override {
+    request.headers.emplace_back("Authorization", authorization_);
+    co_return co_await server_->open_socket(std::move(request));
+  }
   void close() override { server_->close(); }
   core::Milliseconds opening_time() const override { return server_->opening_time(); }
 

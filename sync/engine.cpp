@@ -33,6 +33,8 @@ std::vector<Effect> Engine::step(core::Monotonic now, const Event& event) {
     on(now, *pulled, effects);
   } else if (std::holds_alternative<event::SyncWanted>(event)) {
     try_everything_now();
+  } else if (const auto* hint = std::get_if<event::PullHinted>(&event)) {
+    pull_for_hint(lines_.at(hint->uplink), now);
   } else if (const auto* set = std::get_if<event::PauseSet>(&event)) {
     lines_.at(set->uplink).standing.paused = set->paused;
   } else if (const auto* began = std::get_if<event::HoursBegan>(&event)) {
@@ -185,6 +187,9 @@ void Engine::on(core::Monotonic now, const event::Pulled& pulled, std::vector<Ef
   Line& line = lines_.at(pulled.uplink);
   line.pulling = false;
   line.next_pull = now + line.limits.pull_every.value_or(core::Milliseconds(0));
+  line.next_hinted = now + options_.hint_gap;
+  // It may have passed by what the hint was about.
+  if (std::exchange(line.hinted, false)) pull_for_hint(line, now);
   // It may have hurried or queued something, for another uplink too.
   if (pulled.report.applied > 0)
     for (auto& [name, other] : lines_) other.outbox_may_have_rows = true;
@@ -196,6 +201,14 @@ void Engine::on(core::Monotonic now, const event::Pulled& pulled, std::vector<Ef
   } else {
     link_failed(line, now, pulled.report.error, std::nullopt);
     line.next_pull = line.next_try;
+  }
+}
+
+void Engine::pull_for_hint(Line& line, core::Monotonic now) {
+  if (line.pulling) {
+    line.hinted = true;
+  } else {
+    line.next_pull = std::min(line.next_pull, std::max(now, line.next_hinted));
   }
 }
 

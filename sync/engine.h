@@ -33,7 +33,10 @@ struct Queued {};      // something may be new in the outbox
 struct Ticked {};      // the time asked for has come
 struct SyncWanted {};  // by a person: everything is tried now, whatever waits for its time or for
                        // the hours of an uplink, which then stays open until they have been
-struct PauseSet {      // by a person: nothing new is begun until it is taken back
+struct PullHinted {    // a pull would bring something, its peer says
+  std::string uplink;
+};
+struct PauseSet {  // by a person: nothing new is begun until it is taken back
   std::string uplink;
   bool paused = false;
 };
@@ -64,7 +67,7 @@ struct Pulled {
 }  // namespace event
 using Event = std::variant<event::Started, event::Queued, event::Ticked, event::Claimed,
                            event::Delivered, event::Recorded, event::Pulled, event::SyncWanted,
-                           event::PauseSet, event::HoursBegan>;
+                           event::PauseSet, event::HoursBegan, event::PullHinted>;
 
 namespace effect {
 struct ClaimRows {
@@ -105,6 +108,9 @@ struct UplinkStanding {
 struct EngineOptions {
   RetryPace link_pace;
   RetryPace row_pace{core::Milliseconds(5'000), core::Milliseconds(600'000)};
+  // From the end of a pull to the next one, however often its peer says that it would bring
+  // something.
+  core::Milliseconds hint_gap{5'000};
   // Of one row that fails while others get through; then it is parked.
   int attempts_max = 10;
 };
@@ -132,6 +138,8 @@ class Engine {
     std::uint64_t deliveries = 0;  // confirmed by the peer since the start
     core::Monotonic next_try{};    // nothing is tried before
     core::Monotonic next_pull{};
+    core::Monotonic next_hinted{};  // no pull for a hint's sake before
+    bool hinted = false;            // while it was pulling
     bool claiming = false;
     bool pulling = false;
     bool outbox_may_have_rows = true;
@@ -150,6 +158,7 @@ class Engine {
   void on(core::Monotonic now, const event::Pulled& pulled, std::vector<Effect>& effects);
   Verdict judge(Line& line, core::Monotonic now, const RowOutcome& outcome);
   void judge_failed(Line& line, core::Monotonic now, const RowOutcome& outcome, Verdict& verdict);
+  void pull_for_hint(Line& line, core::Monotonic now);
   void link_failed(Line& line, core::Monotonic now, const std::string& reason,
                    std::optional<core::Milliseconds> wish);
   void link_worked(Line& line);

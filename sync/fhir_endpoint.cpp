@@ -72,9 +72,8 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::create(std::string type, std::
   HttpRequest request;
   request.method = "POST";
   request.target = "/" + type;
-  request.headers = {{"Content-Type", "application/fhir+json"},
-                     {"Prefer", "return=minimal"},
-                     {"If-None-Exist", std::move(query)}};
+  request.headers = {{"Content-Type", "application/fhir+json"}, {"Prefer", "return=minimal"}};
+  if (!query.empty()) request.headers.emplace_back("If-None-Exist", std::move(query));
   request.body = std::move(body);
   co_return co_await send(std::move(request), packs_);
 }
@@ -104,6 +103,13 @@ Awaitable<core::Result<FhirAnswer>> FhirEndpoint::page(std::string target) {
   // HAPI keeps search results for a minute unless told not to.
   request.headers = {{"Cache-Control", "no-cache"}};
   co_return co_await send(std::move(request), packs_);
+}
+
+Awaitable<core::Result<std::shared_ptr<core::net::WebSocket>>> FhirEndpoint::open_socket(
+    std::string path) {
+  HttpRequest request;
+  request.target = std::move(path);
+  co_return co_await client_->open_socket(std::move(request));
 }
 
 Awaitable<core::Result<FhirAnswer>> FhirEndpoint::send(HttpRequest request, bool packed) {

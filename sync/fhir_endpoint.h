@@ -33,7 +33,7 @@ class FhirEndpoint {
   /// header is no worse off).
   core::net::Awaitable<core::Result<FhirAnswer>> update(ResourceKey key, std::string body,
                                                         std::string if_match);
-  /// POST Type with If-None-Exist: `query` (R4 3.1.0.8.1).
+  /// POST Type with If-None-Exist: `query` (R4 3.1.0.8.1); empty: without a condition.
   core::net::Awaitable<core::Result<FhirAnswer>> create(std::string type, std::string body,
                                                         std::string query);
   /// DELETE Type/id, with If-Match when `if_match` is not empty.
@@ -43,6 +43,9 @@ class FhirEndpoint {
                                                              std::optional<bool> packed = {});
   /// GET of a search or history page; `target` starts with '/' or '?'.
   core::net::Awaitable<core::Result<FhirAnswer>> page(std::string target);
+  /// A WebSocket at an absolute path of the server's.
+  core::net::Awaitable<core::Result<std::shared_ptr<core::net::WebSocket>>> open_socket(
+      std::string path);
   /// Bodies are packed (gzip) from then on; only for a server that is known to unpack them.
   void pack_bodies(bool packs) { packs_ = packs; }
   void close() { client_->close(); }

@@ -1,5 +1,6 @@
 #include "sync/fhir_uplink.h"
 
+#include <boost/asio/this_coro.hpp>
 #include <utility>
 
 #include "core/ids.h"
@@ -9,6 +10,7 @@
 #include "sync/fhir_probe.h"
 #include "sync/fhir_pull.h"
 #include "sync/fhir_push_bundle.h"
+#include "sync/pull_hints.h"
 #include "sync/server_ids.h"
 
 namespace gateway::sync {
@@ -62,17 +64,29 @@ class FhirUplink final : public Uplink {
                        options_.name, ids_differ, options_.policy};
     PullReport report = co_await pull_queries(with, options_.pull);
     if (!report.reached) co_return report;
+    if (hints_) hints_->listen(co_await boost::asio::this_coro::executor, options_.pull);
     report.applied += co_await followed_.pull(with, options_.pull);
     if (!followed_.refused().empty())
       report.refused += core::cat(report.refused.empty() ? "" : "; ", followed_.refused());
     co_return report;
   }
-  core::Json abilities() const override { return abilities_.report(); }
+  void on_hint(std::function<void()> hinted) override {
+    if (hinted && !options_.hints_path.empty())
+      hints_ = PullHints::create(endpoint_, options_.hints_path, std::move(hinted));
+  }
+  core::Json abilities() const override {
+    core::Json report = abilities_.report();
+    if (hints_ && !report.is_null()) report.set("hints", hints_->report());
+    return report;
+  }
   Awaitable<core::Result<core::Json>> probe() override {
     GW_CO_CHECK(co_await ask_server());
-    co_return abilities_.report();
+    co_return abilities();
   }
-  void close() override { endpoint_.close(); }
+  void close() override {
+    if (hints_) hints_->close();
+    endpoint_.close();
+  }
 
  private:
   /// However it ends, it can be asked again.
@@ -119,6 +133,7 @@ class FhirUplink final : public Uplink {
   Bundling bundling_;
   Crossings crossings_;
   FollowedPatients followed_;
+  std::shared_ptr<PullHints> hints_;
 };
 
 }  // namespace

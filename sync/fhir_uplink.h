@@ -17,6 +17,7 @@ struct FhirUplinkOptions {
   core::Milliseconds poll_every{15'000};
   std::vector<std::string> pull;  // searches; empty: nothing is pulled
   MergePolicy policy = {};
+  std::string hints_path = {};  // see sync/pull_hints.h; empty: nobody is listened to
 };
 
 /// Deliveries at once: where the server is near, two cores are as busy with four as they get and

@@ -152,6 +152,7 @@ UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdin
   FhirUplinkOptions fhir{
       name, core::Milliseconds(config.integer(core::cat("uplink.", name, ".poll_s")) * 1'000),
       config.texts(core::cat("uplink.", name, ".pull"))};
+  fhir.hints_path = config.text(core::cat("uplink.", name, ".hints_path"));
   // Wrong choices never get here: the keys name the right ones.
   if (auto policy = merge_policy(config); policy.ok()) fhir.policy = std::move(*policy);
   auto build = [=, &clock]() -> core::Result<std::unique_ptr<Uplink>> {
@@ -271,6 +272,10 @@ std::vector<ConfigKey> sync_config_keys() {
        .meaning = "fhir: searches that say which resources the clinic holds; do not filter by what "
                   "changes, such as status",
        .default_text = R"(["Patient", "ServiceRequest"])"});
+  add({.path = "uplink.*.hints_path",
+       .meaning = "fhir: path on the same server, such as /fhir/websocket, at which it says by "
+                  "WebSocket that something changed (R4 Subscriptions, which are made there); what "
+                  "changed is then pulled at once. Without it pulls wait for poll_s"});
   add({.path = "imaging.study_quiet_s",
        .type = KeyType::integer,
        .meaning = "seconds without a new instance after which a study's ImagingStudy is sent",

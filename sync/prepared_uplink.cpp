@@ -39,6 +39,8 @@ class PreparedUplink final : public Uplink {
     co_return report;
   }
 
+  void on_hint(std::function<void()> hinted) override { hinted_ = std::move(hinted); }
+
   core::Json abilities() const override { return uplink_ ? uplink_->abilities() : core::Json(); }
 
   Awaitable<core::Result<core::Json>> probe() override {
@@ -56,11 +58,13 @@ class PreparedUplink final : public Uplink {
     if (closed_) return core::Error(core::Code::cancelled, "the gateway stops");
     if (uplink_) return {};
     GW_TRY(uplink_, plan_.build());
+    uplink_->on_hint(hinted_);
     return {};
   }
 
   UplinkPlan plan_;
   std::unique_ptr<Uplink> uplink_;
+  std::function<void()> hinted_;
   bool closed_ = false;
 };
 

@@ -142,6 +142,15 @@ class Service final : public SyncService, public std::enable_shared_from_this<Se
     }
   }
 
+  /// Once there is somebody to tell.
+  void listen_for_hints() {
+    for (auto& [name, uplink] : uplinks_) {
+      uplink->on_hint([weak = weak_from_this(), name = name] {
+        if (const auto self = weak.lock()) self->step(event::PullHinted{name});
+      });
+    }
+  }
+
   void start() override { asio::co_spawn(loop_, begin(shared_from_this()), asio::detached); }
 
   void stop() override {
@@ -392,8 +401,10 @@ std::shared_ptr<SyncService> SyncService::create(asio::any_io_executor loop,
                                                  std::shared_ptr<Holdings> holdings,
                                                  std::vector<std::unique_ptr<Uplink>> uplinks,
                                                  const core::Clock& clock, ServiceSeams seams) {
-  return std::make_shared<Service>(loop, std::move(holdings), std::move(uplinks), clock,
-                                   std::move(seams));
+  auto service = std::make_shared<Service>(loop, std::move(holdings), std::move(uplinks), clock,
+                                           std::move(seams));
+  service->listen_for_hints();
+  return service;
 }
 
 }  // namespace gateway::sync

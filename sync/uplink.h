@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -99,6 +100,9 @@ class Uplink {
   /// Brings the peer's changes into the replica, or what a PACS has committed itself to; uplinks
   /// that do not pull answer reached = true.
   virtual core::net::Awaitable<PullReport> pull() = 0;
+  /// `hinted` is called on the loop whenever the peer says that a pull would bring something. Set
+  /// before anything else is asked of it; uplinks that hear nothing forget it.
+  virtual void on_hint(std::function<void()> hinted) { (void)hinted; }
   /// What the peer was found to do, for status; null: nothing is known of it.
   virtual core::Json abilities() const { return {}; }
   /// Asks the peer anew and answers abilities(). Code::busy: it is being asked. What is sent

@@ -103,6 +103,8 @@ struct HttpClientOptions {
   std::size_t connections_max = 4;
 };
 
+class WebSocket;  // core/net/web_socket.h
+
 /// A client of one server. Use from one loop thread; gone before its loop. HTTP status codes are
 /// answers, not errors; an answer that comes before the body is all sent (401, 413) is one too.
 /// Errors name the server, never the target (it may hold a patient's or study's id):
@@ -122,6 +124,10 @@ class HttpClient {
   /// once on a new one if and only if the method is safe (GET, HEAD); for other methods it is
   /// Code::lost_answer unless no request byte was written.
   virtual Awaitable<Result<HttpResponse>> send(HttpRequest request) = 0;
+  /// A WebSocket at request.target, here a path of the server's own and not below the base URL,
+  /// over a connection of its own beside connections_max; method and body of `request` are not
+  /// used. Errors as send(), and those of upgrade_to_web_socket().
+  virtual Awaitable<Result<std::shared_ptr<WebSocket>>> open_socket(HttpRequest request);
   /// Closes idle and running connections; waiting sends end with Code::cancelled.
   virtual void close() = 0;
   /// How long it took of late, at the least, to open a connection: two round trips with TLS 1.3,

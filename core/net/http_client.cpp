@@ -15,6 +15,7 @@
 #include "core/net/http_wire.h"
 #include "core/net/tls_context.h"
 #include "core/net/url.h"
+#include "core/net/web_socket.h"
 #include "core/text.h"
 
 namespace gateway::core::net {
@@ -65,6 +66,7 @@ class PooledClient final : public HttpClient, public std::enable_shared_from_thi
   ~PooledClient() override { close(); }
 
   Awaitable<Result<HttpResponse>> send(HttpRequest request) override;
+  Awaitable<Result<std::shared_ptr<WebSocket>>> open_socket(HttpRequest request) override;
   void close() override;
   Milliseconds opening_time() const override { return opening_time_; }
 
@@ -225,6 +227,18 @@ Awaitable<Result<HttpResponse>> PooledClient::send_over_pool(const HttpRequest& 
   }
 }
 
+Awaitable<Result<std::shared_ptr<WebSocket>>> PooledClient::open_socket(HttpRequest request) {
+  const auto self = shared_from_this();
+  if (closed_) co_return Error(Code::cancelled, "the client is closed");
+  // Only what can be written down as HTTP goes on.
+  if (const auto head = request_head(request, url_, authorization_, {}); !head.ok())
+    co_return head.error();
+  Lease lease;
+  GW_CO_CHECK(co_await connect(lease));
+  co_return co_await upgrade_to_web_socket(loop_, std::exchange(lease.connection, nullptr), url_,
+                                           std::move(request), authorization_);
+}
+
 void PooledClient::close() {
   closed_ = true;
   for (const auto& connection : std::exchange(resting_, {})) connection->close();
@@ -235,6 +249,10 @@ void PooledClient::close() {
 }
 
 }  // namespace
+
+Awaitable<Result<std::shared_ptr<WebSocket>>> HttpClient::open_socket(HttpRequest) {
+  co_return Error(Code::invalid, "this client opens no WebSocket");
+}
 
 Result<std::shared_ptr<HttpClient>> HttpClient::create(boost::asio::any_io_executor loop,
                                                        HttpClientOptions options) {

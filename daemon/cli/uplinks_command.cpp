@@ -49,6 +49,13 @@ std::string format_server(const Json& server) {
       {"  asked", std::string(server["asked_at"].text())}};
   for (const auto& [member, words] : kFound)
     rows.push_back({cat("  ", words), known(server[std::string_view(member)])});
+  if (const Json& hints = server["hints"]; !hints.is_null()) {
+    rows.push_back({"  tells of changes",
+                    cat(hints["listening"].integer().value_or(0), " of ",
+                        hints["searches"].integer().value_or(0), " searches are listened for")});
+    if (!hints["error"].text().empty())
+      rows.push_back({"  WARNING", cat("hints: ", hints["error"].text())});
+  }
   for (const Json& warning : server["warnings"].items())
     rows.push_back({"  WARNING", std::string(warning.text())});
   return format_table(rows);

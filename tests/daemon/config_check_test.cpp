@@ -133,6 +133,22 @@ TEST(ConfigCheck, APullIsASearch) {
   }
 }
 
+TEST(ConfigCheck, HintsComeFromAPathOfAFhirServerAtAnyTime) {
+  const auto uplink = [](const std::string& kind, const std::string& more) {
+    return with("[uplink.his]\nkind = \"" + kind +
+                "\"\nurl = \"https://his.example/fhir\"\nhints_path = " + more);
+  };
+  EXPECT_EQ(mistakes_in(uplink("fhir", "\"/fhir/websocket\"\n")), "");
+  EXPECT_THAT(
+      mistakes_in(uplink("fhir", "\"wss://his.example/websocket\"\n")),
+      HasSubstr("gateway.toml:6: uplink.his.hints_path: \"wss://his.example/websocket\" is no "
+                "path on the server"));
+  EXPECT_THAT(mistakes_in(uplink("stow", "\"/websocket\"\n")),
+              HasSubstr("only uplinks of kind fhir"));
+  EXPECT_THAT(mistakes_in(uplink("fhir", "\"/websocket\"\nhours = [\"22:00-06:00\"]\n")),
+              HasSubstr("hints come at any time"));
+}
+
 TEST(ConfigCheck, AnAccessionPrefixLeavesRoomForItsNumber) {
   EXPECT_EQ(mistakes_in(with("[worklist]\naccession_prefix = \"NORTH-12\"\n")), "");
   for (const char* prefix : {"NORTH-123", "A\\\\B", "A B"}) {

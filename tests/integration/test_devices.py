@@ -14,6 +14,7 @@ import tempfile
 import tty
 import unittest
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import hl7
 import requests
@@ -114,7 +115,7 @@ class Devices(unittest.TestCase):
         cls.folders = {name: folder / "drop" / name for name in models_of(cls.profiles, "folder")}
         monitors, meters = models_of(cls.profiles, "hl7"), models_of(cls.profiles, "poct1a")
         his_port, cls.hl7_port, pacs, mqtt, orders, *ports = free_ports(5 + len(models) + len(monitors) + len(meters))
-        his = hapi.Hapi(folder, his_port, certificates, hapi.build())
+        his = hapi.Hapi(folder, his_port, certificates, hapi.build(), tells=True)
         cls.addClassCleanup(his.stop)
         cls.ports = dict(zip([*models, *monitors, *meters], ports))
         cls.ours, theirs = os.openpty()
@@ -143,7 +144,14 @@ class Devices(unittest.TestCase):
         for name, drop in cls.folders.items():
             drop.mkdir(parents=True)
             config += _FOLDER_DEVICE.format(name=name, folder=drop)
-        cls.gateway = Gateway(cls.build_dir, folder / "gateway", Uplinks(pacs, his_port, mqtt, certificates.ca), more_config=config)
+        # Whatever comes from the HIS once it was pulled comes because HAPI said so.
+        cls.gateway = Gateway(
+            cls.build_dir,
+            folder / "gateway",
+            Uplinks(pacs, his_port, mqtt, certificates.ca),
+            more_config=config,
+            his_pace=f'poll_s = 86400\nhints_path = "{urlsplit(his.websocket_url).path}"',
+        )
         cls.addClassCleanup(cls.gateway.stop)
         his.wait_ready(900)
         cls.his = Fhir(his.url, certificates.ca)

@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 import requests
+import websocket
 
 from rig import broker, compare, datasets, fhir, hapi, https, pki, plaintext, senders
 from rig.link import BLACKHOLE, RESET, Link
@@ -172,7 +173,7 @@ class HapiServer(WithFolder):
     def setUpClass(cls):
         super().setUpClass()
         [port] = free_ports(1)
-        cls.hapi = hapi.Hapi(cls.folder, port, cls.pki, hapi.build())
+        cls.hapi = hapi.Hapi(cls.folder, port, cls.pki, hapi.build(), tells=True)
         cls.addClassCleanup(cls.hapi.stop)
         cls.hapi.wait_ready()
         cls.his = fhir.Fhir(cls.hapi.url, cls.pki.ca)
@@ -263,6 +264,28 @@ class HapiServer(WithFolder):
         self.assertEqual(self.his.imaging_studies("2.25.77"), [])
         self.his.put(study)
         self.assertEqual(len(self.his.imaging_studies("2.25.77")), 1)
+
+    def test_who_subscribed_hears_a_ping_when_a_matching_resource_is_written(self):
+        patient = self.patient()
+        asked = {
+            "resourceType": "Subscription",
+            "id": str(uuid.uuid4()),
+            "status": "requested",
+            "reason": "To pull at once",
+            "criteria": f"Patient?_id={patient['id']}",
+            "channel": {"type": "websocket"},
+        }
+        self.his.put(asked)
+        wait_until(lambda: self.his.read(f"Subscription/{asked['id']}")["status"] == "active", "it is active", 20)
+        client = websocket.create_connection(
+            self.hapi.websocket_url, 20, sslopt={"ca_certs": str(self.pki.ca)}, http_no_proxy=["127.0.0.1"]
+        )
+        self.addCleanup(client.close)
+        client.send(f"bind {asked['id']}")
+        self.assertEqual(client.recv(), f"bound {asked['id']}")
+        self.his.put(self.patient())
+        self.his.put(patient)
+        self.assertEqual(client.recv(), f"ping {asked['id']}")
 
 
 class Waiting(unittest.TestCase):

@@ -455,6 +455,40 @@ TEST(EnginePull, PullsAtTheStartThenAtItsPaceAndAfterAFailureWithTheBackOff) {
   EXPECT_TRUE(has_pull(engine.step(now, event::Ticked{})));
 }
 
+TEST(EnginePull, AHintBringsAPullAtOnceAndManyHintsOneAfterAWhile) {
+  UplinkLimits limits;
+  limits.pull_every = seconds(3'600);
+  Engine engine({{"his", limits}}, EngineOptions{}, 1);
+  core::Monotonic now{seconds(1'000)};
+  const auto has_pull = [](const std::vector<Effect>& effects) {
+    return std::any_of(effects.begin(), effects.end(), [](const Effect& e) {
+      return std::holds_alternative<effect::StartPull>(e);
+    });
+  };
+  PullReport reached;
+  reached.reached = true;
+  EXPECT_TRUE(has_pull(engine.step(now, event::Started{})));
+  engine.step(now, event::Claimed{"his", {}, std::nullopt, ""});
+  EXPECT_FALSE(has_pull(engine.step(now, event::PullHinted{"his"}))) << "one is under way";
+  const auto ended = engine.step(now, event::Pulled{"his", reached});
+  EXPECT_FALSE(has_pull(ended)) << "five seconds between two";
+  EXPECT_TRUE(std::any_of(ended.begin(), ended.end(), [&](const Effect& e) {
+    const auto* wake = std::get_if<effect::WakeAt>(&e);
+    return wake != nullptr && wake->time == now + seconds(5);
+  })) << "what the hint was about may have come behind the pull";
+  now += seconds(5);
+  EXPECT_TRUE(has_pull(engine.step(now, event::Ticked{})));
+  EXPECT_FALSE(has_pull(engine.step(now, event::Pulled{"his", reached})));
+  now += seconds(60);
+  EXPECT_FALSE(has_pull(engine.step(now, event::Ticked{}))) << "nobody hinted";
+  EXPECT_TRUE(has_pull(engine.step(now, event::PullHinted{"his"})));
+  PullReport failed;
+  failed.error = "no route";
+  engine.step(now, event::PullHinted{"his"});
+  engine.step(now, event::Pulled{"his", failed});
+  EXPECT_FALSE(has_pull(engine.step(now, event::PullHinted{"his"}))) << "the link has failed";
+}
+
 TEST_F(EngineTest, APausedUplinkEndsWhatIsUnderWayAndBeginsNothing) {
   step(event::Started{});
   claimed({row(1)});

@@ -44,7 +44,7 @@ password_file = "{secrets}/pacs"
 kind = "fhir"
 url = "https://127.0.0.1:{uplinks.his_port}/fhir"
 ca_file = "{uplinks.ca_file}"
-poll_s = 5
+{his_pace}
 pull = ["Patient", "ServiceRequest?status=active", "Task"]
 [mqtt]
 host = "127.0.0.1"
@@ -72,9 +72,9 @@ class CommandFailed(RuntimeError):
 
 
 class Gateway:
-    def __init__(self, build_dir, folder, uplinks, dicom_port=None, prefix=(), more_config=""):
+    def __init__(self, build_dir, folder, uplinks, dicom_port=None, prefix=(), more_config="", his_pace="poll_s = 5"):
         """Write the configuration and secrets; `start()` runs it. `prefix` is put before the daemon's command line, `more_config`
-        (whole TOML tables) after the configuration."""
+        (whole TOML tables) after the configuration; `his_pace` is how it comes to know what is new at the HIS."""
         self.folder, self._prefix, self.process = Path(folder), list(prefix), None
         self.dicom_port = dicom_port or free_ports(1)[0]
         self._daemon = _built(build_dir, "clinic-gatewayd")
@@ -98,6 +98,7 @@ class Gateway:
                 dicom_port=self.dicom_port,
                 aet=AET,
                 issuer=PATIENT_ID_ISSUER,
+                his_pace=his_pace,
                 uplinks=uplinks,
                 orthanc=orthanc,
                 broker=broker,

@@ -4,6 +4,9 @@
 local repository. `Hapi(...)` starts the server at once, `wait_ready()` waits for its CapabilityStatement: start it first and do other
 things meanwhile, it takes about 20 s on 2 idle cores, a minute on busy ones,
 and 0.6 GB of memory. Each start begins with an empty database.
+
+With `tells=True` Subscriptions with a websocket channel are bound at `websocket_url`; each write then costs the server more. HAPI looks
+every 5 s at what was written: up to that late a requested Subscription becomes active, and up to that late a write is told by `ping`.
 """
 
 import fcntl
@@ -71,14 +74,16 @@ def _run_maven(folder, libraries):
 
 
 class Hapi:
-    def __init__(self, folder, port, pki, class_path):
+    def __init__(self, folder, port, pki, class_path, tells=False):
         self.url = f"https://127.0.0.1:{port}/fhir"
+        self.websocket_url = f"wss://127.0.0.1:{port}/websocket"
         self._http = https.session(pki.ca)
         # Serial collector and first-tier compiler: the quickest start and the smallest footprint for a server that lives minutes.
         self.process = Process(
             "HAPI FHIR",
             [
                 *("java", _HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+                f"-Dhapi.websocket={str(tells).lower()}",
                 f"-Dlogback.configurationFile={_SOURCES / 'logback.xml'}",
                 *("-cp", class_path, "HapiServer", port, pki.server.p12),
             ],

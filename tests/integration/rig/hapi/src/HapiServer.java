@@ -25,6 +25,7 @@ import ca.uhn.fhir.jpa.search.IStaleSearchDeletingSvc;
 import ca.uhn.fhir.jpa.search.StaleSearchDeletingSvcImpl;
 import ca.uhn.fhir.jpa.subscription.channel.config.SubscriptionChannelConfig;
 import ca.uhn.fhir.jpa.subscription.match.config.SubscriptionProcessorConfig;
+import ca.uhn.fhir.jpa.subscription.match.config.WebsocketDispatcherConfig;
 import ca.uhn.fhir.jpa.subscription.match.deliver.email.IEmailSender;
 import ca.uhn.fhir.jpa.subscription.submit.config.SubscriptionSubmitterConfig;
 import ca.uhn.fhir.jpa.util.ResourceCountCache;
@@ -39,6 +40,7 @@ import javax.sql.DataSource;
 import org.apache.commons.dbcp2.BasicDataSource;
 import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
 import org.eclipse.jetty.ee10.servlet.ServletHolder;
+import org.eclipse.jetty.ee10.websocket.jakarta.server.config.JakartaWebSocketServletContainerInitializer;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.SecureRequestCustomizer;
@@ -48,8 +50,9 @@ import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.hibernate.cfg.AvailableSettings;
 import org.hibernate.dialect.Dialect;
 import org.hibernate.search.mapper.orm.cfg.HibernateOrmMapperSettings;
+import org.hl7.fhir.dstu2.model.Subscription.SubscriptionChannelType;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
-import org.springframework.context.annotation.AnnotationConfigApplicationContext;
+import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
@@ -57,13 +60,18 @@ import org.springframework.context.annotation.Primary;
 import org.springframework.orm.jpa.JpaTransactionManager;
 import org.springframework.orm.jpa.LocalContainerEntityManagerFactoryBean;
 import org.springframework.transaction.annotation.EnableTransactionManagement;
+import org.springframework.web.context.support.AnnotationConfigWebApplicationContext;
+import org.springframework.web.servlet.DispatcherServlet;
 
 /**
- * HAPI FHIR JPA, R4, on an in-memory H2, served at https://127.0.0.1:PORT/fhir by Jetty's own TLS.
+ * HAPI FHIR JPA, R4, on an in-memory H2, served at https://127.0.0.1:PORT/fhir by Jetty's own TLS. Subscriptions with a websocket
+ * channel are bound at wss://127.0.0.1:PORT/websocket, where the property hapi.websocket is true: beside the FHIR base, as in HAPI's
+ * starter project.
  *
  * <p>Usage: HapiServer PORT KEYSTORE.p12; the keystore's password is read from the environment variable HAPI_KEYSTORE_PASSWORD.
  * Behaviour towards clients is HAPI's default (search results reused for 60 s, numeric client ids refused, 409 on a stale
- * If-Match), because those are what the gateway has to live with. Exits non-zero when it can't serve.
+ * If-Match, up to 5 s from a write to its ping) and Jetty's (a websocket silent for 30 s is closed), because those are what the
+ * gateway has to live with. Exits non-zero when it can't serve.
  */
 public final class HapiServer {
 
@@ -75,6 +83,7 @@ public final class HapiServer {
     SubscriptionSubmitterConfig.class,
     SubscriptionProcessorConfig.class,
     SubscriptionChannelConfig.class,
+    WebsocketDispatcherConfig.class,
     JpaBatch2Config.class,
     Batch2JobsConfig.class
   })
@@ -137,7 +146,12 @@ public final class HapiServer {
 
     @Bean
     public SubscriptionSettings subscriptionSettings() {
-      return new SubscriptionSettings();
+      SubscriptionSettings settings = new SubscriptionSettings();
+      // Then HAPI queues every write, whether anybody has subscribed or not.
+      if (Boolean.getBoolean("hapi.websocket")) {
+        settings.addSupportedSubscriptionType(SubscriptionChannelType.WEBSOCKET);
+      }
+      return settings;
     }
 
     @Bean
@@ -178,7 +192,7 @@ public final class HapiServer {
     }
   }
 
-  private static RestfulServer fhirServlet(AnnotationConfigApplicationContext beans) {
+  private static RestfulServer fhirServlet(ApplicationContext beans) {
     IFhirSystemDao<?, ?> dao = beans.getBean(IFhirSystemDao.class);
     JpaStorageSettings settings = beans.getBean(JpaStorageSettings.class);
     RestfulServer server = new RestfulServer(dao.getContext());
@@ -217,11 +231,17 @@ public final class HapiServer {
       System.exit(64);
     }
     try {
-      AnnotationConfigApplicationContext beans = new AnnotationConfigApplicationContext(Storage.class);
+      AnnotationConfigWebApplicationContext beans = new AnnotationConfigWebApplicationContext();
+      beans.register(Storage.class);
+      beans.refresh();
       Server jetty = new Server();
       jetty.addConnector(tlsConnector(jetty, Integer.parseInt(args[0]), args[1]));
       ServletContextHandler root = new ServletContextHandler("/");
       root.addServlet(new ServletHolder(fhirServlet(beans)), "/fhir/*");
+      JakartaWebSocketServletContainerInitializer.configure(root, null);
+      root.addServlet(
+          new ServletHolder(new DispatcherServlet(beans)),
+          beans.getBean(SubscriptionSettings.class).getWebsocketContextPath());
       jetty.setHandler(root);
       jetty.start();
       jetty.join();
