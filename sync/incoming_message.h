@@ -4,12 +4,16 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sync/draft.h"
 #include "sync/identity.h"
 
 namespace gateway::sync {
+
+/// Of what a message told last: in meta.source, before the message's number.
+inline constexpr std::string_view kMessageSource = "urn:clinic-gateway:message:";
 
 /// Something no map covers; counted per device.
 struct MappingGap {

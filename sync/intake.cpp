@@ -23,8 +23,6 @@ namespace {
 using core::Json;
 using crypto::Connection;
 
-// Where a resource's newest version came from, in meta.source.
-constexpr std::string_view kSourcePrefix = "urn:clinic-gateway:message:";
 // What newest_messages() answers at most, but for its last.
 constexpr std::size_t kNewestBytesMax = 8U << 20;
 
@@ -303,9 +301,9 @@ core::Result<std::string> Admission::id_of(const Draft& draft) {
 /// By the message that what is held came from; what came from elsewhere is not older or newer.
 core::Result<bool> Admission::is_older_than(const Json& held) {
   const std::string_view source = held["meta"]["source"].text();
-  if (message_.event_at.empty() || !source.starts_with(kSourcePrefix)) return false;
+  if (message_.event_at.empty() || !source.starts_with(kMessageSource)) return false;
   GW_TRY(const auto event_at, connection_.text("SELECT event_at FROM message WHERE number = ?",
-                                               source.substr(kSourcePrefix.size())));
+                                               source.substr(kMessageSource.size())));
   return event_at && message_.event_at < *event_at;
 }
 
@@ -328,7 +326,7 @@ core::Status Admission::store(const Draft& draft, const std::string& id) {
     body.set("id", id);
   }
   Json meta = body["meta"].is_object() ? body["meta"] : Json::object();
-  meta.set("source", core::cat(kSourcePrefix, taken_.number));
+  meta.set("source", core::cat(kMessageSource, taken_.number));
   body.set("meta", std::move(meta));
   GW_CHECK(put_version(connection_, key, newest, body, "clinic", now_));
   ++taken_.changed;

@@ -1,12 +1,11 @@
 #include "adapters/astm/host_query.h"
 
 #include <algorithm>
-#include <set>
 
 #include "core/civil_time.h"
+#include "core/log.h"
 #include "core/text.h"
-#include "sync/replica.h"
-#include "sync/search.h"
+#include "sync/pending_orders.h"
 
 namespace gateway::adapters::astm {
 namespace {
@@ -15,8 +14,6 @@ using core::cat;
 using core::Json;
 
 constexpr std::size_t kSpecimensMax = 50;
-constexpr int kOrdersOfSpecimenMax = 100;
-constexpr int kOrderPagesMax = 10;  // of 200
 
 struct Pending {
   std::string specimen;
@@ -38,119 +35,27 @@ std::vector<std::string> codes_of(const Json& order, const AstmDevice& device) {
   return codes;
 }
 
-/// Orders of the specimen: those that carry its number, those it was taken for (Specimen.request)
-/// and those that name it (ServiceRequest.specimen).
-core::Result<std::set<std::string>> orders_of(crypto::Connection& connection,
-                                              const std::string& system,
-                                              const std::string& specimen) {
-  GW_TRY(const auto carried,
-         sync::find_by_identifier(connection, "ServiceRequest", system, specimen));
-  std::set<std::string> orders(carried.begin(), carried.end());
-  GW_TRY(const auto specimens, sync::find_by_identifier(connection, "Specimen", system, specimen));
-  for (const std::string& id : specimens) {
-    GW_TRY(const auto held, sync::read_resource(connection, {"Specimen", id}));
-    if (!held) continue;
-    std::vector<std::string> references;
-    for (const Json& request : held->body["request"].items())
-      references.emplace_back(request["reference"].text());
-    GW_TRY(const auto referrers, sync::find_referrers(connection, cat("Specimen/", id),
-                                                      kOrdersOfSpecimenMax, "ServiceRequest"));
-    references.insert(references.end(), referrers.begin(), referrers.end());
-    for (const std::string& reference : references) {
-      const auto order = sync::parse_reference(reference);
-      if (order && order->type == "ServiceRequest") orders.insert(order->id);
-    }
-  }
-  return orders;
-}
-
-/// Specimen numbers of one system, each once, in the order they are found.
-class Specimens {
- public:
-  Specimens(crypto::Connection& connection, const std::string& system)
-      : connection_(connection), system_(system) {}
-
-  void add_carried(const Json& resource) {
-    for (const Json& one : resource["identifier"].items()) {
-      std::string number(one["value"].text());
-      if (one["system"].text() != system_ || number.empty()) continue;
-      if (std::find(numbers_.begin(), numbers_.end(), number) == numbers_.end())
-        numbers_.push_back(std::move(number));
-    }
-  }
-
-  /// Of the order itself, and of the specimens that go with it.
-  core::Status add_of_order(const std::string& id, const Json& order) {
-    add_carried(order);
-    GW_TRY(auto references, sync::find_referrers(connection_, cat("ServiceRequest/", id),
-                                                 kOrdersOfSpecimenMax, "Specimen"));
-    for (const Json& one : order["specimen"].items())
-      references.emplace_back(one["reference"].text());
-    for (const std::string& reference : references) {
-      const auto key = sync::parse_reference(reference);
-      if (!key || key->type != "Specimen") continue;
-      GW_TRY(const auto held, sync::read_resource(connection_, *key));
-      if (held) add_carried(held->body);
-    }
-    return {};
-  }
-
-  const std::vector<std::string>& numbers() const { return numbers_; }
-
- private:
-  crypto::Connection& connection_;
-  const std::string& system_;
-  std::vector<std::string> numbers_;
-};
-
-/// The specimens of what is to be done and the device has codes for, of the newest orders first.
-core::Result<std::vector<std::string>> pending_specimens(crypto::Connection& connection,
-                                                         const AstmDevice& device) {
-  GW_TRY(auto query,
-         sync::parse_search("ServiceRequest",
-                            {{"status", "active"}, {"_sort", "-authored"}, {"_count", "200"}}, {}));
-  Specimens specimens(connection, device.options.profile.specimen_id_issuer);
-  for (int page = 0; page < kOrderPagesMax; ++page) {
-    GW_TRY(const sync::SearchPage found, sync::run_search(connection, query));
-    for (const std::string& id : found.ids) {
-      GW_TRY(const auto order, sync::read_resource(connection, {"ServiceRequest", id}));
-      if (!order || codes_of(order->body, device).empty()) continue;
-      GW_CHECK(specimens.add_of_order(id, order->body));
-      if (specimens.numbers().size() < kSpecimensMax) continue;
-      return std::vector<std::string>(specimens.numbers().begin(),
-                                      specimens.numbers().begin() + kSpecimensMax);
-    }
-    if (!found.next) break;
-    query.after = found.next;
-  }
-  return specimens.numbers();
-}
-
 core::Result<Pending> pending_for(crypto::Connection& connection, const AstmDevice& device,
                                   const std::string& specimen) {
+  const mapping::DeviceProfile& site = device.options.profile;
+  GW_TRY(sync::PendingOrders found,
+         sync::pending_orders(connection, site.specimen_id_issuer, specimen));
+  // What must not be told is not, and the device has no word for why.
+  if (!found.problem.empty()) {
+    core::log_warn("astm", cat("device ", site.name,
+                               " asks for a tube and is told of no order: ", found.problem));
+  }
   Pending pending;
   pending.specimen = specimen;
-  GW_TRY(const auto orders,
-         orders_of(connection, device.options.profile.specimen_id_issuer, specimen));
-  std::string patient;
-  for (const std::string& id : orders) {
-    GW_TRY(const auto order, sync::read_resource(connection, {"ServiceRequest", id}));
-    if (!order || order->body["status"].text() != "active") continue;
-    const std::string subject(order->body["subject"]["reference"].text());
-    // Orders of two patients for one tube: a person has to look, the device gets nothing.
-    if (!patient.empty() && subject != patient) return Pending{specimen, {}, {}, false};
-    patient = subject;
-    for (std::string& code : codes_of(order->body, device)) {
+  pending.patient = std::move(found.patient);
+  for (const Json& order : found.orders) {
+    for (std::string& code : codes_of(order, device)) {
       const bool is_new =
           std::find(pending.codes.begin(), pending.codes.end(), code) == pending.codes.end();
       if (is_new) pending.codes.push_back(std::move(code));
     }
-    const std::string_view priority = order->body["priority"].text();
+    const std::string_view priority = order["priority"].text();
     pending.is_urgent = pending.is_urgent || priority == "stat" || priority == "asap";
-  }
-  if (const auto key = sync::parse_reference(patient)) {
-    GW_TRY(const auto held, sync::read_resource(connection, *key));
-    if (held) pending.patient = held->body;
   }
   return pending;
 }
@@ -233,7 +138,9 @@ core::Result<std::string> answer_query(crypto::Connection& connection, const Mes
   std::vector<std::string> specimens;
   if (names_orders) specimens = asked.specimens;
   if (names_orders && asked.is_all) {
-    GW_TRY(specimens, pending_specimens(connection, device));
+    const auto has_code = [&](const Json& order) { return !codes_of(order, device).empty(); };
+    GW_TRY(specimens, sync::pending_specimens(connection, device.options.profile.specimen_id_issuer,
+                                              has_code, kSpecimensMax));
   }
   std::size_t number = 0;
   for (const std::string& specimen : specimens) {

@@ -10,6 +10,7 @@
 #include "crypto/digest.h"
 #include "sync/merged_patients.h"
 #include "sync/outbox.h"
+#include "sync/pending_orders.h"
 #include "sync/pull_state.h"
 #include "sync/search.h"
 
@@ -77,18 +78,6 @@ core::Result<std::vector<Json>> specimens_of(Connection& connection, const Json&
   return specimens;
 }
 
-/// The record that stays, where the hospital replaced the one the order names; null: it is not
-/// here.
-core::Result<Json> patient_of_order(Connection& connection, const Json& order) {
-  const auto subject = sync::parse_reference(order["subject"]["reference"].text());
-  if (!subject || subject->type != "Patient") return Json();
-  GW_TRY(const auto records, sync::replacements_of(connection, subject->id));
-  GW_TRY(auto held, sync::read_resource(connection, {"Patient", records.back()}));
-  // Replaced by one who is not held, or in a ring: nobody knows whom to name instead.
-  if (!held || sync::replaced_by(held->body)) return Json();
-  return std::move(held->body);
-}
-
 /// What the device has is cancelled in the words it knows.
 sync::ToldMessage cancelling(const sync::ToldMessage& taken) {
   return {"CA", "", taken.number, taken.patient, segments_of(taken.text)};
@@ -106,7 +95,7 @@ core::Result<bool> names_another(Connection& connection, const Json& order,
 /// NW or XO by what the order, its patient and its specimens say now.
 core::Status say(Connection& connection, const OrderDevice& device, const std::string& id,
                  Json order, std::string_view control, DueOrder& due) {
-  GW_TRY(Json patient, patient_of_order(connection, order));
+  GW_TRY(Json patient, sync::patient_of_order(connection, order));
   if (patient.is_null()) {
     bool is_moved = false;
     if (control == "XO") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/text.h"
+#include "sync/pending_orders.h"
 
 namespace gateway::adapters::hl7 {
 namespace {
@@ -32,11 +33,6 @@ bool is_performer(const Json& performer, const std::string& word) {
 template <class Fits>
 bool any_fits(const std::vector<std::string>& words, Fits fits) {
   return words.empty() || std::ranges::any_of(words, fits);
-}
-
-/// A proposal or a plan is nothing to carry out (R4, request-intent).
-bool is_to_be_done(const Json& order) {
-  return order["intent"].text().ends_with("order") && !order["doNotPerform"].boolean();
 }
 
 }  // namespace
@@ -69,7 +65,7 @@ std::string_view order_control(const Json& order, bool is_its, std::string_view 
   const bool has_it = taken == "NW" || taken == "XO";
   // What was done, the device has done or need not: to cancel it would be wrong.
   if (status == "completed" || status == "unknown") return {};
-  if (is_its && is_to_be_done(order) && status == "active") return has_it ? "XO" : "NW";
+  if (is_its && sync::is_to_be_done(order)) return has_it ? "XO" : "NW";
   return has_it ? "CA" : "";
 }
 

@@ -228,5 +228,15 @@ TEST_F(AstmQuery, FindsTheOrderThatNamesTheSpecimen) {
   EXPECT_THAT(ask("ALL"), HasSubstr("|T9|"));
 }
 
+TEST_F(AstmQuery, ATubeOfTwoPatientsIsNobodys) {
+  place_order();
+  put("Patient", "p2", R"({"resourceType":"Patient","id":"p2","name":[{"family":"Poe"}]})");
+  put("Specimen", "t1",
+      core::cat(R"({"resourceType":"Specimen","id":"t1",)", of_tube("T1"),
+                R"(,"subject":{"reference":"Patient/p2"}})"));
+  EXPECT_THAT(ask("^T1"), HasSubstr("\rL|1|I\r"));
+  EXPECT_EQ(ask("ALL").find("|T1|"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace gateway::adapters::astm
