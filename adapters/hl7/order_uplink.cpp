@@ -1,7 +1,5 @@
 #include "adapters/hl7/order_uplink.h"
 
-#include "adapters/hl7/mllp_framer.h"
-#include "core/net/connection.h"
 #include "core/text.h"
 #include "sync/async_write.h"
 
@@ -10,7 +8,6 @@ namespace {
 
 using core::cat;
 using core::net::Awaitable;
-using core::net::Connection;
 using sync::Delivery;
 using sync::ended;
 using sync::OutboxRow;
@@ -18,8 +15,6 @@ using sync::PullReport;
 using sync::RowOutcome;
 
 constexpr core::Milliseconds kLookEvery{3'000};
-constexpr core::Milliseconds kConnectPatience{10'000};
-constexpr std::size_t kAnswerBytesMax = 1U << 20;
 
 core::Error wrong(const core::Config& config, const std::string& key, std::string_view what) {
   return {core::Code::invalid, cat(config.where(key), ": ", key, ": ", what)};
@@ -39,26 +34,15 @@ core::Status check_keys(const core::Config& config, const std::string& uplink) {
   return {};
 }
 
-/// mllps://HOST:PORT, or mllp:// without TLS.
 core::Result<core::net::Url> read_url(const core::Config& config, const std::string& uplink) {
-  constexpr std::string_view kTls = "mllps://";
-  constexpr std::string_view kPlain = "mllp://";
   const std::string key = cat(uplink, ".url");
-  const std::string text = config.text(key);
-  const bool is_tls = text.starts_with(kTls);
-  if (!is_tls && !text.starts_with(kPlain))
-    return wrong(config, key, "is no address of a device; write mllps://HOST:PORT");
-  const std::string rest = text.substr((is_tls ? kTls : kPlain).size());
-  auto url = core::net::parse_url(cat("https://", rest));
-  if (!url.ok() || !url->base.empty() || !rest.ends_with(cat(":", url->port)))
-    return wrong(config, key, cat("\"", text, "\" is no address; write mllps://HOST:PORT"));
-  url->tls = is_tls;
-  if (!is_tls && !url->loopback() && !config.boolean(cat(uplink, ".plain"))) {
+  GW_TRY(const core::net::Url url, mllp_url(config, key));
+  if (!url.tls && !url.loopback() && !config.boolean(cat(uplink, ".plain"))) {
     return wrong(config, key,
                  "orders would go in the clear; write mllps://, or set plain = true where the "
                  "network is protected otherwise");
   }
-  return *url;
+  return url;
 }
 
 core::Status read_tls(const core::Config& config, const std::string& uplink, OrderUplink& made) {
@@ -163,18 +147,13 @@ class OrderUplinkImpl final : public sync::Uplink {
 
   /// The next message, over a line of its own.
   Awaitable<RowOutcome> say_next(OutboxRow row, std::string order) {
-    std::unique_ptr<core::net::TlsContext> tls;
-    if (settings_.tls) {
-      auto made = core::net::TlsContext::create(*settings_.tls);
-      if (!made.ok()) co_return ended(row, Delivery::unreached, made.error().message());
-      tls = std::move(*made);
-    }
-    Connection::Way way;
-    way.tls = tls.get();
-    const auto line = Connection::create(loop_, settings_.url, way);
+    const auto tls = tls_of(settings_, tls_);
+    if (!tls.ok()) co_return ended(row, Delivery::unreached, tls.error().message());
+    tls_ = *tls;
+    const auto line = MllpLine::create(loop_, settings_, tls_, clock_);
     line_ = line;
     RowOutcome said;
-    const core::Status opened = co_await line->open(kConnectPatience);
+    const core::Status opened = co_await line->open();
     if (opened.ok()) {
       said = co_await say_over(*line, row, order);
     } else {
@@ -185,7 +164,7 @@ class OrderUplinkImpl final : public sync::Uplink {
     co_return said;
   }
 
-  Awaitable<RowOutcome> say_over(Connection& line, OutboxRow row, std::string order) {
+  Awaitable<RowOutcome> say_over(MllpLine& line, OutboxRow row, std::string order) {
     auto message = std::make_shared<sync::ToldMessage>();
     const core::Wall now = clock_.wall();
     crypto::Change begin = [device = device_, message, order,
@@ -197,7 +176,7 @@ class OrderUplinkImpl final : public sync::Uplink {
     if (!begun.ok()) co_return ended(row, Delivery::failed, begun.error().message());
     // It changed meanwhile: the caller looks again.
     if (message->control.empty()) co_return ended(row, Delivery::needless, "");
-    const auto answer = co_await converse(line, message->text, message->control_id);
+    const auto answer = co_await line.say(message->text, message->control_id);
     if (!answer.ok()) {
       // The first time it may be the line; a message that is never answered must not hold up
       // others.
@@ -211,42 +190,6 @@ class OrderUplinkImpl final : public sync::Uplink {
     const auto noted = co_await sync::write_async(holdings_->database(), std::move(note));
     if (!noted.ok()) co_return ended(row, Delivery::failed, noted.error().message());
     co_return outcome_of(row, *answer);
-  }
-
-  /// Sends the message and waits for the answer to it.
-  Awaitable<core::Result<OrderAnswer>> converse(Connection& line, std::string message,
-                                                std::string control_id) {
-    const auto broken = [](std::string_view what, const Connection::Moved& moved) {
-      return core::Error(core::Code::lost_answer, cat(what, moved.reason));
-    };
-    line.watch(settings_.patience);
-    const std::string framed = mllp_frame(message);
-    for (std::string_view left = framed; !left.empty();) {
-      const Connection::Moved moved = co_await line.write_some(left);
-      left.remove_prefix(moved.bytes);
-      if (moved.end != Connection::End::none)
-        co_return broken("the message did not get through: ", moved);
-    }
-    const auto framer = make_mllp_framer(kAnswerBytesMax);
-    std::vector<char> bytes(4'096);
-    const core::Monotonic until = clock_.monotonic() + settings_.patience;
-    while (true) {
-      const Connection::Moved moved = co_await line.read_some(bytes);
-      std::vector<frame::FrameEvent> events;
-      framer->feed({bytes.data(), moved.bytes}, clock_.monotonic(), events);
-      // Of an answer without its last byte the framer would wait for the pause.
-      if (moved.end != Connection::End::none)
-        framer->tick(clock_.monotonic() + std::chrono::hours(1), events);
-      for (const frame::FrameEvent& event : events) {
-        const auto answer = read_order_answer(event.bytes, control_id);
-        if (answer) co_return *answer;
-      }
-      if (moved.end != Connection::End::none)
-        co_return broken("the device did not answer the order: ", moved);
-      if (clock_.monotonic() >= until)
-        co_return core::Error(core::Code::lost_answer,
-                              "the device said other things and did not answer the order");
-    }
   }
 
   static RowOutcome outcome_of(const OutboxRow& row, const OrderAnswer& answer) {
@@ -263,7 +206,8 @@ class OrderUplinkImpl final : public sync::Uplink {
   const OrderDevice& device_;
   const std::shared_ptr<sync::Holdings> holdings_;
   const core::Clock& clock_;
-  std::shared_ptr<Connection> line_;  // while a message is on its way
+  std::shared_ptr<core::net::TlsContext> tls_;  // null: plain, or none was opened yet
+  std::shared_ptr<MllpLine> line_;              // while a message is on its way
   bool closed_ = false;
 };
 

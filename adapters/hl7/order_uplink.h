@@ -10,25 +10,20 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
-#include <optional>
 #include <string>
 
+#include "adapters/hl7/mllp_line.h"
 #include "adapters/hl7/order_queue.h"
 #include "core/clock.h"
 #include "core/config.h"
-#include "core/net/tls_context.h"
-#include "core/net/url.h"
 #include "sync/holdings.h"
 #include "sync/options.h"
 #include "sync/uplink.h"
 
 namespace gateway::adapters::hl7 {
 
-struct OrderUplink {
+struct OrderUplink : MllpPeer {
   OrderDevice device;
-  core::net::Url url;
-  std::optional<core::net::TlsIdentity> tls;  // nothing: plain
-  core::Milliseconds patience{60'000};        // with an answer
 };
 
 /// Code::invalid names the place, the key and what to write instead.
