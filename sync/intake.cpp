@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 
+#include "core/ids.h"
 #include "core/text.h"
 #include "crypto/digest.h"
 #include "sync/async_write.h"
@@ -15,6 +16,7 @@
 #include "sync/outbox.h"
 #include "sync/pull_state.h"
 #include "sync/replica.h"
+#include "sync/server_ids.h"
 #include "sync/stable_id.h"
 
 namespace gateway::sync {
@@ -59,6 +61,10 @@ class Admission {
   core::Result<std::optional<std::string>> find_own(const std::string& type,
                                                     std::string_view system,
                                                     std::string_view value);
+  bool is_anothers(std::string_view type, const Json& held) const;
+  core::Result<std::optional<std::string>> find_by_own_id(const std::string& type,
+                                                          std::string_view system,
+                                                          std::string_view value);
   core::Result<bool> is_older_than(const Json& held);
   core::Result<Json> resolved(const Json& value);
   core::Status resolve_reference(Json& object);
@@ -268,6 +274,12 @@ core::Status Admission::store_drafts() {
   return {};
 }
 
+bool Admission::is_anothers(std::string_view type, const Json& held) const {
+  const std::string owner = patient_of(held);
+  return type != "Patient" && !patient_.empty() && !owner.empty() &&
+         owner != core::cat("Patient/", patient_);
+}
+
 /// The one resource with that identifier, unless it is another patient's: a device numbers its
 /// orders anew some day.
 core::Result<std::optional<std::string>> Admission::find_own(const std::string& type,
@@ -277,12 +289,22 @@ core::Result<std::optional<std::string>> Admission::find_own(const std::string& 
   std::optional<std::string> own;
   for (const std::string& id : found) {
     GW_TRY(const auto held, read_resource(connection_, {type, id}));
-    const std::string owner = held ? patient_of(held->body) : std::string();
-    const bool is_elses = !owner.empty() && owner != core::cat("Patient/", patient_);
-    if (type != "Patient" && !patient_.empty() && is_elses) continue;
+    if (held && is_anothers(type, held->body)) continue;
     if (own) return std::optional<std::string>();
     own = id;
   }
+  return own;
+}
+
+/// A device is told the resource's id where an order has no number of its own. Many keep of a
+/// number nothing but its first component: a UUID is known without its issuer too.
+core::Result<std::optional<std::string>> Admission::find_by_own_id(const std::string& type,
+                                                                   std::string_view system,
+                                                                   std::string_view value) {
+  std::optional<std::string> own;
+  if (system != kMarkSystem && !core::is_uuid(value)) return own;
+  GW_TRY(const auto held, read_resource(connection_, {type, std::string(value)}));
+  if (held && !is_anothers(type, held->body)) own = value;
   return own;
 }
 
@@ -355,7 +377,12 @@ core::Status Admission::resolve_reference(Json& object) {
   const Json identifier = object["identifier"];
   const std::string type(object["type"].text());
   if (!reference.empty() || type.empty() || !identifier.is_object()) return {};
-  GW_TRY(const auto found, find_own(type, identifier["system"].text(), identifier["value"].text()));
+  const std::string_view system = identifier["system"].text();
+  const std::string_view value = identifier["value"].text();
+  GW_TRY(auto found, find_own(type, system, value));
+  if (!found) {
+    GW_TRY(found, find_by_own_id(type, system, value));
+  }
   if (found) object.set("reference", core::cat(type, "/", *found));
   return {};
 }

@@ -2,6 +2,7 @@
 // person.
 #include <gmock/gmock.h>
 
+#include "core/ids.h"
 #include "tests/adapters/hl7/hl7_fixture.h"
 
 namespace gateway::adapters::hl7 {
@@ -191,6 +192,36 @@ TEST_F(Hl7Test, AnOrderOfTheHisIsWhatTheResultIsBasedOn) {
   take(oru("1", "5.0"));
   EXPECT_EQ(resource("DiagnosticReport")["basedOn"][kFirst]["reference"].text(),
             "ServiceRequest/s9");
+}
+
+TEST_F(Hl7Test, AResultThatNamesAnOrderByItsIdIsBasedOnIt) {
+  const std::string uuid = core::new_uuid();
+  pull(kPatient);
+  for (const std::string& id : {std::string("s9"), uuid}) {
+    pull(core::cat(R"({"resourceType":"ServiceRequest","id":")", id,
+                   R"(","meta":{"versionId":"1"},"status":"active","intent":"order",)",
+                   R"("subject":{"reference":"Patient/p1"}})"));
+  }
+  // As the work order said it; or what many analyzers keep of that.
+  const std::string named = "s9^^urn:clinic-gateway:resource-id^URI";
+  int number = 0;
+  const auto based_on = [&](const std::string& sent, const std::string& patient = "P1") {
+    std::string result = oru(core::cat(++number), "5.0");
+    result.replace(result.find("OBR|1|PL1|FI1"), 13, core::cat("OBR|1|", sent, "|FI", number));
+    if (patient != "P1") result.replace(result.find("P1^^^^MR||Roe^Jane"), 18, "P2^^^^MR||Poe^Eve");
+    take(result);
+    const auto report = Json::parse(
+        text(core::cat("SELECT body FROM resource_version WHERE type = 'DiagnosticReport' AND body"
+                       " LIKE '%urn:clinic-gateway:message:",
+                       number, "\"%'")));
+    EXPECT_TRUE(report.ok());
+    return report.ok() ? std::string((*report)["basedOn"][kFirst]["reference"].text()) : "none";
+  };
+  EXPECT_EQ(based_on(named), "ServiceRequest/s9");
+  EXPECT_EQ(based_on(uuid), core::cat("ServiceRequest/", uuid));
+  EXPECT_EQ(based_on("s9"), "") << "may be any number of the device's own";
+  EXPECT_EQ(based_on(named, "P2"), "") << "another patient's";
+  EXPECT_EQ(based_on(uuid, "P2"), "");
 }
 
 TEST_F(Hl7Test, AnOlderEventNeverOverwritesANewerOne) {
