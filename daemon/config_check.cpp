@@ -137,13 +137,14 @@ class Checker {
     mistake(key, cat("\"", address, "\" is no IP address; set one, or 0.0.0.0 for all"));
   }
 
-  /// What is a URL for one kind of uplink is none for another.
-  bool is_of_order_uplink(const std::string& key) const {
+  /// MLLP has URLs of its own; check_kind() and the devices' settings know them.
+  bool is_of_mllp(const std::string& key) const {
+    if (key.ends_with(".orders_url")) return true;
     return key.starts_with("uplink.") && config_.text(beside(key, "kind")) == "hl7";
   }
 
   void check_url(const std::string& key) {
-    if (is_of_order_uplink(key)) return;  // check_kind() knows them
+    if (is_of_mllp(key)) return;
     const auto url = core::net::parse_url(config_.text(key));
     if (!url.ok()) {
       mistake(key, url.error().message());

@@ -576,6 +576,24 @@ core::Result<std::vector<std::string>> newest_messages(Connection& connection,
   return newest;
 }
 
+core::Result<std::vector<std::string>> dead_letters(Connection& connection,
+                                                    const std::string& device,
+                                                    const std::string& reason,
+                                                    std::size_t count_max) {
+  GW_TRY(auto rows,
+         connection.query("SELECT r.bytes FROM message m JOIN message_raw r USING (number)"
+                          " WHERE m.state <> 'stored' AND m.state = 'dead' AND m.device = ?"
+                          " AND m.reason = ? ORDER BY m.number DESC LIMIT ?",
+                          device, reason, static_cast<std::int64_t>(count_max)));
+  std::vector<std::string> letters;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return letters;
+    const auto bytes = rows.blob(0);
+    letters.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+}
+
 core::Result<Json> letters_report(Connection& connection, std::int64_t limit) {
   GW_TRY(auto rows,
          connection.query("SELECT m.number, m.device, m.kind, m.control_id, m.received_at, m.state,"

@@ -85,6 +85,12 @@ core::Result<std::vector<std::string>> newest_messages(crypto::Connection& conne
                                                        const std::string& device,
                                                        std::size_t count_max);
 
+/// The bytes of a device's dead letters that wait for that reason, the newest first.
+core::Result<std::vector<std::string>> dead_letters(crypto::Connection& connection,
+                                                    const std::string& device,
+                                                    const std::string& reason,
+                                                    std::size_t count_max);
+
 /// What waits for a person, oldest first: {"number","device","kind","control_id","received_at",
 /// "state","reason","bytes"}.
 core::Result<core::Json> letters_report(crypto::Connection& connection, std::int64_t limit);

@@ -40,6 +40,10 @@ std::vector<ConfigKey> device_config_keys() {
       {.path = "device.*.ca_file",
        .meaning = "PEM file the certificate of a device that is called is checked against; without "
                   "it the system's"},
+      {.path = "device.*.orders_url",
+       .meaning =
+           "hl7: mllps://HOST:PORT or mllp://HOST:PORT, where an analyzer that asks what to "
+           "do with a tube (IHE LAW) takes its work orders; default: they are in the answer"},
       {.path = "device.*.serial_port",
        .meaning = "astm: the serial line's device file, instead of a TCP port"},
       {.path = "device.*.baud",
@@ -162,9 +166,11 @@ core::Status refuse_keys(const core::Config& config, const std::string& name,
 core::Status read_listener_tls(const core::Config& config, const std::string& name,
                                core::net::TlsServerFiles& tls) {
   const auto key = [&](std::string_view last) { return cat("device.", name, ".", last); };
-  GW_CHECK(refuse_keys(config, name, {"tls", "ca_file"},
-                       "is for a device that is called; where it calls, TLS comes with "
-                       "certificate_file"));
+  constexpr std::string_view kOfCalled =
+      "is for a device that is called; where it calls, TLS comes with certificate_file";
+  GW_CHECK(refuse_keys(config, name, {"tls"}, kOfCalled));
+  // Its work orders may be brought to it nevertheless.
+  if (!config.has(key("orders_url"))) GW_CHECK(refuse_keys(config, name, {"ca_file"}, kOfCalled));
   GW_CHECK(check_certificate(config, name));
   tls = {config.text(key("certificate_file")), config.text(key("key_file")),
          config.text(key("client_ca_file"))};
@@ -219,6 +225,10 @@ core::Result<DeviceOptions> read_device(const core::Config& config, const std::s
       static_cast<std::size_t>(config.integer(key("max_connections")));
   device.listener.idle_timeout = core::Milliseconds(config.integer(key("idle_timeout_s")) * 1000);
   const std::string protocol = config.text(key("protocol"));
+  if (protocol != "hl7") {
+    GW_CHECK(refuse_keys(config, name, {"orders_url"},
+                         "is for analyzers that ask over hl7 (IHE LAW); remove it"));
+  }
   if (protocol == "hl7" || protocol == "astm" || protocol == "poct1a") {
     GW_CHECK(read_transport(config, name, device));
   }

@@ -22,5 +22,15 @@ enum class Verdict {
 /// patient data.
 std::string acknowledge(const Segment* header, Verdict verdict, std::string_view why,
                         const core::Clock& clock);
+/// Of these the first alone (CA, CE or CR), for a message whose application's answer is of another
+/// type than ACK.
+std::string accept(const Segment& header, Verdict verdict, std::string_view why,
+                   const core::Clock& clock);
+
+/// MSA-1 and QAK-2: AA, AE or AR.
+std::string application_code(Verdict verdict);
+/// MSH-7 and MSH-10 of a message of the gateway's own.
+std::string message_time(core::Wall now);
+std::string new_control_id(const core::Clock& clock);
 
 }  // namespace gateway::adapters::hl7

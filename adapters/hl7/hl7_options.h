@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "adapters/frame/device_options.h"
+#include "adapters/hl7/mllp_peer.h"
 #include "adapters/profiles/profile.h"
 #include "core/config.h"
 #include "core/result.h"
@@ -14,6 +15,8 @@ namespace gateway::adapters::hl7 {
 using mapping::DeviceProfile;
 struct Hl7Device : frame::DeviceOptions {
   std::optional<profiles::Profile> monitor;  // its results are vitals, sampled by this profile
+  std::optional<MllpPeer> orders;  // where it takes the work orders it asked for; nothing: in the
+                                   // answer
 };
 
 /// The devices that speak HL7; all of them call. Code::invalid names the place and what to write

@@ -81,6 +81,11 @@ Read read_message(std::string bytes, const DeviceProfile& device, const std::str
   read.vitals = map_message(*read.message, device, incoming, monitor);
   if (text.is_damaged) incoming.gaps.push_back({"text", "", "not of its character set", ""});
   if (text.is_unknown_set) incoming.gaps.push_back({"text", "", "unknown character set", ""});
+  if (is_work_query(incoming.kind)) {
+    read.query = read_work_query(*read.message, device.name);
+    incoming.dead_because = read.query->fault.why;
+    return read;
+  }
   const Verdict verdict = incoming.dead_because.empty()  ? Verdict::accepted
                           : !is_supported(incoming.kind) ? Verdict::rejected
                                                          : Verdict::in_error;

@@ -9,6 +9,7 @@
 #include "adapters/decoder.h"
 #include "adapters/hl7/hl7_options.h"
 #include "adapters/hl7/mapping/mapping.h"
+#include "adapters/hl7/work_query.h"
 #include "core/clock.h"
 #include "core/result.h"
 #include "sync/intake.h"
@@ -20,6 +21,7 @@ struct Read {
   std::shared_ptr<const Message> message;  // null: it could not be read
   std::shared_ptr<sync::IncomingMessage> incoming;
   std::optional<std::vector<Vital>> vitals;  // of a monitor's results
+  std::optional<WorkQuery> query;            // it asks what to do with a tube
 };
 
 /// Cuts a frame into its messages' bytes, as sent; one that holds no message comes out whole.

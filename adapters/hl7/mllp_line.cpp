@@ -26,7 +26,7 @@ std::shared_ptr<MllpLine> MllpLine::create(boost::asio::any_io_executor loop, co
                                            const core::Clock& clock) {
   Connection::Way way;
   way.tls = tls.get();
-  const std::shared_ptr<MllpLine> line(new MllpLine(std::move(tls), peer.patience, clock));
+  std::shared_ptr<MllpLine> line(new MllpLine(std::move(tls), peer.patience, clock));
   line->connection_ = Connection::create(std::move(loop), peer.url, way);
   return line;
 }

@@ -150,9 +150,9 @@ std::string_view priority_of(std::string_view priority) {
   return priority == "asap" || priority == "urgent" ? "A" : "R";
 }
 
-std::string pid_segment(const Json& patient, const std::string& own_issuer) {
-  return cat("PID|1||", patient_ids(patient, own_issuer), "||", xpn(patient["name"]), "||",
-             dtm(patient["birthDate"].text()), '|', sex_of(patient["gender"].text()), "\r");
+std::string pid_segment(const Json& patient, const std::string& own_issuer, std::size_t number) {
+  return cat("PID|", number, "||", patient_ids(patient, own_issuer), "||", xpn(patient["name"]),
+             "||", dtm(patient["birthDate"].text()), '|', sex_of(patient["gender"].text()), "\r");
 }
 
 std::string collected_at(const Json& specimen) {

@@ -2,6 +2,7 @@
 // with the usual delimiters. Pure.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -20,8 +21,9 @@ std::string cwe(const core::Json& concept_);
 std::string xcn(const core::Json& person);
 /// Table 0485.
 std::string_view priority_of(std::string_view priority);
-/// Ended by CR. `own_issuer`: whose id of the patient comes first.
-std::string pid_segment(const core::Json& patient, const std::string& own_issuer);
+/// Ended by CR. `own_issuer`: whose id of the patient comes first; `number`: PID-1.
+std::string pid_segment(const core::Json& patient, const std::string& own_issuer,
+                        std::size_t number = 1);
 /// DTM of when the specimen was taken; empty: not told.
 std::string collected_at(const core::Json& specimen);
 

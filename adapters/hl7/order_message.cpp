@@ -74,13 +74,19 @@ bool refuses_order(std::string_view control) {
 
 }  // namespace
 
-std::string placer_number(const Json& order) {
+const Json* placer_identifier(const Json& order, std::string_view except_of) {
   const Json* any = nullptr;
   for (const Json& one : order["identifier"].items()) {
-    if (type_code(one) == "PLAC") return ei(one);
+    if (!except_of.empty() && one["system"].text() == except_of) continue;
+    if (type_code(one) == "PLAC") return &one;
     if (any == nullptr && type_code(one) != "FILL") any = &one;
   }
-  return any == nullptr ? escaped(order["id"].text()) : ei(*any);
+  return any;
+}
+
+std::string placer_number(const Json& order) {
+  const Json* const number = placer_identifier(order);
+  return number == nullptr ? escaped(order["id"].text()) : ei(*number);
 }
 
 std::string order_segments(OrderForm form, const OrderFacts& facts) {

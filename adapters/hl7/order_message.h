@@ -22,8 +22,11 @@ struct OrderFacts {
   std::string patient_id_issuer;  // whose id of the patient comes first
 };
 
-/// ORC-2, what the device knows the order by: the identifier of type PLAC, else the first that is
-/// not the filler's, else the id of the resource.
+/// The identifier a device is told as the placer's number: the one of type PLAC, else the first
+/// that is not the filler's. `except_of`: a system whose numbers are of something else, or empty.
+/// Null: there is none.
+const core::Json* placer_identifier(const core::Json& order, std::string_view except_of = {});
+/// ORC-2, what the device knows the order by: placer_identifier(), else the id of the resource.
 std::string placer_number(const core::Json& order);
 
 /// Everything behind MSH, each segment ended by CR; ORC-1 is empty.

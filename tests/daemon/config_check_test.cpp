@@ -374,6 +374,29 @@ TEST(ConfigCheck, FilesForTlsOnADevicesLineNeedTheOthers) {
               HasSubstr("device.lab.tls: a serial line knows no TLS; remove it [fatal]\n"));
 }
 
+TEST(ConfigCheck, WhereAnAnalyzerTakesItsWorkOrdersIsAnAddress) {
+  const std::string lab = with("[device.lab]\nprotocol = \"hl7\"\nport = 2575\n");
+  const std::string asks = lab + "specimen_id_issuer = \"urn:oid:2.25.2\"\n";
+  EXPECT_THAT(mistakes_in(asks + "orders_url = \"mllp://lab.lan:2576\"\n"),
+              Not(HasSubstr("[fatal]")));
+  EXPECT_THAT(mistakes_in(lab + "orders_url = \"mllp://lab.lan:2576\"\n"),
+              HasSubstr("gateway.toml:6: device.lab.orders_url: no order is known by the number on "
+                        "a tube; set device.lab.specimen_id_issuer too [fatal]\n"));
+  EXPECT_THAT(mistakes_in(asks + "orders_url = \"https://lab.lan\"\n"),
+              HasSubstr("gateway.toml:7: device.lab.orders_url: is no address of a device; write "
+                        "mllps://HOST:PORT [fatal]\n"));
+  EXPECT_THAT(mistakes_in(asks + "orders_url = \"mllp://lab.lan:2576\"\nca_file = \"/x\"\n"),
+              HasSubstr("gateway.toml:8: device.lab.ca_file: is for TLS; write mllps:// in "
+                        "device.lab.orders_url [fatal]\n"));
+  for (const char* protocol : {"astm\"\nprofile = \"generic-astm", "poct1a"}) {
+    EXPECT_THAT(mistakes_in(with("[device.lab]\norders_url = \"mllp://lab.lan:2576\"\nport = 4000\n"
+                                 "ca_file = \"/x\"\nprotocol = \"") +
+                            protocol + "\"\n"),
+                HasSubstr("gateway.toml:4: device.lab.orders_url: is for analyzers that ask over "
+                          "hl7 (IHE LAW); remove it [fatal]\n"));
+  }
+}
+
 TEST(ConfigCheck, AUserOfADeviceIsOneThatIsThere) {
   const TempFolder folder;
   const std::string file = folder.path() + "/passcode";

@@ -16,6 +16,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto read =
         adapters::hl7::read_message(std::move(bytes), device, "192.0.2.1", core::system_clock());
     if (read.incoming == nullptr) std::abort();
+    if (read.query &&
+        adapters::hl7::answer_work_query(*read.message, {}, core::system_clock()).empty())
+      std::abort();
     for (const sync::Draft& draft : read.incoming->drafts) {
       if (!core::Json::parse(draft.body.dump()).ok()) std::abort();
     }

@@ -16,6 +16,10 @@ def seeds():
         message = path.read_bytes()
         yield "hl7", message
         yield "mllp", b"\x0b" + message + b"\x1c\r"
+    query = (b"MSH|^~\\&|A|B|C|D|20260301||QBP^Q11^QBP_Q11|7|P|2.5.1|||AL|AL||UNICODE UTF-8|||LAB-27^IHE\r"
+             b"QPD|WOS^Work Order Step^IHE_LABTF|q7|T1^N^1.2.3^ISO|R5|3\rRCP|I||R^^HL70394\r")
+    yield "hl7", query
+    yield "mllp", b"\x0b" + query + b"\x1c\r"
     records = sorted((DATA / "astm").glob("*")) + sorted(PROFILES.glob("*/fixtures/*.astm"))
     for path in records:
         yield "astm_link", path.read_bytes()

@@ -9,12 +9,22 @@
 namespace gateway::adapters::hl7 {
 namespace {
 
-enum class Family { adt, merge, result, order, referral, document, appointment, immunization };
+enum class Family {
+  adt,
+  merge,
+  result,
+  order,
+  referral,
+  document,
+  appointment,
+  immunization,
+  query  // becomes nothing
+};
 struct Supported {
   std::string_view type;
   Family family;
 };
-constexpr std::array<Supported, 41> kSupported{{
+constexpr std::array<Supported, 43> kSupported{{
     {"ORU^R01", Family::result},
     {"OUL^R22", Family::result},
     {"OUL^R23", Family::result},
@@ -50,6 +60,8 @@ constexpr std::array<Supported, 41> kSupported{{
     {"SIU^S17", Family::appointment},
     {"SIU^S26", Family::appointment},
     {"VXU^V04", Family::immunization},
+    {"QBP^Q11", Family::query},
+    {"QBP^WOS", Family::query},
     // Senders of 2.1 to 2.3 leave the event away where the type has but one.
     {"ORU", Family::result},
     {"ORM", Family::order},
@@ -99,6 +111,8 @@ void map_family(Mapping& mapping, Family family, std::string_view event) {
     case Family::immunization:
       map_immunizations(mapping);
       return count_unread(mapping, {"MSH", "PID", "NK1", "PV1", "ORC", "RXA", "RXR"});
+    case Family::query:
+      return count_unread(mapping, {"MSH", "SFT", "QPD", "RCP", "DSC"});
   }
 }
 
@@ -143,6 +157,10 @@ std::optional<std::vector<Vital>> map_message(const Message& message, const Devi
     return std::nullopt;
   }
   out.event_at = event_time(mapping);
+  if (supported->family == Family::query) {
+    map_family(mapping, supported->family, {});
+    return std::nullopt;
+  }
   out.patient.is_required = true;
   map_patient(mapping);
   std::optional<std::vector<Vital>> vitals;

@@ -1,60 +1,17 @@
 // A POCT1-A device on a real socket: what it hears, when, and what a recording of it holds.
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "adapters/frame/called_devices.h"
 #include "adapters/frame/line_recorder.h"
 #include "adapters/poct1a/conversation.h"
+#include "tests/fakes/device_line.h"
 #include "tests/sync/records_fixture.h"
 
 namespace gateway::adapters::poct1a {
 namespace {
 
+using fakes::DeviceLine;
 using ::testing::HasSubstr;
-
-constexpr int kPatienceMs = 20'000;
-
-/// A device's end of a connection. Reads wait at most 20 s.
-class Line {
- public:
-  explicit Line(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-      ADD_FAILURE() << "no connection";
-  }
-  ~Line() { ::close(socket_); }
-  Line(const Line&) = delete;
-  Line& operator=(const Line&) = delete;
-
-  void say(const std::string& bytes) const {
-    EXPECT_EQ(::write(socket_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
-  }
-  /// What comes, up to and with `end`.
-  std::string hear(std::string_view end) {
-    while (heard_.find(end) == heard_.npos) {
-      pollfd waiting{socket_, POLLIN, 0};
-      char bytes[4096];
-      if (::poll(&waiting, 1, kPatienceMs) != 1) return "nothing came";
-      const ssize_t count = ::read(socket_, bytes, sizeof bytes);
-      if (count <= 0) return "the connection ended";
-      heard_.append(bytes, static_cast<std::size_t>(count));
-    }
-    std::string said = heard_.substr(0, heard_.find(end) + end.size());
-    heard_.erase(0, said.size());
-    return said;
-  }
-
- private:
-  const int socket_;
-  std::string heard_;
-};
 
 class Poct1aServer : public sync::RecordsTest {
  protected:
@@ -109,7 +66,7 @@ TEST_F(Poct1aServer, ItAnswersAsksSetsTheClockAndAsksToStay) {
   ASSERT_NE(recorder, nullptr);
   EXPECT_EQ(devices_.recorder("other"), nullptr);
   ASSERT_TRUE(recorder->begin(core::system_clock().monotonic()));
-  Line line(devices_.port("meter"));
+  DeviceLine line(devices_.port("meter"));
   line.say(kHello);
   EXPECT_THAT(line.hear("</ACK.R01>"), HasSubstr("ack_control_id V=\"1\""));
   line.say(kStatus);
@@ -138,7 +95,7 @@ TEST_F(Poct1aServer, ItAnswersAsksSetsTheClockAndAsksToStay) {
 }
 
 TEST_F(Poct1aServer, WhatComesInPiecesAndFramedIsAnsweredFramed) {
-  Line line(devices_.port("meter"));
+  DeviceLine line(devices_.port("meter"));
   for (const char c : core::cat('\x0b', kHello, "\x1c\r")) line.say(std::string(1, c));
   const std::string answer = line.hear("\x1c\r");
   EXPECT_TRUE(answer.starts_with('\x0b'));
