@@ -4,6 +4,7 @@
 #include <array>
 
 #include "adapters/hl7/mapping/datatypes.h"
+#include "adapters/hl7/mapping/order_groups.h"
 #include "core/text.h"
 
 namespace gateway::adapters::hl7 {
@@ -116,15 +117,51 @@ void map_family(Mapping& mapping, Family family, std::string_view event) {
   }
 }
 
+bool disagree(std::string_view one, std::string_view other) {
+  return !one.empty() && !other.empty() && core::to_lower_ascii(one) != core::to_lower_ascii(other);
+}
+
+bool have_id_in_common(const Piece& ids, const Piece& others) {
+  for (std::size_t i = 0; i < ids.repetitions(); ++i) {
+    const Piece one = ids.repetition(i);
+    if (one.component(1).text().empty()) continue;
+    for (std::size_t j = 0; j < others.repetitions(); ++j) {
+      const Piece other = others.repetition(j);
+      if (one.component(1).text() == other.component(1).text() &&
+          !disagree(one.component(4).raw(), other.component(4).raw()))
+        return true;
+    }
+  }
+  return false;
+}
+
+/// A second PID is of the same person only where it says so: by an id, and no other name or birth
+/// date.
+bool is_same_person(const Segment& one, const Segment& other) {
+  if (!have_id_in_common(patient_id_field(one), patient_id_field(other))) return false;
+  for (const std::size_t part : {1U, 2U}) {
+    const auto name = [&](const Segment& pid) {
+      return pid.field(5).component(part).subcomponent(1).text();
+    };
+    if (disagree(name(one), name(other))) return false;
+  }
+  return !disagree(one.field(7).text().substr(0, 8), other.field(7).text().substr(0, 8));
+}
+
 /// What is of several people and was not cut by patient (split_patients()): to nobody, before it is
-/// to the wrong one.
-bool is_of_several_patients(const Message& message) {
-  std::string first;
+/// to the wrong one. An order may quote earlier results with whoever they are of, and what it asks
+/// for after them is asked for its own patient; for another it is not.
+bool is_of_several_patients(const Message& message, Family family) {
+  const Segment* first = nullptr;
+  bool is_of_another = false;
   for (const Segment& segment : message.segments()) {
-    if (segment.name != "PID") continue;
-    const std::string id = patient_id_field(segment).component(1).text();
-    if (!first.empty() && !id.empty() && id != first) return true;
-    if (first.empty()) first = id;
+    if (segment.name == "PID") {
+      is_of_another = first != nullptr && !is_same_person(*first, segment);
+      if (first == nullptr) first = &segment;
+    }
+    const bool may_quote =
+        family == Family::order && (segment.name != "ORC" || is_of_prior_result(segment));
+    if (is_of_another && !may_quote) return true;
   }
   return false;
 }
@@ -151,8 +188,7 @@ std::optional<std::vector<Vital>> map_message(const Message& message, const Devi
     out.dead_because = core::cat("messages of type ", type, " are not taken");
     return std::nullopt;
   }
-  const bool may_prior_results_follow = supported->family == Family::order;
-  if (!may_prior_results_follow && is_of_several_patients(message)) {
+  if (is_of_several_patients(message, supported->family)) {
     out.dead_because = "it is of several patients; have the sender send one message for each";
     return std::nullopt;
   }

@@ -60,10 +60,8 @@ class Grouping {
       return is_second;
     }
     if (segment.name == "ORC") {
-      const std::string control = segment.field(1).first();
-      const bool is_quoted = control.empty() || control == "PR" || control == "RE";
-      if (control == "PR") is_prior_ = true;
-      if (!is_quoted) is_prior_ = false;
+      if (segment.field(1).first() == "PR") is_prior_ = true;
+      if (!is_of_prior_result(segment)) is_prior_ = false;
     }
     return is_prior_;
   }
@@ -141,6 +139,11 @@ class Grouping {
 };
 
 }  // namespace
+
+bool is_of_prior_result(const Segment& orc) {
+  const std::string control = orc.field(1).first();
+  return control.empty() || control == "PR" || control == "RE";
+}
 
 std::vector<OrderGroup> order_groups(Mapping& mapping) {
   Grouping grouping(mapping);

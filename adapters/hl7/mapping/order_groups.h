@@ -23,6 +23,9 @@ struct OrderGroup {
   std::vector<ObservationGroup> observations;
 };
 
+/// ORC-1 of an earlier result that an order quotes (PRIOR_RESULT): empty, PR or RE.
+bool is_of_prior_result(const Segment& orc);
+
 /// Segments of no group are counted as not mapped.
 std::vector<OrderGroup> order_groups(Mapping& mapping);
 
