@@ -1,6 +1,7 @@
 #include "adapters/hl7/message.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include "adapters/mapping/delimited_text.h"
@@ -24,11 +25,25 @@ constexpr std::size_t kPatientHeadMax = 16'384;
 
 bool is_name_character(char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
+/// Three letters alone on a line are a segment without fields only where they are a name that
+/// stands so; else they are a text's ("NEG", "POS") that is cut into lines.
+bool is_bare_segment(std::string_view name) {
+  constexpr std::array<std::string_view, 30> kNames{
+      "AIG", "AIL", "AIP", "AIS", "AL1", "BTS", "DG1", "DSC", "EVN", "FTS",
+      "IN1", "MRG", "NK1", "NTE", "OBR", "OBX", "ORC", "PD1", "PID", "PRD",
+      "PV1", "PV2", "RCP", "RGS", "RXA", "RXR", "SAC", "SFT", "SPM", "TQ1"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
 /// True when the line begins with a segment's name.
 bool begins_segment(std::string_view line, char separator) {
   if (line.size() < 3 || !(line[0] >= 'A' && line[0] <= 'Z')) return false;
   if (!is_name_character(line[1]) || !is_name_character(line[2])) return false;
-  return line.size() == 3 || line[3] == separator;
+  return line.size() == 3 ? is_bare_segment(line) : line[3] == separator;
+}
+
+bool is_batch_segment(std::string_view name) {
+  return name == "FHS" || name == "BHS" || name == "BTS" || name == "FTS";
 }
 
 /// The bytes of \Xhh...\ as UTF-8: as they are where they are that, else each as Latin-1.
@@ -207,13 +222,18 @@ std::string Message::type() const {
 
 std::vector<std::string> split_messages(std::string_view text) {
   std::vector<std::string> messages;
+  char separator = '\0';  // the first header's
   while (!text.empty()) {
     const std::string_view whole = text;
     const std::string_view line = without_blanks_before(next_line(text));
     const std::string_view name = line.substr(0, 3);
-    if (name == "MSH" && line.size() > 3) {
+    if (separator == '\0' && line.size() > 3 && (name == "MSH" || is_batch_segment(name)))
+      separator = line[3];
+    // "MSH2: lost" is a line of somebody's report.
+    const bool is_segment = separator != '\0' && begins_segment(line, separator);
+    if (name == "MSH" && (is_segment || read_delimiters(line).ok())) {
       messages.emplace_back();
-    } else if (name == "FHS" || name == "BHS" || name == "BTS" || name == "FTS") {
+    } else if (is_segment && is_batch_segment(name)) {
       continue;
     }
     if (messages.empty()) continue;

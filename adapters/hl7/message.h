@@ -3,8 +3,9 @@
 // copied but the text itself; what is read is what was sent, escapes are resolved by text().
 //
 // Tolerated: CR, LF or CRLF between segments; a line break inside a field (a line that begins with
-// no segment's name continues the one before); blanks before a segment's name; fields, components
-// and segments nobody defined.
+// no segment's name and field separator continues the one before; a name alone on its line begins a
+// segment only where it is a usual one); blanks before a segment's name; fields, components and
+// segments nobody defined.
 #pragma once
 
 #include <cstddef>
@@ -92,7 +93,8 @@ class Message {
 };
 
 /// The messages of one frame: most hold one; a batch (FHS, BHS ... BTS, FTS) or a careless sender
-/// several. Each begins with MSH. Empty when there is none.
+/// several. Each begins with MSH and the first header's field separator, or delimiters of its own.
+/// Empty when there is none.
 std::vector<std::string> split_messages(std::string_view text);
 
 /// The parts of one message that may be of several patients (ORU^R01, HL7 v2.8 7.3.1; ADT^A40,

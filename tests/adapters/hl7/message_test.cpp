@@ -59,6 +59,26 @@ TEST(Hl7Message, TakesALineWithoutASegmentNameAsPartOfTheFieldBefore) {
   EXPECT_EQ(message->segments().size(), 3U);
 }
 
+TEST(Hl7Message, TakesALineOfThreeLettersAsTextAndAUsualSegmentWithoutFieldsAsOne) {
+  const auto message =
+      parsed("MSH|^~\\&|A\rOBX|1|TX|a||Result:\nNEG\nDNA found\rPV1\rOBX|2|NM|b\r");
+  ASSERT_EQ(message->segments().size(), 4U);
+  EXPECT_EQ(message->segments()[1].field(5).text(), "Result:\nNEG\nDNA found");
+  EXPECT_EQ(message->segments()[2].name, "PV1");
+}
+
+TEST(Hl7Message, ALineOfAReportIsNoHeaderWhateverItBeginsWith) {
+  const std::string report =
+      "MSH|^~\\&|A\rOBX|1|TX|a||Stain\nMSH2: lost\nMSH6: kept\nBTSA negative\nFHS\rOBX|2|NM|b\r";
+  const auto messages = split_messages(report);
+  ASSERT_EQ(messages.size(), 1U);
+  EXPECT_EQ(messages[0], report);
+  EXPECT_EQ(parsed(messages[0])->segments()[1].field(5).text(),
+            "Stain\nMSH2: lost\nMSH6: kept\nBTSA negative\nFHS");
+  EXPECT_EQ(split_messages("MSH|^~\\&|1\rPID|1\rMSH$%*?!$2\rPID$2\r").size(), 2U)
+      << "delimiters of its own";
+}
+
 TEST(Hl7Message, RefusesWhatIsNone) {
   EXPECT_FALSE(Message::parse("").ok());
   EXPECT_FALSE(Message::parse("PID|1").ok());
