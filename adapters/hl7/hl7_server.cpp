@@ -129,6 +129,7 @@ class MllpConversation final : public frame::Conversation {
     }
     frame::pass_crash_point("message-committed");
     served_.traffic.count(taken->outcome);
+    if (read.is_control) served_.traffic.count_control();
     if (read.vitals) served_.sampler->note_sent(*read.vitals, due);
     if (taken->outcome == sync::Taken::Outcome::dead) warn_of_dead(*taken);
     Answer given;

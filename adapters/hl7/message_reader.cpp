@@ -26,6 +26,22 @@ std::vector<std::string> cut(std::string bytes, Split split) {
   return parts;
 }
 
+/// An acknowledgment of another sender. Two sides that answer each other's answers never end.
+bool is_answer(const Message& message) {
+  return message.header().field(9).first() == "ACK" ||
+         (message.find("MSA") != nullptr && !is_supported(message.type()));
+}
+
+/// Counted: of a training or a debugging (MSH-11), and taken like any other, for many senders leave
+/// it so.
+void count_processing(const Message& message, sync::IncomingMessage& incoming) {
+  const std::string processing = core::to_lower_ascii(message.header().field(11).first());
+  if (processing == "t")
+    incoming.add(sync::MappingGap{"message", "HL70103", "T", "marked as of a training"});
+  if (processing == "d")
+    incoming.add(sync::MappingGap{"message", "HL70103", "D", "marked as of a debugging"});
+}
+
 }  // namespace
 
 std::vector<std::string> cut_messages(std::string bytes) {
@@ -78,7 +94,13 @@ Read read_message(std::string bytes, const DeviceProfile& device, const std::str
   incoming.bytes = std::move(bytes);
   incoming.control_id = read.message->header().field(10).text();
   incoming.kind = read.message->type();
+  if (is_answer(*read.message)) {
+    incoming.add(sync::MappingGap{"message", "", incoming.kind, "an answer nobody waits for"});
+    return read;
+  }
   read.vitals = map_message(*read.message, device, incoming, monitor);
+  read.is_control = incoming.kind.ends_with(kControl);
+  count_processing(*read.message, incoming);
   if (text.is_damaged) incoming.gaps.push_back({"text", "", "not of its character set", ""});
   if (text.is_unknown_set) incoming.gaps.push_back({"text", "", "unknown character set", ""});
   if (is_work_query(incoming.kind)) {
@@ -86,9 +108,9 @@ Read read_message(std::string bytes, const DeviceProfile& device, const std::str
     incoming.dead_because = read.query->fault.why;
     return read;
   }
-  const Verdict verdict = incoming.dead_because.empty()  ? Verdict::accepted
-                          : !is_supported(incoming.kind) ? Verdict::rejected
-                                                         : Verdict::in_error;
+  const Verdict verdict = incoming.dead_because.empty()         ? Verdict::accepted
+                          : !is_supported(read.message->type()) ? Verdict::rejected
+                                                                : Verdict::in_error;
   incoming.answer = acknowledge(&read.message->header(), verdict, incoming.dead_because, clock);
   return read;
 }

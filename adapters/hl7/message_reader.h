@@ -22,6 +22,7 @@ struct Read {
   std::shared_ptr<sync::IncomingMessage> incoming;
   std::optional<std::vector<Vital>> vitals;  // of a monitor's results
   std::optional<WorkQuery> query;            // it asks what to do with a tube
+  bool is_control = false;                   // its results are of controls: kept, becomes nothing
 };
 
 /// Cuts a frame into its messages' bytes, as sent; one that holds no message comes out whole.

@@ -56,6 +56,9 @@ std::optional<std::vector<Vital>> map_message(const Message& message, const Devi
                                               sync::IncomingMessage& out,
                                               const profiles::Profile* monitor);
 
+/// Behind the kind of a message all of whose results are of controls: "OUL^R22 control".
+inline constexpr std::string_view kControl = " control";
+
 /// True for a type this adapter takes ("ORU^R01").
 bool is_supported(std::string_view type);
 

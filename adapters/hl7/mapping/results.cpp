@@ -49,6 +49,16 @@ bool corrects_another(const Segment& obx) {
   return status == "A" || status == "C" || status == "D" || status == "W";
 }
 
+/// What was measured was no patient's: a blind sample, a calibrator, a control, a proficiency test
+/// (SPM-11, table 0369).
+bool is_control(const OrderGroup& group) {
+  constexpr std::string_view kControlRoles = "BCEFOQV";
+  return std::ranges::any_of(group.specimens, [&](const Segment* specimen) {
+    const std::string role = specimen->field(11).first();
+    return role.size() == 1 && kControlRoles.find(role) != std::string_view::npos;
+  });
+}
+
 void add_report(Mapping& mapping, const OrderGroup& group, const ObservationContext& context,
                 const Json& specimens, const Json& results) {
   const Segment& obr = *group.obr;
@@ -131,10 +141,17 @@ void map_results(Mapping& mapping) {
   const std::vector<OrderGroup> groups = order_groups(mapping);
   const Json encounter = encounter_reference(mapping);
   std::map<std::string, std::size_t> seen;  // what is measured twice under one order
+  bool is_all_control = !groups.empty();
   for (const OrderGroup& group : groups) {
+    if (is_control(group)) continue;
+    is_all_control = false;
     std::string seed = group_seed(mapping, group);
     if (const std::size_t before = seen[seed]++; before > 0) seed += cat("|group ", before);
     map_group(mapping, group, std::move(seed), encounter);
+  }
+  if (is_all_control) {
+    mapping.out().patient = {};  // whoever stands there is none
+    mapping.out().kind += kControl;
   }
   if (groups.empty()) mapping.out().dead_because = "the message holds no OBR and no OBX";
 }
