@@ -47,6 +47,12 @@ class Mapping {
   void set_value(const Value& value, const profiles::CodeRow* row, Json& body);
   void check_limits(const Value& value, const profiles::CodeRow* row, Json& body);
   bool is_of_same_patient(const FieldRow& row);
+  bool is_failure(std::string_view sent, const profiles::MeasuredField* field) const;
+  /// Many write null for what they don't measure; where it is a failure, or somebody waits for the
+  /// value because it has limits, null says that it is not known.
+  bool tells_by_null(const profiles::MeasuredField& field) const {
+    return is_failure("null", &field) || !field.low.empty() || !field.high.empty();
+  }
 
   const FieldDocument& document_;
   const FieldDevice& device_;
@@ -74,6 +80,11 @@ void Mapping::map_patient(const FieldRow& row) {
 bool Mapping::is_of_same_patient(const FieldRow& row) {
   const std::string id = map_.patient_id.text(row);
   return map_.is_of_device || out_.patient.ids.empty() || id == out_.patient.ids[0].value;
+}
+
+bool Mapping::is_failure(std::string_view sent, const profiles::MeasuredField* field) const {
+  return device_.profile.is_run_failure(sent) ||
+         (field != nullptr && profiles::matches_any(sent, field->run_failures));
 }
 
 /// Limits are the profile's: a value beyond is flagged, and somebody is told.
@@ -108,8 +119,7 @@ void Mapping::check_limits(const Value& value, const profiles::CodeRow* row, Jso
 
 void Mapping::set_value(const Value& value, const profiles::CodeRow* row, Json& body) {
   if (value.sent.empty()) return profiles::set_absent(body, "unknown", "");
-  if (device_.profile.is_run_failure(value.sent))
-    return profiles::set_absent(body, "error", value.sent);
+  if (is_failure(value.sent, value.limits)) return profiles::set_absent(body, "error", value.sent);
   Json quantity = profiles::quantity_of(device_.profile, value.sent);
   if (!quantity.is_null()) {
     profiles::set_unit(value.unit, row, quantity, out_);
@@ -163,9 +173,13 @@ void Mapping::map_row(const FieldRow& row) {
     add_value({map_.code.text(in), map_.value.text(in), map_.unit.text(in), nullptr}, at, place++);
   }
   for (const profiles::MeasuredField& field : map_.measured) {
+    std::string sent = field.path.text(row);
     // A field that is not there was not measured; an empty one says that it is not known.
-    if (field.path.find(row).empty()) continue;
-    add_value({field.code, field.path.text(row), field.unit, &field}, at, 0);
+    if (sent.empty() && field.path.find(row).empty()) {
+      if (!field.path.is_null(row) || !tells_by_null(field)) continue;
+      if (is_failure("null", &field)) sent = "null";
+    }
+    add_value({field.code, std::move(sent), field.unit, &field}, at, 0);
   }
 }
 

@@ -37,6 +37,7 @@ core::Status read_measured(const Config& config, FieldMap& map) {
     GW_CHECK(read_path(config, table + "path", field.path));
     GW_CHECK(read_limit(config, table + "low", field.low));
     GW_CHECK(read_limit(config, table + "high", field.high));
+    field.run_failures = config.texts(table + "run_failures");
     map.measured.push_back(std::move(field));
   }
   return {};
@@ -86,6 +87,9 @@ std::vector<ConfigKey> field_keys() {
       {.path = "field.*.unit", .meaning = "its unit"},
       {.path = "field.*.low", .meaning = "below it the value is flagged"},
       {.path = "field.*.high", .meaning = "above it the value is flagged"},
+      {.path = "field.*.run_failures",
+       .type = KeyType::text_list,
+       .meaning = "values of this field that mean no result, besides the profile's"},
       {.path = "subject",
        .meaning = "what is measured",
        .default_text = "\"patient\"",

@@ -17,8 +17,9 @@ namespace gateway::adapters::profiles {
 struct MeasuredField {
   std::string code;  // the local code, for codes.csv
   FieldPath path;
-  std::string unit;       // as the map knows it
-  std::string low, high;  // beyond them somebody is told; empty: no limit
+  std::string unit;                       // as the map knows it
+  std::string low, high;                  // beyond them somebody is told; empty: no limit
+  std::vector<std::string> run_failures;  // values of it that say "no result", patterns too
 };
 
 enum class DateOrder {

@@ -1,5 +1,6 @@
 #include "adapters/profiles/field_path.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/text.h"
@@ -74,14 +75,16 @@ core::Result<FieldPath> FieldPath::parse(std::string_view text) {
   }
 }
 
-std::vector<const Json*> FieldPath::find(const FieldRow& in) const {
+/// What stands behind the first `steps` of them.
+std::vector<const Json*> FieldPath::walk(const FieldRow& in, std::size_t steps) const {
   const Json* begin = origin_ == Origin::row     ? in.row
                       : origin_ == Origin::whole ? in.whole
                                                  : in.context;
   std::vector<const Json*> found;
   if (begin == nullptr || steps_.empty()) return found;
   flatten(*begin, found);
-  for (const Step& step : steps_) {
+  for (std::size_t i = 0; i < steps; ++i) {
+    const Step& step = steps_[i];
     std::vector<const Json*> next;
     for (const Json* value : found) flatten((*value)[step.name], next);
     if (!step.test.empty())
@@ -93,6 +96,20 @@ std::vector<const Json*> FieldPath::find(const FieldRow& in) const {
     found = std::move(next);
   }
   return found;
+}
+
+std::vector<const Json*> FieldPath::find(const FieldRow& in) const {
+  return walk(in, steps_.size());
+}
+
+bool FieldPath::is_null(const FieldRow& in) const {
+  if (steps_.empty()) return false;
+  const auto holders = walk(in, steps_.size() - 1);
+  return std::ranges::any_of(holders, [&](const Json* holder) {
+    return std::ranges::any_of(holder->members(), [&](const Json::Member& member) {
+      return member.first == steps_.back().name && member.second.is_null();
+    });
+  });
 }
 
 std::string FieldPath::text(const FieldRow& in) const {

@@ -31,6 +31,8 @@ class FieldPath {
   bool empty() const { return steps_.empty(); }
   /// All that stands there, in order; at most 10,000.
   std::vector<const core::Json*> find(const FieldRow& in) const;
+  /// A field of that name is there, and says null.
+  bool is_null(const FieldRow& in) const;
   /// The first value's text; empty: there is none.
   std::string text(const FieldRow& in) const;
 
@@ -43,6 +45,7 @@ class FieldPath {
     std::string value;
   };
   static core::Status take_step(std::string_view& rest, Step& step);
+  std::vector<const core::Json*> walk(const FieldRow& in, std::size_t steps) const;
 
   Origin origin_ = Origin::row;
   std::vector<Step> steps_;

@@ -253,11 +253,6 @@ core::Result<Profile> read_profile(const Config& config) {
   return profile;
 }
 
-bool matches_any(std::string_view text, const std::vector<std::string>& patterns) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const std::string& one) { return matches_pattern(text, one); });
-}
-
 core::Result<std::vector<std::string>> folders_in(core::Files& files, const std::string& folder) {
   GW_TRY(const bool is_there, files.exists(folder));
   if (!is_there) return std::vector<std::string>();
@@ -270,6 +265,11 @@ bool matches_pattern(std::string_view text, std::string_view pattern) {
   constexpr std::string_view kAny = "...";
   if (!pattern.ends_with(kAny)) return text == pattern;
   return text.starts_with(pattern.substr(0, pattern.size() - kAny.size()));
+}
+
+bool matches_any(std::string_view text, const std::vector<std::string>& patterns) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& one) { return matches_pattern(text, one); });
 }
 
 bool Profile::is_run_failure(std::string_view value) const {

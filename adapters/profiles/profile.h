@@ -77,6 +77,7 @@ struct Profile {
 
 /// `pattern` is the whole text, or its beginning followed by "...".
 bool matches_pattern(std::string_view text, std::string_view pattern);
+bool matches_any(std::string_view text, const std::vector<std::string>& patterns);
 
 /// The text at a place of what is being read; empty: none.
 using ValueAt = std::function<std::string(const Place&)>;

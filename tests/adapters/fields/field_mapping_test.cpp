@@ -87,10 +87,30 @@ TEST_F(FieldMapping, ALimitIsFlaggedAndTold) {
   EXPECT_FALSE(out.patient.is_required);
   map(fridge, R"({"t":8})");
   EXPECT_FALSE(crossings_[0].is_beyond);
-  map(fridge, R"({"t":null})");
-  EXPECT_TRUE(crossings_.empty());
+  const auto dead = map(fridge, R"({"t":null})");
+  ASSERT_EQ(crossings_.size(), 1U) << "a probe that says nothing";
+  EXPECT_TRUE(crossings_[0].is_beyond);
+  EXPECT_EQ(crossings_[0].text, "temperature is not told");
+  EXPECT_THAT(dead.drafts.back().body["dataAbsentReason"].dump(), HasSubstr("unknown"));
+  map(fridge, R"({"other":1})");
+  EXPECT_TRUE(crossings_.empty()) << "it was not measured";
   map(fridge, R"({"t":""})");
   EXPECT_TRUE(crossings_[0].is_beyond);
+}
+
+TEST_F(FieldMapping, ARunFailureIsOfItsFieldOrOfAll) {
+  const FieldDevice fridge = device(
+      "\"folder\"\nformat = \"json\"\nsubject = \"device\"\nrun_failures = [\"null\"]\n"
+      "[field.battery]\npath = \"b\"\nunit = \"%\"\n"
+      "[field.temperature]\npath = \"probe.t\"\nrun_failures = [\"85\", \"-127...\"]\n");
+  const auto value = [&](std::string_view text) {
+    return map(fridge, text).drafts.back().body.dump();
+  };
+  EXPECT_THAT(value(R"({"b":85})"), HasSubstr(R"("value":85)"));
+  for (const char* failure : {R"({"probe":{"t":85}})", R"({"probe":{"t":-127.00}})",
+                              R"({"probe":{"t":null}})", R"({"b":null})"})
+    EXPECT_THAT(value(failure), HasSubstr(R"("code":"error")")) << failure;
+  EXPECT_THAT(map(fridge, R"({"probe":null})").dead_because, HasSubstr("none of the profile"));
 }
 
 TEST_F(FieldMapping, SeveralPatientsInOneDocumentAreNeverMixed) {
