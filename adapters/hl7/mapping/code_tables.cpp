@@ -99,6 +99,13 @@ bool is_standard_code(std::string_view table, std::string_view code) {
          codes.find(blank + std::string(code) + blank) != std::string::npos;
 }
 
+std::string to_upper_letter(std::string_view code) {
+  std::string letter(code);
+  if (letter.size() == 1 && letter[0] >= 'a' && letter[0] <= 'z')
+    letter[0] = static_cast<char>(letter[0] - 'a' + 'A');
+  return letter;
+}
+
 std::string code_of(CodeTable table, std::string_view v2) {
   const auto row =
       std::find_if(table.begin(), table.end(), [&](const CodeRow& one) { return one.v2 == v2; });

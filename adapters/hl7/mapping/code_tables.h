@@ -18,6 +18,9 @@ using CodeTable = std::span<const CodeRow>;
 /// The FHIR code of a v2 code; empty when the table has no row for it.
 std::string code_of(CodeTable table, std::string_view v2);
 
+/// A code of one letter in upper case, as the tables have it; any other text stays.
+std::string to_upper_letter(std::string_view code);
+
 /// Whether HL7's table (0002, 0063, 0074, 0078, 0203) holds the code; else it is the site's own.
 bool is_standard_code(std::string_view table, std::string_view code);
 

@@ -5,6 +5,7 @@
 
 #include "adapters/hl7/mapping/code_tables.h"
 #include "adapters/hl7/mapping/datatypes.h"
+#include "adapters/profiles/message_parts.h"
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/fhir/person_name.h"
@@ -63,6 +64,15 @@ void set_death(const Mapping& mapping, const Segment& pid, Json& body) {
   }
 }
 
+/// Table 0001, in either case, or its words; anything else is counted.
+std::string gender_of(Mapping& mapping, const Piece& field) {
+  const std::string sent = field.first();
+  std::string gender = code_of(kGender, to_upper_letter(sent));
+  if (gender.empty()) gender = profiles::gender_of(sent);
+  if (gender.empty() && !sent.empty()) mapping.gap("code", "HL70001", sent);
+  return gender;
+}
+
 void set_contacts(Mapping& mapping, Json& body) {
   Json contacts = Json::array();
   for (const Segment& segment : mapping.message().segments()) {
@@ -73,7 +83,7 @@ void set_contacts(Mapping& mapping, Json& body) {
     set_if(contact, "name", human_name(segment.field(2).repetition(0)));
     set_if(contact, "telecom", each_repetition(segment.field(5), contact_point));
     set_if(contact, "address", address(segment.field(4).repetition(0)));
-    set_if(contact, "gender", code_of(kGender, segment.field(15).first()));
+    set_if(contact, "gender", gender_of(mapping, segment.field(15)));
     if (contact.size() > 0) contacts.add(std::move(contact));
   }
   set_if(body, "contact", std::move(contacts));
@@ -148,7 +158,7 @@ void map_patient(Mapping& mapping) {
   set_if(body, "identifier", std::move(identifiers));
   set_if(body, "name", each_repetition(pid->field(5), human_name));
   set_if(body, "telecom", telecoms(*pid));
-  set_if(body, "gender", code_of(kGender, pid->field(8).first()));
+  set_if(body, "gender", gender_of(mapping, pid->field(8)));
   const std::string born = fhir_time(mapping, pid->field(7)).text.substr(0, 10);
   set_if(body, "birthDate", born);
   set_death(mapping, *pid, body);

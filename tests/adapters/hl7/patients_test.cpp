@@ -1,4 +1,4 @@
-// Whose a message is: several patients in one.
+// Whose a message is: several patients in one, and what a sender writes of a person.
 #include <gmock/gmock.h>
 
 #include "tests/adapters/hl7/hl7_fixture.h"
@@ -65,6 +65,19 @@ TEST_F(Hl7Patients, WithoutAnIdASecondPatientTakesNothingFromTheFirst) {
     EXPECT_THAT(taken.reason, HasSubstr("several patients")) << message;
   }
   EXPECT_EQ(count("SELECT count(*) FROM resource"), 0);
+}
+
+TEST_F(Hl7Patients, TheSexIsReadInEitherCaseAndInWords) {
+  const std::pair<const char*, const char*> sent[] = {
+      {"m", "male"}, {"Male", "male"}, {"f", "female"}, {"FEMALE", "female"}, {"u", "unknown"}};
+  for (const auto& [text, gender] : sent) {
+    open();
+    take(cat(header("ADT^A28", "1"), "PID|1||P1^^^^MR||Roe^Jane|||", text, "\r"));
+    EXPECT_EQ(resource("Patient")["gender"].text(), gender) << text;
+  }
+  EXPECT_EQ(count("SELECT count(*) FROM mapping_gap"), 0);
+  take(cat(header("ADT^A28", "9"), "PID|1||P9^^^^MR||Poe^Ann|||X\r"));
+  EXPECT_EQ(count("SELECT count(*) FROM mapping_gap WHERE system = 'HL70001' AND code = 'X'"), 1);
 }
 
 }  // namespace
