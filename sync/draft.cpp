@@ -48,6 +48,16 @@ Json united(const Json& held, const Json& sent) {
   return all;
 }
 
+/// A discharge tells the end alone, and the beginning stays.
+Json spanned(const Json& held, const Json& sent) {
+  Json all = held;
+  for (const char* side : {"start", "end"}) {
+    if (!sent[side].is_null()) all.erase(core::cat('_', side));
+  }
+  for (const auto& [member, value] : sent.members()) all.set(member, value);
+  return all;
+}
+
 /// The stem of a choice element ("valueQuantity" -> "value"), empty for any other.
 std::string_view choice_stem(std::string_view member) {
   if (member.starts_with('_')) member.remove_prefix(1);
@@ -81,8 +91,11 @@ void drop_other_choices(Json& body, const Json& sent) {
 Json updated(const Json& held, const Draft& draft, const Json& sent) {
   Json body = held;
   drop_other_choices(body, sent);
-  for (const auto& [member, value] : sent.members())
-    body.set(member, is_union(member) ? united(held[std::string_view(member)], value) : value);
+  for (const auto& [member, value] : sent.members()) {
+    const Json& was = held[std::string_view(member)];
+    const bool is_span = member == "period" && was.is_object() && value.is_object();
+    body.set(member, is_union(member) ? united(was, value) : is_span ? spanned(was, value) : value);
+  }
   for (const std::string& member : draft.erased)
     if (sent[member].is_null()) body.erase(member);  // another field may have told it anew
   return body;

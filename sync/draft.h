@@ -40,7 +40,9 @@ struct Draft {
   std::string status_if_new;        // set where nothing is held, instead of the body's
   bool is_edit = false;  // of what its sender sent before: held for a person where that is not held
                          // for the same patient
-  bool is_released = true;  // a result's "final" counts as final without a person's release
+  bool is_of_open_visit = false;  // an edit of an Encounter that has no number: where the seed
+                                  // meets nothing it is the patient's open one of the device
+  bool is_released = true;        // a result's "final" counts as final without a person's release
 };
 
 /// The body to store over `held`; nothing: the draft changes nothing, or may not. `sent`: the

@@ -13,6 +13,7 @@
 #include "sync/critical_results.h"
 #include "sync/duplicate_patients.h"
 #include "sync/fhir/resource_rules.h"
+#include "sync/open_visit.h"
 #include "sync/outbox.h"
 #include "sync/pull_state.h"
 #include "sync/replica.h"
@@ -245,7 +246,7 @@ core::Status Admission::check_edits() {
     GW_TRY(const auto held, read_newest_version(connection_, {type, *own}));
     if (held) continue;
     Original original;
-    original.held_because = std::string(kEditOfNothing);
+    original.held_because = std::string(drafts[i].is_of_open_visit ? kNoOpenVisit : kEditOfNothing);
     if (drafts[i].kind == DraftKind::result) {
       GW_TRY(original, find_original(connection_, message_, i, ids, patient_));
     }
@@ -316,8 +317,12 @@ core::Result<std::string> Admission::id_of(const Draft& draft) {
   }
   // Ids of two patients' things never meet, whatever a device numbers them.
   const std::string name = core::cat(type, " ", message_.device, " ", patient_, " ", draft.seed);
-  if (draft.seed_at == core::Wall()) return stable_id(name);
-  return stable_id(name, draft.seed_at);
+  std::string id = draft.seed_at == core::Wall() ? stable_id(name) : stable_id(name, draft.seed_at);
+  if (!draft.is_of_open_visit) return id;
+  GW_TRY(const auto held, read_newest(connection_, {type, id}));
+  if (held) return id;
+  GW_TRY(auto open, find_open_visit(connection_, message_.device, patient_));
+  return open ? std::move(*open) : std::move(id);
 }
 
 /// By the message that what is held came from; what came from elsewhere is not older or newer.
