@@ -37,6 +37,7 @@ std::vector<OrderGroup> order_groups(const Message& message) {
       case 'H':
       case 'P':
       case 'L':
+      case 'Q':
         break;
       case 'O':
         groups.push_back({&record, {}, {}});
@@ -214,6 +215,13 @@ void map_group(Mapping& mapping, const Message& message, const OrderGroup& group
 }
 
 }  // namespace
+
+bool holds_results(const Message& message, const profiles::Profile& profile) {
+  const std::vector<OrderGroup> groups = order_groups(message);
+  return std::any_of(groups.begin(), groups.end(), [&](const auto& group) {
+    return !group.results.empty() && !is_control(message, group, profile);
+  });
+}
 
 Kind kind_of(const Message& message, const profiles::Profile& profile) {
   if (find_record(message, 'Q') != nullptr) return Kind::query;

@@ -24,6 +24,8 @@ enum class Kind {
   other,
 };
 Kind kind_of(const Message& message, const profiles::Profile& profile);
+/// Some of its results are no control's; a query may bring them along.
+bool holds_results(const Message& message, const profiles::Profile& profile);
 /// "ASTM results" and so on, as letters show it.
 std::string_view to_string(Kind kind);
 

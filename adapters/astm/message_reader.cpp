@@ -52,7 +52,8 @@ Read read_message(std::string bytes, const AstmDevice& device, const std::string
   read.kind = kind_of(*read.message, device.profile);
   incoming.control_id = read.message->header().field(3).text();
   incoming.kind = to_string(read.kind);
-  if (read.kind == Kind::results) map_results(*read.message, device, incoming);
+  const bool is_both = read.kind == Kind::query && holds_results(*read.message, device.profile);
+  if (read.kind == Kind::results || is_both) map_results(*read.message, device, incoming);
   if (text.is_damaged) incoming.gaps.push_back({"text", "", "not of its character set", ""});
   return read;
 }

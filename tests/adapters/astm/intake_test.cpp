@@ -207,6 +207,19 @@ TEST_F(AstmQuery, IsAnsweredFromTheOrders) {
   EXPECT_EQ(ask("^T1", "A"), "") << "taken back";
 }
 
+TEST_F(AstmQuery, ResultsThatComeWithAQueryAreTakenToo) {
+  std::string both = message("6.1");
+  both.insert(both.find("L|1|N"), "Q|1|^T1||ALL\r");
+  EXPECT_EQ(take(both).outcome, Outcome::stored);
+  EXPECT_EQ(resources("Observation"), 1);
+  const Read read = read_message(both, device_, "192.0.2.7");
+  EXPECT_EQ(read.kind, Kind::query) << "and the query is answered";
+  std::string control = message("6.1", "P1", "20260301101700", "%", "F", "Q");
+  control.insert(control.find("L|1|N"), "Q|1|^T1||ALL\r");
+  EXPECT_EQ(take(control).outcome, Outcome::stored);
+  EXPECT_EQ(resources("Observation"), 1);
+}
+
 TEST_F(AstmQuery, ForAllIsAnsweredWithWhatIsToBeDone) {
   EXPECT_THAT(ask("ALL"), HasSubstr("\rL|1|I\r"));
   place_order();
