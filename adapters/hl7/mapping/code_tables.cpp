@@ -51,6 +51,9 @@ constexpr CodeRow kOrderStatusRows[] = {
     {"RP", "revoked"},          {"SC", "active"},    {"A", "active"}};
 constexpr CodeRow kOrderPriorityRows[] = {{"S", "stat"},   {"A", "asap"},   {"R", "routine"},
                                           {"P", "urgent"}, {"C", "urgent"}, {"T", "urgent"}};
+// P: asked for, and nobody has said no.
+constexpr CodeRow kReferralStatusRows[] = {
+    {"A", "active"}, {"E", "revoked"}, {"P", "active"}, {"R", "revoked"}};
 constexpr CodeRow kAppointmentStatusRows[] = {
     {"pending", "pending"},          {"waitlist", "waitlist"},  {"booked", "booked"},
     {"started", "checked-in"},       {"complete", "fulfilled"}, {"cancelled", "cancelled"},
@@ -125,6 +128,7 @@ const CodeTable kReportStatus = kReportStatusRows;
 const CodeTable kOrderControl = kOrderControlRows;
 const CodeTable kOrderStatus = kOrderStatusRows;
 const CodeTable kOrderPriority = kOrderPriorityRows;
+const CodeTable kReferralStatus = kReferralStatusRows;
 const CodeTable kAppointmentStatus = kAppointmentStatusRows;
 const CodeTable kAppointmentEvent = kAppointmentEventRows;
 const CodeTable kImmunizationStatus = kImmunizationStatusRows;

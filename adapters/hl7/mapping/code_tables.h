@@ -37,6 +37,7 @@ extern const CodeTable kReportStatus;          // 0123
 extern const CodeTable kOrderControl;          // 0119 OrderControlCode[ServiceRequest.status]
 extern const CodeTable kOrderStatus;           // 0038
 extern const CodeTable kOrderPriority;         // 0027 priority, 0485
+extern const CodeTable kReferralStatus;        // 0283
 extern const CodeTable kAppointmentStatus;     // 0278 FillerStatusCodes, lower case
 extern const CodeTable kAppointmentEvent;      // 0003, for SIU
 extern const CodeTable kImmunizationStatus;    // 0322

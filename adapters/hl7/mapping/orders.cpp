@@ -134,6 +134,19 @@ bool share_a_number(const std::vector<OrderGroup>& groups) {
   return false;
 }
 
+/// I14 withdraws it; else RF1-1 says where it stands, and an update may be silent about it.
+void set_referral_status(Mapping& mapping, const Segment& referral, std::string_view event,
+                         sync::Draft& draft) {
+  const std::string sent = to_upper_letter(referral.field(1).first());
+  std::string status = event == "I14" ? "revoked" : code_of(kReferralStatus, sent);
+  if (status.empty() && !sent.empty()) mapping.gap("code", "HL70283", sent);
+  if (status.empty() && event == "I13") {
+    draft.status_if_new = "active";
+    return;
+  }
+  draft.body.set("status", status.empty() ? "active" : status);
+}
+
 }  // namespace
 
 void map_orders(Mapping& mapping) {
@@ -170,7 +183,7 @@ void map_referral(Mapping& mapping, std::string_view event) {
   }
   draft.known_as = business_ids(identifiers);
   set_if(body, "identifier", identifiers);
-  body.set("status", event == "I14" ? "revoked" : "active");
+  set_referral_status(mapping, *referral, event, draft);
   body.set("intent", "order");
   set_if(body, "priority", code_of(kOrderPriority, referral->field(2).first()));
   if (Json kind = codeable_concept(mapping, referral->field(3)); !kind.is_null())
