@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "adapters/hl7/mapping/mapping.h"
 #include "adapters/hl7/mapping/order_groups.h"
@@ -23,6 +24,9 @@ struct ObservationContext {
 std::string add_observation(Mapping& mapping, const ObservationGroup& group,
                             const ObservationContext& context, std::size_t occurrence);
 
+/// R5's Observation.valueAttachment. The IG's extension of R5 is refused by R4 validators.
+inline constexpr std::string_view kAttachmentValue =
+    "urn:clinic-gateway:extension:value-attachment";
 /// Sets value[x] (or dataAbsentReason, or the IG's extension for attachments) from OBX-2, -5, -6.
 void set_observation_value(Mapping& mapping, const Segment& obx, core::Json& body);
 

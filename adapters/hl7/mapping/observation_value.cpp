@@ -13,8 +13,6 @@ using core::cat;
 using core::Json;
 
 constexpr std::string_view kAbsent = "http://terminology.hl7.org/CodeSystem/data-absent-reason";
-// R5's Observation.valueAttachment. The IG's extension of R5 is refused by R4 validators.
-constexpr std::string_view kAttachmentValue = "urn:clinic-gateway:extension:value-attachment";
 
 /// All repetitions as lines of one text, as sent.
 std::string lines_of(const Piece& field) {

@@ -59,8 +59,33 @@ bool is_control(const OrderGroup& group) {
   });
 }
 
+/// Documents among the observations as what the report looks like; of a document and its correction
+/// the correction.
+Json presented_forms(const std::vector<sync::Draft>& drafts, std::size_t first) {
+  Json forms = Json::array();
+  for (auto draft = drafts.begin() + static_cast<std::ptrdiff_t>(first); draft != drafts.end();
+       ++draft) {
+    const std::string_view status = draft->body["status"].text();
+    if (status == "entered-in-error" || status == "cancelled") continue;
+    for (const Json& extension : draft->body["extension"].items()) {
+      if (extension["url"].text() != kAttachmentValue) continue;
+      const bool is_replaced = std::any_of(
+          draft + 1, drafts.end(), [&](const sync::Draft& one) { return one.seed == draft->seed; });
+      if (!is_replaced) forms.add(extension["valueAttachment"]);
+    }
+  }
+  return forms.size() == 0 ? Json() : forms;
+}
+
+/// What the report of a group holds.
+struct ReportParts {
+  Json specimens = Json::array();
+  Json results = Json::array();
+  Json forms;
+};
+
 void add_report(Mapping& mapping, const OrderGroup& group, const ObservationContext& context,
-                const Json& specimens, const Json& results) {
+                const ReportParts& parts) {
   const Segment& obr = *group.obr;
   sync::Draft draft;
   draft.kind = sync::DraftKind::result;
@@ -90,8 +115,9 @@ void add_report(Mapping& mapping, const OrderGroup& group, const ObservationCont
   if (const FhirTime issued = fhir_time(mapping, obr.field(22)); issued.text.size() > 10)
     set_time(body, "issued", issued);
   set_if(body, "resultsInterpreter", interpreters(obr.field(32)));
-  set_if(body, "specimen", specimens);
-  set_if(body, "result", results);
+  set_if(body, "specimen", parts.specimens);
+  set_if(body, "result", parts.results);
+  set_if(body, "presentedForm", parts.forms);
   set_if(body, "extension", report_notes(group.notes));
   draft.is_released = !group.observations.empty();
   for (const ObservationGroup& one : group.observations) {
@@ -115,24 +141,25 @@ void map_group(Mapping& mapping, const OrderGroup& group, std::string seed, cons
     context.fallback_status = code_of(kReportStatus, group.obr->field(25).first());
     if (context.fallback_status == "partial") context.fallback_status = "preliminary";
   }
-  Json specimens = Json::array();
+  ReportParts parts;
   for (const Segment* spm : group.specimens) {
     const std::string reference = add_specimen(
         mapping, *spm, context.seed, group.obr == nullptr ? Piece() : group.obr->field(7));
     if (context.specimen.empty()) context.specimen = reference;
-    specimens.add(Json::object({{"reference", reference}}));
+    parts.specimens.add(Json::object({{"reference", reference}}));
   }
-  Json results = Json::array();
+  const std::size_t first = mapping.out().drafts.size();
   mapping::Replicates replicates;
   for (const ObservationGroup& one : group.observations) {
     const std::string key = cat(one.obx->field(3).raw(), "|", one.obx->field(4).raw());
     const bool corrects = corrects_another(*one.obx);
     const auto place = replicates.place_of(key, corrects);
     const std::string reference = add_observation(mapping, one, context, place.number);
-    if (place.is_new) results.add(Json::object({{"reference", reference}}));
+    if (place.is_new) parts.results.add(Json::object({{"reference", reference}}));
     mapping.out().drafts.back().is_edit = corrects;
   }
-  if (group.obr != nullptr) add_report(mapping, group, context, specimens, results);
+  parts.forms = presented_forms(mapping.out().drafts, first);
+  if (group.obr != nullptr) add_report(mapping, group, context, parts);
 }
 
 }  // namespace

@@ -137,11 +137,30 @@ TEST_F(Hl7Structures, APdfMayBeWrappedAndAReportMayHaveEmptyLines) {
            "||||F\r\n"));
   EXPECT_FALSE(resource("Observation")["extension"].is_null());
   EXPECT_TRUE(resource("Observation")["valueString"].is_null());
+  const Json form = resource("DiagnosticReport")["presentedForm"][kFirst];
+  EXPECT_EQ(form["contentType"].text(), "application/pdf");
+  EXPECT_EQ(form["data"].text(), "JVBERi0xLjQKJcOkw7zDtsOfCg==");
   take(cat(header("ORU^R01", "2"), "PID|1||P9^^^^MR||Poe^Ann\r", "OBR|1|B||TXT\r",
            "OBX|1|TX|22637-3^Report^LN||One\n\nTwo||||||F\r"));
   EXPECT_EQ(count("SELECT count(*) FROM resource_version WHERE CAST(body AS TEXT) LIKE '%Two%'"
                   " AND type = 'Observation'"),
             1);
+}
+
+TEST_F(Hl7Structures, OfAReportAndItsCorrectionTheCorrectionIsPresented) {
+  const auto report = [](std::string_view data, std::string_view status) {
+    return cat("OBX|1|ED|11502-2^PDF^LN||^application^pdf^Base64^", data, "||||||", status, "\r");
+  };
+  take(cat(header("ORU^R01", "1"), kPid, "OBR|1|A||REP\r", report("QUFB", "F"),
+           report("QkJC", "C")));
+  const Json forms = resource("DiagnosticReport")["presentedForm"];
+  ASSERT_EQ(forms.size(), 1U);
+  EXPECT_EQ(forms[kFirst]["data"].text(), "QkJC");
+  take(cat(header("ORU^R01", "2", "20260301111500+0100"), "PID|1||P9^^^^MR||Poe^Ann\r",
+           "OBR|1|B||REP\r", report("Q0ND", "X")));
+  EXPECT_EQ(count("SELECT count(*) FROM resource_version WHERE type = 'DiagnosticReport'"
+                  " AND CAST(body AS TEXT) LIKE '%Q0ND%'"),
+            0);
 }
 
 TEST_F(Hl7Structures, EachVaccineIsItsOwn) {
