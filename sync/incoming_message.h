@@ -17,7 +17,7 @@ inline constexpr std::string_view kMessageSource = "urn:clinic-gateway:message:"
 
 /// Something no map covers; counted per device.
 struct MappingGap {
-  std::string what;  // segment, code, unit, value, text, control id, message
+  std::string what;  // segment, code, unit, value, text, control id
   std::string system;
   std::string code;
   std::string label;

@@ -1,9 +1,11 @@
 #include "adapters/fields/documents.h"
 
 #include <map>
+#include <optional>
 #include <set>
 
 #include "adapters/fields/xml.h"
+#include "adapters/mapping/delimited_text.h"
 #include "adapters/profiles/csv.h"
 #include "core/text.h"
 
@@ -15,21 +17,36 @@ using core::Json;
 
 constexpr std::size_t kColumnsMax = 1000;
 
+/// What Excel and its like write before the heading ("sep=;"); nothing: the profile says it.
+std::optional<char> named_delimiter(std::string_view text) {
+  constexpr std::string_view kNames = "sep=";
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  const std::string_view line = mapping::next_line(text);
+  const bool is_named = line.size() == kNames.size() + 1 &&
+                        core::to_lower_ascii(line.substr(0, kNames.size())) == kNames;
+  return is_named ? std::optional<char>(line.back()) : std::nullopt;
+}
+
 core::Result<std::vector<profiles::CsvRow>> table_of(const profiles::FieldMap& map,
                                                      std::string_view text) {
-  GW_TRY(auto rows, profiles::parse_csv(text, map.delimiter, false));
+  const auto named = named_delimiter(text);
+  GW_TRY(auto rows, profiles::parse_csv(text, named.value_or(map.delimiter), false));
+  if (named && !rows.empty()) rows.erase(rows.begin());
   if (rows.empty()) return core::Error(core::Code::invalid, "the table has no heading");
   return rows;
 }
 
-/// Code::invalid: it has more cells than the heading.
+/// Code::invalid: it has more cells than the heading. What is empty behind the last column is a
+/// delimiter too many.
 core::Result<Json> row_of(const profiles::CsvRow& heading, const profiles::CsvRow& row) {
   const auto& names = heading.cells;
-  if (row.cells.size() > names.size())
+  std::size_t count = row.cells.size();
+  while (count > names.size() && core::trim(row.cells[count - 1]).empty()) --count;
+  if (count > names.size())
     return core::Error(core::Code::invalid,
                        cat("line ", row.line, " has more cells than the heading"));
   core::Result<Json> made(Json::object());
-  for (std::size_t cell = 0; cell < row.cells.size(); ++cell)
+  for (std::size_t cell = 0; cell < count; ++cell)
     made->set(core::trim(names[cell]), core::trim(row.cells[cell]));
   return made;
 }

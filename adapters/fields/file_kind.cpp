@@ -14,6 +14,39 @@ bool begins_message(std::string_view text) {
   return text.starts_with("MSH") || text.starts_with("FHS") || text.starts_with("BHS");
 }
 
+/// Where the next marker of the entropy-coded data begins: FF that no zero or restart follows.
+std::size_t end_of_scan(std::string_view bytes, std::size_t at) {
+  while (true) {
+    at = bytes.find('\xFF', at);
+    if (at == bytes.npos || at + 1 == bytes.size()) return bytes.size();
+    const auto code = static_cast<unsigned char>(bytes[at + 1]);
+    if (code != 0 && (code < 0xD0 || code > 0xD7)) return at;
+    at += 2;
+  }
+}
+
+/// Segment by segment to EOI (ITU T.81 B.1.1): a preview inside has an FFD9 of its own, and phones
+/// write megabytes behind the picture.
+bool jpeg_reaches_end(std::string_view bytes) {
+  std::size_t at = 2;
+  while (at + 1 < bytes.size()) {
+    if (bytes[at] != '\xFF') return false;
+    const auto code = static_cast<unsigned char>(bytes[at + 1]);
+    if (code == 0xD9) return true;
+    if (code == 0xFF) {  // a fill byte
+      ++at;
+      continue;
+    }
+    at += 2;
+    if (code == 0x01 || (code >= 0xD0 && code <= 0xD7)) continue;
+    if (at + 1 >= bytes.size()) return false;
+    const std::size_t high = static_cast<unsigned char>(bytes[at]);
+    at += high * 256 + static_cast<unsigned char>(bytes[at + 1]);
+    if (code == 0xDA) at = end_of_scan(bytes, at);
+  }
+  return false;
+}
+
 std::string_view without_marks(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   const auto first = text.find_first_not_of(" \t\r\n\x0b");
@@ -57,7 +90,7 @@ bool reaches_end(FileKind kind, std::string_view bytes) {
     case FileKind::pdf:
       return tail.find("%%EOF") != tail.npos;
     case FileKind::jpeg:
-      return tail.find("\xFF\xD9") != tail.npos;
+      return jpeg_reaches_end(bytes);
     case FileKind::png:
       return tail.find("IEND\xAE\x42\x60\x82") != tail.npos;
     case FileKind::xml:

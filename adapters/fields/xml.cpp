@@ -2,6 +2,7 @@
 
 #include <expat.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/mapping/character_set.h"
 #include "core/text.h"
 
 namespace gateway::adapters::fields {
@@ -22,6 +24,26 @@ constexpr std::size_t kPieceBytes = 1U << 20;  // expat counts in int
 std::string_view local_name(std::string_view name) {
   const auto colon = name.rfind(':');
   return colon == name.npos ? name : name.substr(colon + 1);
+}
+
+/// The encoding that the XML declaration names; empty: none.
+std::string_view declared_encoding(std::string_view text) {
+  constexpr std::size_t kDeclarationMax = 200;
+  if (!text.starts_with("<?xml")) return {};
+  text = text.substr(0, std::min(text.find("?>"), kDeclarationMax));
+  const auto at = text.find("encoding");
+  if (at == text.npos) return {};
+  const auto open = text.find_first_of("\"'", at);
+  if (open == text.npos) return {};
+  const auto close = text.find(text[open], open + 1);
+  return close == text.npos ? std::string_view() : text.substr(open + 1, close - open - 1);
+}
+
+/// What expat reads by itself; of others it knows nothing.
+bool is_of_expat(std::string_view encoding) {
+  const std::string name = core::to_lower_ascii(encoding);
+  return name == "utf-8" || name.starts_with("utf-16") || name == "us-ascii" ||
+         name == "iso-8859-1";
 }
 
 /// What expat tells, built up from the root to the element that is open.
@@ -125,8 +147,17 @@ class Builder {
 }  // namespace
 
 core::Result<Json> parse_xml(std::string_view text) {
+  const std::string_view encoding = declared_encoding(text);
+  const bool is_recoded =
+      !encoding.empty() && !is_of_expat(encoding) && mapping::is_character_set(encoding);
+  std::string recoded;
+  if (is_recoded) {
+    recoded = mapping::decode_text(text, encoding, "").utf8;
+    text = recoded;
+  }
+  // A parser that is told its encoding does not look at the declaration's.
   const std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)> parser(
-      XML_ParserCreate(nullptr), XML_ParserFree);
+      XML_ParserCreate(is_recoded ? "UTF-8" : nullptr), XML_ParserFree);
   if (!parser) return core::Error(core::Code::invalid, "no memory for an XML parser");
   Builder builder(parser.get());
   XML_Status status = XML_STATUS_OK;

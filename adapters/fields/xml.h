@@ -2,7 +2,7 @@
 // text; else an object, attributes under "@name", text under "#text", what repeats an array. Name
 // prefixes are dropped, but for the second of two attributes that differ by it alone. A document
 // type declaration is refused, with it entities; depth, number of elements and text are bounded.
-// Pure.
+// In the encoding it declares, of those that adapters/mapping/character_set.h knows. Pure.
 #pragma once
 
 #include <string_view>

@@ -37,9 +37,9 @@ bool is_answer(const Message& message) {
 void count_processing(const Message& message, sync::IncomingMessage& incoming) {
   const std::string processing = core::to_lower_ascii(message.header().field(11).first());
   if (processing == "t")
-    incoming.add(sync::MappingGap{"message", "HL70103", "T", "marked as of a training"});
+    incoming.add(sync::MappingGap{"code", "HL70103", "T", "marked as of a training"});
   if (processing == "d")
-    incoming.add(sync::MappingGap{"message", "HL70103", "D", "marked as of a debugging"});
+    incoming.add(sync::MappingGap{"code", "HL70103", "D", "marked as of a debugging"});
 }
 
 }  // namespace
@@ -95,7 +95,7 @@ Read read_message(std::string bytes, const DeviceProfile& device, const std::str
   incoming.control_id = read.message->header().field(10).text();
   incoming.kind = read.message->type();
   if (is_answer(*read.message)) {
-    incoming.add(sync::MappingGap{"message", "", incoming.kind, "an answer nobody waits for"});
+    incoming.add(sync::MappingGap{"segment", "", "MSA", "an answer nobody waits for"});
     return read;
   }
   read.vitals = map_message(*read.message, device, incoming, monitor);

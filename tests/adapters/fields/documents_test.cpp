@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "adapters/fields/field_mapping.h"
+#include "adapters/fields/file_kind.h"
 #include "adapters/fields/xml.h"
 
 namespace gateway::adapters::fields {
@@ -21,6 +22,17 @@ TEST(Xml, BecomesNamesTextsAndLists) {
             R"({"a":{"b":["1","2"],"c":{"@k":"v","#text":"t"},"d":""}})");
   EXPECT_EQ(xml("<?xml version='1.0' encoding='ISO-8859-1'?><a>M\xFCller</a>"),
             R"({"a":"Müller"})");
+}
+
+TEST(Xml, IsReadInTheEncodingItDeclares) {
+  EXPECT_EQ(xml("<?xml version=\"1.0\" encoding=\"windows-1252\"?><a>M\xFCller \x80</a>"),
+            R"({"a":"Müller €"})");
+  EXPECT_EQ(
+      xml("<?xml version='1.0' encoding='Windows-1251' standalone='yes'?><a k='\xC8'>\xE2</a>"),
+      R"({"a":{"@k":"И","#text":"в"}})");
+  EXPECT_EQ(xml("<?xml version='1.0' encoding='GB2312'?><a>\xD0\xBB</a>"), R"({"a":"谢"})");
+  EXPECT_THAT(xml("<?xml version='1.0' encoding='x-nobody'?><a>\xFC</a>"),
+              HasSubstr("no whole XML"));
 }
 
 TEST(Xml, AttributesThatDifferByTheirPrefixAloneAreBothThere) {
@@ -53,6 +65,34 @@ TEST(Tables, EachRowIsADocumentOfItsOwnWithTheHeading) {
   EXPECT_THAT(*rows, ::testing::ElementsAre("id;t\n#1;\"37;0\n\"\n", "id;t\nP2;36.6"));
   EXPECT_EQ(parse_document(map, (*rows)[1])->dump(), R"([{"id":"P2","t":"36.6"}])");
   EXPECT_THAT(parse_document(map, "a\n1;2\n").error().message(), HasSubstr("more cells"));
+}
+
+TEST(Tables, WhatSpreadsheetsAddIsNoMistake) {
+  profiles::FieldMap map;
+  map.format = "csv";
+  map.delimiter = ',';
+  const std::string text = "\xEF\xBB\xBFsep=;\r\nid;t\r\nP1;37,0;\r\nP2;36,6;;\r\n";
+  const auto rows = cut_rows(map, text);
+  ASSERT_TRUE(rows.ok()) << rows.error().message();
+  ASSERT_EQ(rows->size(), 2U);
+  EXPECT_EQ(parse_document(map, (*rows)[0])->dump(), R"([{"id":"P1","t":"37,0"}])");
+  EXPECT_EQ(parse_document(map, (*rows)[1])->dump(), R"([{"id":"P2","t":"36,6"}])");
+  EXPECT_THAT(parse_document(map, "sep=;\na\n1;2\n").error().message(), HasSubstr("more cells"));
+}
+
+TEST(Pictures, EndWhereTheirFormatSays) {
+  const auto ends = [](std::string_view bytes) { return reaches_end(FileKind::jpeg, bytes); };
+  const std::string preview("\xFF\xE1\x00\x06\xFF\xD8\xFF\xD9", 8);
+  const std::string scan(
+      "\xFF\xDA\x00\x03\x01"
+      "ab\xFF\x00\xFF\xD0zz",
+      13);
+  const std::string head = "\xFF\xD8" + preview + scan;
+  EXPECT_TRUE(ends(head + "\xFF\xD9"));
+  EXPECT_TRUE(ends(head + scan + "\xFF\xFF\xD9" + std::string(5'000, 'x'))) << "a phone's video";
+  EXPECT_FALSE(ends(head)) << "the preview's end is not the picture's";
+  for (std::size_t cut = 0; cut < head.size(); ++cut)
+    EXPECT_FALSE(ends(head.substr(0, cut))) << cut;
 }
 
 TEST(Tables, RowsThatMeasureTheSameOnceMoreAreOneDocument) {

@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "adapters/dicom/dropped_file.h"
 #include "adapters/filedrop/folder_intake.h"
 #include "adapters/hl7/message_reader.h"
 #include "tests/crypto/scratch_folder.h"
+#include "tests/sync/part10_file.h"
 #include "tests/sync/records_fixture.h"
 
 namespace gateway::adapters::filedrop {
@@ -43,6 +45,7 @@ class Folder : public sync::RecordsTest {
             hl7::read_message(std::move(one), device, "folder", core::system_clock()).incoming);
       return messages;
     };
+    decoders_.dicom = dicom::take_dropped_file;
   }
   void SetUp() override {
     RecordsTest::SetUp();
@@ -115,6 +118,45 @@ TEST_F(Folder, ThePatientMayStandInTheName) {
   EXPECT_EQ(settle(), "");
   EXPECT_EQ(messages("stored"), 1);
   EXPECT_EQ(count("SELECT count(*) FROM resource WHERE type = 'DocumentReference'"), 1);
+}
+
+TEST_F(Folder, PicturesBecomeDocumentsWhateverAPhoneWritesBehindThem) {
+  const std::string jpeg("\xFF\xD8\xFF\xDA\x00\x03\x01zz\xFF\xD9", 11);
+  const std::string png("\x89PNG\r\n\x1A\n\0\0\0\0IEND\xAE\x42\x60\x82", 20);
+  device_.device.profile.fields.patient_id = *profiles::FieldPath::parse("$file.stem");
+  drop("P-1.jpg", jpeg + std::string(50'000, 'v'));
+  drop("P-2.png", png);
+  drop("P-3.jpg", jpeg.substr(0, 9));
+  EXPECT_EQ(settle(), "");
+  EXPECT_THAT(files(), ElementsAre("P-3.jpg")) << "it is not all there";
+  EXPECT_EQ(messages("stored"), 2);
+  for (const char* type : {"image/jpeg", "image/png"})
+    EXPECT_EQ(count(std::string("SELECT count(*) FROM resource_version WHERE type ="
+                                " 'DocumentReference' AND CAST(body AS TEXT) LIKE '%") +
+                    type + "%'"),
+              1);
+}
+
+TEST_F(Folder, ADicomFileIsWhatACStoreOfItWouldBe) {
+  const auto element = [](std::uint16_t group, std::uint16_t number, const char* vr,
+                          std::string value) {
+    if (value.size() % 2 != 0) value += std::string(vr) == "UI" ? '\0' : ' ';
+    return sync::little_endian(group, 2) + sync::little_endian(number, 2) + vr +
+           sync::little_endian(static_cast<std::uint32_t>(value.size()), 2) + value;
+  };
+  const std::string study = "1.2.826.0.1.3680043.10.1";
+  const std::string file =
+      sync::part10_head(study + ".1.1") + element(0x08, 0x16, "UI", "1.2.840.10008.5.1.4.1.1.2") +
+      element(0x08, 0x18, "UI", study + ".1.1") + element(0x08, 0x60, "CS", "CT") +
+      element(0x10, 0x10, "PN", "Roe^Jane") + element(0x10, 0x20, "LO", "P1") +
+      element(0x20, 0x0D, "UI", study) + element(0x20, 0x0E, "UI", study + ".1");
+  drop("image.dcm", file);
+  drop("again", file);
+  EXPECT_EQ(settle(), "");
+  EXPECT_THAT(files(), IsEmpty());
+  EXPECT_THAT(files("/failed"), IsEmpty());
+  EXPECT_EQ(text("SELECT study_uid FROM dicom_study"), study);
+  EXPECT_EQ(count("SELECT count(*) FROM dicom_instance"), 1);
 }
 
 TEST_F(Folder, AFileThatAWriterHasOpenIsLeftAlone) {

@@ -60,7 +60,7 @@ TEST_F(Hl7Controls, AnAnswerIsTakenAndNotAnswered) {
     EXPECT_THAT(taken.answer, IsEmpty()) << type;
   }
   EXPECT_EQ(count("SELECT count(*) FROM message WHERE state = 'dead'"), 0);
-  EXPECT_EQ(count("SELECT sum(count) FROM mapping_gap WHERE what = 'message'"), 3);
+  EXPECT_EQ(count("SELECT sum(count) FROM mapping_gap WHERE what = 'segment' AND code = 'MSA'"), 3);
 }
 
 }  // namespace

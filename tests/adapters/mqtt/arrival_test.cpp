@@ -28,7 +28,7 @@ MqttDevice thermometer() {
   map.serial = *FieldPath::parse("$topic.fridge");
   map.time = *FieldPath::parse("at");
   map.date_order = profiles::DateOrder::unix_epoch;
-  map.measured.push_back({"t", *FieldPath::parse("readings[0].t"), "Cel", "2", "8"});
+  map.measured.push_back({"t", *FieldPath::parse("readings[0].t"), "Cel", "2", "8", {}});
   device.topic = map.topic;
   return device;
 }
