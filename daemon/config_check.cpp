@@ -84,6 +84,7 @@ class Checker {
     check_uplinks();
     check_worklist();
     check_retention();
+    check_prefetch();
     take_mistake_of(adapters::dicom::dicom_options(config_), true);
     check_routes();
     for (const ApiMistake& found : check_api(config_)) mistake(found.key, found.what);
@@ -342,6 +343,15 @@ class Checker {
     mistake("retention.free_below_mb",
             cat(below, " is below storage.reserve_mb (", reserve,
                 "), at which nothing is taken in any more: room would be made too late; set more"));
+  }
+
+  void check_prefetch() {
+    const std::string uplink = config_.text("prefetch.uplink");
+    if (!config_.has("prefetch.uplink") || config_.text(cat("uplink.", uplink, ".kind")) == "stow")
+      return;
+    mistake("prefetch.uplink", cat("there is no [uplink.", uplink,
+                                   "] of kind stow, and priors are fetched by DICOMweb only; name "
+                                   "one, or remove it"));
   }
 
   void check_routes() {

@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "core/text.h"
+#include "sync/fetched_mark.h"
 #include "sync/patient_trail.h"
 #include "sync/shredding.h"
 #include "sync/wado.h"
@@ -26,6 +27,7 @@ struct Wanted {
   std::uint64_t data_set_offset = 0;
   std::uint64_t data_set_bytes = 0;
   std::string digest;
+  bool is_fetched = false;  // a prior, whose object says so
   std::vector<std::string> uplinks;
 };
 
@@ -34,7 +36,8 @@ core::Result<std::optional<Wanted>> load(Connection& connection, const DamagedOb
   {
     GW_TRY(auto rows,
            connection.query("SELECT study_uid, series_uid, sop_instance_uid, transfer_syntax_uid,"
-                            " size - data_set_offset, digest, data_set_offset FROM dicom_instance"
+                            " size - data_set_offset, digest, data_set_offset,"
+                            " fetched_from <> '' FROM dicom_instance"
                             " WHERE row = ? AND object_id = ? AND state <> 'evicted'",
                             damaged.row, damaged.object_id));
     GW_TRY(const bool found, rows.next());
@@ -44,6 +47,7 @@ core::Result<std::optional<Wanted>> load(Connection& connection, const DamagedOb
     wanted.data_set_bytes = static_cast<std::uint64_t>(rows.integer(4));
     wanted.digest = rows.text(5);
     wanted.data_set_offset = static_cast<std::uint64_t>(rows.integer(6));
+    wanted.is_fetched = rows.integer(7) != 0;
   }
   GW_TRY(auto rows,
          connection.query("SELECT uplink FROM dicom_delivery WHERE instance = ?", damaged.row));
@@ -134,7 +138,10 @@ Awaitable<core::Status> fetch_from(std::shared_ptr<Holdings> holdings, PacsClien
                                    const Wanted& wanted, const std::string& uplink) {
   GW_CO_TRY(auto client, pacs.get(uplink));
   GW_CO_TRY(std::unique_ptr<crypto::SealedWriter> writer, holdings->objects().create());
-  TakeBytes take = [&writer](std::span<const std::byte> bytes) { return writer->append(bytes); };
+  MarkedWriter marked(*writer, uplink);
+  TakeBytes take = [&](std::span<const std::byte> bytes) {
+    return wanted.is_fetched ? marked.append(bytes) : writer->append(bytes);
+  };
   const auto fetched = co_await fetch_instance(std::move(client), wanted.name, std::move(take));
   if (!fetched.ok()) co_return fetched.error();
   GW_CO_CHECK(compare(wanted, *fetched));

@@ -87,6 +87,24 @@ core::Status add_instances(Connection& connection, const Asking& asking, HeldStu
   return {};
 }
 
+core::Result<std::vector<HeldStudy>> next_studies(Connection& connection,
+                                                  const std::string& received_before, int limit,
+                                                  StudyCursor& cursor) {
+  GW_TRY(auto rows, connection.query(kEvictableStudies, cursor.is_past_fetched ? 0 : 1,
+                                     cursor.received_at, cursor.study_uid, received_before, limit));
+  std::vector<HeldStudy> studies;
+  while (true) {
+    GW_TRY(const bool more, rows.next());
+    if (!more) return studies;
+    cursor.received_at = rows.text(0);
+    cursor.study_uid = rows.text(1);
+    HeldStudy study;
+    study.study_uid = cursor.study_uid;
+    study.last_received = core::parse_instant(cursor.received_at).value_or(core::Wall());
+    studies.push_back(std::move(study));
+  }
+}
+
 struct Leaving {
   std::int64_t row = 0;
   std::string study_uid;
@@ -151,19 +169,11 @@ core::Status note_evicted_study(Connection& connection, const crypto::Audit& aud
 core::Result<std::vector<HeldStudy>> held_studies(Connection& connection, const Asking& asking,
                                                   const std::string& received_before, int limit,
                                                   StudyCursor& cursor) {
-  std::vector<HeldStudy> studies;
-  {
-    GW_TRY(auto rows, connection.query(kEvictableStudies, cursor.received_at, cursor.study_uid,
-                                       received_before, limit));
-    while (true) {
-      GW_TRY(const bool more, rows.next());
-      if (!more) break;
-      cursor = {std::string(rows.text(0)), std::string(rows.text(1))};
-      HeldStudy study;
-      study.study_uid = cursor.study_uid;
-      study.last_received = core::parse_instant(cursor.received_at).value_or(core::Wall());
-      studies.push_back(std::move(study));
-    }
+  GW_TRY(std::vector<HeldStudy> studies, next_studies(connection, received_before, limit, cursor));
+  if (studies.empty() && !cursor.is_past_fetched) {
+    cursor = StudyCursor();
+    cursor.is_past_fetched = true;
+    GW_TRY(studies, next_studies(connection, received_before, limit, cursor));
   }
   for (HeldStudy& study : studies) GW_CHECK(add_instances(connection, asking, study));
   return studies;

@@ -13,8 +13,10 @@
 
 namespace gateway::sync {
 
-/// Where a walk over the studies stands; empty: at the oldest.
+/// Where a walk over the studies stands; empty: at the oldest. What was fetched for a visit
+/// (sync/prefetch.h) comes before what the clinic made.
 struct StudyCursor {
+  bool is_past_fetched = false;
   std::string received_at;
   std::string study_uid;
 };
@@ -23,13 +25,13 @@ struct StudyCursor {
 inline constexpr char kEvictableStudies[] =
     "SELECT received_at, study_uid FROM dicom_study"
     " WHERE evicted_at = '' AND pinned = 0 AND identity IN ('linked', 'provisional')"
-    " AND (received_at, study_uid) > (?, ?) AND received_at < ?"
+    " AND is_fetched = ? AND (received_at, study_uid) > (?, ?) AND received_at < ?"
     " ORDER BY received_at, study_uid LIMIT ?";
 
 /// Studies whose bytes may go (held, not pinned, patient settled) after `cursor` and received
-/// before `received_before`, oldest first, at most `limit`; moves the cursor. Costs what these
-/// studies hold, however many there are. Uplinks that said no (differs, missing) are asked again
-/// when that was before `ask_again_before`.
+/// before `received_before`, in the order of the walk, at most `limit`; moves the cursor. Costs
+/// what these studies hold, however many there are. Uplinks that said no (differs, missing) are
+/// asked again when that was before `ask_again_before`.
 struct Asking {
   std::vector<std::string> image_uplinks;
   std::set<std::string> silent;  // uplinks that are not to be asked now

@@ -54,6 +54,9 @@ struct ReceivedInstance {
   /// Of an import from media: the id of the Patient a person said it is of. Its own ids are another
   /// site's and say nothing here. Empty: received from a device.
   std::string imported_for = {};
+  /// Of an object found on the disk whose bytes a PACS gave out: the uplink they came by. Empty:
+  /// the clinic made it.
+  std::string fetched_from = {};
 };
 
 enum class StoreOutcome {

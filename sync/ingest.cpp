@@ -9,8 +9,8 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "sync/data_set_digest.h"
-#include "sync/fhir/person_name.h"
 #include "sync/identity.h"
+#include "sync/image_rows.h"
 #include "sync/instance_row.h"
 #include "sync/outbox.h"
 #include "sync/replica.h"
@@ -99,10 +99,11 @@ core::Result<std::map<std::string, std::int64_t>> register_patient(Connection& c
   return needs;
 }
 
-core::Result<Study> begin_study(Connection& connection, const InstanceFacts& facts,
+core::Result<Study> begin_study(Connection& connection, const ReceivedInstance& instance,
                                 const IngestOptions& options, const core::Clock& clock,
-                                const std::string& now, bool is_adopted,
-                                const std::string& imported_for) {
+                                const std::string& now, bool is_adopted) {
+  const InstanceFacts& facts = instance.facts;
+  const std::string& imported_for = instance.imported_for;
   Study study{imaging_study_id_of(facts.study_instance_uid), {}, {}, {}};
   GW_TRY(StudyIdentity identity, imported_for.empty()
                                      ? decide_identity(connection, facts, options.patient_id_issuer)
@@ -118,47 +119,42 @@ core::Result<Study> begin_study(Connection& connection, const InstanceFacts& fac
   }
   study.patient = identity.patient;
   study.service_request = identity.service_request;
-  GW_CHECK(connection.run(
-      "INSERT INTO dicom_study (study_uid, imaging_study_id, identity, identity_reason, patient, "
-      "service_request,"
-      " patient_id, patient_name, birth_date, sex, accession_number, study_id, study_date, "
-      "study_time,"
-      " description, referring_physician, received_at, name_key)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      facts.study_instance_uid, study.imaging_study_id, identity.state, identity.reason,
-      identity.patient, identity.service_request, facts.patient_id, facts.patient_name,
-      facts.birth_date, facts.sex, facts.accession_number, facts.study_id, facts.study_date,
-      facts.study_time, facts.study_description, facts.referring_physician, now,
-      fhir::pn_search_key(facts.patient_name.substr(0, facts.patient_name.find('=')))));
+  GW_CHECK(insert_study(connection, facts, identity, now));
+  if (!instance.fetched_from.empty())
+    GW_CHECK(note_fetched_study(connection, facts.study_instance_uid));
   return study;
 }
 
-/// The study's row, made with its first instance. A later instance that names another patient puts
-/// the study in dispute.
-core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFacts& facts,
+/// The study's row, made with its first instance, which may be one that was fetched. A later
+/// instance that names another patient puts the study in dispute.
+core::Result<Study> find_or_begin_study(Connection& connection, const ReceivedInstance& instance,
                                         const IngestOptions& options, const core::Clock& clock,
-                                        const std::string& now, bool is_adopted,
-                                        const std::string& imported_for) {
+                                        const std::string& now, bool is_adopted) {
+  const InstanceFacts& facts = instance.facts;
+  const std::string& imported_for = instance.imported_for;
+  const bool is_fetched = !instance.fetched_from.empty();
   std::string imaging_study_id;
   std::string patient;
   std::string service_request;
   bool other_patient = false;
-  bool was_evicted = false;
+  bool is_as_ever = true;
   {
-    GW_TRY(auto rows, connection.query("SELECT imaging_study_id, patient_id, evicted_at, patient,"
-                                       " service_request FROM dicom_study WHERE study_uid = ?",
+    GW_TRY(auto rows, connection.query("SELECT imaging_study_id, patient_id,"
+                                       " evicted_at = '' AND is_fetched = 0 AND is_made_here = 1,"
+                                       " patient, service_request FROM dicom_study"
+                                       " WHERE study_uid = ?",
                                        facts.study_instance_uid));
     GW_TRY(const bool found, rows.next());
     if (found) {
       imaging_study_id = rows.text(0);
       other_patient = rows.text(1) != facts.patient_id;
-      was_evicted = !rows.text(2).empty();
+      is_as_ever = rows.integer(2) != 0;
       if (!other_patient) patient = rows.text(3);
       service_request = rows.text(4);
     }
   }
   if (imaging_study_id.empty())
-    return begin_study(connection, facts, options, clock, now, is_adopted, imported_for);
+    return begin_study(connection, instance, options, clock, now, is_adopted);
   if (!imported_for.empty() && patient != imported_for) {
     return core::Error(core::Code::invalid, "the study is held already, and not as this Patient's");
   }
@@ -168,35 +164,13 @@ core::Result<Study> find_or_begin_study(Connection& connection, const InstanceFa
         " identity_reason = 'images of one study carry different patient ids' WHERE study_uid = ?",
         facts.study_instance_uid));
   }
-  if (was_evicted) {
-    GW_CHECK(connection.run("UPDATE dicom_study SET evicted_at = '' WHERE study_uid = ?",
-                            facts.study_instance_uid));
+  if (!is_as_ever) {
+    GW_CHECK(
+        connection.run("UPDATE dicom_study SET evicted_at = '', is_fetched = is_fetched AND ?1,"
+                       " is_made_here = is_made_here OR NOT ?1 WHERE study_uid = ?2",
+                       is_fetched ? 1 : 0, facts.study_instance_uid));
   }
   return Study{imaging_study_id, {}, patient, service_request};
-}
-
-core::Status insert_series(Connection& connection, const InstanceFacts& facts) {
-  return connection.run(
-      "INSERT OR IGNORE INTO dicom_series (study_uid, series_uid, modality, number, description, "
-      "body_part,"
-      " series_date, series_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      facts.study_instance_uid, facts.series_instance_uid, facts.modality, facts.series_number,
-      facts.series_description, facts.body_part, facts.series_date, facts.series_time);
-}
-
-core::Result<std::int64_t> insert_instance(Connection& connection, const ReceivedInstance& instance,
-                                           std::int64_t copy, const std::string& now) {
-  const InstanceFacts& facts = instance.facts;
-  GW_CHECK(connection.run(
-      "INSERT INTO dicom_instance (sop_instance_uid, copy, study_uid, series_uid, "
-      "sop_class_uid,"
-      " transfer_syntax_uid, instance_number, number_of_frames, object_id, size, data_set_offset,"
-      " calling_ae_title, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      facts.sop_instance_uid, copy, facts.study_instance_uid, facts.series_instance_uid,
-      facts.sop_class_uid, facts.transfer_syntax_uid, facts.instance_number, facts.number_of_frames,
-      instance.object.id, instance.object.size, instance.data_set_offset, instance.calling_ae_title,
-      now));
-  return connection.last_row();
 }
 
 /// The PACS would file it under what stands in it.
@@ -358,6 +332,18 @@ core::Status Ingest::queue(Connection& connection, Attempt& attempt, std::int64_
   return {};
 }
 
+core::Status Ingest::send_on(Connection& connection, Attempt& attempt, std::int64_t row,
+                             const std::map<std::string, std::int64_t>& needs_of,
+                             const std::string& now) {
+  const ReceivedInstance& instance = attempt.instance;
+  GW_CHECK(keep_route(connection, row, attempt.route));
+  GW_TRY(attempt.hold, hold_of_study(connection, instance.facts.study_instance_uid));
+  if (!instance.imported_for.empty() && attempt.hold.empty()) {
+    GW_TRY(attempt.hold, hold_of_import(connection, instance, options_.patient_id_issuer));
+  }
+  return queue(connection, attempt, row, needs_of, now);
+}
+
 core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
   const ReceivedInstance& instance = attempt.instance;
   const std::string now =
@@ -370,31 +356,33 @@ core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
   if (!attempt.unread.empty())
     return core::Error(core::Code::exists, "a copy is held that was not compared yet");
   const bool is_other_copy = !attempt.others.empty();
-  GW_TRY(const Study study, find_or_begin_study(connection, instance.facts, options_, clock_, now,
-                                                attempt.is_adopted(), instance.imported_for));
+  GW_TRY(const Study study,
+         find_or_begin_study(connection, instance, options_, clock_, now, attempt.is_adopted()));
   GW_CHECK(insert_series(connection, instance.facts));
   GW_TRY(const std::int64_t row,
          insert_instance(connection, instance, std::ssize(attempt.others), now));
-  GW_TRY(attempt.route,
-         route_of_instance(connection, options_.routes, instance, study.service_request));
-  GW_CHECK(keep_route(connection, row, attempt.route));
-
-  attempt.study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
-  GW_TRY(attempt.hold, hold_of_study(connection, instance.facts.study_instance_uid));
-  if (!instance.imported_for.empty() && attempt.hold.empty()) {
-    GW_TRY(attempt.hold, hold_of_import(connection, instance, options_.patient_id_issuer));
+  if (instance.fetched_from.empty()) {
+    attempt.study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
+    GW_TRY(attempt.route,
+           route_of_instance(connection, options_.routes, instance, study.service_request));
+    GW_CHECK(send_on(connection, attempt, row, study.needs, now));
+  } else {
+    // The PACS it came from gave it out once; retention has it shown again before it goes.
+    GW_CHECK(keep_fetched(connection, row, instance.fetched_from, "stored", now));
+    GW_CHECK(route_home(connection, row, instance.fetched_from));
   }
-  GW_CHECK(queue(connection, attempt, row, study.needs, now));
   return audit_.append(
-      connection, {.at = clock_.wall(),
-                   .actor = core::cat("ae:", instance.calling_ae_title),
-                   .action = "create",
-                   .resource = core::cat("instance/", row),
-                   .patient = study.patient.empty() ? "" : core::cat("Patient/", study.patient),
-                   .source = instance.peer_address,
-                   .outcome = attempt.is_adopted() ? "index rebuilt"
-                              : is_other_copy      ? "stored as another copy"
-                                                   : "stored"});
+      connection,
+      {.at = clock_.wall(),
+       .actor = instance.fetched_from.empty() ? core::cat("ae:", instance.calling_ae_title)
+                                              : core::cat("uplink:", instance.fetched_from),
+       .action = "create",
+       .resource = core::cat("instance/", row),
+       .patient = study.patient.empty() ? "" : core::cat("Patient/", study.patient),
+       .source = instance.peer_address,
+       .outcome = attempt.is_adopted() ? "index rebuilt"
+                  : is_other_copy      ? "stored as another copy"
+                                       : "stored"});
 }
 
 }  // namespace gateway::sync

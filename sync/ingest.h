@@ -52,8 +52,9 @@ class Ingest {
 
   /// Takes in an object that lies on the disk without a row, as after the loss of the database:
   /// like store(), but what was delivered is not known any more, so its outbox rows are marked as
-  /// perhaps sent, and no patient is registered for it: that may have been done before. `repeated`:
-  /// the same bytes are held under another object, which the caller may doom this one for.
+  /// perhaps sent, and no patient is registered for it: that may have been done before. What was
+  /// fetched from a PACS goes nowhere. `repeated`: the same bytes are held under another object,
+  /// which the caller may doom this one for.
   core::Result<StoreOutcome> adopt(ReceivedInstance instance, std::string received_at);
 
   /// Called after each commit from the committing thread: wakes the sync loop. Set once, before any
@@ -64,6 +65,8 @@ class Ingest {
   struct Attempt;
 
   core::Status commit(Attempt& attempt, crypto::SealedWriter& object);
+  core::Status send_on(crypto::Connection& connection, Attempt& attempt, std::int64_t row,
+                       const std::map<std::string, std::int64_t>& needs_of, const std::string& now);
   core::Status queue(crypto::Connection& connection, Attempt& attempt, std::int64_t row,
                      const std::map<std::string, std::int64_t>& needs_of, const std::string& now);
   bool is_repeat(Attempt& attempt);

@@ -10,6 +10,7 @@
 #include "sync/bearer_client.h"
 #include "sync/fhir_uplink.h"
 #include "sync/merge_options.h"
+#include "sync/prefetch_options.h"
 #include "sync/prepared_uplink.h"
 #include "sync/resumable_options.h"
 #include "sync/routes.h"
@@ -335,6 +336,7 @@ std::vector<ConfigKey> sync_config_keys() {
   add({.path = "worklist.accession_prefix",
        .meaning = "beginning of accession numbers made here, where the HIS gives none",
        .default_text = R"("GW")"});
+  for (ConfigKey& key : prefetch_config_keys()) add(std::move(key));
   for (ConfigKey& key : resumable_config_keys()) add(std::move(key));
   for (ConfigKey& key : route_config_keys()) add(std::move(key));
   for (ConfigKey& key : merge_config_keys()) add(std::move(key));
@@ -390,6 +392,10 @@ UpkeepOptions upkeep_options(const core::Config& config) {
                                                 : usual.free_below_bytes;
   until = config.has("retention.free_until_mb") ? megabytes("retention.free_until_mb") : 2 * below;
   until = std::max(below, until);
+  options.prefetch = prefetch_options(config);
+  // The check of the configuration has told what is wrong with them.
+  const auto hours = hours_of(config, options.prefetch.uplink);
+  if (hours.ok()) options.prefetch.hours = *hours;
   options.scrub_bytes_per_s = megabytes("scrub.rate_mb_s");
   options.scrub_round_every = std::chrono::hours(24 * config.integer("scrub.every_days"));
   options.commitment = config.text("dicom.commitment") == "stored" ? CommitmentRule::stored

@@ -28,7 +28,7 @@ std::vector<std::string> dicom_uplinks(const core::Config& config);
 /// dicom.patient_id_issuer, which their own rooms register.
 HoldingsOptions holdings_options(const core::Config& config);
 
-/// Retention and scrub; `config` must outlive what uses them.
+/// Retention, prefetch and scrub; `config` must outlive what uses them.
 UpkeepOptions upkeep_options(const core::Config& config);
 
 /// How [uplink.NAME] reaches its server. Code::invalid or Code::io: a file it names.

@@ -56,6 +56,12 @@ std::string not_serving(const core::net::HttpResponse& answer, std::string_view 
   return {};
 }
 
+core::Error unhoped_answer(std::string_view doing, unsigned status) {
+  const bool is_passing = status == 408 || status >= 500;
+  return {is_passing ? core::Code::lost_answer : core::Code::invalid,
+          core::cat(doing, ", the PACS answered ", status)};
+}
+
 std::optional<core::Milliseconds> retry_after(const core::net::HttpResponse& answer) {
   constexpr int kSecondsMax = 3'600;
   const std::string_view text = answer.header("retry-after");

@@ -21,6 +21,11 @@ RowOutcome outcome_of_error(std::int64_t number, const core::Error& error);
 /// 504), or a page instead of data. For people.
 std::string not_serving(const core::net::HttpResponse& answer, std::string_view wanted_type);
 
+/// The error of an answer of none of the statuses that were hoped for, while `doing` something:
+/// Code::lost_answer where the server itself failed at it (408, 5xx) and may not the next time,
+/// else Code::invalid.
+core::Error unhoped_answer(std::string_view doing, unsigned status);
+
 /// Retry-After in seconds, at most an hour; a date is not followed (the box's clock may be wrong).
 std::optional<core::Milliseconds> retry_after(const core::net::HttpResponse& answer);
 

@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include "core/file_steps.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "crypto/octets.h"
 #include "sync/holdings.h"
-#include "sync/part10.h"
+#include "sync/sealed_instance.h"
 #include "sync/shredding.h"
 #include "sync/upload_rows.h"
 #include "sync/worklist.h"
@@ -22,8 +20,6 @@ namespace {
 
 using crypto::Connection;
 
-constexpr std::size_t kPiece = 64U << 10;
-constexpr std::size_t kHeadMax = 32U << 20;  // of a data set, before what we look for
 constexpr std::uint64_t kSaidEvery = 1'000;
 
 std::string mark_path(const std::string& state_folder) { return state_folder + "/rebuild-index"; }
@@ -45,39 +41,6 @@ core::Result<bool> is_known(crypto::Database& database, const std::string& id) {
                               id));
     return known.has_value();
   });
-}
-
-core::Result<Part10Head> head_of(crypto::SealedReader& reader) {
-  std::vector<std::byte> start(kPart10HeadMax);
-  GW_TRY(const std::size_t got, reader.read(0, start));
-  GW_TRY(auto head, read_part10_head(std::span(start).first(got)));
-  if (!head) return core::Error(core::Code::invalid, "the file ends in its meta information");
-  return std::move(*head);
-}
-
-core::Result<ReceivedInstance> read_instance(Holdings& holdings, const std::string& id) {
-  GW_TRY(const auto reader, holdings.objects().open_object(id));
-  GW_TRY(const Part10Head head, head_of(*reader));
-  std::vector<std::byte> piece(kPiece);
-  std::uint64_t at = head.data_set_offset;
-  const auto next = [&]() -> core::Result<std::span<const std::byte>> {
-    if (at - head.data_set_offset >= kHeadMax) return std::span<const std::byte>();
-    GW_TRY(const std::size_t got, reader->read(at, piece));
-    at += got;
-    return std::span<const std::byte>(piece).first(got);
-  };
-  ReceivedInstance instance;
-  GW_TRY(instance.facts, holdings.options().read_facts(head.transfer_syntax_uid, next));
-  const InstanceFacts& facts = instance.facts;
-  if (facts.sop_instance_uid != head.sop_instance_uid || facts.study_instance_uid.empty() ||
-      facts.series_instance_uid.empty()) {
-    return core::Error(core::Code::invalid, "its data set does not say which image it is");
-  }
-  instance.object = {id, reader->size()};
-  instance.data_set_offset = head.data_set_offset;
-  instance.calling_ae_title = head.source_ae_title;
-  instance.called_ae_title = head.receiving_ae_title;
-  return instance;
 }
 
 struct Counts {
@@ -117,7 +80,7 @@ core::Status adopt_object(Holdings& holdings, const std::string& id, Counts& cou
   if (known) return {};
   if (const auto is_part = is_part_of_upload(holdings, id); is_part.ok() && *is_part)
     return doom(holdings, id);
-  auto instance = core::try_twice([&] { return read_instance(holdings, id); });
+  auto instance = core::try_twice([&] { return read_sealed_instance(holdings, id); });
   if (!instance.ok()) {
     ++counts.unreadable;
     core::log_error(

@@ -149,7 +149,8 @@ core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {
              " count(*), sum(q.instance IS NULL AND EXISTS (SELECT 1 FROM dicom_delivery d"
              " WHERE d.instance = i.row AND d.proof NOT IN ('differs', 'missing'))),"
              " coalesce(sum(q.waiting), 0), coalesce(sum(q.parked), 0),"
-             " sum(i.state = 'evicted'), s.pinned"
+             " sum(i.state = 'evicted'), s.pinned,"
+             " sum(i.fetched_from <> '' AND i.state <> 'evicted')"
              " FROM (SELECT * FROM dicom_study ORDER BY received_at DESC LIMIT ?) s"
              " JOIN dicom_instance i ON i.study_uid = s.study_uid"
              " LEFT JOIN queued q ON q.instance = i.row"
@@ -175,6 +176,7 @@ core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {
                            {"waiting", rows.integer(12)},
                            {"parked", rows.integer(13)},
                            {"evicted", rows.integer(14)},
+                           {"fetched", rows.integer(16)},
                            {"pinned", rows.integer(15) != 0},
                            {"performed", std::move(told)}}));
   }

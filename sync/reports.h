@@ -25,8 +25,9 @@ core::Result<core::Json> queue_report(crypto::Connection& connection, std::int64
 core::Result<core::Json> queue_classes(crypto::Connection& connection);
 /// Newest studies first:
 /// [{"study_uid","patient_name","patient_id","accession","date","description","modalities","series","instances","delivered",
-/// "waiting","parked","evicted","pinned","identity":"linked|provisional|unassigned|disputed",
-/// "performed": null, or what the modality's performed steps list:
+/// "waiting","parked","evicted","fetched" (for a visit, and
+/// held),"pinned","identity":"linked|provisional|unassigned|disputed", "performed": null, or what
+/// the modality's performed steps list:
 /// {"running","listed","held","complete"}}]
 core::Result<core::Json> studies_report(crypto::Connection& connection, std::int64_t limit);
 /// Steps modalities are offered from the day `date_from` (DA) on, in scheduled order:

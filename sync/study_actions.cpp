@@ -48,17 +48,20 @@ Json instance_document(const ArchiveInstance& instance) {
 struct HeldRow {
   std::int64_t row = 0;
   std::uint64_t bytes = 0;
+  std::string fetched_from;
 };
 
 core::Result<std::vector<HeldRow>> held_rows(Connection& connection, const std::string& study_uid) {
-  GW_TRY(auto rows, connection.query("SELECT row, size FROM dicom_instance WHERE study_uid = ?"
-                                     " AND copy = 0 AND state = 'held' ORDER BY row",
-                                     study_uid));
+  GW_TRY(auto rows,
+         connection.query("SELECT row, size, fetched_from FROM dicom_instance WHERE study_uid = ?"
+                          " AND copy = 0 AND state = 'held' ORDER BY row",
+                          study_uid));
   std::vector<HeldRow> list;
   while (true) {
     GW_TRY(const bool more, rows.next());
     if (!more) return list;
-    list.push_back({rows.integer(0), static_cast<std::uint64_t>(rows.integer(1))});
+    list.push_back(
+        {rows.integer(0), static_cast<std::uint64_t>(rows.integer(1)), std::string(rows.text(2))});
   }
 }
 
@@ -126,6 +129,7 @@ core::Result<std::int64_t> send_study(Holdings& holdings, const core::Clock& clo
       std::vector<std::string> uplinks{uplink};
       if (uplink.empty()) {
         GW_TRY(uplinks, uplinks_of_instance(connection, held.row, all));
+        std::erase(uplinks, held.fetched_from);  // it is there
       }
       for (const std::string& to : uplinks) {
         GW_TRY(const auto waiting,

@@ -1,5 +1,6 @@
 #include "sync/upkeep.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -51,6 +52,17 @@ Json retention_json(const RetentionReport& report) {
                        {"problem", report.problem.empty() ? Json() : Json(report.problem)}});
 }
 
+Json prefetch_json(const PrefetchReport& report, bool is_on) {
+  const char* state = !is_on ? "off" : report.is_waiting ? "waiting" : "idle";
+  return Json::object({{"state", state},
+                       {"studies", report.studies},
+                       {"instances", report.instances},
+                       {"bytes", report.bytes},
+                       {"given_up", report.given_up},
+                       {"held_bytes", report.held_bytes},
+                       {"problem", report.problem.empty() ? Json() : Json(report.problem)}});
+}
+
 Json instant_or_null(const std::string& instant) {
   return instant.empty() ? Json() : Json(instant);
 }
@@ -83,6 +95,7 @@ class UpkeepThread final : public Upkeep {
         options_(std::move(options)),
         pacs_(loop_.get_executor(), options_.connect, options_.committing_uplinks),
         retention_timer_(loop_),
+        prefetch_timer_(loop_),
         tidy_timer_(loop_),
         scrub_timer_(loop_),
         commitment_timer_(loop_),
@@ -96,6 +109,7 @@ class UpkeepThread final : public Upkeep {
     asio::co_spawn(loop_, keep_tidy(this), asio::detached);
     asio::co_spawn(loop_, keep_scrubbing(this), asio::detached);
     asio::co_spawn(loop_, keep_commitments(this), asio::detached);
+    asio::co_spawn(loop_, keep_prefetching(this), asio::detached);
     thread_ = std::thread([this] { loop_.run(); });
   }
 
@@ -104,6 +118,7 @@ class UpkeepThread final : public Upkeep {
     asio::post(loop_, [this] {
       pacs_.close();
       retention_timer_.cancel();
+      prefetch_timer_.cancel();
       tidy_timer_.cancel();
       scrub_timer_.cancel();
       commitment_timer_.cancel();
@@ -115,6 +130,7 @@ class UpkeepThread final : public Upkeep {
     const std::lock_guard lock(mutex_);
     return Json::object(
         {{"retention", retention_json(shown_retention_)},
+         {"prefetch", prefetch_json(shown_prefetch_, !options_.prefetch.uplink.empty())},
          {"scrub", scrub_json(shown_scrub_, options_.scrub_bytes_per_s > 0, shown_damage_)}});
   }
 
@@ -177,6 +193,33 @@ class UpkeepThread final : public Upkeep {
         core::log_info("retention", core::cat(report.evicted - evicted, " instances evicted"));
         self->tidy_timer_.cancel();
       }
+    }
+  }
+
+  static Awaitable<void> keep_prefetching(UpkeepThread* self) {
+    if (self->options_.prefetch.uplink.empty()) co_return;
+    const PrefetchSetting setting{self->holdings_,
+                                  self->files_,
+                                  self->clock_,
+                                  self->options_.prefetch,
+                                  std::max(self->options_.retention.free_below_bytes,
+                                           self->holdings_->options().reserve_bytes),
+                                  self->pacs_,
+                                  [self] { return self->stopping_.load(); }};
+    PrefetchFailures failures;
+    PrefetchReport report;
+    bool is_more = false;
+    while (!self->stopping_) {
+      if (!is_more) co_await self->rest(self->prefetch_timer_, self->options_.prefetch_every);
+      if (self->stopping_) break;
+      const std::string before = report.problem;
+      const auto done = co_await prefetch_round(setting, failures, report);
+      is_more = done.ok() && *done;
+      if (!done.ok()) self->note(done.error());
+      if (!report.problem.empty() && report.problem != before)
+        core::log_warn("prefetch", core::cat("priors cannot be fetched: ", report.problem));
+      const std::lock_guard lock(self->mutex_);
+      self->shown_prefetch_ = report;
     }
   }
 
@@ -393,6 +436,7 @@ class UpkeepThread final : public Upkeep {
   asio::io_context loop_;
   PacsClients pacs_;
   asio::steady_timer retention_timer_;
+  asio::steady_timer prefetch_timer_;
   asio::steady_timer tidy_timer_;
   asio::steady_timer scrub_timer_;
   asio::steady_timer commitment_timer_;
@@ -403,6 +447,7 @@ class UpkeepThread final : public Upkeep {
 
   mutable std::mutex mutex_;
   RetentionReport shown_retention_;
+  PrefetchReport shown_prefetch_;
   ScrubProgress shown_scrub_;
   std::int64_t shown_damage_ = 0;
   std::string failure_;

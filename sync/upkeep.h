@@ -1,7 +1,8 @@
 // What a gateway does for its own store in the background: retention (evict what the PACS provably
-// has), scrub (find damage, fetch again), storage commitment (find out what is safe), shredding
-// what is doomed, and giving space back. One thread with its own loop and its own connections; it
-// takes the database's writer for one small step at a time, so intake does not wait for it.
+// has), prefetch (priors of who is expected), scrub (find damage, fetch again), storage commitment
+// (find out what is safe), shredding what is doomed, and giving space back. One thread with its own
+// loop and its own connections; it takes the database's writer for one small step at a time, so
+// intake does not wait for it.
 //
 // Every change of state is a transaction followed by work that may be repeated: a crash at any step
 // leaves it to be done again at the next start.
@@ -22,12 +23,15 @@
 #include "sync/epoch_retirement.h"
 #include "sync/holdings.h"
 #include "sync/pacs_clients.h"
+#include "sync/prefetch.h"
 #include "sync/retention.h"
 
 namespace gateway::sync {
 
 struct UpkeepOptions {
   RetentionPolicy retention;
+  PrefetchOptions prefetch;
+  core::Milliseconds prefetch_every{10'000};
   std::optional<core::Milliseconds> keep_raw_messages;  // nothing: they stay
   core::Milliseconds keep_samples = std::chrono::hours(7 * 24);
   core::Milliseconds retention_every{60'000};
@@ -56,6 +60,8 @@ class Upkeep {
 
   /// Thread-safe, cheap: {"retention":{"state":"idle|making_room|short_of_space","evicted",
   /// "evicted_bytes","verified","differing","missing","problem"},
+  /// "prefetch":{"state":"off|idle|waiting","studies","instances","bytes","given_up","held_bytes",
+  /// "problem"},
   /// "scrub":{"state":"off|resting|running","started_at","finished_at","objects","bytes","damaged",
   /// "repaired","damaged_now","database":"unchecked|ok|damaged","database_checked_at"}}
   virtual core::Json report() const = 0;

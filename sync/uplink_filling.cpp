@@ -150,7 +150,7 @@ class ResourceWalk {
   std::string id_;
 };
 
-// Not those whose newest instances it has been told of.
+// Not those whose newest instances it has been told of, nor priors that were fetched.
 constexpr char kStudies[] =
     "SELECT 'ImagingStudy', s.imaging_study_id,"
     " NOT EXISTS (SELECT 1 FROM resource_base b JOIN resource_version v"
@@ -162,7 +162,7 @@ constexpr char kStudies[] =
     " AND o.uplink = ?1),"
     " (SELECT p.number FROM outbox p WHERE p.kind = 'resource'"
     " AND p.subject = 'Patient/' || s.patient AND p.uplink = ?1)"
-    " FROM dicom_study s WHERE ?2 IS NOT NULL AND s.imaging_study_id > ?3"
+    " FROM dicom_study s WHERE ?2 IS NOT NULL AND s.is_made_here = 1 AND s.imaging_study_id > ?3"
     " ORDER BY s.imaging_study_id LIMIT ?4";
 // What came from a hospital is not sent to another: only what the clinic made or changed last, and
 // of what it deleted only what the uplink had.

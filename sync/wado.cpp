@@ -75,11 +75,7 @@ Awaitable<core::Result<FetchedInstance>> fetch_instance(
     co_return core::Error(core::Code::not_found, "the PACS does not have the instance");
   if (const std::string why = not_serving(*answer, "multipart"); !why.empty())
     co_return core::Error(core::Code::unavailable, why);
-  if (answer->status != 200) {
-    co_return core::Error(
-        core::Code::invalid,
-        core::cat("reading the instance back, the PACS answered ", answer->status));
-  }
+  if (answer->status != 200) co_return unhoped_answer("reading the instance back", answer->status);
   GW_CO_TRY(FetchedInstance fetched, sink.fetched());
   if (fetched.head.sop_instance_uid != name.sop_instance_uid)
     co_return core::Error(core::Code::invalid, "the PACS answered with another instance");

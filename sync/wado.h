@@ -31,7 +31,8 @@ using TakeBytes = std::function<core::Status(std::span<const std::byte>)>;
 
 /// `take` gets the Part 10 file's bytes as they come, which count only when this has answered ok.
 /// Code::not_found: the server says it does not have the instance; Code::invalid: it answered with
-/// something else than the instance; else the HTTP client's codes.
+/// something else than the instance; Code::lost_answer: also, it failed at it (408, 5xx); else the
+/// HTTP client's codes.
 core::net::Awaitable<core::Result<FetchedInstance>> fetch_instance(
     std::shared_ptr<core::net::HttpClient> client, InstanceName name, TakeBytes take);
 

@@ -190,9 +190,10 @@ std::string format_studies(const Json& answer) {
   return rows_table(
       answer["studies"],
       {"DATE", "PATIENT", "ID", "ACCESSION", "MODALITY", "INSTANCES", "DELIVERED", "WAITING",
-       "PARKED", "EVICTED", "PINNED", "IDENTITY", "DESCRIPTION", "STUDY UID"},
+       "PARKED", "EVICTED", "FETCHED", "PINNED", "IDENTITY", "DESCRIPTION", "STUDY UID"},
       {"date", "patient_name", "patient_id", "accession", "modalities", "instances", "delivered",
-       "waiting", "parked", "evicted", "pinned", "identity", "description", "study_uid"});
+       "waiting", "parked", "evicted", "fetched", "pinned", "identity", "description",
+       "study_uid"});
 }
 
 std::string format_queue(const Json& answer) {
@@ -205,18 +206,25 @@ std::string format_queue(const Json& answer) {
 
 std::string format_storage(const Json& answer) {
   const Json& retention = answer["upkeep"]["retention"];
+  const Json& prefetch = answer["upkeep"]["prefetch"];
   const Json& scrub = answer["upkeep"]["scrub"];
   std::string out = format_table(
       {{"retention",
         cat(cell(retention["state"]), ", ", cell(retention["evicted"]), " instances evicted, ",
             cell(retention["verified"]), " confirmed since the start")},
+       {"prefetch",
+        cat(cell(prefetch["state"]), ", ", cell(prefetch["studies"]), " prior studies fetched, ",
+            cell(prefetch["given_up"]), " given up since the start, ",
+            format_bytes(prefetch["held_bytes"].integer().value_or(0)), " held")},
        {"scrub", cat(cell(scrub["state"]), ", ", cell(scrub["objects"]), " objects read, ",
                      cell(scrub["damaged"]), " damaged, ", cell(scrub["repaired"]),
                      " replaced, last whole round ", cell(scrub["finished_at"]))},
        {"database",
         cat(cell(scrub["database"]), ", checked ", cell(scrub["database_checked_at"]))}});
-  if (!retention["problem"].text().empty()) {
-    out += printable(cat("PROBLEM retention: ", retention["problem"].text()));
+  for (const char* part : {"retention", "prefetch"}) {
+    const Json& problem = answer["upkeep"][part]["problem"];
+    if (problem.text().empty()) continue;
+    out += printable(cat("PROBLEM ", part, ": ", problem.text()));
     out += '\n';
   }
   if (answer["storage"]["damaged"].size() > 0) {

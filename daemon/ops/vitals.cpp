@@ -129,12 +129,16 @@ const char* storage_state(const Vitals& vitals) {
 Json storage_of(const Vitals& vitals) {
   if (!vitals.storage.is_object()) return {};
   const Json& retention = vitals.storage["retention"];
+  const Json& prefetch = vitals.storage["prefetch"];
   const Json& scrub = vitals.storage["scrub"];
   return Json::object({{"state", storage_state(vitals)},
                        {"evicted", retention["evicted"]},
                        {"evicted_bytes", retention["evicted_bytes"]},
                        {"differing", retention["differing"]},
                        {"missing", retention["missing"]},
+                       {"prefetch", prefetch["state"]},
+                       {"prefetched_studies", prefetch["studies"]},
+                       {"prefetched_bytes", prefetch["held_bytes"]},
                        {"damaged_objects", scrub["damaged_now"]},
                        {"scrub", scrub["state"]},
                        {"scrub_finished_at", scrub["finished_at"]},

@@ -165,6 +165,17 @@ TEST(ConfigCheck, RetentionBeginsAboveTheReserve) {
   EXPECT_EQ(mistakes_in(text + "0\n"), "");
 }
 
+TEST(ConfigCheck, PriorsAreFetchedByDicomWeb) {
+  const std::string text = with(
+      "[uplink.pacs]\nkind = \"stow\"\nurl = \"https://pacs.example/dicom-web\"\n"
+      "[uplink.his]\nkind = \"fhir\"\nurl = \"https://his.example/fhir\"\n"
+      "[prefetch]\nuplink = ");
+  EXPECT_EQ(mistakes_in(text + "\"pacs\"\n"), "");
+  EXPECT_THAT(mistakes_in(text + "\"his\"\n"),
+              HasSubstr("gateway.toml:10: prefetch.uplink: there is no [uplink.his] of kind stow"));
+  EXPECT_THAT(mistakes_in(text + "\"other\"\n"), HasSubstr("[uplink.other] of kind stow"));
+}
+
 TEST(ConfigCheck, AnAddressToListenOnIsAnAddress) {
   EXPECT_THAT(mistakes_in(with("[dicom]\nbind = \"nohost\"\n")),
               HasSubstr("gateway.toml:4: dicom.bind: \"nohost\" is no IP address"));

@@ -97,6 +97,7 @@ TEST(ReloadPlan, ThePeerOfAnUplinkThatStaysStaysWithIt) {
 TEST(ReloadPlan, EveryOtherPartIsItsOwn) {
   EXPECT_TRUE(plan("", "[log]\nlevel = \"debug\"\n").log_level);
   EXPECT_TRUE(plan("", "[retention]\nkeep_days = 3\n").uplinks);
+  EXPECT_TRUE(plan("", "[prefetch]\nquota_mb = 3\n").uplinks);
   EXPECT_TRUE(plan("", "[power]\nups = \"u@h\"\n").power);
   EXPECT_TRUE(plan("", "[metrics]\ntoken_sha256 = \"x\"\n").console);
   EXPECT_TRUE(plan("", "[api]\nport = 8444\n").api);

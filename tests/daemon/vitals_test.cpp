@@ -43,7 +43,8 @@ Vitals ready_vitals() {
       R"({"name":"dicom","state":"running","reason":"","last_seen":"2026-03-01T00:00:00.000Z","counts":{"stored":7,"note":"Banda"}})");
   vitals.storage = *Json::parse(
       R"({"retention":{"state":"making_room","evicted":3,"evicted_bytes":4096,"verified":5,"differing":1,"missing":0,)"
-      R"("problem":"uplink pacs: Banda, Chisomo"},"scrub":{"state":"running","started_at":"2026-03-01T00:00:00.000Z",)"
+      R"("problem":"uplink pacs: Banda, Chisomo"},"prefetch":{"state":"waiting","studies":2,"instances":9,"bytes":99,)"
+      R"("given_up":1,"held_bytes":88,"problem":"uplink pacs: Banda, Chisomo"},"scrub":{"state":"running","started_at":"2026-03-01T00:00:00.000Z",)"
       R"("finished_at":null,"objects":9,"bytes":90,"damaged":1,"repaired":1,"damaged_now":0,"database":"ok",)"
       R"("database_checked_at":"2026-03-01T00:00:00.000Z"}})");
   vitals.mqtt = {true, true, 2, "", 4};

@@ -12,11 +12,6 @@ namespace {
 
 class RebuildTest : public RecordsTest {
  protected:
-  void lose_database() {
-    held_.reset();
-    for (const char* name : {"gateway.db", "gateway.db-wal", "gateway.db-shm"})
-      std::filesystem::remove(folder_ + "/" + name);
-  }
   std::string object_of(const std::string& uid) {
     return text(
         core::cat("SELECT object_id FROM dicom_instance WHERE sop_instance_uid = '", uid, "'"));

@@ -88,7 +88,8 @@ inline std::string make_folder() {
   return ::mkdtemp(pattern.data()) ? pattern : std::string();
 }
 
-/// What take_in() stores is text: study, instance and pixels between bars.
+/// What take_in() stores is text: study, instance and pixels between bars, and perhaps name and
+/// birth date.
 inline core::Result<InstanceFacts> read_test_facts(
     const std::string& transfer_syntax_uid,
     const std::function<core::Result<std::span<const std::byte>>()>& next) {
@@ -103,6 +104,12 @@ inline core::Result<InstanceFacts> read_test_facts(
   facts.sop_instance_uid = text.substr(first + 1, second - first - 1);
   facts.patient_id = "P1";
   facts.patient_name = "Roe^Jane";
+  facts.birth_date = "19800102";
+  if (const auto third = text.find('|', second + 1); third != text.npos) {
+    const auto fourth = text.find('|', third + 1);
+    facts.patient_name = text.substr(third + 1, fourth - third - 1);
+    facts.birth_date = text.substr(fourth + 1);
+  }
   return facts;
 }
 
@@ -155,6 +162,12 @@ class RecordsTest : public ::testing::Test {
   void open() {
     const auto opened = reopen();
     ASSERT_TRUE(opened.ok()) << opened.error().message();
+  }
+
+  void lose_database() {
+    held_.reset();
+    for (const char* name : {"gateway.db", "gateway.db-wal", "gateway.db-shm"})
+      std::filesystem::remove(folder_ + "/" + name);
   }
 
   static InstanceFacts facts(const std::string& study, const std::string& instance) {

@@ -181,7 +181,7 @@ TEST_F(RetirementTest, TheWalkOverTheStudiesIsByItsIndex) {
   std::string detail;
   auto explained = held_->database().read([&](Connection& c) -> core::Status {
     GW_TRY(auto rows,
-           c.query("EXPLAIN QUERY PLAN " + std::string(kEvictableStudies), "", "", "~", 4));
+           c.query("EXPLAIN QUERY PLAN " + std::string(kEvictableStudies), 1, "", "", "~", 4));
     while (true) {
       GW_TRY(const bool more, rows.next());
       if (!more) return {};
