@@ -1,22 +1,35 @@
 """test_pacs.py BUILD_DIR: the real daemon sends images to a PACS by C-STORE and asks it for storage commitment: Orthanc, and one that
-pynetdicom plays over TLS, which can be cut off, refuse, be full, and report on either association.
+pynetdicom plays over TLS, which can be cut off, refuse, be full, and report on either association. And it fetches a patient's prior
+study from Orthanc before a visit.
 """
 
 import collections
+import datetime
+import hashlib
 import ssl
 import sys
 import tempfile
 import threading
 import unittest
+import uuid
 from pathlib import Path
 
+import requests
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, AllStoragePresentationContexts, build_role, evt
-from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPushModelInstance, Verification
+from pynetdicom.sop_class import (
+    CTImageStorage,
+    StorageCommitmentPushModel,
+    StorageCommitmentPushModelInstance,
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
+    Verification,
+)
 from rig import compare, datasets, pki, senders
-from rig.gateway import AET, Gateway, Uplinks
+from rig.gateway import AET, PATIENT_ID_ISSUER, Gateway, Uplinks
 from rig.link import RESET, Link
 from rig.orthanc import Orthanc
 from rig.process import free_ports
@@ -25,6 +38,7 @@ from rig.wait import wait_until
 _PATIENT = datasets.Patient("Quintanavilla", "Esmeraldina", "PACPATIENT0001", "19620214", "F")
 _PATIENCE_S = 180
 _SLICES = 12
+_TOKEN = "a token of the clinic's app"
 _OUT_OF_RESOURCES, _CANNOT_UNDERSTAND, _DUPLICATE = 0xA700, 0xC000, 0x0111
 
 _SETTINGS = """\
@@ -58,6 +72,17 @@ uplinks = ["archive"]
 [dicom.route.orthanc]
 called_ae_titles = ["TOORTHANC"]
 uplinks = ["orthanc"]
+[prefetch]
+uplink = "pacs"
+quota_mb = 8
+[api]
+bind = "127.0.0.1"
+port = {api_port}
+certificate_file = "{keys.server.cert}"
+key_file = "{keys.server.key}"
+[api_client.app]
+scopes = ["system/*.cruds"]
+token_sha256 = "{token_hash}"
 """
 
 
@@ -134,7 +159,7 @@ class Pacs(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = Path(folder.name)
         cls.keys = keys = pki.make(cls.folder / "pki")
-        web, dicom, nobody, archive_port, cls.modality_port, gateway_port = free_ports(6)
+        web, dicom, nobody, archive_port, cls.modality_port, gateway_port, cls.api_port = free_ports(7)
         cls.orthanc = Orthanc(cls.folder / "orthanc", web, dicom, keys)
         cls.addClassCleanup(cls.orthanc.stop)
         cls.orthanc.wait_ready()
@@ -144,8 +169,16 @@ class Pacs(unittest.TestCase):
         cls.wan = Link()
         cls.addClassCleanup(cls.wan.stop)
         cls.way = cls.wan.add("archive", archive_port)
-        settings = _SETTINGS.format(archive_port=cls.way.port, orthanc_port=dicom, modality_port=cls.modality_port, keys=keys)
-        cls.gateway = Gateway(cls.build_dir, cls.folder / "gateway", Uplinks(nobody, nobody, nobody, keys.ca), dicom_port=gateway_port)
+        cls.web = cls.wan.add("dicomweb", web)
+        settings = _SETTINGS.format(
+            archive_port=cls.way.port,
+            orthanc_port=dicom,
+            modality_port=cls.modality_port,
+            keys=keys,
+            api_port=cls.api_port,
+            token_hash=hashlib.sha256(_TOKEN.encode()).hexdigest(),
+        )
+        cls.gateway = Gateway(cls.build_dir, cls.folder / "gateway", Uplinks(cls.web.port, nobody, nobody, keys.ca), dicom_port=gateway_port)
         more = cls.gateway.config.parent / "conf.d"
         more.mkdir()
         (more / "pacs.toml").write_text(settings)
@@ -248,6 +281,101 @@ class Pacs(unittest.TestCase):
         wait_until(lambda: told, "the report on the same association counts", _PATIENCE_S)
         self.gateway.ask("retry")
         wait_until(lambda: not self.waiting("archive"), "a person had it sent again", _PATIENCE_S)
+
+    def schedule(self, patient):
+        """The clinic's app registers the patient and orders a CT for this hour."""
+        identity = {
+            "resourceType": "Patient",
+            "id": str(uuid.uuid4()),
+            "identifier": [{"system": PATIENT_ID_ISSUER, "value": patient.id}],
+            "name": [{"family": patient.family, "given": [patient.given]}],
+            "birthDate": datetime.datetime.strptime(patient.birth_date, "%Y%m%d").date().isoformat(),
+            "gender": "female",
+        }
+        order = {
+            "resourceType": "ServiceRequest",
+            "id": str(uuid.uuid4()),
+            "status": "active",
+            "intent": "order",
+            "category": [{"coding": [{"system": "http://snomed.info/sct", "code": "363679005"}]}],
+            "code": {"text": "CT of the chest"},
+            "orderDetail": [{"coding": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "CT"}]}],
+            "subject": {"reference": f"Patient/{identity['id']}"},
+            "occurrenceDateTime": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        }
+        for resource in (identity, order):
+            url = f"https://127.0.0.1:{self.api_port}/fhir/{resource['resourceType']}/{resource['id']}"
+            headers = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": "application/fhir+json"}
+            answer = requests.put(url, json=resource, headers=headers, verify=str(self.keys.ca), timeout=30)
+            self.assertEqual(answer.status_code, 201, answer.text)
+
+    def at_orthanc(self, name, patient, slices, days_ago=30):
+        """A study that came to the PACS from elsewhere."""
+        instances = datasets.write_ct_series(self.folder / name, patient, "FAR0001", generate_uid(), slices=slices)
+        day = (datetime.date.today() - datetime.timedelta(days=days_ago)).strftime("%Y%m%d")
+        for one in instances:
+            image = dcmread(one.path)
+            image.StudyDate = day
+            image.save_as(one.path)
+        senders.Sender(instances, self.orthanc.dicom_port, self.orthanc.aet).run(_PATIENCE_S)
+        return instances
+
+    def fetched(self):
+        return {one["study_uid"]: one for one in self.gateway.ask("studies")["studies"] if one["fetched"]}
+
+    def test_a_prior_is_here_before_the_visit_and_while_the_pacs_is_down(self):
+        patient = datasets.Patient("Montealegre", "Hermenegilda", "PRIORPATIENT01", "19580930", "F")
+        namesake = datasets.Patient("Otherperson", "Hermenegilda", patient.id, "19770101", "F")
+        prior = self.at_orthanc("prior", patient, 3)
+        self.at_orthanc("namesake", namesake, 1)
+        long = self.at_orthanc("long", patient, 17, days_ago=60)  # 8.5 MiB of slices: beyond the quota
+        receipts = self.orthanc.receipts()
+        self.schedule(patient)
+        storage = wait_until(lambda: self.settled(prior), "the visit's priors are settled", _PATIENCE_S)
+        # Orthanc may list the namesake's study under the patient's name: then its images say whose it is.
+        self.assertEqual(storage["studies"], 1)
+        self.assertIn(storage["given_up"], (1, 2))
+        self.assertNotIn(long[0].study_uid, self.fetched(), "no part of it stays")
+        self.assertLessEqual(storage["held_bytes"], 8 << 20)
+        study = self.fetched()[prior[0].study_uid]
+        self.assertEqual((study["instances"], study["fetched"], study["waiting"], study["identity"]), (3, 3, 0, "linked"))
+        self.assertNotIn("Otherperson", str(self.gateway.ask("studies")))
+
+        kept = {uid: self.orthanc.stored_file(ids[0]) for uid, ids in self.orthanc.instances().items()}
+        self.addCleanup(self.wan.restore)
+        self.wan.cut(RESET)
+        got = {}
+
+        def take(event):
+            got[event.request.AffectedSOPInstanceUID] = event.request.DataSet.getvalue()
+            return 0x0000
+
+        ae = AE(ae_title="MODALITY")
+        for context in (StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelGet):
+            ae.add_requested_context(context)
+        ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
+        roles = [build_role(CTImageStorage, scp_role=True)]
+        handlers = [(evt.EVT_C_STORE, take)]
+        association = ae.associate("127.0.0.1", self.gateway.dicom_port, ae_title=AET, ext_neg=roles, evt_handlers=handlers)
+        wish = Dataset()
+        wish.QueryRetrieveLevel, wish.PatientID, wish.StudyInstanceUID = "STUDY", patient.id, ""
+        found = [one for status, one in association.send_c_find(wish, StudyRootQueryRetrieveInformationModelFind) if one]
+        self.assertIn(prior[0].study_uid, {one.StudyInstanceUID for one in found})
+        wish.StudyInstanceUID = prior[0].study_uid
+        list(association.send_c_get(wish, StudyRootQueryRetrieveInformationModelGet))
+        association.release()
+        self.assertEqual(set(got), {one.sop_uid for one in prior})
+        for uid, data_set in got.items():
+            self.assertTrue(kept[uid].endswith(data_set), "byte for byte as the PACS keeps it")
+        self.wan.restore()
+        self.assertEqual([row for row in self.gateway.queue() if row["uplink"] == "pacs"], [])
+        self.assertEqual(self.orthanc.receipts(), receipts)
+
+    def settled(self, prior):
+        """The one that is too long comes last, and only a part of it came."""
+        storage = self.gateway.ask("storage")["upkeep"]["prefetch"]
+        is_tried = storage["given_up"] > 0 and storage["instances"] > len(prior)
+        return storage["state"] == "idle" and is_tried and prior[0].study_uid in self.fetched() and storage
 
 
 if __name__ == "__main__":
