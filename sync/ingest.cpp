@@ -209,9 +209,13 @@ struct Ingest::Attempt {
   std::string study_subject;     // of the outbox rows of its ImagingStudy
   bool may_be_committed = false;
   Route route;
-  std::string hold;        // why it must not leave; empty: nothing is against it
+  std::string hold;     // why it must not leave; empty: nothing is against it
+  std::string repeats;  // id of the object held that has the same bytes
+  bool perhaps_sent = false;
   std::string adopted_at;  // when it was received, for one that is adopted; else empty
   bool is_adopted() const { return !adopted_at.empty(); }
+  /// What was fetched as a prior and comes from a modality too goes on like any other image.
+  core::Status make_own(Ingest& door);
 };
 
 core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::SealedWriter& object) {
@@ -234,7 +238,10 @@ core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::Seal
     if (auto removed = objects_.shred(attempt.instance.object.id); !removed.ok())
       core::log_warn("ingest", removed.error().message());
   }
-  if (repeated) return StoreOutcome::repeated;
+  if (repeated) {
+    GW_CHECK(attempt.make_own(*this));
+    return StoreOutcome::repeated;
+  }
   GW_CHECK(kept);
   if (auto settled = objects_.settle(attempt.instance.object.id); !settled.ok())
     core::log_warn("ingest", settled.error().message());
@@ -242,6 +249,36 @@ core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::Seal
     settling_.touch(attempt.study_subject, clock_.monotonic());
   wake_();
   return attempt.others.empty() ? StoreOutcome::stored : StoreOutcome::other_copy;
+}
+
+core::Status Ingest::Attempt::make_own(Ingest& door) {
+  bool was_fetched = false;
+  const auto make = [&](Connection& connection) -> core::Status {
+    GW_TRY(const auto row, connection.integer("SELECT row FROM dicom_instance"
+                                              " WHERE sop_instance_uid = ? AND object_id = ?"
+                                              " AND state = 'held' AND fetched_from <> ''",
+                                              instance.facts.sop_instance_uid, repeats));
+    was_fetched = row.has_value();
+    if (!row) return {};
+    const std::string now = core::to_instant(door.clock_.wall());
+    GW_CHECK(connection.run(
+        "UPDATE dicom_instance SET fetched_from = '', is_routed = 0 WHERE row = ?", *row));
+    GW_CHECK(connection.run("DELETE FROM dicom_route WHERE instance = ?", *row));
+    GW_TRY(const Study study,
+           find_or_begin_study(connection, instance, door.options_, door.clock_, now, false));
+    study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
+    // It came from one of them.
+    perhaps_sent = true;
+    GW_TRY(route,
+           route_of_instance(connection, door.options_.routes, instance, study.service_request));
+    return door.send_on(connection, *this, *row, study.needs, now);
+  };
+  GW_CHECK(door.database_.write(make));
+  if (!was_fetched) return {};
+  if (!door.options_.fhir_uplinks.empty())
+    door.settling_.touch(study_subject, door.clock_.monotonic());
+  door.wake_();
+  return {};
 }
 
 core::Status Ingest::commit(Attempt& attempt, crypto::SealedWriter& object) {
@@ -303,7 +340,10 @@ bool Ingest::is_repeat(Attempt& attempt) {
   for (HeldCopy& copy : std::exchange(attempt.unread, {})) {
     const auto same = same_data_set(objects_, ours, copy);
     if (!same.ok()) core::log_warn("ingest", same.error().message());
-    if (same.ok() && *same) return true;
+    if (same.ok() && *same) {
+      attempt.repeats = copy.object.id;
+      return true;
+    }
     attempt.others.push_back(std::move(copy));
   }
   return false;
@@ -315,7 +355,7 @@ core::Status Ingest::queue(Connection& connection, Attempt& attempt, std::int64_
   const QueuedInstance queued{row,
                               attempt.instance.object.size,
                               !attempt.others.empty(),
-                              attempt.is_adopted(),
+                              attempt.is_adopted() || attempt.perhaps_sent,
                               attempt.route.turn,
                               attempt.hold};
   for (const std::string& uplink : attempt.route.uplinks.value_or(options_.image_uplinks))

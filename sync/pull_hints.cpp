@@ -36,12 +36,28 @@ std::uint64_t random_number() {
   return number;
 }
 
+/// A server may leave out the end of "Patient?".
+std::string_view plain(std::string_view criteria) {
+  if (criteria.ends_with('?')) criteria.remove_suffix(1);
+  return criteria;
+}
+
 bool is_for(const Json& subscription, const std::string& criteria) {
-  const std::string_view status = subscription["status"].text();
   return subscription["resourceType"].text() == "Subscription" &&
-         subscription["criteria"].text() == criteria &&
-         subscription["channel"]["type"].text() == "websocket" &&
-         (status == "active" || status == "requested");
+         plain(subscription["criteria"].text()) == plain(criteria) &&
+         subscription["channel"]["type"].text() == "websocket";
+}
+
+bool is_on(const Json& subscription) {
+  const std::string_view status = subscription["status"].text();
+  return status == "active" || status == "requested";
+}
+
+/// Another one would fare no better.
+Error switched_off() {
+  return {Code::refused,
+          "its Subscription there is off or in error; have the server's operator look at it, or "
+          "delete it there"};
 }
 
 Json subscription_body(const std::string& criteria) {
@@ -138,13 +154,33 @@ Awaitable<core::Status> PullHints::listen_once(const std::string& criteria) {
 }
 
 Awaitable<core::Result<std::string>> PullHints::subscription_for(const std::string& criteria) {
+  if (const std::string made = ears_.at(criteria).made; !made.empty()) {
+    GW_CO_TRY(const bool is_there, co_await is_made_still_there(made));
+    if (is_there) co_return made;
+    ears_.at(criteria).made.clear();
+  }
   GW_CO_TRY(const FhirAnswer answer,
             co_await endpoint_.page(core::cat("/Subscription?type=websocket&_count=100&criteria=",
                                               core::net::url_encode(criteria))));
   if (answer.status != 200) co_return refusal("Subscriptions were looked for", answer);
-  for (const Json& entry : answer.body["entry"].items())
-    if (is_for(entry["resource"], criteria)) co_return std::string(entry["resource"]["id"].text());
+  bool is_off = false;
+  for (const Json& entry : answer.body["entry"].items()) {
+    const Json& subscription = entry["resource"];
+    if (!is_for(subscription, criteria)) continue;
+    if (is_on(subscription)) co_return std::string(subscription["id"].text());
+    is_off = true;
+  }
+  if (is_off) co_return switched_off();
   co_return co_await make_subscription(criteria);
+}
+
+Awaitable<core::Result<bool>> PullHints::is_made_still_there(std::string id) {
+  ResourceKey key{"Subscription", std::move(id)};
+  GW_CO_TRY(const FhirAnswer answer, co_await endpoint_.read(std::move(key)));
+  if (answer.status == 404 || answer.status == 410) co_return false;
+  if (answer.status != 200) co_return refusal("its Subscription was looked for", answer);
+  if (!is_on(answer.body)) co_return switched_off();
+  co_return true;
 }
 
 Awaitable<core::Result<std::string>> PullHints::make_subscription(const std::string& criteria) {
@@ -153,6 +189,8 @@ Awaitable<core::Result<std::string>> PullHints::make_subscription(const std::str
             co_await endpoint_.create("Subscription", std::move(body), ""));
   if (answer.status / 100 != 2 || answer.id.empty())
     co_return refusal("a Subscription was to be made", answer);
+  // So that no more are made, whatever the server then says of this one.
+  ears_.at(criteria).made = answer.id;
   co_return answer.id;
 }
 

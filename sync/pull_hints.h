@@ -44,6 +44,7 @@ class PullHints : public std::enable_shared_from_this<PullHints> {
     std::optional<boost::asio::steady_timer> pause;  // until it is tried again
     bool is_bound = false;
     std::string error;
+    std::string made;  // id of the Subscription made for it
   };
 
   PullHints(FhirEndpoint endpoint, std::string path, std::function<void()> hinted);
@@ -52,6 +53,7 @@ class PullHints : public std::enable_shared_from_this<PullHints> {
   core::net::Awaitable<core::Status> listen_once(const std::string& criteria);
   core::net::Awaitable<core::Result<std::string>> subscription_for(const std::string& criteria);
   core::net::Awaitable<core::Result<std::string>> make_subscription(const std::string& criteria);
+  core::net::Awaitable<core::Result<bool>> is_made_still_there(std::string id);
 
   FhirEndpoint endpoint_;
   const std::string path_;

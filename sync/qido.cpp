@@ -58,7 +58,8 @@ core::Result<std::size_t> take_page(const Json& page, std::string_view uid_tag,
   return fresh;
 }
 
-/// `what` ends in its query. A server that knows no paging gives the same page again.
+/// `what` ends in its query. A page may be shorter than asked for before the last one (PS3.18
+/// 8.3.4.4); a server that knows no paging gives the same page again.
 Awaitable<core::Status> find_all(std::shared_ptr<HttpClient> client, std::string what,
                                  std::string uid_tag, TakeMatch take) {
   std::set<std::string> uids;
@@ -75,7 +76,7 @@ Awaitable<core::Status> find_all(std::shared_ptr<HttpClient> client, std::string
     if (answer->status != 200) co_return unhoped_answer("looking for priors", answer->status);
     GW_CO_TRY(const Json page, Json::parse(answer->body));
     GW_CO_TRY(const std::size_t fresh, take_page(page, uid_tag, uids, take));
-    if (page.size() < kPage || fresh == 0) co_return core::Status();
+    if (fresh == 0) co_return core::Status();
     offset += page.size();
   }
 }

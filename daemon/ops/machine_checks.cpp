@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "core/net/tls_context.h"
 #include "core/text.h"
@@ -21,10 +22,13 @@ using core::Json;
 // No gateway ran before this was written: a clock that says otherwise has lost its time.
 constexpr std::string_view kOldestPlausible = "2026-01-01";
 
-/// As adjtimex(2) has it: somebody disciplines the kernel's clock.
-bool is_kept() {
+/// As adjtimex(2) has it: somebody disciplines the kernel's clock. Nothing where we may not ask, as
+/// in the daemon's own unit.
+std::optional<bool> is_kept() {
   timex state{};
-  return ::adjtimex(&state) != TIME_ERROR;
+  const int answer = ::adjtimex(&state);
+  if (answer < 0) return std::nullopt;
+  return answer != TIME_ERROR;
 }
 
 std::string beside(const std::string& path, std::string_view last) {
@@ -65,7 +69,9 @@ Finding of_port(const std::string& part, const std::string& address, std::uint16
   if (daemon == DaemonSeen::absent) {
     if (!taken) return good(check, cat(where, " is free; the daemon is not running"));
     // systemd holds it for the console (clinic-gateway.socket).
-    if (part == "console") return good(check, cat(where, " is held by a socket unit"));
+    constexpr std::uint16_t kHttps = 443;
+    if (part == "console" && port == kHttps)
+      return good(check, cat(where, " is held by a socket unit"));
     return bad(Verdict::fail, check, cat(where, " is used by another program"),
                cat("stop it or set another port for ", part));
   }
@@ -83,7 +89,9 @@ Finding examine_clock() {
                "set the clock (timedatectl) or let systemd-timesyncd reach a time server: "
                "certificates look invalid until then");
   }
-  if (!is_kept()) {
+  const auto kept = is_kept();
+  if (!kept) return good("clock", now);
+  if (!*kept) {
     return bad(Verdict::warn, "clock", cat(now, "; no time server keeps it right"),
                "let systemd-timesyncd or chrony reach a time server: see timedatectl");
   }
@@ -111,6 +119,7 @@ std::vector<Finding> examine_ports(const core::Config& config, DaemonSeen daemon
     findings.push_back(of_port(part, config.text(beside(path, "bind")), port, daemon));
   };
   add("dicom", "dicom.port");
+  if (config.has("dicom.tls_certificate_file")) add("dicom TLS", "dicom.tls_port");
   for (const std::string part : {"api", "console"})
     if (const std::string path = cat(part, ".port"); config.has(path)) add(part, path);
   for (const std::string& name : config.names("device")) {

@@ -301,7 +301,8 @@ class Pacs(unittest.TestCase):
             "code": {"text": "CT of the chest"},
             "orderDetail": [{"coding": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "CT"}]}],
             "subject": {"reference": f"Patient/{identity['id']}"},
-            "occurrenceDateTime": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            # An hour on, so that it is today's or tomorrow's, and never yesterday's.
+            "occurrenceDateTime": (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).isoformat(timespec="seconds"),
         }
         for resource in (identity, order):
             url = f"https://127.0.0.1:{self.api_port}/fhir/{resource['resourceType']}/{resource['id']}"

@@ -128,7 +128,16 @@ class PrefetchTest : public UpkeepTest {
               {{"0020000E", value("UI", study + ".1")}, {"00080018", value("UI", uid)}}));
       }
     }
-    connection.answer(list.dump(), "Content-Type: application/dicom+json\r\n");
+    connection.answer(page_of(list, target).dump(), "Content-Type: application/dicom+json\r\n");
+  }
+  /// A server's own limit may be lower than what was asked for.
+  Json page_of(const Json& list, const std::string& target) const {
+    if (page_max_ == 0) return list;
+    const auto at = target.find("offset=");
+    const std::size_t offset = at == target.npos ? 0 : std::stoul(target.substr(at + 7));
+    Json page = Json::array();
+    for (std::size_t i = offset; i < list.size() && page.size() < page_max_; ++i) page.add(list[i]);
+    return page;
   }
 
   /// The next answers to targets with these words are 500.
@@ -198,13 +207,14 @@ class PrefetchTest : public UpkeepTest {
   int lookups() {
     const std::lock_guard lock(mutex_);
     return static_cast<int>(std::ranges::count_if(queries_, [](const std::string& target) {
-      return target.find("/studies?") != target.npos;
+      return target.find("/studies?") != target.npos && target.ends_with("&offset=0");
     }));
   }
 
   std::map<std::string, Theirs> studies_;  // guarded by mutex_
   std::vector<std::string> queries_;       // guarded by mutex_
   std::map<std::string, int> failing_;     // guarded by mutex_
+  std::size_t page_max_ = 0;               // matches in a page at most; 0: all there are
   std::atomic<bool> stops_at_an_instance_ = false;
   std::atomic<bool> is_stopping_ = false;
   PassingClock clock_;

@@ -92,6 +92,30 @@ TEST_F(PrefetchTest, WhatTheClinicAddsToAFetchedStudyIsSentAndTold) {
   EXPECT_EQ(count("SELECT is_fetched FROM dicom_study"), 0);
 }
 
+TEST_F(PrefetchTest, WhatAModalitySendsAsWellGoesOnLikeAnyOtherImage) {
+  at_pacs_study("1.2", 1);
+  fetch_all();
+  image_uplinks_ = {"pacs", "teaching"};
+  open();
+  ASSERT_EQ(count("SELECT count(*) FROM outbox"), 0);
+  take_in("1.2", "1.2.1", "1.2|1.2.1|prior", "");
+  EXPECT_EQ(count("SELECT count(*) FROM dicom_instance"), 1) << "the same bytes";
+  EXPECT_EQ(text("SELECT group_concat(uplink) FROM outbox WHERE kind = 'instance'"
+                 " AND perhaps_sent = 1"),
+            "pacs,teaching");
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE subject LIKE 'ImagingStudy/%'"), 1);
+  EXPECT_EQ(count("SELECT is_fetched OR NOT is_made_here FROM dicom_study"), 0);
+  take_in("1.2", "1.2.1", "1.2|1.2.1|prior", "");
+  EXPECT_EQ(count("SELECT count(*) FROM outbox WHERE kind = 'instance'"), 2) << "once";
+}
+
+TEST_F(PrefetchTest, APacsThatGivesFewAtATimeIsAskedForTheRest) {
+  at_pacs_study("1.2", 5);
+  page_max_ = 2;
+  fetch_all();
+  EXPECT_EQ(held(), "1.2.1,1.2.2,1.2.3,1.2.4,1.2.5");
+}
+
 TEST_F(PrefetchTest, AfterACutItGoesOnWithTheHalfStudy) {
   at_pacs_study("1.2", 3);
   serves_left_ = 1;

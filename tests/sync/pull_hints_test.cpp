@@ -77,6 +77,8 @@ class Server final : public core::net::HttpClient {
           "criteria":"Patient?active=true","channel":{"type":"websocket"}}},
         {"resource":{"resourceType":"Subscription","id":"off","status":"off",
           "criteria":"Patient?","channel":{"type":"websocket"}}},
+        {"resource":{"resourceType":"Subscription","id":"broken","status":"error",
+          "criteria":"Task","channel":{"type":"websocket"}}},
         {"resource":{"resourceType":"Subscription","id":"held","status":"active",
           "criteria":"Patient?","channel":{"type":"websocket"}}}]})";
     }
@@ -162,10 +164,17 @@ TEST_F(PullHintsTest, WhereNoneIsThereOneIsMadeForEachSearch) {
 
 TEST_F(PullHintsTest, WhatFailsIsShownAndHurriesNothing) {
   server_->makes = false;
-  listen({"Task"});
+  listen({"Appointment"});
   EXPECT_EQ(hinted_, 0);
   EXPECT_TRUE(server_->lines.empty());
   EXPECT_THAT(std::string(hints_->report()["error"].text()), HasSubstr("answered 422"));
+}
+
+TEST_F(PullHintsTest, WhereItsOperatorSwitchedItOffNoMoreAreMade) {
+  listen({"Task"});
+  EXPECT_TRUE(server_->made.empty());
+  EXPECT_TRUE(server_->lines.empty());
+  EXPECT_THAT(std::string(hints_->report()["error"].text()), HasSubstr("off or in error"));
 }
 
 TEST_F(PullHintsTest, AServerThatSaysSomethingElseIsNotListenedTo) {
