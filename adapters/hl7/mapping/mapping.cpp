@@ -122,10 +122,14 @@ bool disagree(std::string_view one, std::string_view other) {
 }
 
 bool have_id_in_common(const Piece& ids, const Piece& others) {
-  for (std::size_t i = 0; i < ids.repetitions(); ++i) {
+  // Nobody has more; each is found by reading from the field's beginning.
+  constexpr std::size_t kIdsMax = 50;
+  const std::size_t ids_count = std::min(ids.repetitions(), kIdsMax);
+  const std::size_t others_count = std::min(others.repetitions(), kIdsMax);
+  for (std::size_t i = 0; i < ids_count; ++i) {
     const Piece one = ids.repetition(i);
     if (one.component(1).text().empty()) continue;
-    for (std::size_t j = 0; j < others.repetitions(); ++j) {
+    for (std::size_t j = 0; j < others_count; ++j) {
       const Piece other = others.repetition(j);
       if (one.component(1).text() == other.component(1).text() &&
           !disagree(one.component(4).raw(), other.component(4).raw()))

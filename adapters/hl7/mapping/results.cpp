@@ -53,10 +53,12 @@ bool corrects_another(const Segment& obx) {
 /// (SPM-11, table 0369).
 bool is_control(const OrderGroup& group) {
   constexpr std::string_view kControlRoles = "BCEFOQV";
-  return std::ranges::any_of(group.specimens, [&](const Segment* specimen) {
+  const auto is_of_control = [&](const Segment* specimen) {
     const std::string role = specimen->field(11).first();
     return role.size() == 1 && kControlRoles.find(role) != std::string_view::npos;
-  });
+  };
+  // Beside a patient's specimen it is a patient's result.
+  return !group.specimens.empty() && std::ranges::all_of(group.specimens, is_of_control);
 }
 
 /// Documents among the observations as what the report looks like; of a document and its correction
@@ -75,6 +77,12 @@ Json presented_forms(const std::vector<sync::Draft>& drafts, std::size_t first) 
     }
   }
   return forms.size() == 0 ? Json() : forms;
+}
+
+bool withdraws_document(const ObservationGroup& group) {
+  const std::string kind = group.obx->field(2).first();
+  const std::string status = group.obx->field(11).first();
+  return (kind == "ED" || kind == "RP") && (status == "D" || status == "W" || status == "X");
 }
 
 /// What the report of a group holds.
@@ -117,6 +125,9 @@ void add_report(Mapping& mapping, const OrderGroup& group, const ObservationCont
   set_if(body, "resultsInterpreter", interpreters(obr.field(32)));
   set_if(body, "specimen", parts.specimens);
   set_if(body, "result", parts.results);
+  // What was withdrawn, or was another patient's, must not go on standing there.
+  if (parts.forms.is_null() && std::ranges::any_of(group.observations, withdraws_document))
+    draft.erased.emplace_back("presentedForm");
   set_if(body, "presentedForm", parts.forms);
   set_if(body, "extension", report_notes(group.notes));
   draft.is_released = !group.observations.empty();

@@ -64,7 +64,11 @@ bool name_visit(Mapping& mapping, const Segment& visit, std::string_view event, 
   }
   const Piece begin = visit.field(44);
   if (begin.has_value() || !begins_visit(event)) {
-    draft.seed = cat("encounter|", begin.raw());
+    // Without a time only the open visit is meant, or none.
+    const Segment& header = mapping.message().header();
+    draft.seed = begin.has_value() ? cat("encounter|", begin.raw())
+                                   : cat("encounter|unnamed|", header.field(7).raw(), "|",
+                                         header.field(10).raw());
     draft.is_of_open_visit = draft.is_edit = !begins_visit(event) && event != "A08";
     return begin.has_value() || draft.is_of_open_visit;
   }

@@ -163,6 +163,18 @@ TEST_F(Hl7Structures, OfAReportAndItsCorrectionTheCorrectionIsPresented) {
             0);
 }
 
+TEST_F(Hl7Structures, ADocumentThatIsWithdrawnLeavesTheReport) {
+  const auto report = [](std::string_view status) {
+    return cat("OBX|1|ED|11502-2^PDF^LN||^application^pdf^Base64^QUFB||||||", status, "\r");
+  };
+  const std::string group = cat(kPid, "OBR|1|PL1|FI1|REP|||20260301090000+0100\r");
+  take(cat(header("ORU^R01", "1"), group, report("F")));
+  ASSERT_EQ(resource("DiagnosticReport")["presentedForm"].size(), 1U);
+  take(cat(header("ORU^R01", "2", "20260301111500+0100"), group, report("W")));
+  EXPECT_EQ(resource("Observation")["status"].text(), "entered-in-error");
+  EXPECT_TRUE(resource("DiagnosticReport")["presentedForm"].is_null());
+}
+
 TEST_F(Hl7Structures, EachVaccineIsItsOwn) {
   take(cat(header("VXU^V04", "1"), kPid, "ORC|RE||F1\rRXA|0|1|20260301||03^MMR^CVX|0.5|mL\r",
            "RXA|0|1|20260301||08^HepB^CVX|0.5|mL\r",
