@@ -48,7 +48,7 @@ Json united(const Json& held, const Json& sent) {
   return all;
 }
 
-/// A discharge tells the end alone, and the beginning stays.
+/// What one message tells of a period, beside what another told: a discharge tells the end alone.
 Json spanned(const Json& held, const Json& sent) {
   Json all = held;
   for (const char* side : {"start", "end"}) {
@@ -88,6 +88,26 @@ void drop_other_choices(Json& body, const Json& sent) {
   for (const std::string& member : gone) body.erase(member);
 }
 
+/// Unless another field of the message told it anew.
+void erase(Json& body, std::string_view path, const Json& sent) {
+  const auto dot = path.find('.');
+  if (dot == std::string_view::npos) {
+    if (sent[path].is_null()) body.erase(path);
+    return;
+  }
+  const std::string_view member = path.substr(0, dot);
+  const std::string_view inner = path.substr(dot + 1);
+  if (!body[member].is_object() || !sent[member][inner].is_null()) return;
+  Json rest = body[member];
+  rest.erase(inner);
+  rest.erase(core::cat('_', inner));
+  if (rest.size() > 0) {
+    body.set(member, std::move(rest));
+  } else {
+    body.erase(member);
+  }
+}
+
 Json updated(const Json& held, const Draft& draft, const Json& sent) {
   Json body = held;
   drop_other_choices(body, sent);
@@ -96,8 +116,7 @@ Json updated(const Json& held, const Draft& draft, const Json& sent) {
     const bool is_span = member == "period" && was.is_object() && value.is_object();
     body.set(member, is_union(member) ? united(was, value) : is_span ? spanned(was, value) : value);
   }
-  for (const std::string& member : draft.erased)
-    if (sent[member].is_null()) body.erase(member);  // another field may have told it anew
+  for (const std::string& path : draft.erased) erase(body, path, sent);
   return body;
 }
 

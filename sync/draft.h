@@ -23,6 +23,14 @@ struct BusinessId {
   std::string value;
 };
 
+/// Of an Encounter whose sender gives it no number: which of the patient's visits is meant where
+/// the seed meets nothing (sync/open_visit.h).
+enum class VisitMeant {
+  seeded,  // none but the seed's
+  open,    // the open one
+  closed,  // the one that was discharged last
+};
+
 /// A reference between the drafts of one bundle: Reference.reference = draft_reference(index), or
 /// kPatientReference for the message's patient. A Reference with `type` and `identifier` but no
 /// `reference` gets one when exactly one resource of that type carries the identifier.
@@ -34,15 +42,16 @@ struct Draft {
   core::Json body;  // without id and meta
   DraftKind kind = DraftKind::record;
   std::vector<BusinessId> known_as;  // the first of these that one held resource carries is it
-  std::string seed;      // else the id is made of this: the same seed is the same thing again
-  core::Wall seed_at{};  // orders the ids; part of the seed
-  std::vector<std::string> erased;  // elements the sender wants deleted
+  std::string seed;         // else the id is made of this: the same seed is the same thing again
+  std::string former_seed;  // where nothing is held under the seed and something under this, it is
+                            // that: what named the thing before it had what names it now; or empty
+  core::Wall seed_at{};     // orders the ids; part of the seed
+  std::vector<std::string> erased;  // elements the sender wants deleted: "gender", "period.end"
   std::string status_if_new;        // set where nothing is held, instead of the body's
   bool is_edit = false;  // of what its sender sent before: held for a person where that is not held
                          // for the same patient
-  bool is_of_open_visit = false;  // an edit of an Encounter that has no number: where the seed
-                                  // meets nothing it is the patient's open one of the device
-  bool is_released = true;        // a result's "final" counts as final without a person's release
+  VisitMeant visit = VisitMeant::seeded;
+  bool is_released = true;  // a result's "final" counts as final without a person's release
 };
 
 /// The body to store over `held`; nothing: the draft changes nothing, or may not. `sent`: the

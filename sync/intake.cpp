@@ -26,8 +26,8 @@ namespace {
 using core::Json;
 using crypto::Connection;
 
-// What newest_messages() answers at most, but for its last.
-constexpr std::size_t kNewestBytesMax = 8U << 20;
+// What newest_messages() and dead_letters() answer at most, but for the last of it.
+constexpr std::size_t kKeptBytesMax = 8U << 20;
 
 struct Taking {
   const crypto::Audit& audit;
@@ -246,7 +246,8 @@ core::Status Admission::check_edits() {
     GW_TRY(const auto held, read_newest_version(connection_, {type, *own}));
     if (held) continue;
     Original original;
-    original.held_because = std::string(drafts[i].is_of_open_visit ? kNoOpenVisit : kEditOfNothing);
+    original.held_because =
+        std::string(drafts[i].visit == VisitMeant::seeded ? kEditOfNothing : kNoOpenVisit);
     if (drafts[i].kind == DraftKind::result) {
       GW_TRY(original, find_original(connection_, message_, i, ids, patient_));
     }
@@ -316,13 +317,22 @@ core::Result<std::string> Admission::id_of(const Draft& draft) {
     if (found) return std::move(*found);
   }
   // Ids of two patients' things never meet, whatever a device numbers them.
-  const std::string name = core::cat(type, " ", message_.device, " ", patient_, " ", draft.seed);
-  std::string id = draft.seed_at == core::Wall() ? stable_id(name) : stable_id(name, draft.seed_at);
-  if (!draft.is_of_open_visit) return id;
+  const auto id_from = [&](const std::string& seed) {
+    const std::string name = core::cat(type, " ", message_.device, " ", patient_, " ", seed);
+    return draft.seed_at == core::Wall() ? stable_id(name) : stable_id(name, draft.seed_at);
+  };
+  std::string id = id_from(draft.seed);
+  if (draft.visit == VisitMeant::seeded && draft.former_seed.empty()) return id;
   GW_TRY(const auto held, read_newest(connection_, {type, id}));
   if (held) return id;
-  GW_TRY(auto open, find_open_visit(connection_, message_.device, patient_));
-  return open ? std::move(*open) : std::move(id);
+  if (!draft.former_seed.empty()) {
+    std::string former = id_from(draft.former_seed);
+    GW_TRY(const auto held_before, read_newest(connection_, {type, former}));
+    if (held_before) return former;
+  }
+  if (draft.visit == VisitMeant::seeded) return id;
+  GW_TRY(auto meant, find_visit_meant(connection_, message_.device, patient_, draft));
+  return meant ? std::move(*meant) : std::move(id);
 }
 
 /// By the message that what is held came from; what came from elsewhere is not older or newer.
@@ -570,7 +580,7 @@ core::Result<std::vector<std::string>> newest_messages(Connection& connection,
                           device, static_cast<std::int64_t>(count_max)));
   std::vector<std::string> newest;
   std::size_t held = 0;
-  while (held < kNewestBytesMax) {
+  while (held < kKeptBytesMax) {
     GW_TRY(const bool more, rows.next());
     if (!more) break;
     const auto bytes = rows.blob(0);
@@ -591,12 +601,15 @@ core::Result<std::vector<std::string>> dead_letters(Connection& connection,
                           " AND m.reason = ? ORDER BY m.number DESC LIMIT ?",
                           device, reason, static_cast<std::int64_t>(count_max)));
   std::vector<std::string> letters;
-  while (true) {
+  std::size_t held = 0;
+  while (held < kKeptBytesMax) {
     GW_TRY(const bool more, rows.next());
-    if (!more) return letters;
+    if (!more) break;
     const auto bytes = rows.blob(0);
     letters.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    held += bytes.size();
   }
+  return letters;
 }
 
 core::Result<Json> letters_report(Connection& connection, std::int64_t limit) {

@@ -80,7 +80,8 @@ class Intake {
 /// A message that is not stored; Code::not_found when there is none of that number.
 core::Result<KeptMessage> read_kept_message(crypto::Connection& connection, std::int64_t number);
 
-/// The bytes of a device's newest messages that are still held, the oldest of them first.
+/// The bytes of a device's newest messages that are still held, the oldest of them first. Here and
+/// below fewer where they are more than 8 MiB.
 core::Result<std::vector<std::string>> newest_messages(crypto::Connection& connection,
                                                        const std::string& device,
                                                        std::size_t count_max);

@@ -1,5 +1,5 @@
 // The visit that a message tells of without naming it: a sender that gives its visits no numbers
-// means the one that is open.
+// means the one that is open, or with the cancellation of a discharge the one it closed last.
 #pragma once
 
 #include <optional>
@@ -8,6 +8,7 @@
 
 #include "core/result.h"
 #include "crypto/database.h"
+#include "sync/draft.h"
 
 namespace gateway::sync {
 
@@ -17,10 +18,16 @@ inline constexpr std::string_view kNoOpenVisit =
     "one open visit of this device: have the sender number its visits; assigned to the patient it "
     "becomes a visit of its own";
 
-/// The id of the patient's only Encounter that is neither finished nor cancelled and whose newest
-/// version came from this device; nothing where there is none, or several. `patient`: an id.
-core::Result<std::optional<std::string>> find_open_visit(crypto::Connection& connection,
-                                                         const std::string& device,
-                                                         const std::string& patient);
+/// The id of the patient's Encounter that an Encounter without a number is about, among those whose
+/// newest version came from this device; nothing where there is none, or more than one might be.
+/// `patient`: an id. `draft`: its `visit` is not VisitMeant::seeded.
+///
+/// Open: the only one that is going on, else the only one that is not over, and never one that
+/// began at another time than the draft says. Where there is none: the finished one whose end the
+/// draft repeats. Closed: the finished one that ended last.
+core::Result<std::optional<std::string>> find_visit_meant(crypto::Connection& connection,
+                                                          const std::string& device,
+                                                          const std::string& patient,
+                                                          const Draft& draft);
 
 }  // namespace gateway::sync

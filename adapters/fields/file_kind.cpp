@@ -30,10 +30,13 @@ std::size_t end_of_scan(std::string_view bytes, std::size_t at) {
 bool jpeg_reaches_end(std::string_view bytes) {
   std::size_t at = 2;
   while (at + 1 < bytes.size()) {
-    if (bytes[at] != '\xFF') return false;
+    if (bytes[at] != '\xFF') {  // padding between segments, which every decoder passes over
+      ++at;
+      continue;
+    }
     const auto code = static_cast<unsigned char>(bytes[at + 1]);
     if (code == 0xD9) return true;
-    if (code == 0xFF) {  // a fill byte
+    if (code == 0xFF || code == 0) {  // a fill byte, or no marker
       ++at;
       continue;
     }

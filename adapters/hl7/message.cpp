@@ -25,8 +25,8 @@ constexpr std::size_t kPatientHeadMax = 16'384;
 
 bool is_name_character(char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
-/// Three letters alone on a line are a segment without fields only where they are a name that
-/// stands so; else they are a text's ("NEG", "POS") that is cut into lines.
+/// Behind what may end in a text that is cut into lines ("NEG", "POS"), three letters alone on a
+/// line are a segment without fields only where they are a name that stands so.
 bool is_bare_segment(std::string_view name) {
   constexpr std::array<std::string_view, 30> kNames{
       "AIG", "AIL", "AIP", "AIS", "AL1", "BTS", "DG1", "DSC", "EVN", "FTS",
@@ -35,12 +35,20 @@ bool is_bare_segment(std::string_view name) {
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
-/// True when the line begins with a segment's name.
-bool begins_segment(std::string_view line, char separator) {
+bool may_end_in_text(std::string_view segment) {
+  return segment == "OBX" || segment == "NTE" || segment == "TXA";
+}
+
+/// True when the line begins with a segment's name. `before`: the segment it stands behind.
+bool begins_segment(std::string_view line, char separator, std::string_view before) {
   if (line.size() < 3 || !(line[0] >= 'A' && line[0] <= 'Z')) return false;
   if (!is_name_character(line[1]) || !is_name_character(line[2])) return false;
-  return line.size() == 3 ? is_bare_segment(line) : line[3] == separator;
+  if (line.size() > 3) return line[3] == separator;
+  return is_bare_segment(line) || !may_end_in_text(before);
 }
+
+// Where it is not known what a line stands behind.
+constexpr std::string_view kAnyText = "OBX";
 
 bool is_batch_segment(std::string_view name) {
   return name == "FHS" || name == "BHS" || name == "BTS" || name == "FTS";
@@ -183,7 +191,7 @@ core::Result<std::shared_ptr<const Message>> Message::parse(std::string text) {
   std::size_t fields = 0;
   while (!rest.empty()) {
     std::string_view line = without_blanks_before(next_line(rest));
-    if (!begins_segment(line, delimiters.field)) continue;
+    if (!begins_segment(line, delimiters.field, message->segments_.back().name)) continue;
     // What follows without a segment's name belongs to this one's last field.
     while (!rest.empty()) {
       std::string_view ahead = rest;
@@ -192,7 +200,7 @@ core::Result<std::shared_ptr<const Message>> Message::parse(std::string text) {
         rest = ahead;
         continue;
       }
-      if (begins_segment(next, delimiters.field)) break;
+      if (begins_segment(next, delimiters.field, line.substr(0, 3))) break;
       line = {line.data(), static_cast<std::size_t>(next.data() + next.size() - line.data())};
       rest = ahead;
     }
@@ -230,7 +238,7 @@ std::vector<std::string> split_messages(std::string_view text) {
     if (separator == '\0' && line.size() > 3 && (name == "MSH" || is_batch_segment(name)))
       separator = line[3];
     // "MSH2: lost" is a line of somebody's report.
-    const bool is_segment = separator != '\0' && begins_segment(line, separator);
+    const bool is_segment = separator != '\0' && begins_segment(line, separator, kAnyText);
     if (name == "MSH" && (is_segment || read_delimiters(line).ok())) {
       messages.emplace_back();
     } else if (is_segment && is_batch_segment(name)) {
@@ -256,7 +264,7 @@ std::vector<std::string> split_patients(std::string_view text) {
     if (separator == '\0') {
       if (!may_be_of_several(line)) return {};
       separator = line[3];
-    } else if (line.starts_with("PID") && begins_segment(line, separator)) {
+    } else if (line.starts_with("PID") && begins_segment(line, separator, kAnyText)) {
       if (parts.size() == kPatientsMax || head.size() > kPatientHeadMax) return {};
       parts.push_back(head);
     }

@@ -26,10 +26,12 @@ std::vector<std::string> cut(std::string bytes, Split split) {
   return parts;
 }
 
-/// An acknowledgment of another sender. Two sides that answer each other's answers never end.
+/// An acknowledgment of another sender. Two sides that answer each other's answers never end. One
+/// that brings results is more than that, and a person has to hear of it.
 bool is_answer(const Message& message) {
   return message.header().field(9).first() == "ACK" ||
-         (message.find("MSA") != nullptr && !is_supported(message.type()));
+         (message.find("MSA") != nullptr && message.find("OBX") == nullptr &&
+          !is_supported(message.type()));
 }
 
 /// Counted: of a training or a debugging (MSH-11), and taken like any other, for many senders leave

@@ -64,16 +64,15 @@ bool is_control(const OrderGroup& group) {
 /// Documents among the observations as what the report looks like; of a document and its correction
 /// the correction.
 Json presented_forms(const std::vector<sync::Draft>& drafts, std::size_t first) {
+  std::map<std::string_view, std::size_t> last;
+  for (std::size_t i = first; i < drafts.size(); ++i) last[drafts[i].seed] = i;
   Json forms = Json::array();
-  for (auto draft = drafts.begin() + static_cast<std::ptrdiff_t>(first); draft != drafts.end();
-       ++draft) {
-    const std::string_view status = draft->body["status"].text();
-    if (status == "entered-in-error" || status == "cancelled") continue;
-    for (const Json& extension : draft->body["extension"].items()) {
-      if (extension["url"].text() != kAttachmentValue) continue;
-      const bool is_replaced = std::any_of(
-          draft + 1, drafts.end(), [&](const sync::Draft& one) { return one.seed == draft->seed; });
-      if (!is_replaced) forms.add(extension["valueAttachment"]);
+  for (std::size_t i = first; i < drafts.size(); ++i) {
+    const std::string_view status = drafts[i].body["status"].text();
+    if (status == "entered-in-error" || status == "cancelled" || last[drafts[i].seed] != i)
+      continue;
+    for (const Json& extension : drafts[i].body["extension"].items()) {
+      if (extension["url"].text() == kAttachmentValue) forms.add(extension["valueAttachment"]);
     }
   }
   return forms.size() == 0 ? Json() : forms;
@@ -181,7 +180,11 @@ void map_results(Mapping& mapping) {
   std::map<std::string, std::size_t> seen;  // what is measured twice under one order
   bool is_all_control = !groups.empty();
   for (const OrderGroup& group : groups) {
-    if (is_control(group)) continue;
+    if (is_control(group)) {
+      mapping.gap("code", "HL70369", group.specimens.front()->field(11).first(),
+                  "results of a control, kept in the raw message");
+      continue;
+    }
     is_all_control = false;
     std::string seed = group_seed(mapping, group);
     if (const std::size_t before = seen[seed]++; before > 0) seed += cat("|group ", before);

@@ -90,6 +90,7 @@ TEST(Pictures, EndWhereTheirFormatSays) {
   const std::string head = "\xFF\xD8" + preview + scan;
   EXPECT_TRUE(ends(head + "\xFF\xD9"));
   EXPECT_TRUE(ends(head + scan + "\xFF\xFF\xD9" + std::string(5'000, 'x'))) << "a phone's video";
+  EXPECT_TRUE(ends("\xFF\xD8" + preview + std::string(3, '\0') + scan + "\xFF\xD9")) << "padding";
   EXPECT_FALSE(ends(head)) << "the preview's end is not the picture's";
   for (std::size_t cut = 0; cut < head.size(); ++cut)
     EXPECT_FALSE(ends(head.substr(0, cut))) << cut;

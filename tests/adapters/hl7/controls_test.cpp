@@ -44,6 +44,7 @@ TEST_F(Hl7Controls, ThePatientsResultBesideAControlIsTaken) {
   EXPECT_EQ(resources("Specimen"), 1);
   EXPECT_EQ(criticals(), 1);
   EXPECT_EQ(count("SELECT count(*) FROM message WHERE kind = 'OUL^R22'"), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM mapping_gap WHERE system = 'HL70369' AND code = 'Q'"), 1);
 }
 
 TEST_F(Hl7Controls, AMessageMarkedAsATrainingIsCounted) {
@@ -61,6 +62,14 @@ TEST_F(Hl7Controls, AnAnswerIsTakenAndNotAnswered) {
   }
   EXPECT_EQ(count("SELECT count(*) FROM message WHERE state = 'dead'"), 0);
   EXPECT_EQ(count("SELECT sum(count) FROM mapping_gap WHERE what = 'segment' AND code = 'MSA'"), 3);
+}
+
+TEST_F(Hl7Controls, ResultsInAnAnswerWaitForAPerson) {
+  const auto taken = take(cat(header("ORF^R04", "1"), "MSA|AA|7\r", kPid,
+                              "OBR|1|PL1|FI1|24323-8^Panel^LN\rOBX|1|NM|2345-7^Glucose^LN||5.0\r"));
+  EXPECT_EQ(taken.outcome, Outcome::dead);
+  EXPECT_THAT(taken.reason, HasSubstr("ORF^R04"));
+  EXPECT_THAT(taken.answer, HasSubstr("MSA|AR"));
 }
 
 }  // namespace

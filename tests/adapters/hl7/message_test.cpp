@@ -67,6 +67,13 @@ TEST(Hl7Message, TakesALineOfThreeLettersAsTextAndAUsualSegmentWithoutFieldsAsOn
   EXPECT_EQ(message->segments()[2].name, "PV1");
 }
 
+TEST(Hl7Message, ASegmentWithoutFieldsIsOneBehindWhatHoldsNoText) {
+  const auto message = parsed("MSH|^~\\&|A\rPID|1||P1\rCTI\rFT1\rOBX|1|NM|b\r");
+  ASSERT_EQ(message->segments().size(), 5U);
+  EXPECT_EQ(message->segments()[1].field(3).text(), "P1");
+  EXPECT_EQ(message->segments()[3].name, "FT1");
+}
+
 TEST(Hl7Message, ALineOfAReportIsNoHeaderWhateverItBeginsWith) {
   const std::string report =
       "MSH|^~\\&|A\rOBX|1|TX|a||Stain\nMSH2: lost\nMSH6: kept\nBTSA negative\nFHS\rOBX|2|NM|b\r";

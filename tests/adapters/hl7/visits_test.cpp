@@ -70,6 +70,72 @@ TEST_F(Hl7Visits, TheAlternateNumberAndTheAccountNameAVisitToo) {
   EXPECT_EQ(visits(), "finished finished");
 }
 
+TEST_F(Hl7Visits, AVisitThatIsNumberedLaterStaysOne) {
+  const std::string pid =
+      cat("PID|1||P1^^^^MR||Roe^Jane||19800102|F", std::string(10, '|'), "AC7\r");
+  adt("A01", "1", "20260301080000+0100");
+  adt("A02", "2", "20260301080000+0100", "", "", pid);
+  adt("A03", "3", "20260301080000+0100", "20260301100000+0100", "V50^^^HOSP");
+  EXPECT_EQ(visits(), "finished");
+}
+
+TEST_F(Hl7Visits, AnotherNumberOfThePatientNamesNoVisit) {
+  adt("A01", "1", "20260301080000+0100", "", "P1^^^HOSP^MR");
+  adt("A01", "2", "20260305080000+0100", "", "P1^^^HOSP^MR");
+  EXPECT_EQ(resources("Encounter"), 2);
+}
+
+TEST_F(Hl7Visits, ACancelledDischargeTakesItsEndBack) {
+  adt("A01", "1", "20260301080000+0100");
+  adt("A03", "2", "", "20260301100000+0100");
+  EXPECT_EQ(adt("A13", "3", "").outcome, Outcome::stored);
+  EXPECT_EQ(visits(), "in-progress");
+  EXPECT_EQ(resource("Encounter")["period"]["start"].text(), "2026-03-01T08:00:00+01:00");
+  EXPECT_TRUE(resource("Encounter")["period"]["end"].is_null());
+}
+
+TEST_F(Hl7Visits, TheDischargeThatIsCancelledIsTheLastOne) {
+  adt("A01", "1", "20260301080000+0100");
+  adt("A03", "2", "", "20260301100000+0100");
+  adt("A01", "3", "20260305080000+0100");
+  adt("A03", "4", "", "20260306100000+0100");
+  adt("A13", "5", "");
+  EXPECT_EQ(text("SELECT json_extract(CAST(v.body AS TEXT), '$.period.start') FROM resource r JOIN "
+                 "resource_version v USING (type, id, version) WHERE type = 'Encounter' AND "
+                 "json_extract(CAST(v.body AS TEXT), '$.status') = 'in-progress'"),
+            "2026-03-05T08:00:00+01:00");
+}
+
+TEST_F(Hl7Visits, ADischargeThatIsRepeatedIsOfTheVisitItClosed) {
+  adt("A01", "1", "20260301080000+0100");
+  adt("A03", "2", "", "20260301100000+0100");
+  EXPECT_EQ(adt("A03", "3", "", "20260301100000+0100").outcome, Outcome::stored);
+  EXPECT_EQ(adt("A03", "4", "", "20260302100000+0100").outcome, Outcome::unassigned);
+  EXPECT_EQ(visits(), "finished");
+}
+
+TEST_F(Hl7Visits, ATimeOfAdmissionNamesAVisitThatIsNotHeldYet) {
+  adt("A01", "1", "20260301080000+0100");
+  EXPECT_EQ(adt("A03", "2", "20260215080000+0100", "20260216080000+0100").outcome, Outcome::stored);
+  EXPECT_EQ(resources("Encounter"), 2);
+  EXPECT_THAT(visits(), HasSubstr("in-progress"));
+}
+
+TEST_F(Hl7Visits, AVisitThatBeganWithoutATimeIsToldItLater) {
+  adt("A01", "1", "");
+  adt("A03", "2", "20260301080000+0100", "20260301100000+0100");
+  EXPECT_EQ(visits(), "finished");
+  EXPECT_EQ(resource("Encounter")["period"]["start"].text(), "2026-03-01T08:00:00+01:00");
+}
+
+TEST_F(Hl7Visits, WhatWasAnnouncedIsNotInTheWayOfWhatGoesOn) {
+  adt("A05", "1", "");
+  adt("A01", "2", "");
+  EXPECT_EQ(adt("A03", "3", "", "20260301100000+0100").outcome, Outcome::stored);
+  EXPECT_THAT(visits(), HasSubstr("planned"));
+  EXPECT_THAT(visits(), HasSubstr("finished"));
+}
+
 TEST_F(Hl7Visits, AnUpdateOfThePatientGoesThroughWhateverItSaysOfTheVisit) {
   EXPECT_EQ(adt("A08", "1", "").outcome, Outcome::stored);
   EXPECT_EQ(resources("Patient"), 1);
