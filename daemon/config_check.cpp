@@ -309,6 +309,7 @@ class Checker {
     const std::string url = cat(uplink, ".resumable_url");
     const std::string token = cat(uplink, ".resumable_token_file");
     const bool is_stow = config_.text(cat(uplink, ".kind")) == "stow";
+    if (!is_stow) refuse(uplink, {"compress"}, "stow");
     for (const std::string& key : {url, token, cat(uplink, ".resumable_over_mb")}) {
       if (!config_.has(key)) continue;
       if (!is_stow) {

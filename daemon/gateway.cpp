@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "adapters/dicom/dicom_options.h"
-#include "adapters/dicom/facts_reader.h"
 #include "core/files.h"
 #include "core/ids.h"
 #include "core/log.h"
@@ -20,6 +19,7 @@
 #include "daemon/component.h"
 #include "daemon/device_decoders.h"
 #include "daemon/device_listeners.h"
+#include "daemon/dicom_ends.h"
 #include "daemon/opening.h"
 #include "daemon/ops/accounts_routes.h"
 #include "daemon/ops/audit_checkpoints.h"
@@ -37,6 +37,7 @@
 #include "daemon/ops/peers_routes.h"
 #include "daemon/ops/power.h"
 #include "daemon/ops/reload.h"
+#include "daemon/ops/results_routes.h"
 #include "daemon/ops/reviews_routes.h"
 #include "daemon/ops/service_notify.h"
 #include "daemon/ops/studies_api.h"
@@ -73,12 +74,6 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-sync::HoldingsOptions opened_with(const core::Config& config) {
-  sync::HoldingsOptions options = sync::holdings_options(config);
-  options.read_facts = adapters::dicom::read_facts;
-  return options;
-}
-
 Error locked_error(const OpeningReport& report) {
   return {Code::locked, cat("the gateway is ", to_string(report.state), ": ", report.reason)};
 }
@@ -97,7 +92,7 @@ class GatewayImpl final : public Gateway {
         opening_(
             loop_, core::system_files(), clock,
             PassphraseSource(settings_.passphrase_file, environment("CREDENTIALS_DIRECTORY")),
-            OpeningOptions{.holdings = opened_with(config_),
+            OpeningOptions{.holdings = holdings_options(config_),
                            .credentials_folder = environment("CREDENTIALS_DIRECTORY")},
             [this](std::shared_ptr<sync::Holdings> holdings, const std::string& by) {
               on_opened(std::move(holdings), by);
@@ -479,10 +474,10 @@ class GatewayImpl final : public Gateway {
     };
     actions.rebuild_index = [this] { return rebuild_answer(); };
     actions.audit = [this](std::string target) { return audit_answer(std::move(target)); };
-    actions.reviews = [this](std::string method, std::string path, std::string body,
-                             Caller caller) {
-      return reviews_answer(std::move(method), std::move(path), std::move(body), std::move(caller));
-    };
+    actions.reviews = on_holdings(
+        [](auto& holdings, auto& clock, auto& method, auto& path, auto& body, auto& caller) {
+          return answer_reviews(holdings, clock, method, path, body, caller.actor);
+        });
     actions.letters = [this](std::string method, std::string path, std::string body,
                              Caller caller) {
       if (Captures::is_route(path))
@@ -490,24 +485,19 @@ class GatewayImpl final : public Gateway {
                                 std::move(caller));
       return letters_answer(std::move(method), std::move(path), std::move(body), std::move(caller));
     };
-    actions.criticals = [this](std::string method, std::string path, std::string, Caller caller) {
-      return with_holdings([&clock = clock_, method = std::move(method), path = std::move(path),
-                            caller = std::move(caller)](sync::Holdings& holdings) {
-        return answer_criticals(holdings, clock, method, path, caller);
-      });
+    actions.criticals =
+        on_holdings([](auto& holdings, auto& clock, auto& method, auto& path, auto&, auto& caller) {
+          return answer_criticals(holdings, clock, method, path, caller);
+        });
+    actions.results = on_holdings(answer_results);
+    const auto by = [this](auto ask) {
+      return [this, ask](std::string method, std::string path, std::string body, Caller caller) {
+        return (this->*ask)(std::move(method), std::move(path), std::move(body), std::move(caller));
+      };
     };
-    actions.peers = [this](std::string method, std::string path, std::string body, Caller caller) {
-      return peers_answer(std::move(method), std::move(path), std::move(body), std::move(caller));
-    };
-    actions.uplinks = [this](std::string method, std::string path, std::string body,
-                             Caller caller) {
-      return uplinks_answer(std::move(method), std::move(path), std::move(body), std::move(caller));
-    };
-    actions.accounts = [this](std::string method, std::string path, std::string body,
-                              Caller caller) {
-      return accounts_answer(std::move(method), std::move(path), std::move(body),
-                             std::move(caller));
-    };
+    actions.peers = by(&GatewayImpl::peers_answer);
+    actions.uplinks = by(&GatewayImpl::uplinks_answer);
+    actions.accounts = by(&GatewayImpl::accounts_answer);
     actions.worklist = [this](std::int64_t limit) {
       return with_holdings([&clock = clock_, limit](sync::Holdings& holdings) {
         return answer_worklist(holdings, clock, limit);
@@ -527,6 +517,28 @@ class GatewayImpl final : public Gateway {
 
   /// `work(holdings)` on the lane, or on one `apart` where it must not hold up health and status;
   /// LOCKED is said without it.
+  /// A route that is answered from the holdings.
+  template <class Answer>
+  ControlActions::Work on_holdings(Answer answer) {
+    return [this, answer](std::string method, std::string path, std::string body, Caller caller) {
+      return answered(answer, std::move(method), std::move(path), std::move(body),
+                      std::move(caller));
+    };
+  }
+
+  template <class Answer>
+  Awaitable<core::Result<Json>> answered(Answer answer, std::string method, std::string path,
+                                         std::string body, Caller caller) {
+    const bool acts = method == "POST";
+    auto ask = [&clock = clock_, answer, method = std::move(method), path = std::move(path),
+                body = std::move(body), caller = std::move(caller)](sync::Holdings& holdings) {
+      return answer(holdings, clock, method, path, body, caller);
+    };
+    core::Result<Json> done = co_await with_holdings(std::move(ask));
+    if (acts && done.ok()) uplinks_.wake();
+    co_return done;
+  }
+
   template <class Work>
   Awaitable<core::Result<Json>> with_holdings(Work work,
                                               std::shared_ptr<BlockingLane> apart = nullptr) {
@@ -556,26 +568,14 @@ class GatewayImpl final : public Gateway {
     co_return co_await with_holdings(std::move(ask), std::make_shared<BlockingLane>());
   }
 
-  Awaitable<core::Result<Json>> reviews_answer(std::string method, std::string path,
-                                               std::string body, Caller caller) {
-    const bool decides = method == "POST";
-    auto ask = [&clock = clock_, method = std::move(method), path = std::move(path),
-                body = std::move(body), actor = std::move(caller.actor)](sync::Holdings& holdings) {
-      return answer_reviews(holdings, clock, method, path, body, actor);
-    };
-    core::Result<Json> answer = co_await with_holdings(std::move(ask));
-    if (decides && answer.ok()) uplinks_.wake();
-    co_return answer;
-  }
-
   Awaitable<core::Result<Json>> letters_answer(std::string method, std::string path,
                                                std::string body, Caller caller) {
-    auto ask = [&clock = clock_, decoders = device_decoders(config_, clock_),
-                method = std::move(method), path = std::move(path), body = std::move(body),
-                caller = std::move(caller)](sync::Holdings& holdings) {
-      return answer_letters(holdings, clock, decoders, method, path, body, caller);
+    auto answer = [decoders = device_decoders(config_, clock_)](auto& holdings, auto& clock,
+                                                                auto&... asked) {
+      return answer_letters(holdings, clock, decoders, asked...);
     };
-    co_return co_await with_holdings(std::move(ask));
+    return answered(std::move(answer), std::move(method), std::move(path), std::move(body),
+                    std::move(caller));
   }
 
   Awaitable<core::Result<Json>> uplinks_answer(std::string method, std::string path,
@@ -592,12 +592,11 @@ class GatewayImpl final : public Gateway {
   Awaitable<core::Result<Json>> peers_answer(std::string method, std::string path, std::string body,
                                              Caller caller) {
     GW_CO_TRY(auto dicom, adapters::dicom::dicom_options(config_));
-    auto ask = [&clock = clock_, dicom = std::move(dicom), method = std::move(method),
-                path = std::move(path), body = std::move(body),
-                caller = std::move(caller)](sync::Holdings& holdings) {
-      return answer_peers(holdings, clock, dicom, method, path, body, caller);
+    auto answer = [dicom = std::move(dicom)](auto& holdings, auto& clock, auto&... asked) {
+      return answer_peers(holdings, clock, dicom, asked...);
     };
-    co_return co_await with_holdings(std::move(ask));
+    co_return co_await answered(std::move(answer), std::move(method), std::move(path),
+                                std::move(body), std::move(caller));
   }
 
   Awaitable<core::Result<Json>> accounts_answer(std::string method, std::string path,

@@ -17,15 +17,21 @@ constexpr std::string_view kStudyColumns =
     "SELECT s.study_uid, s.accession_number, s.study_id, s.study_date, s.study_time, s.description,"
     " s.referring_physician, s.patient_name, s.patient_id, s.birth_date, s.sex, s.patient,"
     " coalesce((SELECT group_concat(DISTINCT modality) FROM dicom_series e"
-    "  WHERE e.study_uid = s.study_uid), ''),"
+    "  WHERE e.study_uid = s.study_uid AND EXISTS (SELECT 1 FROM dicom_instance i"
+    "   WHERE i.study_uid = e.study_uid AND i.series_uid = e.series_uid AND i.copy = 0"
+    "   AND i.rejection = 0)), ''),"
     " coalesce((SELECT group_concat(DISTINCT sop_class_uid) FROM dicom_instance i"
-    "  WHERE i.study_uid = s.study_uid AND i.copy = 0), ''),"
-    " (SELECT count(*) FROM dicom_series e WHERE e.study_uid = s.study_uid),"
-    " (SELECT count(*) FROM dicom_instance i WHERE i.study_uid = s.study_uid AND i.copy = 0),"
+    "  WHERE i.study_uid = s.study_uid AND i.copy = 0 AND i.rejection = 0), ''),"
+    " (SELECT count(DISTINCT series_uid) FROM dicom_instance i WHERE i.study_uid = s.study_uid"
+    "  AND i.copy = 0 AND i.rejection = 0),"
     " (SELECT count(*) FROM dicom_instance i WHERE i.study_uid = s.study_uid AND i.copy = 0"
-    "  AND i.state = 'held')"
+    "  AND i.rejection = 0),"
+    " (SELECT count(*) FROM dicom_instance i WHERE i.study_uid = s.study_uid AND i.copy = 0"
+    "  AND i.rejection = 0 AND i.state = 'held')"
     " FROM dicom_study s WHERE NOT EXISTS (SELECT 1 FROM performed_step p"
-    "  WHERE p.study_uid = s.study_uid AND p.wrong_entry = 1)";
+    "  WHERE p.study_uid = s.study_uid AND p.wrong_entry = 1)"
+    " AND EXISTS (SELECT 1 FROM dicom_instance i WHERE i.study_uid = s.study_uid AND i.copy = 0"
+    "  AND i.rejection = 0)";
 // Of candidates: no patient has that many studies.
 constexpr std::size_t kNoBound = std::numeric_limits<std::int32_t>::max();
 // The filter is in each statement, so that an index is used where there is one.
@@ -95,8 +101,12 @@ core::Result<std::vector<ArchiveInstance>> instances_of(Rows& rows) {
   }
 }
 
-core::Result<ArchiveInstance> instance_at(Connection& connection, std::int64_t row) {
-  GW_TRY(auto rows, connection.query(core::cat(kInstanceColumns, " WHERE i.row = ?"), row));
+/// `which`: of dicom_instance.rejection.
+core::Result<ArchiveInstance> instance_at(Connection& connection, std::int64_t row,
+                                          std::string_view which) {
+  GW_TRY(auto rows,
+         connection.query(core::cat(kInstanceColumns, " WHERE i.row = ? AND i.rejection ", which),
+                          row));
   GW_TRY(const bool found, rows.next());
   if (!found) return Error(Code::not_found, "the instance has gone");
   return instance_of(rows);
@@ -111,7 +121,8 @@ core::Status gather(Connection& connection, std::string_view where, const std::s
          connection.query(
              core::cat("SELECT i.row, i.sop_instance_uid, i.sop_class_uid, i.transfer_syntax_uid,"
                        " i.study_uid, i.state"
-                       " FROM dicom_instance i WHERE i.copy = 0 AND NOT EXISTS (SELECT 1 FROM"
+                       " FROM dicom_instance i WHERE i.copy = 0 AND i.rejection = 0"
+                       " AND NOT EXISTS (SELECT 1 FROM"
                        " performed_step p WHERE p.study_uid = i.study_uid AND p.wrong_entry = 1)"
                        " AND ",
                        where, " ORDER BY i.row"),
@@ -181,10 +192,11 @@ core::Result<std::vector<ArchiveSeries>> archive_series(Connection& connection,
              "SELECT e.series_uid, e.modality, e.number, e.description, e.body_part, e.series_date,"
              " e.series_time,"
              " (SELECT count(*) FROM dicom_instance i WHERE i.study_uid = e.study_uid"
-             "  AND i.series_uid = e.series_uid AND i.copy = 0),"
+             "  AND i.series_uid = e.series_uid AND i.copy = 0 AND i.rejection = 0) AS standing,"
              " (SELECT count(*) FROM dicom_instance i WHERE i.study_uid = e.study_uid"
-             "  AND i.series_uid = e.series_uid AND i.copy = 0 AND i.state = 'held')"
-             " FROM dicom_series e WHERE e.study_uid = ? ORDER BY e.series_uid",
+             "  AND i.series_uid = e.series_uid AND i.copy = 0 AND i.rejection = 0"
+             "  AND i.state = 'held')"
+             " FROM dicom_series e WHERE e.study_uid = ? AND standing > 0 ORDER BY e.series_uid",
              study_uid));
   std::vector<ArchiveSeries> list;
   while (true) {
@@ -203,7 +215,7 @@ core::Result<std::vector<ArchiveInstance>> archive_instances(Connection& connect
   GW_TRY(auto rows,
          connection.query(core::cat(kInstanceColumns,
                                     " WHERE i.study_uid = ? AND i.series_uid = ? AND i.copy = 0"
-                                    " AND i.row > ? ORDER BY i.row LIMIT ?"),
+                                    " AND i.rejection = 0 AND i.row > ? ORDER BY i.row LIMIT ?"),
                           study_uid, series_uid, after, limit));
   return instances_of(rows);
 }
@@ -213,7 +225,8 @@ core::Result<std::vector<ArchiveInstance>> archive_study_instances(Connection& c
                                                                    std::int64_t after, int limit) {
   GW_TRY(auto rows, connection.query(core::cat(kInstanceColumns,
                                                " WHERE i.study_uid = ? AND i.copy = 0"
-                                               " AND i.row > ? ORDER BY i.row LIMIT ?"),
+                                               " AND i.rejection = 0 AND i.row > ?"
+                                               " ORDER BY i.row LIMIT ?"),
                                      study_uid, after, limit));
   return instances_of(rows);
 }
@@ -257,7 +270,7 @@ core::Result<std::vector<WishedInstance>> wished_instances(Connection& connectio
 core::Result<RetrievedInstance> retrieved_instance(Connection& connection, std::int64_t row,
                                                    std::string_view own_issuer) {
   RetrievedInstance retrieved;
-  GW_TRY(retrieved.instance, instance_at(connection, row));
+  GW_TRY(retrieved.instance, instance_at(connection, row, "= 0"));
   GW_TRY(auto studies,
          archive_studies(connection, {retrieved.instance.study_uid, ""}, "", 1, own_issuer));
   if (studies.empty()) return Error(Code::not_found, "the study is held back");
@@ -268,7 +281,7 @@ core::Result<RetrievedInstance> retrieved_instance(Connection& connection, std::
 core::Result<RetrievedInstance> outgoing_instance(Connection& connection, std::int64_t row,
                                                   std::string_view own_issuer) {
   RetrievedInstance outgoing;
-  GW_TRY(outgoing.instance, instance_at(connection, row));
+  GW_TRY(outgoing.instance, instance_at(connection, row, "<> 1"));  // a note goes
   std::string linked;
   {
     GW_TRY(auto rows, connection.query("SELECT patient_name, patient_id, birth_date, sex, patient"

@@ -1,6 +1,7 @@
 // What is held of studies, as a DICOM query asks for it: page by page, so that no answer holds up
 // the database or fills the memory. Only the first copy of each instance; a study whose images are
-// held back (a wrong worklist entry, sync/performed_step.h) is not there. Inside the caller's
+// held back (a wrong worklist entry, sync/performed_step.h) is not there, nor is what was withdrawn
+// (sync/rejection.h). Inside the caller's
 // snapshot.
 #pragma once
 

@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "sync/data_set_digest.h"
 #include "sync/peer_answer.h"
+#include "sync/sent_form.h"
 
 namespace gateway::sync {
 namespace {
@@ -101,7 +102,15 @@ Awaitable<core::Result<Confirmed>> confirm_instance(std::shared_ptr<Holdings> ho
     co_return std::move(fetched).error();
   Confirmed outcome = Confirmed::missing;
   if (fetched.ok()) {
-    outcome = fetched->data_set_digest == asked.digest ? Confirmed::verified : Confirmed::differs;
+    bool is_ours = fetched->data_set_digest == asked.digest;
+    if (!is_ours) {
+      const auto sent = holdings->database().read_value<bool>([&](Connection& connection) {
+        return was_sent_as(connection, row, question.uplink, fetched->data_set_digest);
+      });
+      if (!sent.ok()) co_return sent.error();
+      is_ours = *sent;
+    }
+    outcome = is_ours ? Confirmed::verified : Confirmed::differs;
   } else {
     const auto listed = co_await is_listed(client, asked.name);
     if (!listed.ok()) co_return listed.error();

@@ -1,6 +1,7 @@
 #include "sync/critical_results.h"
 
 #include "core/text.h"
+#include "sync/fhir/result_words.h"
 #include "sync/urgency.h"
 
 namespace gateway::sync {
@@ -9,30 +10,10 @@ namespace {
 using core::cat;
 using core::Json;
 using crypto::Connection;
+using fhir::value_of;
+using fhir::words_of;
 
 constexpr std::int64_t kListed = 200;
-
-/// What a person calls a CodeableConcept.
-std::string words_of(const Json& coded) {
-  if (!coded["text"].text().empty()) return std::string(coded["text"].text());
-  for (const char* member : {"display", "code"}) {
-    for (const Json& coding : coded["coding"].items()) {
-      if (!coding[member].text().empty()) return std::string(coding[member].text());
-    }
-  }
-  return {};
-}
-
-std::string value_of(const Json& result) {
-  const Json& quantity = result["valueQuantity"];
-  if (quantity.is_object()) {
-    const std::string_view unit = quantity["unit"].text();
-    return cat(quantity["comparator"].text(), quantity["value"].number_text(),
-               unit.empty() ? "" : " ", unit);
-  }
-  if (!result["valueString"].text().empty()) return std::string(result["valueString"].text());
-  return words_of(result["valueCodeableConcept"]);
-}
 
 /// The result itself, or those of its components that are critical.
 void add_critical(const Json& result, Json& found) {

@@ -18,6 +18,7 @@
 #include "crypto/objects.h"
 #include "sync/ingest.h"
 #include "sync/intake.h"
+#include "sync/sent_form.h"
 #include "sync/settling.h"
 #include "sync/worklist.h"
 
@@ -36,7 +37,8 @@ struct HoldingsOptions {
   core::Milliseconds study_quiet{5'000};
   IngestOptions ingest;
   WorklistOptions worklist;
-  ReadFacts read_facts;  // for rebuilding the index, also after a restore
+  ReadFacts read_facts;       // for rebuilding the index, also after a restore
+  WriteAnew write_anew = {};  // for a PACS reached by STOW-RS
 };
 
 /// Database, objects and the doors to them, opened in order and closed in reverse. Members are

@@ -58,7 +58,8 @@ core::Result<Json> instances_of(Connection& connection, std::string_view study_u
   GW_TRY(
       auto rows,
       connection.query("SELECT sop_instance_uid, sop_class_uid, instance_number FROM dicom_instance"
-                       " WHERE study_uid = ? AND series_uid = ? AND copy = 0 ORDER BY row",
+                       " WHERE study_uid = ? AND series_uid = ? AND copy = 0 AND rejection = 0"
+                       " ORDER BY row",
                        study_uid, series_uid));
   Json instances = Json::array();
   while (true) {
@@ -150,6 +151,7 @@ core::Result<Json> imaging_study_resource(Connection& connection,
   std::int64_t instances = 0;
   for (const SeriesRow& row : rows) {
     GW_TRY(Json element, series_element(connection, study.uid, row, zone));
+    if (element["instance"].size() == 0) continue;  // all of it was withdrawn
     instances += static_cast<std::int64_t>(element["instance"].size());
     series.add(std::move(element));
     if (std::find(seen.begin(), seen.end(), row.modality) == seen.end()) {
@@ -160,8 +162,8 @@ core::Result<Json> imaging_study_resource(Connection& connection,
 
   Json resource = Json::object({{"resourceType", "ImagingStudy"}, {"id", imaging_study_id}});
   resource.set("identifier", identifiers_of(study.uid, study.accession));
-  resource.set("status", "available");
-  resource.set("modality", std::move(modalities));
+  resource.set("status", instances > 0 ? "available" : "entered-in-error");
+  if (modalities.size() > 0) resource.set("modality", std::move(modalities));
   resource.set("subject", subject_of(study.identity, study.patient));
   set_if(resource, "started", core::to_fhir_date_time(study.date, study.time, zone));
   if (!study.service_request.empty()) {
@@ -183,7 +185,7 @@ core::Result<Json> imaging_study_resource(Connection& connection,
   resource.set("numberOfSeries", static_cast<std::int64_t>(series.size()));
   resource.set("numberOfInstances", instances);
   set_if(resource, "description", study.description);
-  resource.set("series", std::move(series));
+  if (series.size() > 0) resource.set("series", std::move(series));
   return resource;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "core/ids.h"
@@ -209,8 +210,10 @@ struct Ingest::Attempt {
   std::string study_subject;     // of the outbox rows of its ImagingStudy
   bool may_be_committed = false;
   Route route;
-  std::string hold;     // why it must not leave; empty: nothing is against it
-  std::string repeats;  // id of the object held that has the same bytes
+  std::string hold;                        // why it must not leave; empty: nothing is against it
+  std::optional<RejectionNote> rejection;  // what it says, where it is a note
+  bool is_withdrawn = false;               // by a note that came before
+  std::string repeats;                     // id of the object held that has the same bytes
   bool perhaps_sent = false;
   std::string adopted_at;  // when it was received, for one that is adopted; else empty
   bool is_adopted() const { return !adopted_at.empty(); }
@@ -223,6 +226,10 @@ core::Result<StoreOutcome> Ingest::store(ReceivedInstance instance, crypto::Seal
   instance.object = {object.id(), object.size()};
   Attempt attempt;
   attempt.instance = std::move(instance);
+  if (attempt.instance.facts.sop_class_uid == kKeyObjectSelection) {
+    GW_CHECK(object.finish());
+    look_for_rejection(attempt);
+  }
 
   core::Status kept = commit(attempt, object);
   bool repeated = false;
@@ -303,6 +310,7 @@ core::Result<StoreOutcome> Ingest::adopt(ReceivedInstance instance, std::string 
   Attempt attempt;
   attempt.instance = std::move(instance);
   attempt.adopted_at = std::move(received_at);
+  if (attempt.instance.facts.sop_class_uid == kKeyObjectSelection) look_for_rejection(attempt);
   while (true) {
     const core::Status kept =
         database_.write([&](Connection& connection) { return store_in(connection, attempt); });
@@ -358,7 +366,8 @@ core::Status Ingest::queue(Connection& connection, Attempt& attempt, std::int64_
                               attempt.is_adopted() || attempt.perhaps_sent,
                               attempt.route.turn,
                               attempt.hold};
-  for (const std::string& uplink : attempt.route.uplinks.value_or(options_.image_uplinks))
+  const auto uplinks = attempt.route.uplinks.value_or(options_.image_uplinks);
+  for (const std::string& uplink : attempt.is_withdrawn ? std::vector<std::string>() : uplinks)
     GW_CHECK(queue_instance(connection, uplink, queued, now));
   for (const std::string& uplink : options_.fhir_uplinks) {
     const auto need = needs_of.find(uplink);
@@ -377,11 +386,46 @@ core::Status Ingest::send_on(Connection& connection, Attempt& attempt, std::int6
                              const std::string& now) {
   const ReceivedInstance& instance = attempt.instance;
   GW_CHECK(keep_route(connection, row, attempt.route));
-  GW_TRY(attempt.hold, hold_of_study(connection, instance.facts.study_instance_uid));
+  // Images that went before a hold are withdrawn all the same.
+  if (!attempt.rejection) {
+    GW_TRY(attempt.hold, hold_of_study(connection, instance.facts.study_instance_uid));
+  }
   if (!instance.imported_for.empty() && attempt.hold.empty()) {
     GW_TRY(attempt.hold, hold_of_import(connection, instance, options_.patient_id_issuer));
   }
   return queue(connection, attempt, row, needs_of, now);
+}
+
+/// A document that cannot be read is kept like any other.
+void Ingest::look_for_rejection(Attempt& attempt) {
+  if (!options_.read_rejection) return;
+  auto note = options_.read_rejection(objects_, attempt.instance);
+  if (note.ok()) {
+    attempt.rejection = std::move(*note);
+  } else {
+    core::log_warn("ingest", core::cat("a key object note is kept, but what it says is not known: ",
+                                       note.error().message()));
+  }
+}
+
+/// A note acts with its own commit, on what is here and on what comes.
+core::Status Ingest::settle_rejection(Connection& connection, Attempt& attempt, std::int64_t row,
+                                      const std::string& patient, const std::string& now) {
+  GW_TRY(attempt.is_withdrawn, mark_if_rejected(connection, attempt.instance.facts, row));
+  // Which of two notes under one UID counts is for a person to say.
+  if (!attempt.rejection || !attempt.others.empty()) return {};
+  GW_TRY(const std::int64_t withdrawn,
+         apply_rejection(connection, *attempt.rejection, attempt.instance, row, now));
+  return audit_.append(
+      connection,
+      {.at = clock_.wall(),
+       .actor = core::cat("ae:", attempt.instance.calling_ae_title),
+       .action = "withdraw",
+       .resource = core::cat("ImagingStudy/",
+                             imaging_study_id_of(attempt.instance.facts.study_instance_uid)),
+       .patient = patient.empty() ? "" : core::cat("Patient/", patient),
+       .source = attempt.instance.peer_address,
+       .outcome = core::cat(withdrawn, " images, DCM ", attempt.rejection->reason)});
 }
 
 core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
@@ -401,10 +445,14 @@ core::Status Ingest::store_in(Connection& connection, Attempt& attempt) {
   GW_CHECK(insert_series(connection, instance.facts));
   GW_TRY(const std::int64_t row,
          insert_instance(connection, instance, std::ssize(attempt.others), now));
+  GW_CHECK(settle_rejection(connection, attempt, row, study.patient, now));
   if (instance.fetched_from.empty()) {
     attempt.study_subject = core::cat("ImagingStudy/", study.imaging_study_id);
-    GW_TRY(attempt.route,
-           route_of_instance(connection, options_.routes, instance, study.service_request));
+    // A note has to reach every PACS that may have the images, whatever rule is for its modality.
+    if (!attempt.rejection) {
+      GW_TRY(attempt.route,
+             route_of_instance(connection, options_.routes, instance, study.service_request));
+    }
     GW_CHECK(send_on(connection, attempt, row, study.needs, now));
   } else {
     // The PACS it came from gave it out once; retention has it shown again before it goes.

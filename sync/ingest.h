@@ -17,6 +17,7 @@
 #include "crypto/objects.h"
 #include "sync/imaging.h"
 #include "sync/performed_step.h"
+#include "sync/rejection.h"
 #include "sync/routes.h"
 #include "sync/settling.h"
 
@@ -28,6 +29,7 @@ struct IngestOptions {
   std::vector<std::string> fhir_uplinks;   // where resources go
   std::string time_zone = {};              // IANA name of the site's zone
   std::vector<RouteRule> routes = {};      // in the order they are tried
+  ReadRejectionNote read_rejection = {};   // what stands at the DICOM end registers it
 };
 
 /// Thread-safe; calls block until the group commit.
@@ -71,6 +73,9 @@ class Ingest {
                      const std::map<std::string, std::int64_t>& needs_of, const std::string& now);
   bool is_repeat(Attempt& attempt);
   core::Status store_in(crypto::Connection& connection, Attempt& attempt);
+  void look_for_rejection(Attempt& attempt);
+  core::Status settle_rejection(crypto::Connection& connection, Attempt& attempt, std::int64_t row,
+                                const std::string& patient, const std::string& now);
 
   crypto::Database& database_;
   crypto::ObjectStore& objects_;

@@ -146,7 +146,8 @@ UplinkPlan plan_uplink(boost::asio::any_io_executor loop, std::shared_ptr<Holdin
     auto build = [=, &config, &clock]() -> core::Result<std::unique_ptr<Uplink>> {
       GW_TRY(auto made, client(stow_uplink_limits()));
       GW_TRY(auto resumable, make_resumable_sender(loop, holdings, config, clock, name));
-      return make_stow_uplink(name, std::move(made), holdings, std::move(resumable));
+      const bool compresses = config.boolean(core::cat("uplink.", name, ".compress"));
+      return make_stow_uplink(name, std::move(made), holdings, {std::move(resumable), compresses});
     };
     return {name, kind, std::move(limits), std::move(build)};
   }
@@ -240,6 +241,11 @@ std::vector<ConfigKey> sync_config_keys() {
        .default_text = "0",
        .minimum = 0,
        .maximum = 10'000'000});
+  add({.path = "uplink.*.compress",
+       .type = KeyType::boolean,
+       .meaning = "stow: images go as JPEG-LS without loss where that is a tenth smaller or more, "
+                  "each decoded and compared before; what goes to resumable_url goes as it is",
+       .default_text = "false"});
   add({.path = "uplink.*.hours",
        .type = KeyType::text_list,
        .meaning =

@@ -74,9 +74,10 @@ core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection, Hold
   if (key.type == "ImagingStudy") {
     GW_TRY(const Json made,
            imaging_study_resource(connection, key.id, holdings.options().worklist.time_zone));
-    // What the hospital added to it stays.
+    // What the hospital added to it stays, but not of what was withdrawn since.
     GW_TRY(const auto known, read_resource(connection, key));
     Json body = known ? known->body : Json::object();
+    for (const char* ours : {"modality", "series"}) body.erase(ours);
     for (const auto& [member, value] : made.members()) body.set(member, value);
     // Made anew each time: its own record of the patient must not undo what the hospital merged.
     GW_TRY(auto aimed, aimed_at_survivor(connection, uplink, body));

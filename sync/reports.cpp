@@ -150,7 +150,7 @@ core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {
              " WHERE d.instance = i.row AND d.proof NOT IN ('differs', 'missing'))),"
              " coalesce(sum(q.waiting), 0), coalesce(sum(q.parked), 0),"
              " sum(i.state = 'evicted'), s.pinned,"
-             " sum(i.fetched_from <> '' AND i.state <> 'evicted')"
+             " sum(i.fetched_from <> '' AND i.state <> 'evicted'), sum(i.rejection = 1)"
              " FROM (SELECT * FROM dicom_study ORDER BY received_at DESC LIMIT ?) s"
              " JOIN dicom_instance i ON i.study_uid = s.study_uid"
              " LEFT JOIN queued q ON q.instance = i.row"
@@ -177,6 +177,7 @@ core::Result<Json> studies_report(Connection& connection, std::int64_t limit) {
                            {"parked", rows.integer(13)},
                            {"evicted", rows.integer(14)},
                            {"fetched", rows.integer(16)},
+                           {"withdrawn", rows.integer(17)},
                            {"pinned", rows.integer(15) != 0},
                            {"performed", std::move(told)}}));
   }

@@ -18,22 +18,24 @@ bool has_identifier(const Json& patient, std::string_view value) {
   return false;
 }
 
-void correct(std::string& shown, std::string value, bool& is_corrected) {
-  if (value.empty() || value == shown) return;
-  shown = std::move(value);
-  is_corrected = true;
+void correct(ShownPatient& patient, std::string ShownPatient::*shown, std::string value) {
+  std::string& sent = patient.*shown;
+  if (value.empty() || value == sent) return;
+  patient.is_corrected = true;
+  patient.disagrees = patient.disagrees || !sent.empty();
+  sent = std::move(value);
 }
 
 ShownPatient corrected(ShownPatient sent, const Json& patient, std::string_view own_issuer) {
   const std::string name = fhir::pn_from_human_names(patient["name"]);
-  if (!fhir::names_agree(sent.name, name)) correct(sent.name, name, sent.is_corrected);
+  if (!fhir::names_agree(sent.name, name)) correct(sent, &ShownPatient::name, name);
   if (!has_identifier(patient, sent.id)) {
     const Json* identifier = shown_identifier(patient, own_issuer);
     if (identifier != nullptr)
-      correct(sent.id, std::string((*identifier)["value"].text()), sent.is_corrected);
+      correct(sent, &ShownPatient::id, std::string((*identifier)["value"].text()));
   }
-  correct(sent.birth_date, core::to_dicom_date(patient["birthDate"].text()), sent.is_corrected);
-  correct(sent.sex, fhir::sex_from_gender(patient["gender"].text()), sent.is_corrected);
+  correct(sent, &ShownPatient::birth_date, core::to_dicom_date(patient["birthDate"].text()));
+  correct(sent, &ShownPatient::sex, fhir::sex_from_gender(patient["gender"].text()));
   return sent;
 }
 

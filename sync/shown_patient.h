@@ -17,7 +17,8 @@ struct ShownPatient {
   std::string id;
   std::string birth_date;  // DA
   std::string sex;
-  bool is_corrected = false;  // something differs from what the images say
+  bool is_corrected = false;  // something differs from what the images say, or they do not say it
+  bool disagrees = false;     // what the images say is another's by now
 };
 
 /// `sent` as the images have it, `patient` the id of the Patient, empty: nobody yet. What the

@@ -1,14 +1,18 @@
 #include "sync/stow_uplink.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <optional>
 
 #include "core/ids.h"
 #include "core/json.h"
+#include "core/log.h"
 #include "core/text.h"
+#include "sync/async_write.h"
 #include "sync/multipart.h"
 #include "sync/peer_answer.h"
+#include "sync/sent_form.h"
 #include "sync/stow.h"
 
 namespace gateway::sync {
@@ -23,12 +27,32 @@ struct Outgoing {
   std::string sop_instance_uid;
   std::string study_uid;
   std::string object_id;
+  std::shared_ptr<const SentForm> anew = {};  // what goes in place of the stored bytes
+  bool is_compressed() const { return anew && anew->is_compressed; }
+};
+
+/// A file in memory, read like a sealed one.
+class FileReader final : public crypto::SealedReader {
+ public:
+  explicit FileReader(std::shared_ptr<const SentForm> form) : form_(std::move(form)) {}
+  std::uint64_t size() const override { return form_->file.size(); }
+  core::Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> bytes) override {
+    const std::string& file = form_->file;
+    if (offset >= file.size()) return std::size_t(0);
+    const std::size_t count =
+        std::min(bytes.size(), file.size() - static_cast<std::size_t>(offset));
+    std::memcpy(bytes.data(), file.data() + offset, count);
+    return count;
+  }
+
+ private:
+  const std::shared_ptr<const SentForm> form_;
 };
 
 core::Result<std::optional<Outgoing>> load(crypto::Connection& connection, const OutboxRow& row) {
   GW_TRY(auto rows,
          connection.query("SELECT sop_instance_uid, study_uid, object_id FROM dicom_instance"
-                          " WHERE row = CAST(? AS INTEGER)",
+                          " WHERE row = CAST(? AS INTEGER) AND rejection <> 1",
                           row.subject));
   GW_TRY(const bool found, rows.next());
   if (!found) return std::optional<Outgoing>();
@@ -39,11 +63,12 @@ core::Result<std::optional<Outgoing>> load(crypto::Connection& connection, const
 class StowUplink final : public Uplink {
  public:
   StowUplink(std::string name, std::shared_ptr<core::net::HttpClient> client,
-             std::shared_ptr<Holdings> holdings, std::unique_ptr<ResumableSender> resumable)
+             std::shared_ptr<Holdings> holdings, StowOptions options)
       : name_(std::move(name)),
         client_(std::move(client)),
         holdings_(std::move(holdings)),
-        resumable_(std::move(resumable)) {}
+        resumable_(std::move(options.resumable)),
+        compresses_(options.compresses) {}
 
   const std::string& name() const override { return name_; }
   std::string_view kind() const override { return "stow"; }
@@ -67,21 +92,17 @@ class StowUplink final : public Uplink {
       if (!loaded.ok()) {
         outcomes.push_back(ended(row, Delivery::failed, loaded.error().message()));
       } else if (!*loaded) {
-        outcomes.push_back(ended(row, Delivery::refused, "the instance is no longer held"));
+        outcomes.push_back(
+            ended(row, Delivery::refused, "the instance is no longer held, or was withdrawn"));
+      } else if (auto settled = co_await settle_before(**loaded)) {
+        outcomes.push_back(std::move(*settled));
       } else {
-        std::optional<RowOutcome> settled;
-        const bool goes_on = is_large(row) && resumable_->has_begun(row);
-        if (row.perhaps_sent && !goes_on) settled = co_await look_for(**loaded);
-        if (settled) {
-          outcomes.push_back(std::move(*settled));
-        } else {
-          to_send.push_back(std::move(**loaded));
-        }
+        to_send.push_back(std::move(**loaded));
       }
     }
     const auto large =
         std::stable_partition(to_send.begin(), to_send.end(),
-                              [&](const Outgoing& outgoing) { return !is_large(outgoing.row); });
+                              [&](const Outgoing& outgoing) { return !goes_by_parts(outgoing); });
     const std::vector<Outgoing> by_parts(std::make_move_iterator(large),
                                          std::make_move_iterator(to_send.end()));
     to_send.erase(large, to_send.end());
@@ -104,7 +125,55 @@ class StowUplink final : public Uplink {
   }
 
  private:
-  bool is_large(const OutboxRow& row) const { return resumable_ && resumable_->takes(row); }
+  /// What is written anew is so as a whole, and never the same bytes twice.
+  bool goes_by_parts(const Outgoing& outgoing) const {
+    return resumable_ && !outgoing.anew && resumable_->takes(outgoing.row);
+  }
+
+  /// Why it cannot go; nothing: it can.
+  std::optional<RowOutcome> write_anew(Outgoing& outgoing, bool compresses) const {
+    outgoing.anew.reset();
+    const WriteAnew& write = holdings_->options().write_anew;
+    if (!write) return std::nullopt;
+    auto anew = write(*holdings_, std::stoll(outgoing.row.subject), compresses);
+    if (!anew.ok()) {
+      const bool is_final = anew.error().code() == core::Code::invalid;
+      return ended(outgoing.row, is_final ? Delivery::refused : Delivery::failed,
+                   anew.error().message());
+    }
+    if (*anew) outgoing.anew = std::make_shared<const SentForm>(std::move(**anew));
+    return std::nullopt;
+  }
+
+  /// What ends it before anything is sent; nothing: it goes, with what it goes as.
+  Awaitable<std::optional<RowOutcome>> settle_before(Outgoing& outgoing) {
+    const OutboxRow& row = outgoing.row;
+    const bool is_large = resumable_ && resumable_->takes(row);
+    if (auto why = write_anew(outgoing, compresses_ && !is_large)) co_return why;
+    const bool goes_on = goes_by_parts(outgoing) && resumable_->has_begun(row);
+    if (row.perhaps_sent && !goes_on) co_return co_await look_for(outgoing);
+    co_return std::nullopt;
+  }
+
+  /// By this what was written anew is known when it is read back: kept before it goes.
+  Awaitable<core::Status> keep_forms(const std::vector<Outgoing>& group) {
+    auto forms = std::make_shared<std::vector<std::pair<std::int64_t, std::string>>>();
+    for (const Outgoing& outgoing : group) {
+      if (!outgoing.anew) continue;
+      GW_CO_TRY(std::string digest, digest_of_file(outgoing.anew->file));
+      forms->emplace_back(std::stoll(outgoing.row.subject), std::move(digest));
+    }
+    if (forms->empty()) co_return core::Status();
+    crypto::Change change = [forms, uplink = name_](crypto::Connection& connection) {
+      core::Status kept;
+      for (const auto& [instance, digest] : *forms) {
+        kept = keep_sent_form(connection, instance, uplink, digest);
+        if (!kept.ok()) break;
+      }
+      return kept;
+    };
+    co_return co_await write_async(holdings_->database(), std::move(change));
+  }
 
   /// Is it at the PACS already? Nothing: no, send it.
   Awaitable<std::optional<RowOutcome>> look_for(const Outgoing& outgoing) {
@@ -135,7 +204,17 @@ class StowUplink final : public Uplink {
   Awaitable<void> send(std::vector<Outgoing> group, std::vector<RowOutcome>& outcomes) {
     std::vector<std::unique_ptr<crypto::SealedReader>> parts;
     std::vector<Outgoing> readable;
+    if (auto kept = co_await keep_forms(group); !kept.ok()) {
+      for (const Outgoing& outgoing : group)
+        outcomes.push_back(ended(outgoing.row, Delivery::failed, kept.error().message()));
+      co_return;
+    }
     for (Outgoing& outgoing : group) {
+      if (outgoing.anew) {
+        parts.push_back(std::make_unique<FileReader>(outgoing.anew));
+        readable.push_back(std::move(outgoing));
+        continue;
+      }
       auto reader = holdings_->objects().open_object(outgoing.object_id);
       if (reader.ok()) {
         parts.push_back(std::move(*reader));
@@ -179,7 +258,11 @@ class StowUplink final : public Uplink {
         continue;
       }
       RowOutcome outcome = co_await conclude(outgoing, answer, verdicts);
-      outcomes.push_back(std::move(outcome));
+      if (outcome.result == Delivery::refused && outgoing.is_compressed()) {
+        co_await send_uncompressed(std::move(outgoing), outcomes);
+      } else {
+        outcomes.push_back(std::move(outcome));
+      }
     }
     if (again.empty()) co_return;
     const auto middle = again.begin() + static_cast<std::ptrdiff_t>(again.size() / 2);
@@ -188,6 +271,21 @@ class StowUplink final : public Uplink {
     again.erase(middle, again.end());
     if (!again.empty()) co_await send(std::move(again), outcomes);
     co_await send(std::move(second), outcomes);
+  }
+
+  /// The PACS may mind the transfer syntax, and not the image.
+  Awaitable<void> send_uncompressed(Outgoing outgoing, std::vector<RowOutcome>& outcomes) {
+    if (auto why = write_anew(outgoing, false)) {
+      outcomes.push_back(std::move(*why));
+      co_return;
+    }
+    std::vector<Outgoing> alone;
+    alone.push_back(std::move(outgoing));
+    co_await send(std::move(alone), outcomes);
+    if (!compresses_ || outcomes.back().result != Delivery::delivered) co_return;
+    compresses_ = false;
+    core::log_warn(
+        "sync", core::cat("uplink ", name_, ": the PACS takes no JPEG-LS; images go as they are"));
   }
 
   static bool refuses(int status) {
@@ -250,7 +348,8 @@ class StowUplink final : public Uplink {
   std::string name_;
   std::shared_ptr<core::net::HttpClient> client_;
   std::shared_ptr<Holdings> holdings_;
-  std::unique_ptr<ResumableSender> resumable_;  // null: all goes by STOW-RS
+  std::unique_ptr<ResumableSender> resumable_;
+  bool compresses_;
 };
 
 }  // namespace
@@ -265,10 +364,9 @@ UplinkLimits stow_uplink_limits() {
 
 std::unique_ptr<Uplink> make_stow_uplink(std::string name,
                                          std::shared_ptr<core::net::HttpClient> client,
-                                         std::shared_ptr<Holdings> holdings,
-                                         std::unique_ptr<ResumableSender> resumable) {
+                                         std::shared_ptr<Holdings> holdings, StowOptions options) {
   return std::make_unique<StowUplink>(std::move(name), std::move(client), std::move(holdings),
-                                      std::move(resumable));
+                                      std::move(options));
 }
 
 }  // namespace gateway::sync

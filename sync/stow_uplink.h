@@ -13,10 +13,17 @@
 
 namespace gateway::sync {
 
+struct StowOptions {
+  std::unique_ptr<ResumableSender> resumable = {};  // null: all goes by STOW-RS
+  /// What does not go by parts goes compressed without loss where that saves something, until the
+  /// PACS shows that it takes an image only as it is.
+  bool compresses = false;
+};
+
 UplinkLimits stow_uplink_limits();
 std::unique_ptr<Uplink> make_stow_uplink(std::string name,
                                          std::shared_ptr<core::net::HttpClient> client,
                                          std::shared_ptr<Holdings> holdings,
-                                         std::unique_ptr<ResumableSender> resumable = nullptr);
+                                         StowOptions options = {});
 
 }  // namespace gateway::sync

@@ -54,7 +54,7 @@ struct HeldRow {
 core::Result<std::vector<HeldRow>> held_rows(Connection& connection, const std::string& study_uid) {
   GW_TRY(auto rows,
          connection.query("SELECT row, size, fetched_from FROM dicom_instance WHERE study_uid = ?"
-                          " AND copy = 0 AND state = 'held' ORDER BY row",
+                          " AND copy = 0 AND rejection = 0 AND state = 'held' ORDER BY row",
                           study_uid));
   std::vector<HeldRow> list;
   while (true) {

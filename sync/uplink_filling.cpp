@@ -73,7 +73,8 @@ class InstanceWalk {
     Step step{true, 0};
     {
       static const std::string missing_rows = core::cat(
-          "SELECT i.row, i.size, i.copy, i.study_uid, i.state <> 'evicted' AND NOT EXISTS"
+          "SELECT i.row, i.size, i.copy, i.study_uid, i.state <> 'evicted' AND i.rejection <> 1"
+          " AND NOT EXISTS"
           " (SELECT 1 FROM dicom_delivery d WHERE d.instance = i.row AND d.uplink = ?)"
           " AND ",
           kGoesTo, " FROM dicom_instance i WHERE i.row > ? ORDER BY i.row LIMIT ?");

@@ -75,8 +75,10 @@ class Server final : public AstmServer {
       last = std::max(last, served.traffic.last_seen());
       Json device = served.traffic.report(served.device.options, clock_.wall());
       device.set("revision", served.device.profile.revision);
-      if (served.device.options.line)
-        device.set("problem", lines_->problem(served.device.options.profile.name));
+      if (served.device.options.line) {
+        const std::string problem = lines_->problem(served.device.options.profile.name);
+        if (!problem.empty()) device.set("problem", problem);
+      }
       devices.add(std::move(device));
     }
     const std::lock_guard lock(mutex_);

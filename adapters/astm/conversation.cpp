@@ -4,6 +4,7 @@
 #include "adapters/astm/link.h"
 #include "adapters/astm/message_reader.h"
 #include "adapters/frame/crash_point.h"
+#include "adapters/mapping/fhir_values.h"
 #include "core/log.h"
 #include "core/text.h"
 
@@ -102,6 +103,7 @@ class AstmConversation final : public frame::Conversation {
   Awaitable<core::Status> take_message(sync::Holdings& holdings, std::string bytes) {
     Read read = read_message(std::move(bytes), served_.device, peer_);
     read.incoming->begun = std::exchange(begun_, 0);
+    if (read.message) note_clock(*read.message);
     const auto taken = co_await holdings.intake().take(read.incoming);
     if (!taken.ok()) co_return taken.error();
     frame::pass_crash_point("message-committed");
@@ -113,6 +115,13 @@ class AstmConversation final : public frame::Conversation {
     }
     if (read.kind == Kind::query) answer_device(holdings, *read.message);
     co_return core::Status();
+  }
+
+  void note_clock(const Message& message) {
+    const std::string written = message.header().field(14).first();
+    served_.traffic.clock().note(
+        mapping::written_at(written, served_.device.options.profile.time_zone), clock_.wall(),
+        false);
   }
 
   void answer_device(sync::Holdings& holdings, const Message& query) {

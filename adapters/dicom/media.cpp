@@ -2,13 +2,13 @@
 
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dcddirif.h>
-#include <dcmtk/dcmdata/dcostrmb.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/oflog/oflog.h>
 
 #include <algorithm>
 #include <optional>
 
+#include "adapters/dicom/encoded_file.h"
 #include "adapters/dicom/held_object.h"
 #include "adapters/dicom/part10_header.h"
 #include "adapters/dicom/refusal.h"
@@ -112,29 +112,6 @@ class Rewritten final : public MediaExport {
   const std::string bytes_;
 };
 
-core::Result<std::string> encode(DcmDataset& data_set, const sync::ArchiveInstance& instance,
-                                 const std::string& transfer_syntax) {
-  const E_TransferSyntax syntax = DcmXfer(transfer_syntax.c_str()).getXfer();
-  std::string bytes;
-  for (const std::byte octet : part10_header(instance.sop_class_uid, instance.sop_instance_uid,
-                                             transfer_syntax, {"CLINICGW"}))
-    bytes += static_cast<char>(octet);
-  std::vector<char> buffer(1u << 20);
-  DcmOutputBufferStream stream(buffer.data(), static_cast<offile_off_t>(buffer.size()));
-  data_set.transferInit();
-  OFCondition cond = EC_StreamNotifyClient;
-  while (cond == EC_StreamNotifyClient) {
-    cond = data_set.write(stream, syntax, EET_UndefinedLength, nullptr);
-    void* written = nullptr;
-    offile_off_t size = 0;
-    stream.flushBuffer(written, size);
-    bytes.append(static_cast<const char*>(written), static_cast<std::size_t>(size));
-  }
-  data_set.transferEnd();
-  if (cond.bad()) return Error(Code::invalid, "it cannot be written anew");
-  return bytes;
-}
-
 }  // namespace
 
 std::unique_ptr<MediaImport> MediaImport::begin(std::shared_ptr<sync::Holdings> holdings,
@@ -161,7 +138,8 @@ core::Result<std::unique_ptr<MediaExport>> MediaExport::open(sync::Holdings& hol
   GW_TRY(const auto data_set, decode_object(std::move(reader), found.instance, wanted));
   if (found.patient.is_corrected)
     GW_CHECK(correct_identity(*data_set, found.patient, dicom_now(clock)));
-  GW_TRY(std::string bytes, encode(*data_set, found.instance, wanted));
+  GW_TRY(std::string bytes, encode_file(*data_set, found.instance.sop_class_uid,
+                                        found.instance.sop_instance_uid, wanted));
   return std::unique_ptr<MediaExport>(std::make_unique<Rewritten>(std::move(bytes)));
 }
 

@@ -35,6 +35,7 @@ core::Status check_keys(const core::Config& config, const std::string& uplink) {
                            "order_codes",
                            "order_performers",
                            "order_message",
+                           "compress",
                            "resumable_url",
                            "resumable_over_mb",
                            "resumable_token_file"}) {

@@ -54,6 +54,7 @@ Json DeviceTraffic::report(const DeviceOptions& device, core::Wall now) const {
   report.set("last_seen", instant_or_null(last_seen()));
   report.set("silent", is_silent);
   report.set("counts", std::move(counts));
+  clock_.tell(report);
   return report;
 }
 

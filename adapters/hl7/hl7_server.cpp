@@ -11,6 +11,7 @@
 #include "adapters/hl7/message_reader.h"
 #include "adapters/hl7/mllp_framer.h"
 #include "adapters/hl7/work_order_line.h"
+#include "adapters/mapping/fhir_values.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "sync/samples.h"
@@ -113,6 +114,7 @@ class MllpConversation final : public frame::Conversation {
     if (read.query) co_return co_await take_query(std::move(read));
     const auto holdings = door_.get();
     if (!holdings) co_return refuse(read, "the gateway is locked; send again later");
+    if (read.message) note_clock(*read.message);
     std::vector<bool> due;
     if (read.vitals) {
       for (Vital& vital : *read.vitals) {
@@ -254,6 +256,12 @@ class MllpConversation final : public frame::Conversation {
   Answer said(const Read& read, const WorkAnswer& answer) const {
     return {answer_work_query(*read.message, answer, clock_),
             answer.fault.verdict == Verdict::accepted};
+  }
+
+  void note_clock(const Message& message) {
+    served_.traffic.clock().note(
+        mapping::written_at(message.header().field(7).text(), served_.device.profile.time_zone),
+        clock_.wall(), false);
   }
 
   void warn(std::string_view what) const {

@@ -22,11 +22,26 @@ core::Error wrong(const core::Config& config, const std::string& key, std::strin
 
 /// What would have no effect.
 core::Status check_keys(const core::Config& config, const std::string& uplink) {
-  for (const char* last :
-       {"peer", "username", "password_file", "token_file", "proxy", "proxy_username",
-        "proxy_password_file", "token_url", "client_id", "client_key_file", "client_key_id",
-        "scope", "poll_s", "pull", "send_kbit_per_s", "hours", "resumable_url", "resumable_over_mb",
-        "resumable_token_file"}) {
+  for (const char* last : {"peer",
+                           "username",
+                           "password_file",
+                           "token_file",
+                           "proxy",
+                           "proxy_username",
+                           "proxy_password_file",
+                           "token_url",
+                           "client_id",
+                           "client_key_file",
+                           "client_key_id",
+                           "scope",
+                           "poll_s",
+                           "pull",
+                           "send_kbit_per_s",
+                           "compress",
+                           "hours",
+                           "resumable_url",
+                           "resumable_over_mb",
+                           "resumable_token_file"}) {
     const std::string key = cat(uplink, ".", last);
     if (config.has(key))
       return wrong(config, key, "means nothing to an uplink of kind hl7; remove it");

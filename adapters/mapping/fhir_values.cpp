@@ -181,6 +181,11 @@ core::Wall seed_time(std::string_view sent, std::string_view zone) {
   return core::parse_instant(utc_instant(sent, zone)).value_or(core::Wall());
 }
 
+core::Wall written_at(std::string_view sent, std::string_view zone) {
+  constexpr std::size_t kToTheMinute = 12;
+  return sent.size() < kToTheMinute ? core::Wall() : seed_time(sent, zone);
+}
+
 Json quantity(std::string_view number) {
   const std::string sent(core::trim(number));
   Json value = decimal(sent);

@@ -40,5 +40,8 @@ void set_time(core::Json& object, std::string_view member, const FhirTime& time)
 std::string utc_instant(std::string_view sent, std::string_view zone);
 /// For sync::Draft::seed_at; none where the text tells no moment.
 core::Wall seed_time(std::string_view sent, std::string_view zone);
+/// The same of when a message was written, by which a device's clock is judged: a date alone tells
+/// nothing.
+core::Wall written_at(std::string_view sent, std::string_view zone);
 
 }  // namespace gateway::adapters::mapping

@@ -17,7 +17,6 @@ using core::net::Awaitable;
 using frame::FrameEvent;
 
 constexpr std::size_t kConditionMax = 32;
-constexpr std::int64_t kClockMaxOffS = 300;
 
 class Poct1aConversation final : public frame::Conversation {
  public:
@@ -139,10 +138,7 @@ class Poct1aConversation final : public frame::Conversation {
     const std::string at =
         fields::compact_time(value(object(document.root(), "HDR"), "HDR.creation_dttm"),
                              profiles::DateOrder::year_first);
-    const core::Wall theirs = mapping::seed_time(at, zone());
-    if (theirs == core::Wall()) return;
-    served_.note_clock(
-        std::chrono::duration_cast<std::chrono::seconds>(theirs - clock_.wall()).count());
+    served_.traffic.clock().note(mapping::seed_time(at, zone()), clock_.wall(), true);
   }
 
   ServedDevice& served_;
@@ -164,13 +160,6 @@ void ServedDevice::note_condition(std::string condition) {
 
 void ServedDevice::tell(core::Json& report) const {
   report.set("revision", device.profile.revision);
-  const std::int64_t ahead_s = clock_ahead_s_;
-  report.set("clock_ahead_s", ahead_s);
-  if (ahead_s >= kClockMaxOffS || ahead_s <= -kClockMaxOffS) {
-    report.set("problem", cat("its clock is ", ahead_s < 0 ? -ahead_s : ahead_s, " s ",
-                              ahead_s < 0 ? "behind" : "ahead of",
-                              " the gateway's; set the one that is wrong"));
-  }
   const std::lock_guard lock(mutex_);
   if (!condition_.empty()) report.set("condition", condition_);
 }

@@ -2,8 +2,6 @@
 // what the host asks of the device.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,10 +17,9 @@ namespace gateway::adapters::poct1a {
 struct ServedDevice {
   explicit ServedDevice(Poct1aDevice what) : device(std::move(what)) {}
 
-  /// What the device said of itself last (DST.condition_cd, HDR.creation_dttm). From any thread.
+  /// What the device said of itself last (DST.condition_cd). From any thread.
   void note_condition(std::string condition);
-  void note_clock(std::int64_t ahead_s) { clock_ahead_s_ = ahead_s; }
-  /// Sets "revision", "condition", "clock_ahead_s" and, where that is too much, "problem".
+  /// Sets "revision" and "condition".
   void tell(core::Json& report) const;
 
   Poct1aDevice device;
@@ -31,7 +28,6 @@ struct ServedDevice {
  private:
   mutable std::mutex mutex_;
   std::string condition_;
-  std::atomic<std::int64_t> clock_ahead_s_{0};
 };
 
 /// All arguments outlive it.

@@ -23,6 +23,7 @@
 #include "daemon/cli/logs_command.h"
 #include "daemon/cli/peers_command.h"
 #include "daemon/cli/restore.h"
+#include "daemon/cli/results_command.h"
 #include "daemon/cli/reviews_command.h"
 #include "daemon/cli/setup_command.h"
 #include "daemon/cli/studies_command.h"
@@ -281,6 +282,7 @@ int run(int argc, char** argv) {
   add_devices_commands(app, options, action);
   add_letters_commands(app, options, action);
   add_criticals_commands(app, options, action);
+  add_results_commands(app, options, action);
   add_logs_command(app, options, action);
   add_setup_command(app, options, action);
   add_support_bundle_command(app, options, action);

@@ -30,6 +30,9 @@ struct Asked {
   std::string uplink;
   std::string patient;
   std::string folder;
+  std::string series_uid;
+  std::vector<std::string> instances;
+  std::string reason;
 };
 
 std::string target(const std::string& study_uid, std::string_view action = "") {
@@ -93,6 +96,35 @@ int remove(const CommonOptions& common, const Asked& asked) {
                " stay: the study is pinned or in dispute, or the PACS was not read back yet.\n");
   });
   return (*answer)["kept"].integer().value_or(0) > 0 ? kFailed : printed;
+}
+
+int withdraw(const CommonOptions& common, const Asked& asked) {
+  Json instances = Json::array();
+  for (const std::string& uid : asked.instances) instances.add(uid);
+  Json body = Json::object({{"reason", asked.reason}, {"series", asked.series_uid}});
+  body.set("instances", std::move(instances));
+  const auto answer =
+      ask(common.socket, post(target(asked.study_uid, "/withdraw"), body.dump()), kLongTimeout);
+  if (!answer.ok()) return complain(common, answer.error());
+  return print(common, *answer, [](const Json& done) {
+    return cat(done["withdrawn"].number_text(),
+               " images are shown to nobody any more and go to no PACS; the note ",
+               done["note"].text(),
+               " tells the PACS that have them.\nclinic-gateway studies restore takes it back "
+               "here.\n");
+  });
+}
+
+int restore(const CommonOptions& common, const Asked& asked) {
+  const auto answer =
+      ask(common.socket, post(target(asked.study_uid, "/restore"), "{}"), kLongTimeout);
+  if (!answer.ok()) return complain(common, answer.error());
+  return print(common, *answer, [](const Json& done) {
+    return cat(
+        done["restored"].number_text(),
+        " images are shown again here. A PACS that got the note goes on hiding them: have it "
+        "taken back there.\n");
+  });
 }
 
 core::Status write_file(const std::string& socket, const std::string& row, const fs::path& path) {
@@ -256,6 +288,14 @@ void add_studies_commands(CLI::App& studies, const CommonOptions& common,
   of_one(command("send", "send its images again", send))
       ->add_option("--uplink", asked->uplink, "to this uplink only");
   of_one(command("delete", "let its images go now, those the PACS has proven to have", remove));
+  CLI::App* gone = of_one(command(
+      "withdraw", "withdraw images here and at the PACS: a rejection note (IHE IOCM)", withdraw));
+  gone->add_option("--because", asked->reason, "why")
+      ->required()
+      ->check(CLI::IsMember({"quality", "wrong-patient", "wrong-entry", "expired"}));
+  gone->add_option("--series", asked->series_uid, "of this series only");
+  gone->add_option("--instance", asked->instances, "this image only; may be given again");
+  of_one(command("restore", "show what was withdrawn again here", restore));
   CLI::App* out = command("export", "write studies as DICOM files with a DICOMDIR", export_studies);
   out->add_option("studies", asked->study_uids, "Study Instance UIDs")->required();
   out->add_option("--to", asked->folder, "the folder")->required();

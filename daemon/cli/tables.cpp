@@ -187,13 +187,13 @@ std::string format_status(const Json& status) {
 
 std::string format_studies(const Json& answer) {
   if (answer["studies"].size() == 0) return "No studies yet.\n";
-  return rows_table(
-      answer["studies"],
-      {"DATE", "PATIENT", "ID", "ACCESSION", "MODALITY", "INSTANCES", "DELIVERED", "WAITING",
-       "PARKED", "EVICTED", "FETCHED", "PINNED", "IDENTITY", "DESCRIPTION", "STUDY UID"},
-      {"date", "patient_name", "patient_id", "accession", "modalities", "instances", "delivered",
-       "waiting", "parked", "evicted", "fetched", "pinned", "identity", "description",
-       "study_uid"});
+  return rows_table(answer["studies"],
+                    {"DATE", "PATIENT", "ID", "ACCESSION", "MODALITY", "INSTANCES", "DELIVERED",
+                     "WAITING", "PARKED", "EVICTED", "FETCHED", "WITHDRAWN", "PINNED", "IDENTITY",
+                     "DESCRIPTION", "STUDY UID"},
+                    {"date", "patient_name", "patient_id", "accession", "modalities", "instances",
+                     "delivered", "waiting", "parked", "evicted", "fetched", "withdrawn", "pinned",
+                     "identity", "description", "study_uid"});
 }
 
 std::string format_queue(const Json& answer) {

@@ -73,6 +73,15 @@ function criticalRow(one, page) {
     }, page, true));
 }
 
+function resultRow(told, page) {
+  return element('li', {class: 'sheet item'},
+    element('div', {class: 'grow'},
+      told.items.map((item) => element('h3', {}, item.value ? `${item.what}: ${item.value} ` : item.what, item.flag && element('span', {class: 'tag attention'}, item.flag))),
+      told.patient && element('p', {}, told.patient),
+      element('p', {class: 'quiet small'}, `${told.device} · ${moment(told.received_at)}`)),
+    may('operator') && act(`result-${told.number}`, t('release'), async () => t('released', {count: (await post(`results/${told.number}`, {})).released.length}), page, true));
+}
+
 /** Images in a line per destination: nobody reads five hundred of them. */
 function grouped(waiting) {
   const lines = new Map();
@@ -93,16 +102,17 @@ function section(title, note, list) {
 export const queue = {
   title: 'nav_queue',
   load: async (rest, byPage) => ({rows: (await get('queue?limit=200', byPage)).queue, letters: (await get('letters', byPage)).letters,
-    criticals: (await get('criticals', byPage)).criticals}),
-  show: ({rows, letters, criticals}, page) => {
+    criticals: (await get('criticals', byPage)).criticals, results: (await get('results', byPage)).results}),
+  show: ({rows, letters, criticals, results}, page) => {
     const parked = rows.filter((row) => row.state === 'parked');
     const waiting = rows.filter((row) => row.state !== 'parked');
     return [
       element('h1', {tabindex: -1}, t('nav_queue')),
       criticals.length > 0 && section(t('criticals_title', {count: criticals.length}), t('criticals_note'), criticals.map((one) => criticalRow(one, page))),
-      rows.length + letters.length + criticals.length === 0 && element('p', {class: 'quiet'}, t('queue_empty')),
+      rows.length + letters.length + criticals.length + results.length === 0 && element('p', {class: 'quiet'}, t('queue_empty')),
       parked.length > 0 && section(t('parked_title', {count: parked.length}), t('parked_note'), parked.map((row) => parkedRow(row, page))),
       parked.length > 1 && may('operator') && element('div', {class: 'actions'}, act('retry-all', t('send_all_again'), () => retry(0), page, true)),
+      results.length > 0 && section(t('results_title', {count: results.length}), t('results_note'), results.map((told) => resultRow(told, page))),
       letters.length > 0 && section(t('letters_title', {count: letters.length}), t('letters_note'), letters.map((letter) => letterRow(letter, page))),
       waiting.length > 0 && [element('h2', {}, t('waiting_title', {count: waiting.length})),
         table(t('waiting_title', {count: waiting.length}), [t('what'), t('to'), t('oldest_one')], grouped(waiting))],

@@ -104,6 +104,7 @@ class Routes {
     for (const auto& [place, work] :
          {std::pair{"/v1/reviews", &actions_.reviews}, std::pair{"/v1/letters", &actions_.letters},
           std::pair{"/v1/criticals", &actions_.criticals},
+          std::pair{"/v1/results", &actions_.results},
           std::pair{"/v1/accounts", &actions_.accounts}, std::pair{"/v1/peers", &actions_.peers},
           std::pair{"/v1/uplinks", &actions_.uplinks}}) {
       if (path == place || path.starts_with(cat(place, '/'))) {

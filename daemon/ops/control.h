@@ -13,6 +13,7 @@
 //   *    /v1/reviews, /v1/reviews/N reviews_routes.h
 //   *    /v1/letters, /v1/letters/N letters_routes.h
 //   *    /v1/criticals, /v1/criticals/N criticals_routes.h
+//   *    /v1/results, /v1/results/N results_routes.h
 //   *    /v1/peers, /v1/peers/...   peers_routes.h
 //   POST /v1/uplinks/...            uplinks_routes.h
 //   POST /v1/log-level              log_level_lease.h
@@ -61,6 +62,7 @@ struct ControlActions {
   Work reviews;
   Work letters;
   Work criticals;
+  Work results;
   Work accounts;
   Work peers;
   Work uplinks;

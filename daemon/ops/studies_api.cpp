@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "adapters/dicom/rejection_note.h"
 #include "core/text.h"
 #include "daemon/ops/control.h"
 #include "sync/study_actions.h"
@@ -84,7 +85,7 @@ Awaitable<HttpResponse> StudiesApi::answer(HttpRequest request) {
     co_return respond(
         Error(Code::locked, "the gateway is locked: unlock it first (clinic-gateway unlock)"));
   }
-  const bool queues = request.target.ends_with("/send") || request.target.ends_with("/done");
+  const bool queues = request.method == "POST" && !request.target.ends_with("/bytes");
   auto shared = std::make_shared<HttpRequest>(std::move(request));
   auto work = [this, holdings = std::move(holdings), shared] { return serve(*holdings, *shared); };
   core::Result<HttpResponse> served = co_await lane_.run(std::move(work));
@@ -116,15 +117,31 @@ core::Result<HttpResponse> StudiesApi::serve_study(sync::Holdings& holdings,
     }
     return json_answer(page);
   }
-  if (action == "delete") {
-    GW_TRY(const Json done, sync::delete_study(holdings, clock_, study_uid));
-    return json_answer(done);
+  GW_TRY(const Json done, act_on_study(holdings, study_uid, action, request.body));
+  return json_answer(done);
+}
+
+core::Result<Json> StudiesApi::act_on_study(sync::Holdings& holdings, const std::string& study_uid,
+                                            std::string_view action, const std::string& body) {
+  if (action == "delete") return sync::delete_study(holdings, clock_, study_uid);
+  if (action == "restore") {
+    GW_TRY(const std::int64_t count, sync::restore_rejected(holdings, clock_, study_uid));
+    return Json::object({{"restored", count}});
+  }
+  GW_TRY(const Json wish, Json::parse(body, 4));
+  if (action == "withdraw") {
+    adapters::dicom::Withdrawal withdrawal{
+        study_uid, std::string(wish["series"].text()), {}, std::string(wish["reason"].text())};
+    for (const Json& uid : wish["instances"].items())
+      withdrawal.sop_instance_uids.emplace_back(uid.text());
+    GW_TRY(const auto done, adapters::dicom::withdraw(door_.get(), clock_, withdrawal));
+    return Json::object(
+        {{"withdrawn", static_cast<std::int64_t>(done.images)}, {"note", done.note_uid}});
   }
   if (action != "send") return no_route();
-  GW_TRY(const Json wish, Json::parse(request.body, 4));
   GW_TRY(const std::int64_t count,
          sync::send_study(holdings, clock_, study_uid, std::string(wish["uplink"].text())));
-  return json_answer(Json::object({{"queued", count}}));
+  return Json::object({{"queued", count}});
 }
 
 core::Result<HttpResponse> StudiesApi::serve_media(sync::Holdings& holdings,

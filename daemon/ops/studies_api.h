@@ -3,6 +3,9 @@
 //   GET  /v1/study/UID?from=ROW              a page of its instances (sync/study_actions.h)
 //   POST /v1/study/UID/send    {"uplink":""} {"queued":N}; no uplink: all
 //   POST /v1/study/UID/delete                {"evicted":N,"kept":M}
+//   POST /v1/study/UID/withdraw {"reason":"wrong-patient","series":"","instances":[]}
+//                                            {"withdrawn":N,"note":UID}; neither: the whole study
+//   POST /v1/study/UID/restore               {"restored":N}
 //   GET  /v1/media/ROW?from=OFFSET           the instance as a DICOM file, at most 1 MiB; none at
 //   the
 //                                            end
@@ -43,6 +46,8 @@ class StudiesApi {
   core::Result<Response> serve(sync::Holdings& holdings, const core::net::HttpRequest& request);
   core::Result<Response> serve_study(sync::Holdings& holdings,
                                      const core::net::HttpRequest& request);
+  core::Result<core::Json> act_on_study(sync::Holdings& holdings, const std::string& study_uid,
+                                        std::string_view action, const std::string& body);
   core::Result<Response> serve_media(sync::Holdings& holdings,
                                      const core::net::HttpRequest& request);
   core::Result<Response> give(sync::Holdings& holdings, std::int64_t row, std::uint64_t from);

@@ -49,17 +49,6 @@ class ArchiveTest : public DicomServerTest {
     const Ran ran = run("storescu", cat(syntax_option, " ", path));
     EXPECT_EQ(ran.status, 0) << ran.output;
   }
-  void put_patient(const char* body) {
-    auto json = core::Json::parse(body, 16);
-    ASSERT_TRUE(json.ok());
-    const auto change = [&](crypto::Connection& connection) -> core::Status {
-      GW_CHECK(
-          sync::put_resource(connection, {"Patient", "p1"}, *json, "his", "2026-03-01T00:00:00Z"));
-      return connection.run("UPDATE dicom_study SET identity = 'linked', patient = 'p1'");
-    };
-    ASSERT_TRUE(door_.get()->database().write(change).ok());
-  }
-
   // By SOP Instance UID: transfer syntax and the data set's bytes as they are in the file.
   struct Content {
     std::string transfer_syntax;

@@ -20,6 +20,7 @@
 #include "core/clock.h"
 #include "core/files.h"
 #include "core/text.h"
+#include "sync/replica.h"
 #include "tests/adapters/scu.h"
 
 namespace gateway::adapters::dicom {
@@ -71,6 +72,7 @@ class DicomServerTest : public ::testing::Test {
     options.state_folder = folder_;
     options.reserve_bytes = reserve_bytes;
     options.ingest = {"urn:oid:2.25.1", {"pacs"}, {}};
+    options.ingest.read_rejection = read_rejection_;
     auto held = sync::Holdings::open(files, std::move(*keyring), core::system_clock(), options);
     ASSERT_TRUE(held.ok()) << held.error().message();
     door_.open(*held);
@@ -102,6 +104,18 @@ class DicomServerTest : public ::testing::Test {
       if (entry.is_regular_file() && entry.file_size() > 0) ++files;
     }
     return files;
+  }
+
+  /// Patient/p1, to whom every study is linked.
+  void put_patient(const std::string& body) {
+    auto json = core::Json::parse(body, 16);
+    ASSERT_TRUE(json.ok());
+    const auto change = [&](crypto::Connection& connection) -> core::Status {
+      GW_CHECK(
+          sync::put_resource(connection, {"Patient", "p1"}, *json, "his", "2026-03-01T00:00:00Z"));
+      return connection.run("UPDATE dicom_study SET identity = 'linked', patient = 'p1'");
+    };
+    ASSERT_TRUE(door_.get()->database().write(change).ok());
   }
 
   struct Ran {
@@ -160,6 +174,7 @@ class DicomServerTest : public ::testing::Test {
     return got == 0 || errno == ECONNRESET;
   }
 
+  sync::ReadRejectionNote read_rejection_;  // before unlock()
   std::string folder_;
   DicomOptions options_;
   sync::HoldingsDoor door_;

@@ -2,12 +2,13 @@
 """dicom_uplink.py --build DIR [--slices N] [--large-mb N] [--rate BIT_S] [--cut-every S] [--cut-for S] [--orthanc-minutes N]: images over
 a bad link: 2 Mbit/s, 300 ms round trip, 1 % loss, cut for 10 s every 60 s (rig/bad_link.py).
 
-A CT series goes by STOW-RS to an Orthanc, a multi-frame object of 40 MB by resumable upload to a gateway in the hub role beside it, which
-sends it on; both from one uplink of a clinic's gateway that had taken them in before. It ends when Orthanc has them all.
-goodput_ratio: bytes of these files, of what the link carries while it is up. resent_ratio: what TCP delivered to the hospital's side
-beyond them, TLS and HTTP included. orthanc_goodput_ratio: the same link for some minutes and the same files, sent by an Orthanc at the
-clinic to the one at the hospital (its DICOMweb plugin's client), counted in the instances that arrived. There is no
-reencoding_saved_ratio: the gateway does not re-encode.
+A CT series goes by STOW-RS to an Orthanc, compressed without loss (uplink.*.compress), a multi-frame object of 40 MB by resumable upload
+to a gateway in the hub role beside it, which sends it on; both from one uplink of a clinic's gateway that had taken them in before. It
+ends when Orthanc has them all.
+goodput_ratio: bytes of the files as Orthanc got them, of what the link carries while it is up. resent_ratio: what TCP delivered to the
+hospital's side beyond them, TLS and HTTP included. reencoding_saved_ratio: what compression took off the series' bytes.
+orthanc_goodput_ratio: the same link for some minutes and the same files, sent by an Orthanc at the clinic to the one at the hospital (its
+DICOMweb plugin's client), counted in the instances that arrived.
 
 For a short trial: --slices 8 --large-mb 8 --orthanc-minutes 1. Needs root for the network namespaces, orthanc, stunnel4, dcmtk, and the
 rig's Python environment (tests/integration/venv.sh DIR, then DIR/bin/python dicom_uplink.py). The last line is the JSON object.
@@ -69,6 +70,7 @@ ca_file = "{both}/cert.pem"
 resumable_url = "https://{address}:{to_hub}/uploads"
 resumable_over_mb = 4
 resumable_token_file = "{both}/token"
+compress = true
 """
 
 
@@ -183,13 +185,17 @@ def by_gateway(folder, options, files):
             return scene.arrived() == len(files)
 
         wait_until(has_all, "all arrived", 24 * 3600, interval_s=5)
-        up_s, useful = scene.link.up_s(), sum(path.stat().st_size for path in paths)
-        [large] = [one for one in files if one.path.stat().st_size == max(path.stat().st_size for path in paths)]
+        up_s = scene.link.up_s()
+        sizes = {path: path.stat().st_size for path in paths}
+        useful = sum(one["FileSize"] for one in scene.ask(scene.link.hospital, "/instances?expand"))
+        [large] = [one for one in files if sizes[one.path] == max(sizes.values())]
+        series = sum(sizes.values()) - sizes[large.path]
         found = scene.ask(scene.link.hospital, "/tools/lookup", "--data", large.sop_uid)
         return {
             "goodput_ratio": round(useful / (scene.link.rate_byte_s * up_s), 3),
             "resent_ratio": round((scene.delivered() - before - useful) / useful, 4),
             "large_object_arrived": any(one["Type"] == "Instance" for one in found),
+            "reencoding_saved_ratio": round((sum(sizes.values()) - useful) / series, 3),
             "bytes": useful,
             "link_s": round(time.monotonic() - began),
         }

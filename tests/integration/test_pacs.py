@@ -1,24 +1,26 @@
 """test_pacs.py BUILD_DIR: the real daemon sends images to a PACS by C-STORE and asks it for storage commitment: Orthanc, and one that
 pynetdicom plays over TLS, which can be cut off, refuse, be full, and report on either association. And it fetches a patient's prior
-study from Orthanc before a visit.
+study from Orthanc before a visit, compresses what goes over a slow link, and tells the PACS what was withdrawn.
 """
 
 import collections
 import datetime
 import hashlib
 import ssl
+import subprocess
 import sys
 import tempfile
 import threading
 import unittest
 import uuid
+from io import BytesIO
 from pathlib import Path
 
 import requests
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, generate_uid
 from pynetdicom import AE, AllStoragePresentationContexts, build_role, evt
 from pynetdicom.sop_class import (
     CTImageStorage,
@@ -29,7 +31,7 @@ from pynetdicom.sop_class import (
     Verification,
 )
 from rig import compare, datasets, pki, senders
-from rig.gateway import AET, PATIENT_ID_ISSUER, Gateway, Uplinks
+from rig.gateway import AET, PATIENT_ID_ISSUER, CommandFailed, Gateway, Uplinks
 from rig.link import RESET, Link
 from rig.orthanc import Orthanc
 from rig.process import free_ports
@@ -43,7 +45,7 @@ _OUT_OF_RESOURCES, _CANNOT_UNDERSTAND, _DUPLICATE = 0xA700, 0xC000, 0x0111
 
 _SETTINGS = """\
 [dicom]
-more_ae_titles = ["TOARCHIVE", "TOORTHANC"]
+more_ae_titles = ["TOARCHIVE", "TOORTHANC", "TOPACS"]
 [dicom.peer.archive]
 ae_title = "ARCHIVE"
 host = "127.0.0.1"
@@ -69,6 +71,11 @@ peer = "orthanc"
 [dicom.route.archive]
 called_ae_titles = ["TOARCHIVE"]
 uplinks = ["archive"]
+[dicom.route.pacs]
+called_ae_titles = ["TOPACS"]
+uplinks = ["pacs"]
+[uplink.pacs]
+compress = true
 [dicom.route.orthanc]
 called_ae_titles = ["TOORTHANC"]
 uplinks = ["orthanc"]
@@ -240,6 +247,18 @@ class Pacs(unittest.TestCase):
         # It is noted once the association ends on which the PACS was asked.
         wait_until(lambda: self.uplink("orthanc")["server"] == {"storage_commitment": True}, "what Orthanc can is known", _PATIENCE_S)
 
+    def test_a_slow_link_carries_images_compressed_and_loses_nothing_of_them(self):
+        sent = self.send("slow", "TOPACS", slices=3)
+        wait_until(lambda: not self.waiting("pacs"), "the images are at the PACS", _PATIENCE_S)
+        stored = self.orthanc.instances()
+        for uid, one in sent.items():
+            there, plain = self.folder / "compressed.dcm", self.folder / "plain.dcm"
+            there.write_bytes(self.orthanc.stored_file(stored[uid][0]))
+            self.assertEqual(dcmread(there).file_meta.TransferSyntaxUID, JPEGLSLossless)
+            self.assertLess(there.stat().st_size, one.path.stat().st_size * 0.9)
+            subprocess.run(["dcmdjpls", there, plain], check=True, capture_output=True)
+            self.assertEqual(dcmread(plain), dcmread(one.path))
+
     def test_after_a_cut_only_what_did_not_arrive_goes_again(self):
         self.wan.cut(RESET)
         sent = self.send("cut", "TOARCHIVE")
@@ -371,6 +390,35 @@ class Pacs(unittest.TestCase):
         self.wan.restore()
         self.assertEqual([row for row in self.gateway.queue() if row["uplink"] == "pacs"], [])
         self.assertEqual(self.orthanc.receipts(), receipts)
+
+    def test_withdrawn_images_are_hidden_here_and_the_pacs_is_told(self):
+        sent = self.send("wrong", "TOORTHANC", slices=4)
+        wait_until(lambda: not self.waiting("orthanc"), "the images are at the PACS", _PATIENCE_S)
+        study = next(iter(sent.values())).study_uid
+        gone, *others = sent
+        one = self.gateway.ask("studies", "withdraw", study, "--because", "wrong-patient", "--instance", gone)
+        shown = self.gateway.ask("studies", "show", study)
+        self.assertEqual({image["sop_instance_uid"] for image in shown["instances"]}, set(others))
+        rest = self.gateway.ask("studies", "withdraw", study, "--because", "wrong-entry")
+        self.assertEqual((one["withdrawn"], rest["withdrawn"]), (1, 3))
+        with self.assertRaises(CommandFailed):
+            self.gateway.ask("studies", "show", study)
+        notes = {one["note"]: [gone], rest["note"]: others}
+        ids = wait_until(lambda: notes.keys() <= self.orthanc.instances().keys() and self.orthanc.instances(), "the PACS has the notes", _PATIENCE_S)
+        for note, named in notes.items():
+            document = dcmread(BytesIO(self.orthanc.stored_file(ids[note][0])))
+            [evidence] = document.CurrentRequestedProcedureEvidenceSequence
+            [series] = evidence.ReferencedSeriesSequence
+            self.assertEqual((document.StudyInstanceUID, evidence.StudyInstanceUID), (study, study))
+            self.assertEqual({item.ReferencedSOPInstanceUID for item in series.ReferencedSOPSequence}, set(named))
+        [listed] = [row for row in self.gateway.ask("studies")["studies"] if row["study_uid"] == study]
+        self.assertEqual(listed["withdrawn"], 4)
+        self.gateway.kill()
+        self.gateway.start()
+        with self.assertRaises(CommandFailed):
+            self.gateway.ask("studies", "show", study)
+        self.assertEqual(self.gateway.ask("studies", "restore", study)["restored"], 4)
+        self.assertEqual(len(self.gateway.ask("studies", "show", study)["instances"]), 4)
 
     def settled(self, prior):
         """The one that is too long comes last, and only a part of it came."""

@@ -149,6 +149,7 @@ class RecordsTest : public ::testing::Test {
     options.backup_folder = backup_folder_;
     options.reserve_bytes = reserve_bytes_;
     options.read_facts = read_test_facts;
+    options.write_anew = write_anew_;
     return options;
   }
   core::Status reopen(core::Files& files = core::system_files()) {
@@ -301,6 +302,7 @@ class RecordsTest : public ::testing::Test {
   static inline std::unique_ptr<crypto::Keyring> keyring_;
   std::string folder_;
   std::string backup_folder_;
+  WriteAnew write_anew_;  // before open()
   std::uint64_t reserve_bytes_ = 0;
   std::vector<std::string> image_uplinks_{"pacs"};
   std::vector<std::string> fhir_uplinks_{"his"};

@@ -95,7 +95,7 @@ class ResumableSenderTest : public UplinksTest {
     ASSERT_TRUE(hub.ok()) << hub.error().message();
     auto sender =
         ResumableSender::create("pacs", {*hub, "/uploads", over}, held_, core::system_clock());
-    uplink_ = make_stow_uplink("pacs", client(), held_, std::move(sender));
+    uplink_ = make_stow_uplink("pacs", client(), held_, {std::move(sender), false});
   }
   static std::string pixels(std::size_t size) {
     std::string bytes(size, '\0');

@@ -32,6 +32,18 @@ TEST_F(UpkeepTest, AnOldStudyGoesOnceThePacsHasShownItsImages) {
   EXPECT_EQ(count("SELECT count(*) FROM audit WHERE action = 'evict'"), 1);
 }
 
+TEST_F(UpkeepTest, WhatWentInAnotherFormIsKnownByThat) {
+  options_.retention.keep = std::chrono::hours(24 * 30);
+  const auto row = take_in("1.2", "1.2.3", "pixels");
+  const std::string sent = part10_head("1.2.3") + "pixels under another name";
+  at_pacs("1.2.3", sent);
+  write([&](Connection& c) { return keep_sent_form(c, row, "pacs", *digest_of_file(sent)); });
+  age("1.2", 31);
+  run();
+  ASSERT_TRUE(eventually([&] { return state(row) == "evicted"; }));
+  EXPECT_EQ(text("SELECT proof FROM dicom_delivery WHERE instance = 1"), "verified");
+}
+
 TEST_F(UpkeepTest, TheWordOfThePacsAloneIsNoProof) {
   options_.retention.keep = std::chrono::hours(24);
   const auto gone = take_in("1.2", "1.2.3", "pixels", "present");

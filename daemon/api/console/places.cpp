@@ -24,6 +24,7 @@ constexpr std::array kPlaces = {
     Place{"letters", "/v1/letters", kReads, Role::viewer, false},
     Place{"letters/", "/v1/letters/", kReads, Role::operating, kPatients},
     Place{"criticals", "/v1/criticals", kReads, Role::viewer, kPatients},
+    Place{"results", "/v1/results", kReads, Role::viewer, kPatients},
     Place{"worklist", "/v1/worklist", kReads, Role::viewer, kPatients},
     Place{"last-seen", "/v1/last-seen", kReads, Role::viewer, false},
     Place{"keys", "/v1/keys", kReads, Role::admin, false},
@@ -34,6 +35,7 @@ constexpr std::array kPlaces = {
     Place{"reviews/", "/v1/reviews/", kWrites, Role::operating, kPatients},
     Place{"letters/", "/v1/letters/", kWrites, Role::operating, kPatients},
     Place{"criticals/", "/v1/criticals/", kWrites, Role::operating, kPatients},
+    Place{"results/", "/v1/results/", kWrites, Role::operating, kPatients},
 };
 
 bool is_number(std::string_view text) {

@@ -230,8 +230,7 @@ TEST_F(Poct1aTest, AnswersToTheHostAreNotAnswered) {
 
 TEST_F(Poct1aTest, AClockThatIsWrongIsTold) {
   say("<HEL.R01><HDR><HDR.creation_dttm V=\"2001-01-01T00:00:00Z\"/></HDR></HEL.R01>");
-  Json report = Json::object();
-  served_->tell(report);
+  const Json report = served_->traffic.report(served_->device.options, core::system_clock().wall());
   EXPECT_LT(report["clock_ahead_s"].integer().value_or(0), -300);
   EXPECT_THAT(std::string(report["problem"].text()), HasSubstr("behind the gateway's"));
 }
