@@ -252,6 +252,13 @@ core::Result<Upload> Uploads::find(Holdings& holdings, const std::string& client
       [&](Connection& connection) { return read_of_client(connection, client, id, now); });
 }
 
+core::Result<Upload> Uploads::halt(Holdings& holdings, const std::string& client,
+                                   const std::string& id) {
+  GW_TRY(const Upload theirs, find(holdings, client, id));
+  if (const auto stream = running(id)) GW_CHECK(stream->end());
+  return find(holdings, client, theirs.id);
+}
+
 core::Result<std::shared_ptr<UploadStream>> Uploads::resume(std::shared_ptr<Holdings> holdings,
                                                             const std::string& client,
                                                             const std::string& id,

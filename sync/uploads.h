@@ -85,6 +85,9 @@ class Uploads {
   /// With what came of it in a request that still hangs. Code::not_found: the client has no such
   /// upload, or it expired.
   core::Result<Upload> find(Holdings& holdings, const std::string& client, const std::string& id);
+  /// The same for a client that is about to go on: a request that still hangs is not heard any
+  /// more, so that it stands there until the client does.
+  core::Result<Upload> halt(Holdings& holdings, const std::string& client, const std::string& id);
   /// Goes on at `offset`; a request that still hangs is not heard any more. Code::refused: it
   /// stands elsewhere.
   core::Result<std::shared_ptr<UploadStream>> resume(std::shared_ptr<Holdings> holdings,

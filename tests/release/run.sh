@@ -13,7 +13,7 @@ sanitizer() {
   local preset=$1
   cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$jobs" &&
     # This build's libraries are not all instrumented; leaks and races of ours are what is looked for.
-    ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
+    ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 LSAN_OPTIONS=suppressions=$PWD/tests/release/lsan.supp \
       UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
       ctest --test-dir "build/$preset" --label-regex '^(unit|devices|integration)$' --exclude-regex "$not_sanitized" --parallel "$jobs" \
         --output-on-failure --no-tests=error

@@ -155,6 +155,19 @@ TEST_F(UploadsTest, WhatCameOfARequestThatHangsIsAskedForAndTheRequestHeardNoMor
   EXPECT_EQ(stands_at(upload), 16u);
 }
 
+TEST_F(UploadsTest, AClientThatAsksWhereItStandsFindsItThereWhenItGoesOn) {
+  const Upload upload = create(100);
+  const auto hanging = resume(upload, 0);
+  ASSERT_TRUE(hanging->append(crypto::as_octets("0123456789")).ok());
+  EXPECT_EQ(uploads_->halt(*held_, "stranger", upload.id).error().code(), Code::not_found);
+  ASSERT_TRUE(hanging->append(crypto::as_octets("abc")).ok()) << "a stranger stops nobody";
+  EXPECT_EQ(uploads_->halt(*held_, "clinic", upload.id)->received, 13u);
+  // Of the old connection, what was still on its way.
+  EXPECT_EQ(hanging->append(crypto::as_octets("defg")).error().code(), Code::refused);
+  send(upload, "xyz", 13);
+  EXPECT_EQ(stands_at(upload), 16u);
+}
+
 TEST_F(UploadsTest, TheEndOfTheServerKeepsWhatCame) {
   const Upload upload = create(100);
   ASSERT_TRUE(resume(upload, 0)->append(crypto::as_octets("0123456789")).ok());

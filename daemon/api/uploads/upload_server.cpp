@@ -180,7 +180,7 @@ class Server final : public UploadServer {
 
   Awaitable<HttpResponse> tell(const Call& call) {
     auto work = [uploads = uploads_, call] {
-      return uploads->find(*call.holdings, call.from.client, call.id);
+      return uploads->halt(*call.holdings, call.from.client, call.id);
     };
     Found found = co_await writing_.run(std::move(work));
     if (!found.ok()) co_return refusal_of(found.error());
