@@ -61,16 +61,16 @@ Json rehearse_mqtt(const adapters::profiles::Profile& profile, std::string_view 
   return outcome;
 }
 
-/// Messages of an HL7 device; those of a monitor (`monitor` not null) are thinned out by its
-/// sampling.
+/// Messages of an HL7 device with that profile, or without one (null); those of a monitor are
+/// thinned out by its sampling.
 Json read_hl7(const std::vector<std::string>& sent, const adapters::mapping::DeviceProfile& site,
-              const adapters::profiles::Profile* monitor) {
-  adapters::hl7::VitalsSampler sampler(monitor == nullptr ? adapters::profiles::Sampling()
-                                                          : monitor->sampling);
+              const adapters::profiles::Profile* profile) {
+  adapters::hl7::VitalsSampler sampler(profile == nullptr ? adapters::profiles::Sampling()
+                                                          : profile->sampling);
   Json messages = Json::array();
   for (const std::string& one : sent) {
     const auto read =
-        adapters::hl7::read_message(one, site, "fixture", core::system_clock(), monitor);
+        adapters::hl7::read_message(one, site, "fixture", core::system_clock(), profile);
     if (read.vitals) {
       const auto due = sampler.due(*read.vitals);
       sampler.note_sent(*read.vitals, due);
@@ -156,8 +156,8 @@ core::Result<Json> replay(const adapters::profiles::Profile& profile,
   if (profile.protocol == "astm") return adapters::astm::rehearse(profile, heard, site);
   if (profile.protocol == "poct1a") return adapters::poct1a::rehearse(profile, heard, site);
   if (profile.protocol == "socket") return replay_lines(profile, site, heard);
-  const bool is_monitor = profile.protocol == "hl7";
-  return read_hl7(received_hl7(heard), site, is_monitor ? &profile : nullptr);
+  const bool is_known = profile.protocol == "hl7";
+  return read_hl7(received_hl7(heard), site, is_known ? &profile : nullptr);
 }
 
 }  // namespace gateway::daemon

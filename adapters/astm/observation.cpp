@@ -123,11 +123,8 @@ std::string time_of(const Record& result) {
 bool corrects_another(const Record& result) { return result.field(9).first() == "C"; }
 
 std::string local_code(const profiles::Profile& profile, const Field& test_id) {
-  std::string code;
-  for (const std::size_t number : profile.code_components)
-    code += cat(code.empty() && number == profile.code_components[0] ? "" : "^",
-                test_id.component(number).text());
-  while (code.ends_with('^')) code.pop_back();
+  std::string code = profiles::joined_code(
+      profile, [&](std::size_t number) { return test_id.component(number).text(); });
   return code.empty() ? test_id.first() : code;
 }
 

@@ -195,7 +195,7 @@ std::string escape_text(std::string_view text) {
 
 std::string value_at(const std::vector<const Record*>& records, const profiles::Place& place) {
   for (auto record = records.rbegin(); record != records.rend(); ++record) {
-    if ((*record)->type != place.record) continue;
+    if (place.record != std::string_view(&(*record)->type, 1)) continue;
     const Field field = (*record)->field(place.field);
     std::string text =
         place.component == 0 ? field.first() : field.component(place.component).text();

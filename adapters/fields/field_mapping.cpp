@@ -132,10 +132,8 @@ void Mapping::set_value(const Value& value, const profiles::CodeRow* row, Json& 
 
 void Mapping::add_value(const Value& value, const std::string& at, std::size_t place) {
   const auto found = device_.profile.codes.find(value.code, value.unit);
-  if (found.is_impossible_pair && out_.dead_because.empty()) {
-    out_.dead_because = cat("value ", value.code, " came in ", value.unit,
-                            ", which no row of the profile's codes.csv has; add it, then retry");
-  }
+  if (found.is_impossible_pair && out_.dead_because.empty())
+    out_.dead_because = profiles::impossible_pair(value.code, value.unit);
   if (found.row == nullptr) out_.add(sync::MappingGap{"code", "", value.code, value.unit});
   sync::Draft draft;
   draft.kind = sync::DraftKind::result;

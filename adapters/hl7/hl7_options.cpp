@@ -42,7 +42,7 @@ core::Result<std::vector<Hl7Device>> hl7_devices(const core::Config& config) {
     Hl7Device& device = devices.emplace_back();
     static_cast<frame::DeviceOptions&>(device) = std::move(one);
     if (!device.model.empty()) {
-      GW_TRY(device.monitor,
+      GW_TRY(device.model_profile,
              profiles::profile_of_device(config, core::system_files(), device.profile.name, "hl7"));
     }
     GW_CHECK(frame::check_it_calls(config, device, "HL7"));

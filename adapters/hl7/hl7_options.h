@@ -14,9 +14,11 @@ namespace gateway::adapters::hl7 {
 
 using mapping::DeviceProfile;
 struct Hl7Device : frame::DeviceOptions {
-  std::optional<profiles::Profile> monitor;  // its results are vitals, sampled by this profile
+  std::optional<profiles::Profile> model_profile;  // how its model speaks
   std::optional<MllpPeer> orders;  // where it takes the work orders it asked for; nothing: in the
                                    // answer
+
+  const profiles::Profile* known_model() const { return model_profile ? &*model_profile : nullptr; }
 };
 
 /// The devices that speak HL7; all of them call. Code::invalid names the place and what to write

@@ -40,13 +40,14 @@ WorkOrderLine::LookUp work_look_up(const DeviceProfile& device, const sync::Hold
 struct ServedDevice {
   ServedDevice(Hl7Device what, const sync::HoldingsDoor& door, const core::Clock& clock)
       : device(std::move(what)) {
-    if (device.monitor) sampler.emplace(device.monitor->sampling);
+    if (const profiles::Profile* model = device.known_model();
+        model != nullptr && model->is_monitor)
+      sampler.emplace(model->sampling);
     if (device.orders) {
       orders = std::make_shared<WorkOrderLine>(device.profile.name, *device.orders,
                                                work_look_up(device.profile, door, clock), clock);
     }
   }
-  const profiles::Profile* monitor() const { return device.monitor ? &*device.monitor : nullptr; }
 
   Hl7Device device;
   frame::DeviceTraffic traffic;
@@ -100,7 +101,7 @@ class MllpConversation final : public frame::Conversation {
     Answer worst;
     for (std::size_t i = 0; i < parts.size(); ++i) {
       Read read = read_message(std::move(parts[i]), served_.device.profile, peer_, clock_,
-                               served_.monitor());
+                               served_.device.known_model());
       const bool is_read = read.incoming->dead_because.empty();
       if (i > 0) read.incoming->control_id += cat("/", i + 1);
       Answer given = co_await take(std::move(read));
@@ -298,7 +299,8 @@ class Server final : public Hl7Server {
             return std::make_unique<MllpConversation>(served, door, clock, peer);
           },
           [&served](Json& report) {
-            if (served.device.monitor) report.set("revision", served.device.monitor->revision);
+            if (const profiles::Profile* model = served.device.known_model())
+              report.set("revision", model->revision);
           });
     }
   }

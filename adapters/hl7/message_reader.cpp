@@ -78,7 +78,7 @@ Read broken_message(std::string bytes, const DeviceProfile& device, const std::s
 }
 
 Read read_message(std::string bytes, const DeviceProfile& device, const std::string& peer,
-                  const core::Clock& clock, const profiles::Profile* monitor) {
+                  const core::Clock& clock, const profiles::Profile* profile) {
   const DecodedText text = decode_text(bytes, device.character_set);
   std::vector<std::string> messages = split_messages(text.utf8);
   if (messages.empty())
@@ -100,7 +100,7 @@ Read read_message(std::string bytes, const DeviceProfile& device, const std::str
     incoming.add(sync::MappingGap{"segment", "", "MSA", "an answer nobody waits for"});
     return read;
   }
-  read.vitals = map_message(*read.message, device, incoming, monitor);
+  read.vitals = map_message(*read.message, device, incoming, profile);
   read.is_control = incoming.kind.ends_with(kControl);
   count_processing(*read.message, incoming);
   if (text.is_damaged) incoming.gaps.push_back({"text", "", "not of its character set", ""});
@@ -131,7 +131,7 @@ Decoder decoder_of(const Hl7Device& device, const core::Clock& clock) {
   return {.decode =
               [device, &clock](std::string bytes) {
                 return read_message(std::move(bytes), device.profile, "cli", clock,
-                                    device.monitor ? &*device.monitor : nullptr)
+                                    device.known_model())
                     .incoming;
               },
           .text =

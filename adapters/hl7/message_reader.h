@@ -33,9 +33,9 @@ std::vector<std::string> cut_patients(std::string message);
 /// Both: the messages of a frame, each of one patient.
 std::vector<std::string> cut_frame(std::string bytes);
 /// Decodes, maps and answers. What cannot be read comes out as a dead letter with its reason.
-/// `monitor`: the profile of a device whose results are vitals, else null.
+/// `profile`: of the device's model, or null.
 Read read_message(std::string bytes, const DeviceProfile& device, const std::string& peer,
-                  const core::Clock& clock, const profiles::Profile* monitor = nullptr);
+                  const core::Clock& clock, const profiles::Profile* profile = nullptr);
 /// Takes out of the message what is not due; false where nothing is. A dead letter has nothing to
 /// take out, and is one only as often as a value of its own is due.
 bool keep_due(sync::IncomingMessage& message, const std::vector<Vital>& vitals,

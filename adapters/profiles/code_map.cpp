@@ -11,6 +11,7 @@ namespace {
 using core::cat;
 
 constexpr std::size_t kColumns = 5;
+constexpr std::string_view kNoUnit = "-";
 
 core::Error mistake(int line, std::string_view what) {
   return {core::Code::invalid, cat("codes.csv line ", line, ": ", what)};
@@ -62,7 +63,8 @@ CodeMap::Found CodeMap::find(std::string_view code, std::string_view unit) const
   for (const CodeRow& row : rows_) {
     if (row.code != code) continue;
     is_known = true;
-    if (row.unit == unit) return {&row, false};
+    const bool is_exact = row.unit == kNoUnit ? unit.empty() : row.unit == unit;
+    if (is_exact) return {&row, false};
     // Without a unit a row that wants one does not decide, and nothing speaks against it either.
     if (row.unit.empty()) found.row = &row;
   }

@@ -5,6 +5,7 @@
 //   code,unit,loinc,display,ucum
 //   413,g/L,...            only with this unit
 //   MTB,,...               with any unit, or none
+//   HCT,-,...              only without a unit: a fraction where others send percent
 //   CRP,mg/l,,C-reactive protein,mg/L   no LOINC known: the local code stands alone
 #pragma once
 
@@ -18,7 +19,7 @@ namespace gateway::adapters::profiles {
 
 struct CodeRow {
   std::string code;     // as the device sends it
-  std::string unit;     // as the device sends it; empty: any
+  std::string unit;     // as the device sends it; empty: any; "-": none
   std::string loinc;    // empty: none is known
   std::string display;  // what a person reads
   std::string ucum;     // empty: by adapters/mapping/ucum.h

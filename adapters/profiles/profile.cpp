@@ -1,7 +1,6 @@
 #include "adapters/profiles/profile.h"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <span>
 
@@ -48,9 +47,6 @@ std::vector<ConfigKey> place_keys() {
       {.path = "specimen_id",
        .type = KeyType::text_list,
        .meaning = "where the specimen's id stands; empty: only the device's own numbers are sent"},
-      {.path = "patient_id",
-       .type = KeyType::text_list,
-       .meaning = "where the patient's id stands"},
       {.path = "qc", .type = KeyType::text_list, .meaning = "tests that tell a control"},
       {.path = "serial", .type = KeyType::text_list, .meaning = "where the device's serial stands"},
       {.path = "no_patient_ids",
@@ -58,6 +54,33 @@ std::vector<ConfigKey> place_keys() {
        .meaning = "what stands for the patient's id when nobody is meant; what ends in ... begins "
                   "so"},
   };
+}
+
+std::vector<ConfigKey> patient_keys() {
+  return {{.path = "patient_id",
+           .type = KeyType::text_list,
+           .meaning = "where the patient's id stands"}};
+}
+
+std::vector<ConfigKey> code_keys() {
+  return {{.path = "code_components",
+           .type = KeyType::text_list,
+           .meaning = "components of the test id that make the code; default: the first with a "
+                      "value"}};
+}
+
+std::vector<ConfigKey> hl7_keys() {
+  return {{.path = "kind",
+           .meaning = "what the results are: a monitor's vitals, or an analyzer's",
+           .default_text = "\"monitor\"",
+           .choices = {"monitor", "analyzer"}}};
+}
+
+std::vector<ConfigKey> analyzer_keys() {
+  return {{.path = "own_values",
+           .type = KeyType::text_list,
+           .meaning = "codes of what the device says of itself, which is no result and left out; "
+                      "what ends in ... begins so"}};
 }
 
 std::vector<ConfigKey> astm_keys() {
@@ -72,9 +95,6 @@ std::vector<ConfigKey> astm_keys() {
        .default_text = "240",
        .minimum = 7,
        .maximum = 63'993},
-      {.path = "code_components",
-       .type = KeyType::text_list,
-       .meaning = "components of the test id that make the code; default: the first with a value"},
       {.path = "interpretation",
        .meaning = "where the abnormal flag stands",
        .default_text = "\"R-7\""},
@@ -96,90 +116,30 @@ std::vector<ConfigKey> poct1a_keys() {
 core::Result<Config> parse_profile(const std::string& text, const std::string& file) {
   std::vector<ConfigKey> all = common_keys();
   append(all, place_keys());
+  append(all, patient_keys());
+  append(all, code_keys());
   append(all, astm_keys());
   append(all, poct1a_keys());
+  append(all, hl7_keys());
+  append(all, analyzer_keys());
   append(all, field_keys());
   append(all, topic_keys());
   append(all, sampling_keys());
   GW_TRY(const Config any, Config::parse(text, file, all));
   std::vector<ConfigKey> own = common_keys();
   const std::string protocol = any.text("protocol");
-  if (protocol == "astm" || protocol == "poct1a") append(own, place_keys());
+  const bool is_analyzer = protocol == "hl7" && any.text("kind") == "analyzer";
+  const bool is_line = protocol == "astm" || protocol == "poct1a";
+  if (is_line || is_analyzer) append(own, place_keys());
+  if (is_line) append(own, patient_keys());
+  if (protocol == "astm" || is_analyzer) append(own, code_keys());
   if (protocol == "astm") append(own, astm_keys());
   if (protocol == "poct1a") append(own, poct1a_keys());
-  if (protocol == "hl7") append(own, sampling_keys());
+  if (protocol == "hl7") append(own, hl7_keys());
+  if (protocol == "hl7") append(own, is_analyzer ? analyzer_keys() : sampling_keys());
   if (protocol == "folder" || protocol == "mqtt" || protocol == "socket") append(own, field_keys());
   if (protocol == "mqtt") append(own, topic_keys());
   return Config::parse(text, file, own);
-}
-
-/// A number from `text`, which is cut off it; 0: none.
-std::size_t take_number(std::string_view& text) {
-  std::size_t number = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (code != std::errc()) return 0;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  return number;
-}
-
-core::Result<Place> parse_place(std::string_view text) {
-  const core::Error wrong(core::Code::invalid,
-                          cat("\"", text, "\" is no place; write one like O-3 or O-4.1"));
-  Place place;
-  if (text.size() < 3 || text[0] < 'A' || text[0] > 'Z' || text[1] != '-') return wrong;
-  place.record = text[0];
-  text.remove_prefix(2);
-  place.field = take_number(text);
-  if (place.field == 0) return wrong;
-  if (text.empty()) return place;
-  if (text[0] != '.') return wrong;
-  text.remove_prefix(1);
-  place.component = take_number(text);
-  if (place.component == 0 || !text.empty()) return wrong;
-  return place;
-}
-
-/// OBJECT.field, as POCT1-A names its elements.
-core::Result<Place> parse_element(std::string_view text) {
-  const auto dot = text.find('.');
-  const auto is_named = [](std::string_view part, auto is_sign) {
-    return !part.empty() && std::all_of(part.begin(), part.end(), is_sign);
-  };
-  const bool is_element =
-      dot != std::string_view::npos &&
-      is_named(text.substr(0, dot), [](char c) { return c >= 'A' && c <= 'Z'; }) &&
-      is_named(text.substr(dot + 1),
-               [](char c) { return (c >= 'a' && c <= 'z') || c == '_' || c == '-'; });
-  if (!is_element)
-    return core::Error(core::Code::invalid,
-                       cat("\"", text, "\" is no place; write one like PT.patient_id"));
-  Place place;
-  place.element = text;
-  return place;
-}
-
-using ParsePlace = core::Result<Place> (*)(std::string_view);
-
-core::Result<FieldTest> parse_test(std::string_view text, ParsePlace parse) {
-  const auto equals = text.find('=');
-  if (equals == std::string_view::npos)
-    return core::Error(core::Code::invalid,
-                       cat("\"", text, "\" is no test; write one like O-12=Q or SVC.role_cd=LQC"));
-  FieldTest test;
-  GW_TRY(test.place, parse(core::trim(text.substr(0, equals))));
-  test.pattern = core::trim(text.substr(equals + 1));
-  return test;
-}
-
-core::Result<FieldRule> parse_rule(std::string_view text, ParsePlace parse) {
-  constexpr std::string_view kWhen = " when ";
-  const auto when = text.find(kWhen);
-  FieldRule rule;
-  GW_TRY(rule.place, parse(core::trim(text.substr(0, when))));
-  if (when == std::string_view::npos) return rule;
-  GW_TRY(FieldTest test, parse_test(text.substr(when + kWhen.size()), parse));
-  rule.when.push_back(std::move(test));
-  return rule;
 }
 
 template <class Value, class Parse>
@@ -215,10 +175,25 @@ core::Status read_places(const Config& config, ParsePlace parse, Profile& profil
   const auto rule = [parse](std::string_view text) { return parse_rule(text, parse); };
   const auto test = [parse](std::string_view text) { return parse_test(text, parse); };
   GW_CHECK(read_list(config, "specimen_id", rule, profile.specimen_id));
-  GW_CHECK(read_list(config, "patient_id", rule, profile.patient_id));
+  // Whose an HL7 message is, the standard says.
+  if (profile.protocol != "hl7") {
+    GW_CHECK(read_list(config, "patient_id", rule, profile.patient_id));
+  }
   GW_CHECK(read_list(config, "qc", test, profile.qc));
   GW_CHECK(read_list(config, "serial", rule, profile.serial));
   profile.no_patient_ids = config.texts("no_patient_ids");
+  return {};
+}
+
+core::Status read_hl7(const Config& config, Profile& profile) {
+  profile.is_monitor = config.text("kind") == "monitor";
+  if (profile.is_monitor) {
+    GW_TRY(profile.sampling, read_sampling(config));
+    return {};
+  }
+  GW_CHECK(read_list(config, "code_components", parse_component, profile.code_components));
+  GW_CHECK(read_places(config, parse_segment_place, profile));
+  profile.own_values = config.texts("own_values");
   return {};
 }
 
@@ -230,11 +205,11 @@ core::Result<Profile> read_profile(const Config& config) {
   profile.run_failures = config.texts("run_failures");
   profile.decimal_separator = config.text("decimal_separator")[0];
   if (profile.protocol == "hl7") {
-    GW_TRY(profile.sampling, read_sampling(config));
+    GW_CHECK(read_hl7(config, profile));
     return profile;
   }
   if (profile.protocol == "poct1a") {
-    GW_CHECK(read_places(config, parse_element, profile));
+    GW_CHECK(read_places(config, parse_element_place, profile));
     profile.own_notes = config.texts("own_notes");
     return profile;
   }
@@ -248,8 +223,8 @@ core::Result<Profile> read_profile(const Config& config) {
   profile.checksum = checksum_named(config.text("checksum"));
   profile.frame_bytes_max = static_cast<std::size_t>(config.integer("frame_bytes_max"));
   GW_CHECK(read_list(config, "code_components", parse_component, profile.code_components));
-  GW_CHECK(read_places(config, parse_place, profile));
-  GW_TRY(profile.interpretation, parse_place(config.text("interpretation")));
+  GW_CHECK(read_places(config, parse_record_place, profile));
+  GW_TRY(profile.interpretation, parse_record_place(config.text("interpretation")));
   return profile;
 }
 
@@ -261,17 +236,6 @@ core::Result<std::vector<std::string>> folders_in(core::Files& files, const std:
 
 }  // namespace
 
-bool matches_pattern(std::string_view text, std::string_view pattern) {
-  constexpr std::string_view kAny = "...";
-  if (!pattern.ends_with(kAny)) return text == pattern;
-  return text.starts_with(pattern.substr(0, pattern.size() - kAny.size()));
-}
-
-bool matches_any(std::string_view text, const std::vector<std::string>& patterns) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const std::string& one) { return matches_pattern(text, one); });
-}
-
 bool Profile::is_run_failure(std::string_view value) const {
   return matches_any(value, run_failures);
 }
@@ -280,19 +244,7 @@ bool Profile::is_nobody(std::string_view sent) const { return matches_any(sent, 
 
 bool Profile::is_own_note(std::string_view text) const { return matches_any(text, own_notes); }
 
-bool holds(const FieldTest& test, const ValueAt& value_at) {
-  return matches_pattern(value_at(test.place), test.pattern);
-}
-
-std::string value_by(const std::vector<FieldRule>& rules, const ValueAt& value_at) {
-  for (const FieldRule& rule : rules) {
-    const bool applies = std::all_of(rule.when.begin(), rule.when.end(),
-                                     [&](const auto& test) { return holds(test, value_at); });
-    if (!applies) continue;
-    if (std::string value = value_at(rule.place); !value.empty()) return value;
-  }
-  return {};
-}
+bool Profile::is_own_value(std::string_view code) const { return matches_any(code, own_values); }
 
 Shelf shelf_of(const Config& config) {
   return {config.text("profiles.shipped_dir"), config.text("profiles.site_dir")};

@@ -1,44 +1,22 @@
 // What one model of device sends and how it is understood, as data: a folder with profile.toml,
 // codes.csv, fixtures/ and expected/. Shipped ones come with the package, a site's own of the same
 // id take their place.
-//
-// A place is where a value stands: "O-3" (record O, field 3 counted as the standard does, the
-// record's type being field 1), "O-4.3" (its third component); of POCT1-A "PT.patient_id" (a field
-// of an object). A rule is a place, alone or with a condition: "O-4.3 when O-4.4=B"; a test is
-// "O-12=Q", or "O-3=QC..." for any text that begins so.
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "adapters/profiles/code_map.h"
 #include "adapters/profiles/field_map.h"
+#include "adapters/profiles/place.h"
 #include "adapters/profiles/sampling.h"
 #include "core/config.h"
 #include "core/files.h"
 #include "core/result.h"
 
 namespace gateway::adapters::profiles {
-
-struct Place {
-  char record = 0;            // of ASTM
-  std::size_t field = 0;      // from 1
-  std::size_t component = 0;  // from 1; 0: the whole field
-  std::string element = {};   // of POCT1-A instead: "PT.patient_id"
-};
-
-struct FieldTest {
-  Place place;
-  std::string pattern;  // what ends in ... begins so; case matters
-};
-
-struct FieldRule {
-  Place place;
-  std::vector<FieldTest> when;  // empty: always; at most one
-};
 
 /// How the two check characters of a frame are made.
 enum class Checksum {
@@ -53,6 +31,7 @@ struct Profile {
   std::string revision;  // "3+8c1f20aa": its own number and the first bytes of its files' SHA-256
   std::string device;    // "Roche cobas c111"
   std::string protocol;  // "astm", "poct1a", "folder", "mqtt", "socket", "hl7"
+  bool is_monitor = false;  // hl7: its results are vitals
   Checksum checksum = Checksum::standard;
   std::size_t frame_bytes_max = 240;         // text of a frame we send
   std::vector<std::size_t> code_components;  // of the test id, joined by '^'
@@ -64,6 +43,7 @@ struct Profile {
   std::vector<FieldRule> serial;            // of the device
   Place interpretation;                     // abnormal flags
   std::vector<std::string> own_notes;       // poct1a: notes for the device's own use, patterns too
+  std::vector<std::string> own_values;      // hl7: codes of what it says of itself, patterns too
   char decimal_separator = '.';
   CodeMap codes;
   FieldMap fields;    // of protocols that write named fields
@@ -73,17 +53,9 @@ struct Profile {
   /// `sent` stands where the patient's id belongs and means nobody.
   bool is_nobody(std::string_view sent) const;
   bool is_own_note(std::string_view text) const;
+  /// `code` is of no test: a setting of the device, a mark in its curve.
+  bool is_own_value(std::string_view code) const;
 };
-
-/// `pattern` is the whole text, or its beginning followed by "...".
-bool matches_pattern(std::string_view text, std::string_view pattern);
-bool matches_any(std::string_view text, const std::vector<std::string>& patterns);
-
-/// The text at a place of what is being read; empty: none.
-using ValueAt = std::function<std::string(const Place&)>;
-/// The first rule whose condition holds and whose place has a value.
-std::string value_by(const std::vector<FieldRule>& rules, const ValueAt& value_at);
-bool holds(const FieldTest& test, const ValueAt& value_at);
 
 /// Where profiles lie; absolute paths.
 struct Shelf {

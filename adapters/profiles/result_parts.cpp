@@ -32,6 +32,15 @@ Json code_of_test(std::string_view device, std::string_view code, const CodeRow*
   return Json::object({{"coding", std::move(codings)}, {"text", text}});
 }
 
+std::string joined_code(const Profile& profile,
+                        const std::function<std::string(std::size_t)>& component) {
+  std::string code;
+  for (const std::size_t number : profile.code_components)
+    code += cat(code.empty() && number == profile.code_components[0] ? "" : "^", component(number));
+  while (code.ends_with('^')) code.pop_back();
+  return code;
+}
+
 Json made_by(const Profile& profile) {
   return Json::array({Json::object(
       {{"url", kProfileExtension}, {"valueString", cat(profile.id, ' ', profile.revision)}})});
@@ -77,7 +86,7 @@ void set_unit(std::string_view unit, const CodeRow* row, Json& quantity,
 }
 
 std::string impossible_pair(std::string_view code, std::string_view unit) {
-  return cat("test ", code, " came in ", unit,
+  return cat("value ", code, " came in ", unit,
              ", which no row of the profile's codes.csv has; add it, then retry");
 }
 

@@ -2,6 +2,8 @@
 // number with its comparator and unit, why there is none, the flag. Pure.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +22,10 @@ std::string own_system(std::string_view device, std::string_view kind);
 core::Json coding(std::string_view system, std::string_view code);
 /// LOINC where the map names it (`row` may be null), the device's own code in any case.
 core::Json code_of_test(std::string_view device, std::string_view code, const CodeRow* row);
+/// A test's code: the components of its id that the profile names, joined by '^'; empty: it names
+/// none, or they are.
+std::string joined_code(const Profile& profile,
+                        const std::function<std::string(std::size_t number)>& component);
 /// The extension array that names the profile.
 core::Json made_by(const Profile& profile);
 /// CodeableConcept of an observation category ("laboratory"), as an array.

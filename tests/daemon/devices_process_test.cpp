@@ -26,6 +26,12 @@ std::string device_table(std::uint16_t port) {
          "\npatient_id_issuer = \"urn:oid:2.25.1\"\n";
 }
 
+/// With a shipped profile.
+std::string device_with_profile(std::uint16_t port, const std::string& profile) {
+  return "[profiles]\nshipped_dir = \"" GATEWAY_PROFILES "\"\nsite_dir = \"/nonexistent\"\n" +
+         device_table(port) + "profile = \"" + profile + "\"\n";
+}
+
 Json counts(const DaemonProcess& daemon) {
   return daemon.status()["hl7"]["devices"][std::size_t{0}]["counts"];
 }
@@ -156,9 +162,7 @@ std::string heart_rate(const std::string& id, const std::string& second, const s
 TEST(Devices, OfAMonitorsStreamWhatIsNotDueStaysHere) {
   const std::uint16_t port = free_port();
   DaemonProcess daemon;
-  daemon.configure("[profiles]\nshipped_dir = \"" GATEWAY_PROFILES
-                   "\"\nsite_dir = \"/nonexistent\"\n" +
-                   device_table(port) + "profile = \"pcd-01-monitor\"\n");
+  daemon.configure(device_with_profile(port, "pcd-01-monitor"));
   daemon.start();
   ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
   const MllpDevice device(port);
@@ -181,6 +185,30 @@ TEST(Devices, OfAMonitorsStreamWhatIsNotDueStaysHere) {
   EXPECT_THAT(again.send(heart_rate("4", "03", "98")), HasSubstr("MSA|AA|4"));
   EXPECT_THAT(counts(daemon).dump(), HasSubstr("\"stored\":1"));
   EXPECT_THAT(daemon.ask({"letters", "samples", "lab"}).out, HasSubstr("|73|"));
+}
+
+TEST(Devices, AnAnalyzersResultsGoThroughItsProfileWhoseRevisionIsListed) {
+  const std::uint16_t port = free_port();
+  DaemonProcess daemon;
+  daemon.configure(device_with_profile(port, "mindray-bc"));
+  daemon.start();
+  ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
+  const MllpDevice device(port);
+  ASSERT_TRUE(device.connected()) << daemon.log();
+  const std::string count =
+      "|2.3.1||||||UNICODE\rPID|1||P1^^^^MR||Roe^Jane||19800102|Female\r"
+      "OBR|1||T1|00001^Automated Count^99MRC|||20260305151500\r"
+      "OBX|1|NM|718-7^HGB^LN||130|g/L|||||F\r";
+  EXPECT_THAT(device.send("MSH|^~\\&|BC|M|||20260305151500||ORU^R01|1|P" + count),
+              HasSubstr("MSA|AA|1"));
+  EXPECT_THAT(device.send("MSH|^~\\&|BC|M|||20260305151500||ORU^R01|2|Q" + count),
+              HasSubstr("|Q|2.3.1\rMSA|AA|2"));
+  EXPECT_THAT(counts(daemon).dump(), HasSubstr("\"stored\":2"));
+  EXPECT_THAT(counts(daemon).dump(), HasSubstr("\"controls\":1"));
+  const Json listed = daemon.status()["hl7"]["devices"][std::size_t{0}];
+  EXPECT_EQ(listed["profile"].text(), "mindray-bc");
+  EXPECT_THAT(std::string(listed["revision"].text()), HasSubstr("1+"));
+  EXPECT_EQ(daemon.stop(), 0) << daemon.log();
 }
 
 TEST(Devices, WhileLockedNothingIsTakenAndTheDeviceIsToldToSendAgain) {

@@ -1,5 +1,6 @@
-// A frame's bytes to the drafts that become FHIR, and the answer.
+// A frame's bytes to the drafts that become FHIR, and the answer; by no profile and by each.
 #include "adapters/hl7/message_reader.h"
+#include "tests/fuzz/profiles.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace gateway;
@@ -11,16 +12,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     made.autoverified = {"2345-7"};
     return made;
   }();
+  static const auto profiles = fuzz::shipped_profiles("hl7");
   std::string frame(reinterpret_cast<const char*>(data), size);
-  for (std::string& bytes : adapters::hl7::cut_frame(std::move(frame))) {
-    const auto read =
-        adapters::hl7::read_message(std::move(bytes), device, "192.0.2.1", core::system_clock());
-    if (read.incoming == nullptr) std::abort();
-    if (read.query &&
-        adapters::hl7::answer_work_query(*read.message, {}, core::system_clock()).empty())
-      std::abort();
-    for (const sync::Draft& draft : read.incoming->drafts) {
-      if (!core::Json::parse(draft.body.dump()).ok()) std::abort();
+  for (const std::string& bytes : adapters::hl7::cut_frame(std::move(frame))) {
+    for (std::size_t i = 0; i <= profiles.size(); ++i) {
+      const auto read = adapters::hl7::read_message(
+          bytes, device, "192.0.2.1", core::system_clock(), i == 0 ? nullptr : &profiles[i - 1]);
+      if (read.incoming == nullptr) std::abort();
+      if (read.query &&
+          adapters::hl7::answer_work_query(*read.message, {}, core::system_clock()).empty())
+        std::abort();
+      for (const sync::Draft& draft : read.incoming->drafts) {
+        if (!core::Json::parse(draft.body.dump()).ok()) std::abort();
+      }
     }
   }
   return 0;

@@ -5,6 +5,7 @@
 
 #include "adapters/hl7/mapping/datatypes.h"
 #include "adapters/hl7/mapping/order_groups.h"
+#include "adapters/hl7/mapping/profiled.h"
 #include "core/text.h"
 
 namespace gateway::adapters::hl7 {
@@ -184,8 +185,8 @@ bool is_supported(std::string_view type) { return find_supported(type) != nullpt
 
 std::optional<std::vector<Vital>> map_message(const Message& message, const DeviceProfile& device,
                                               sync::IncomingMessage& out,
-                                              const profiles::Profile* monitor) {
-  Mapping mapping(message, device, out);
+                                              const profiles::Profile* profile) {
+  Mapping mapping(message, device, out, profile);
   const std::string type = message.type();
   const Supported* supported = find_supported(type);
   if (supported == nullptr) {
@@ -203,9 +204,10 @@ std::optional<std::vector<Vital>> map_message(const Message& message, const Devi
   }
   out.patient.is_required = true;
   map_patient(mapping);
+  drop_nobody(mapping);
   std::optional<std::vector<Vital>> vitals;
-  if (monitor != nullptr && supported->family == Family::result) {
-    vitals = map_vitals(mapping, *monitor);
+  if (profile != nullptr && profile->is_monitor && supported->family == Family::result) {
+    vitals = map_vitals(mapping, *profile);
   } else {
     const auto caret = type.find('^');
     map_family(mapping, supported->family,

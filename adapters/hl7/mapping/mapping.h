@@ -25,12 +25,15 @@ using mapping::DeviceProfile;
 
 class Mapping {
  public:
-  Mapping(const Message& message, const DeviceProfile& device, sync::IncomingMessage& out)
-      : message_(message), device_(device), out_(out) {}
+  Mapping(const Message& message, const DeviceProfile& device, sync::IncomingMessage& out,
+          const profiles::Profile* profile = nullptr)
+      : message_(message), device_(device), out_(out), profile_(profile) {}
 
   const Message& message() const { return message_; }
   const DeviceProfile& device() const { return device_; }
   sync::IncomingMessage& out() { return out_; }
+  /// What is known of the model; may be null.
+  const profiles::Profile* profile() const { return profile_; }
 
   /// Appends a draft; answers the reference to it.
   std::string add(sync::Draft draft) { return out_.add(std::move(draft)); }
@@ -47,14 +50,15 @@ class Mapping {
   const Message& message_;
   const DeviceProfile& device_;
   sync::IncomingMessage& out_;
+  const profiles::Profile* profile_;
 };
 
-/// Fills `out` (patient, drafts, gaps, event_at, dead_because) from the message. With `monitor`
-/// (may be null) results are a monitor's, by that profile; answers their values, of whatever else
+/// Fills `out` (patient, drafts, gaps, event_at, dead_because) from the message. Results are read
+/// by the model's `profile` (may be null); answers the values of a monitor's, of whatever else
 /// nothing.
 std::optional<std::vector<Vital>> map_message(const Message& message, const DeviceProfile& device,
                                               sync::IncomingMessage& out,
-                                              const profiles::Profile* monitor);
+                                              const profiles::Profile* profile);
 
 /// Behind the kind of a message all of whose results are of controls: "OUL^R22 control".
 inline constexpr std::string_view kControl = " control";

@@ -5,6 +5,7 @@
 #include "adapters/hl7/mapping/code_tables.h"
 #include "adapters/hl7/mapping/datatypes.h"
 #include "adapters/hl7/mapping/order_parts.h"
+#include "adapters/hl7/mapping/profiled.h"
 #include "core/civil_time.h"
 #include "core/text.h"
 
@@ -109,7 +110,7 @@ std::string add_observation(Mapping& mapping, const ObservationGroup& group,
   const Piece at = obx.field(14).has_value() ? obx.field(14) : ordered_at;
   set_time(body, "effectiveDateTime", fhir_time(mapping, at));
   set_performers(mapping, obx, body);
-  set_observation_value(mapping, obx, body);
+  if (!set_profiled_value(mapping, obx, body)) set_observation_value(mapping, obx, body);
   set_interpretation(mapping, obx, body);
   set_if(body, "note", annotations(group.notes));
   set_if(body, "bodySite", codeable_concept(mapping, obx.field(20)));
@@ -117,10 +118,11 @@ std::string add_observation(Mapping& mapping, const ObservationGroup& group,
   if (!context.specimen.empty())
     body.set("specimen", Json::object({{"reference", context.specimen}}));
   set_if(body, "device", device_reference(mapping, obx));
+  if (!context.device.empty()) body.set("device", Json::object({{"reference", context.device}}));
   set_reference_range(mapping, obx, body);
+  set_profiled_code(mapping, obx, body);
 
-  const std::string test = obx.field(3).first();
-  draft.is_released = mapping.device().verifies(test);
+  draft.is_released = mapping.device().verifies(test_code(mapping, obx));
   // The order's time stays the same in a correction; without one the result's own must do.
   const Piece key_time = ordered_at.has_value() ? ordered_at : obx.field(14);
   draft.seed = cat(context.seed, "|", key_time.raw(), "|", obx.field(3).raw(), "|",

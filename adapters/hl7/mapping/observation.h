@@ -17,6 +17,7 @@ struct ObservationContext {
   std::string specimen;  // reference, or empty
   core::Json based_on;   // of the order, or null
   core::Json encounter;  // or null
+  std::string device;    // reference; empty: OBX-18's
 };
 
 /// Adds the draft; answers the reference to it. `occurrence`: how many OBX of the same test and

@@ -7,6 +7,7 @@
 #include "adapters/hl7/mapping/observation.h"
 #include "adapters/hl7/mapping/order_groups.h"
 #include "adapters/hl7/mapping/order_parts.h"
+#include "adapters/hl7/mapping/profiled.h"
 #include "adapters/mapping/replicates.h"
 #include "core/text.h"
 
@@ -131,7 +132,8 @@ void add_report(Mapping& mapping, const OrderGroup& group, const ObservationCont
   set_if(body, "extension", report_notes(group.notes));
   draft.is_released = !group.observations.empty();
   for (const ObservationGroup& one : group.observations) {
-    draft.is_released = draft.is_released && mapping.device().verifies(one.obx->field(3).first());
+    draft.is_released =
+        draft.is_released && mapping.device().verifies(test_code(mapping, *one.obx));
   }
   draft.is_edit = status == "corrected" ||
                   std::ranges::any_of(group.observations,
@@ -141,8 +143,10 @@ void add_report(Mapping& mapping, const OrderGroup& group, const ObservationCont
   mapping.add(std::move(draft));
 }
 
-void map_group(Mapping& mapping, const OrderGroup& group, std::string seed, const Json& encounter) {
+void map_group(Mapping& mapping, const OrderGroup& group, std::string seed, const Json& encounter,
+               const std::string& device) {
   ObservationContext context;
+  context.device = device;
   context.obr = group.obr;
   context.seed = std::move(seed);
   context.encounter = encounter;
@@ -152,7 +156,10 @@ void map_group(Mapping& mapping, const OrderGroup& group, std::string seed, cons
     if (context.fallback_status == "partial") context.fallback_status = "preliminary";
   }
   ReportParts parts;
+  const bool is_specimen_known = set_profiled_specimen(mapping, group, context);
+  if (is_specimen_known) parts.specimens.add(Json::object({{"reference", context.specimen}}));
   for (const Segment* spm : group.specimens) {
+    if (is_specimen_known) break;
     const std::string reference = add_specimen(
         mapping, *spm, context.seed, group.obr == nullptr ? Piece() : group.obr->field(7));
     if (context.specimen.empty()) context.specimen = reference;
@@ -179,16 +186,19 @@ void map_results(Mapping& mapping) {
   const Json encounter = encounter_reference(mapping);
   std::map<std::string, std::size_t> seen;  // what is measured twice under one order
   bool is_all_control = !groups.empty();
+  std::string device;
   for (const OrderGroup& group : groups) {
-    if (is_control(group)) {
-      mapping.gap("code", "HL70369", group.specimens.front()->field(11).first(),
+    const bool is_profiled = is_profiled_control(mapping, group);
+    if (is_profiled || is_control(group)) {
+      mapping.gap("code", "HL70369", is_profiled ? "Q" : group.specimens.front()->field(11).first(),
                   "results of a control, kept in the raw message");
       continue;
     }
     is_all_control = false;
+    if (device.empty()) device = add_profiled_device(mapping, group);
     std::string seed = group_seed(mapping, group);
     if (const std::size_t before = seen[seed]++; before > 0) seed += cat("|group ", before);
-    map_group(mapping, group, std::move(seed), encounter);
+    map_group(mapping, without_own_values(mapping, group), std::move(seed), encounter, device);
   }
   if (is_all_control) {
     mapping.out().patient = {};  // whoever stands there is none

@@ -1,7 +1,6 @@
 // ORU^R01 of a monitor with a profile (IHE PCD TF-2, PCD-01): an Observation for each metric, with
 // LOINC and UCUM by the profile's map beside the monitor's own MDC codes (ISO/IEEE 11073-10101). An
 // OBX without a value tells of the containment (MDS, VMD, channel) alone.
-#include <algorithm>
 #include <map>
 
 #include "adapters/hl7/mapping/datatypes.h"
@@ -37,41 +36,15 @@ class Vitals {
  private:
   void add(const ObservationGroup& group, const ObservationContext& context);
   core::Wall time_of(const Segment& obx, const ObservationContext& context) const;
-  void name(const Segment& obx, const profiles::CodeRow* row, Json& body);
 
   Mapping& mapping_;
   const profiles::Profile& profile_;
   const std::vector<OrderGroup> groups_;
-  std::string device_reference_;
+  std::string device_;  // reference, or empty
   std::string whose_;
   std::map<std::string, std::size_t> seen_;
   std::vector<Vital> vitals_;
 };
-
-/// The monitor's code stays beside the map's.
-void Vitals::name(const Segment& obx, const profiles::CodeRow* row, Json& body) {
-  if (row == nullptr) return;
-  Json codings = Json::array();
-  if (!row->loinc.empty()) codings.add(profiles::coding("http://loinc.org", row->loinc));
-  const Json own = body["code"]["coding"];
-  for (const Json& one : own.items()) codings.add(one);
-  Json code = body["code"];
-  code.set("coding", std::move(codings));
-  if (!row->display.empty()) code.set("text", row->display);
-  body.set("code", std::move(code));
-  if (row->ucum.empty() || !body["valueQuantity"].is_object()) return;
-  const Piece units = obx.field(6);
-  Json value = body["valueQuantity"];
-  const std::string unit = units.component(2).text();
-  value.set("unit", unit.empty() ? row->ucum : unit);
-  value.set("system", mapping::kUcum);
-  value.set("code", row->ucum);
-  body.set("valueQuantity", std::move(value));
-  // The map knows it after all.
-  std::erase_if(mapping_.out().gaps, [&](const sync::MappingGap& gap) {
-    return gap.what == "unit" && gap.code == units.component(1).text();
-  });
-}
 
 /// The nearest to it that is told.
 core::Wall Vitals::time_of(const Segment& obx, const ObservationContext& context) const {
@@ -88,26 +61,11 @@ void Vitals::add(const ObservationGroup& group, const ObservationContext& contex
   const std::string code = obx.field(3).first();
   const std::string unit =
       mapping::power_of_ten(obx.field(6).first(), obx.field(6).component(2).text());
-  const auto found = profile_.codes.find(code, unit);
-  sync::IncomingMessage& out = mapping_.out();
-  if (found.is_impossible_pair && out.dead_because.empty()) {
-    out.dead_because = cat("value ", code, " came in ", unit,
-                           ", which no row of the profile's codes.csv has; add it, then retry");
-  }
   const std::string stream =
       cat(whose_, "|", obx.field(3).raw(), "|", obx.field(4).raw(), "|", unit);
   add_observation(mapping_, group, context, seen_[stream]++);
-  Json& body = out.drafts.back().body;
-  if (found.row == nullptr)
-    mapping_.gap("code", obx.field(3).component(3).text(), code, obx.field(3).component(2).text());
-  Json extensions = profiles::made_by(profile_);
-  const Json own = body["extension"];
-  for (const Json& one : own.items()) extensions.add(one);
-  body.set("extension", std::move(extensions));
-  body.set("category", profiles::category_of("vital-signs"));
-  name(obx, found.row, body);
-  if (!device_reference_.empty())
-    body.set("device", Json::object({{"reference", device_reference_}}));
+  const sync::IncomingMessage& out = mapping_.out();
+  const Json& body = out.drafts.back().body;
   const std::string number = body["valueQuantity"]["value"].number_text();
   vitals_.push_back({out.drafts.size() - 1, stream, code,
                      number.empty() ? std::string(obx.field(5).raw()) : number,
@@ -118,13 +76,13 @@ std::vector<Vital> Vitals::map() {
   const Segment& header = mapping_.message().header();
   const std::string serial = serial_of(groups_);
   if (!serial.empty())
-    device_reference_ =
-        mapping_.add(profiles::device_draft(profile_, mapping_.device().name, serial));
+    device_ = mapping_.add(profiles::device_draft(profile_, mapping_.device().name, serial));
   const auto& ids = mapping_.out().patient.ids;
   whose_ = cat(serial, "|", ids.empty() ? "" : ids[0].value);
   for (const OrderGroup& group : groups_) {
     ObservationContext context;
     context.obr = group.obr;
+    context.device = device_;
     context.seed = cat("vital|", serial, "|", header.field(3).raw());
     const bool is_timed = group.obr != nullptr && group.obr->field(7).has_value();
     if (!is_timed) context.seed += cat("|", header.field(7).raw(), "|", header.field(10).raw());

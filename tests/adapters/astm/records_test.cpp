@@ -87,6 +87,17 @@ TEST(CodeMap, TheUnitTakesPartAndNothingIsGuessed) {
   EXPECT_THAT(map->local_codes("4548-4"), ElementsAre("A1c"));
 }
 
+TEST(CodeMap, ARowMayBeForNoUnitAlone) {
+  const auto map =
+      profiles::CodeMap::parse("code,unit,loinc,display,ucum\nHCT,%,4544-3,,%\nHCT,-,,,L/L\n");
+  ASSERT_TRUE(map.ok());
+  EXPECT_EQ(map->find("HCT", "").row->ucum, "L/L");
+  EXPECT_EQ(map->find("HCT", "%").row->ucum, "%");
+  EXPECT_EQ(map->find("HCT", "g/L").row, nullptr);
+  EXPECT_TRUE(map->find("HCT", "g/L").is_impossible_pair);
+  EXPECT_TRUE(map->find("HCT", "-").is_impossible_pair);
+}
+
 TEST(CodeMap, AMistakeNamesItsLine) {
   const auto message = [](const char* csv) {
     const auto map = profiles::CodeMap::parse(csv);
