@@ -1,5 +1,5 @@
 import {element, table} from './element.js';
-import {ago, moment, t, tOr} from './text.js';
+import {ago, moment, personName, t, tOr} from './text.js';
 import {get, may, post} from './server.js';
 
 function subject(row) {
@@ -35,6 +35,34 @@ function parkedRow(row, page) {
     may('operator') && act(`retry-${row.number}`, t('send_again'), () => retry(row.number), page));
 }
 
+/** Whom a message may be about: choosing one only writes its id down. */
+function suggestions(found, patient) {
+  const why = (reasons) => reasons.map((reason) => t(`why_${reason}`)).join(', ');
+  return found.length > 0 && [
+    element('h4', {}, t('letter_suggestions')),
+    element('ul', {}, found.map((one) => element('li', {class: 'item'},
+      element('div', {class: 'grow'},
+        element('p', {}, `${personName(one.name)} · ${[one.birth_date, tOr(`value_${one.gender}`, ''), ...one.identifiers.map(({value}) => value)].filter(Boolean).join(' · ')}`),
+        element('p', {class: 'quiet small'}, why(one.because), one.but.length > 0 && [' · ', element('span', {class: 'tag attention'}, why(one.but))])),
+      element('button', {type: 'button', 'data-key': `choose-${patient.id}-${one.patient}`, onclick: () => {
+        patient.value = one.patient;
+        patient.focus();
+      }}, t('choose')))))];
+}
+
+/** Page after page, until none is left. */
+async function workAll() {
+  const sums = {tried: 0, stored: 0};
+  let after = 0;
+  do {
+    const page = await post('letters', {after});
+    sums.tried += page.tried;
+    sums.stored += page.stored;
+    after = page.next;
+  } while (after !== null);
+  return t('letters_worked', {count: sums.tried, stored: sums.stored});
+}
+
 function letterRow(letter, page) {
   const shown = element('div');
   const open = async () => {
@@ -46,9 +74,11 @@ function letterRow(letter, page) {
     };
     shown.replaceChildren(
       element('pre', {tabindex: 0}, whole.text.replaceAll('\r', '\n')),
+      ...[suggestions(whole.suggestions ?? [], patient)].flat().filter(Boolean),
       element('form', {class: 'actions', onsubmit: (event) => event.preventDefault()},
         element('div', {class: 'field'}, element('label', {for: patient.id}, t('letter_patient')), patient),
         act(`letter-${letter.number}`, t('work_again'), again, page, true)));
+    shown.setAttribute('data-dirty', '');  // no news takes away what somebody reads
     shown.querySelector('pre').focus();
   };
   return element('li', {class: 'sheet'},
@@ -114,6 +144,7 @@ export const queue = {
       parked.length > 1 && may('operator') && element('div', {class: 'actions'}, act('retry-all', t('send_all_again'), () => retry(0), page, true)),
       results.length > 0 && section(t('results_title', {count: results.length}), t('results_note'), results.map((told) => resultRow(told, page))),
       letters.length > 0 && section(t('letters_title', {count: letters.length}), t('letters_note'), letters.map((letter) => letterRow(letter, page))),
+      letters.length > 1 && may('operator') && element('div', {class: 'actions'}, act('letters-all', t('work_all_again'), workAll, page)),
       waiting.length > 0 && [element('h2', {}, t('waiting_title', {count: waiting.length})),
         table(t('waiting_title', {count: waiting.length}), [t('what'), t('to'), t('oldest_one')], grouped(waiting))],
     ].flat().filter(Boolean);

@@ -2,11 +2,18 @@
 //
 //   GET  /v1/letters     {"letters":[...],"gaps":[...]}: oldest first, at most 200, and what no map
 //                        covers
-//   GET  /v1/letters/N   one with its text as it came
+//   GET  /v1/letters/N   one with its text as it came; of one without a patient "suggestions"
+//                        (sync/patient_suggestions.h), which assign nothing
 //   GET  /v1/letters/samples        what monitors said and nobody sends on, counted per device
 //   GET  /v1/letters/samples/NAME   {"messages":[{"received_at","text"}]}: its newest 1,000
 //   POST /v1/letters/N   {"patient":"ID"} or {}: worked on again -> {"state","reason"}; who asked
 //                        for it is in the audit trail before it is done
+//   POST /v1/letters     {"device":"NAME","reason":"PART","after":N}, all of them optional: a page
+//   of
+//                        those it names is worked on again, the oldest behind N first, each as
+//                        above -> {"tried","stored","unassigned","dead","failed","why","next"}:
+//                        `why` is the first failure's, `next` the N of the page behind, null at the
+//                        end
 //
 // With patients. Blocking: called off the loop.
 #pragma once

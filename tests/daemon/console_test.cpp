@@ -133,6 +133,8 @@ TEST(Places, AreAListOfWhatIsAllowedAndToWhom) {
   ASSERT_NE(review, nullptr);
   EXPECT_EQ(review->role, Role::operating);
   EXPECT_EQ(route_of(*review, "reviews/12"), "/v1/reviews/12");
+  ASSERT_NE(find_place("POST", "letters"), nullptr);
+  EXPECT_EQ(find_place("POST", "letters")->role, Role::operating);
   ASSERT_NE(find_place("GET", "keys"), nullptr);
   EXPECT_EQ(find_place("GET", "keys")->role, Role::admin);
   EXPECT_EQ(find_place("GET", "audit")->role, Role::admin);

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "daemon_process.h"
 #include "mllp_device.h"
 #include "tests/fakes/certificates.h"
@@ -26,9 +29,10 @@ std::string device_table(std::uint16_t port) {
          "\npatient_id_issuer = \"urn:oid:2.25.1\"\n";
 }
 
-/// With a shipped profile.
-std::string device_with_profile(std::uint16_t port, const std::string& profile) {
-  return "[profiles]\nshipped_dir = \"" GATEWAY_PROFILES "\"\nsite_dir = \"/nonexistent\"\n" +
+/// With a shipped profile, or one of the site's own.
+std::string device_with_profile(std::uint16_t port, const std::string& profile,
+                                const std::string& site_dir = "/nonexistent") {
+  return "[profiles]\nshipped_dir = \"" GATEWAY_PROFILES "\"\nsite_dir = \"" + site_dir + "\"\n" +
          device_table(port) + "profile = \"" + profile + "\"\n";
 }
 
@@ -209,6 +213,61 @@ TEST(Devices, AnAnalyzersResultsGoThroughItsProfileWhoseRevisionIsListed) {
   EXPECT_EQ(listed["profile"].text(), "mindray-bc");
   EXPECT_THAT(std::string(listed["revision"].text()), HasSubstr("1+"));
   EXPECT_EQ(daemon.stop(), 0) << daemon.log();
+}
+
+TEST(Devices, WhatWaitsIsWorkedOnAgainAtOnceOnceItsProfileKnowsTheUnit) {
+  const std::uint16_t port = free_port();
+  DaemonProcess daemon;
+  const std::string shelf = daemon.folder() + "/profiles";
+  const auto write_codes = [&](const std::string& unit) {
+    std::filesystem::create_directories(shelf + "/counter");
+    std::ofstream(shelf + "/counter/profile.toml")
+        << "id = \"counter\"\nrevision = 1\ndevice = \"Counter\"\nprotocol = \"hl7\"\n"
+           "kind = \"analyzer\"\n";
+    std::ofstream(shelf + "/counter/codes.csv")
+        << "code,unit,loinc,display,ucum\n2345-7," << unit << ",2345-7,Glucose,\n";
+  };
+  write_codes("g/L");
+  daemon.configure(device_with_profile(port, "counter", shelf));
+  daemon.start();
+  ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
+  {
+    const MllpDevice device(port);
+    for (int i = 1; i <= 103; ++i)
+      EXPECT_THAT(device.send(oru(std::to_string(i))), HasSubstr("MSA|AE|")) << i;
+    EXPECT_THAT(device.send("nonsense"), HasSubstr("MSA|AR|"));
+  }
+  write_codes("mg/dL");
+  EXPECT_EQ(daemon.ask({"letters", "retry"}).exit_code, 2) << "neither a number nor --all";
+  EXPECT_THAT(daemon.ask({"letters", "retry", "--all", "--device", "other"}).out,
+              HasSubstr("\"tried\":0"));
+  const Finished retried = daemon.ask({"letters", "retry", "--all", "--reason", "codes.csv"});
+  EXPECT_THAT(retried.out,
+              HasSubstr(R"("tried":103,"stored":103,"unassigned":0,"dead":0,"failed":0)"));
+  EXPECT_THAT(daemon.ask({"letters", "retry", "--all"}).out,
+              HasSubstr(R"("tried":1,"stored":0,"unassigned":0,"dead":1,"failed":0)"));
+  EXPECT_THAT(daemon.ask({"audit", "export"}).out, HasSubstr("message/103"));
+  EXPECT_EQ(daemon.stop(), 0) << daemon.log();
+}
+
+TEST(Devices, OfAMessageWithoutAPatientItIsSaidWhoseItMayBe) {
+  const std::uint16_t port = free_port();
+  DaemonProcess daemon;
+  daemon.configure(device_table(port));
+  daemon.start();
+  ASSERT_TRUE(daemon.reaches("ready")) << daemon.log();
+  const MllpDevice device(port);
+  EXPECT_THAT(device.send(oru("1")), HasSubstr("MSA|AA|1"));
+  EXPECT_THAT(device.send(oru("2", "")), HasSubstr("MSA|AA|2"));
+  const auto shown = Json::parse(daemon.ask({"letters", "show", "2"}).out);
+  ASSERT_TRUE(shown.ok());
+  const Json& first = (*shown)["suggestions"][0U];
+  EXPECT_EQ(first["name"].text(), "Roe^Jane");
+  EXPECT_EQ(first["because"].dump(), R"(["name","birth_date"])");
+  const std::string patient(first["patient"].text());
+  EXPECT_THAT(daemon.ask({"letters", "retry", "2", "--patient", patient}).out, HasSubstr("stored"));
+  EXPECT_EQ(daemon.stop(), 0) << daemon.log();
+  EXPECT_EQ(daemon.log().find("Roe"), std::string::npos);
 }
 
 TEST(Devices, WhileLockedNothingIsTakenAndTheDeviceIsToldToSendAgain) {

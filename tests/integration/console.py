@@ -230,6 +230,27 @@ def check_work(browser, scene):
     visitor.close()
 
 
+def check_letters(browser, scene):
+    """What waits for a patient: whom it may be about is said, and a person decides."""
+    visitor = Visitor(browser, scene.console_url, **VIEWS["phone"])
+    visitor.sign_in("olga")
+    visitor.show("#/queue")
+    visitor.page.click("[data-key=letters-all]")
+    visitor.until("document.querySelector('[role=status]').textContent.startsWith('2 messages worked on again, 0 stored')")
+    visitor.page.locator("[data-key^=open-]").first.click()
+    visitor.page.wait_for_selector("[data-key^=choose-]")
+    must("same name, same date of birth" in visitor.page.inner_text("main"), "a patient is suggested, and why")
+    must(not (found := visitor.violations()), f"an open letter: axe-core finds nothing {found}")
+    must(not visitor.is_wider_than_screen(), "an open letter is no wider than a phone")
+    must(visitor.page.locator("input[id^=patient-]").input_value() == "", "nobody is chosen by the gateway")
+    visitor.page.click("[data-key^=choose-]")
+    must(visitor.page.locator("input[id^=patient-]").input_value() == "p0", "whom a person chooses is written down")
+    visitor.page.click("[data-key^=letter-]")
+    visitor.until("document.querySelectorAll('[data-key^=open-]').length === 1")
+    must(not visitor.complaints, f"no script and no policy complains {visitor.complaints}")
+    visitor.close()
+
+
 def check_second_thoughts(visitor, scene):
     """What came since is shown before it is decided over, and values may be written by hand."""
     wait_until(lambda: scene.hospital("Patient/p2")["birthDate"] == "2001-11-06", "her decision is at the hospital", 60)
@@ -272,6 +293,7 @@ def check_all(browser, scene, shots, folder):
     check_keyboard(browser, scene)
     check_languages(browser, scene, shots)
     check_work(browser, scene)
+    check_letters(browser, scene)
 
 
 def main():

@@ -33,6 +33,7 @@ constexpr std::array kPlaces = {
     Place{"audit", "/v1/audit/events", kReads, Role::admin, kPatients},
     Place{"retry", "/v1/retry", kWrites, Role::operating, false},
     Place{"reviews/", "/v1/reviews/", kWrites, Role::operating, kPatients},
+    Place{"letters", "/v1/letters", kWrites, Role::operating, false},
     Place{"letters/", "/v1/letters/", kWrites, Role::operating, kPatients},
     Place{"criticals/", "/v1/criticals/", kWrites, Role::operating, kPatients},
     Place{"results/", "/v1/results/", kWrites, Role::operating, kPatients},

@@ -164,9 +164,9 @@ class Scene:
         senders.storescu([i.path for i in instances], self.clinic.dicom_port, "CLINICGW", "CT_ROOM_2")
 
     def _send_messages(self):
-        unknown = PEOPLE[0].family
+        unknown = PEOPLE[0]
         for text in (
-            f"MSH|^~\\&|ANALYZER|LAB|GW|CLINIC|20260301101500+0100||ORU^R01^ORU_R01|1|P|2.5.1\rPID|1||||{unknown}^\r"
+            f"MSH|^~\\&|ANALYZER|LAB|GW|CLINIC|20260301101500+0100||ORU^R01^ORU_R01|1|P|2.5.1\rPID|1||||{unknown.family}^{unknown.given}||{unknown.birth_date}\r"
             "OBR|1|PL1|FI1|24323-8^Panel^LN|||20260301090000+0100\rOBX|1|NM|2345-7^Glucose^LN||5.0|mg/dL|70-110|N|||F\r",
             "MSH|^~\\&|ANALYZER|LAB|GW|CLINIC|20260301101600+0100||ZZZ^Z99|2|P|2.5.1\r",
         ):
