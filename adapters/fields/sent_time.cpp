@@ -58,15 +58,17 @@ std::string compact_time_of_day(std::string_view text) {
   return time;
 }
 
-/// Seconds, with a fraction or not, or milliseconds, since 1970; none before 2001 or after 2286.
+/// Seconds, with a fraction or not, or milliseconds, since 1970; none before 2001 or after 2258,
+/// which core::Wall ends soon behind.
 std::string time_of_epoch(std::string_view text) {
   const auto point = text.find('.');
   const std::string_view whole = text.substr(0, point);
   std::int64_t number = 0;
   const auto [end, code] = std::from_chars(whole.data(), whole.data() + whole.size(), number);
   if (code != std::errc() || end != whole.data() + whole.size()) return {};
+  if (whole.size() != 10 && whole.size() != 13) return {};
+  if (whole[0] == '9' && whole[1] > '0') return {};
   if (whole.size() == 13) return core::to_instant(core::Wall(core::Milliseconds(number)));
-  if (whole.size() != 10) return {};
   return core::to_instant(core::Wall(std::chrono::seconds(number)));
 }
 

@@ -1,5 +1,6 @@
 // MDM^T01/T02 to DocumentReference, SIU^S12 to S26 to Appointment, VXU^V04 to Immunization
 // (v2-to-FHIR IG, TXA[DocumentReference], SCH/AIx[Appointment], RXA[Immunization]).
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -109,17 +110,21 @@ Booked first_booked(const Message& message) {
   return {};
 }
 
+// Nobody is booked for longer; a time that it is added to stays one.
+constexpr std::int64_t kMinutesMax = 366LL * 24 * 60;
+
 /// Minutes by SCH-9 and -10, or those of what is booked; 0: not told.
 std::int64_t minutes_of(const Segment& schedule, const Booked& booked) {
   const auto in_minutes = [](const Piece& number, const Piece& unit) -> std::int64_t {
     const std::string name = core::to_lower_ascii(unit.first());
     const std::int64_t value = whole_number(number.first());
+    if (value > kMinutesMax) return 0;
     if (name.empty() || name.starts_with("min") || name == "m") return value;
     if (name.starts_with("h")) return value * 60;
     return name.starts_with("s") ? value / 60 : 0;
   };
   const std::int64_t told = in_minutes(schedule.field(9), schedule.field(10));
-  return told > 0 ? told : in_minutes(booked.duration, booked.units);
+  return std::min(told > 0 ? told : in_minutes(booked.duration, booked.units), kMinutesMax);
 }
 
 /// Start and end; false: one of them is not told.

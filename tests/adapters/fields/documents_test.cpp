@@ -120,6 +120,9 @@ TEST(SentTime, DatesAreReadInTheOrderTheProfileSays) {
   EXPECT_EQ(compact_time("20.11.26", DateOrder::day_first), "");
   EXPECT_EQ(compact_time("20261120", DateOrder::year_first), "20261120");
   EXPECT_EQ(compact_time("yesterday", DateOrder::year_first), "");
+  EXPECT_EQ(compact_time("1790000000", DateOrder::unix_epoch).substr(0, 8), "20260921");
+  EXPECT_EQ(compact_time("9999999999", DateOrder::unix_epoch), "") << "no time that we can hold";
+  EXPECT_EQ(compact_time("9999999999999", DateOrder::unix_epoch), "");
 }
 
 TEST(FieldPaths, WalkByNamesPlacesAndTests) {

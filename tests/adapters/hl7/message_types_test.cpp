@@ -56,6 +56,10 @@ TEST_F(Hl7Types, EachBecomesWhatItTells) {
        {"DiagnosticReport preliminary", "DiagnosticReport preliminary", "Observation preliminary",
         "Observation preliminary", "Specimen -", "Specimen -"}},
       {"SIU^S14", "SCH|A1|B1" + kTimes, {"Appointment booked"}},
+      // 6.2 million years.
+      {"SIU^S12",
+       "SCH|A1|B1|||||||3260301100000|MIN|^^^20260401090000+0200\r",
+       {"Appointment proposed"}},
       {"SIU^S16", "SCH|A1|B1" + kTimes, {"Appointment cancelled"}},
       {"SIU^S17", "SCH|A1|B1" + kTimes, {"Appointment entered-in-error"}},
       {"MDM^T01", "TXA|1|CN||||||||||D1\r", {"DocumentReference current"}},
