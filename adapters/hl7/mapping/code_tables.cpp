@@ -71,6 +71,35 @@ constexpr CodeRow kDocumentStatusRows[] = {
 // UN, not yet to be used: nobody withdrew it, TXA-17 says that it is a draft.
 constexpr CodeRow kDocumentAvailabilityRows[] = {
     {"AV", "current"}, {"CA", "entered-in-error"}, {"OB", "superseded"}, {"UN", "current"}};
+constexpr CodeRow kMaritalStatusRows[] = {
+    {"A", "v3-MaritalStatus#L"}, {"B", "v3-MaritalStatus#U"}, {"C", "v3-MaritalStatus#C"},
+    {"D", "v3-MaritalStatus#D"}, {"E", "v3-MaritalStatus#L"}, {"G", "v3-MaritalStatus#T"},
+    {"I", "v3-MaritalStatus#I"}, {"M", "v3-MaritalStatus#M"}, {"N", "v3-MaritalStatus#A"},
+    {"O", "v3-NullFlavor#OTH"},  {"P", "v3-MaritalStatus#T"}, {"R", "v3-MaritalStatus#T"},
+    {"S", "v3-MaritalStatus#S"}, {"T", "v3-NullFlavor#NAVU"}, {"U", "v3-NullFlavor#UNK"},
+    {"W", "v3-MaritalStatus#W"}};
+constexpr CodeRow kRelationshipRows[] = {{"BRO", "v3-RoleCode#BRO"},
+                                         {"CHD", "v3-RoleCode#CHILD"},
+                                         {"DOM", "v3-RoleCode#SIGOTHR"},
+                                         {"EMC", "v2-0131#C"},
+                                         {"EMR", "v2-0131#E"},
+                                         {"EXF", "v3-RoleCode#EXT"},
+                                         {"FCH", "v3-RoleCode#CHLDFOST"},
+                                         {"FND", "v3-RoleCode#FRND"},
+                                         {"FTH", "v3-RoleCode#FTH"},
+                                         {"GCH", "v3-RoleCode#GRNDCHILD"},
+                                         {"GRP", "v3-RoleCode#GRPRN"},
+                                         {"MTH", "v3-RoleCode#MTH"},
+                                         {"NCH", "v3-RoleCode#NCHILD"},
+                                         {"OTH", "v2-0131#O"},
+                                         {"PAR", "v3-RoleCode#PRN"},
+                                         {"SCH", "v3-RoleCode#STPCHLD"},
+                                         {"SEL", "v3-RoleCode#ONESELF"},
+                                         {"SIB", "v3-RoleCode#SIB"},
+                                         {"SIS", "v3-RoleCode#SIS"},
+                                         {"SPO", "v3-RoleCode#SPS"},
+                                         {"UNK", "v2-0131#U"}};
+constexpr CodeRow kSpecimenStatusRows[] = {{"N", "unavailable"}, {"Y", "available"}};
 
 // The codes of the tables whose fields hold a code of the standard or a site's own.
 constexpr CodeRow kStandardCodes[] = {
@@ -91,7 +120,24 @@ constexpr CodeRow kStandardCodes[] = {
      "TRL U UDI UPIN USID VN VP VS WC WCN WP XV XX "},
     {"0074",
      " AU BG BLB CG CH CP CT CTH CUS EC EN GE HM ICU IMG IMM LAB MB MCB MYC NMR NMS NRS "
-     "OSL OT OTH OUS PAR PAT PF PHR PHY PT RAD RC RT RUS RX SP SR TX URN VR VUS XRC "}};
+     "OSL OT OTH OUS PAR PAT PF PHR PHY PT RAD RC RT RUS RX SP SR TX URN VR VUS XRC "},
+    {"0007", " A C E L N R U "},
+    {"0009", " A0 A1 A2 A3 A4 A5 A6 A7 A8 A9 B1 B2 B3 B4 B5 B6 "},
+    {"0023", " 1 2 3 4 5 6 7 8 9 "},
+    {"0069", " CAR MED PUL SUR URO "},
+    {"0092", " R "},
+    {"0112", " 01 02 03 04 05 06 07 08 09 20 30 40 41 42 "},
+    {"0131", " C E F I N O S U "},
+    {"0270", " AR CD CN DI DS ED HP OP PC PH PN PR SP TS "},
+    {"0272", " R U V "},
+    {"639-1",
+     " aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv "
+     "cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr "
+     "ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw "
+     "ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv "
+     "ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr "
+     "ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi "
+     "yo za zh zu "}};
 
 }  // namespace
 
@@ -134,5 +180,8 @@ const CodeTable kAppointmentEvent = kAppointmentEventRows;
 const CodeTable kImmunizationStatus = kImmunizationStatusRows;
 const CodeTable kDocumentStatus = kDocumentStatusRows;
 const CodeTable kDocumentAvailability = kDocumentAvailabilityRows;
+const CodeTable kMaritalStatus = kMaritalStatusRows;
+const CodeTable kRelationship = kRelationshipRows;
+const CodeTable kSpecimenStatus = kSpecimenStatusRows;
 
 }  // namespace gateway::adapters::hl7

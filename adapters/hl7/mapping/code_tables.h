@@ -21,7 +21,8 @@ std::string code_of(CodeTable table, std::string_view v2);
 /// A code of one letter in upper case, as the tables have it; any other text stays.
 std::string to_upper_letter(std::string_view code);
 
-/// Whether HL7's table (0002, 0063, 0074, 0078, 0203) holds the code; else it is the site's own.
+/// Whether HL7's table (0002, 0007, 0009, 0023, 0063, 0069, 0074, 0078, 0092, 0112, 0131, 0203,
+/// 0270, 0272), or "639-1", the languages of ISO 639-1, holds the code; else it is the site's own.
 bool is_standard_code(std::string_view table, std::string_view code);
 
 extern const CodeTable kGender;                // 0001 AdministrativeSex
@@ -43,5 +44,8 @@ extern const CodeTable kAppointmentEvent;      // 0003, for SIU
 extern const CodeTable kImmunizationStatus;    // 0322
 extern const CodeTable kDocumentStatus;        // 0271 TXA-17 to docStatus
 extern const CodeTable kDocumentAvailability;  // 0273 TXA-19 to status
+extern const CodeTable kMaritalStatus;         // 0002, as "system#code"
+extern const CodeTable kRelationship;          // 0063, as "system#code"
+extern const CodeTable kSpecimenStatus;        // 0136, for SPM-20
 
 }  // namespace gateway::adapters::hl7

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "adapters/hl7/mapping/code_tables.h"
 #include "adapters/mapping/coding_systems.h"
@@ -38,21 +39,41 @@ Json coding_of(std::string_view system, std::string_view code) {
 
 }  // namespace
 
-Json codeable_concept(Mapping& mapping, const Piece& field) {
-  if (!field.has_value()) return {};
+namespace {
+
+/// CWE, its parts by `part`.
+template <class Part>
+Json concept_of(Mapping& mapping, const Part& part) {
   Json codings = Json::array();
-  for (const std::size_t first : {1U, 4U}) {
-    Json one = coding(mapping, field.component(first), field.component(first + 1),
-                      field.component(first + 2));
+  for (const std::size_t first : {1U, 4U, 10U}) {
+    Json one = coding(mapping, part(first), part(first + 1), part(first + 2));
     if (!one.is_null()) codings.add(std::move(one));
   }
   Json made = Json::object();
   set_if(made, "coding", std::move(codings));
-  std::string text = field.component(9).text();
-  if (text.empty()) text = field.component(2).text();
-  if (text.empty()) text = field.component(1).text();
+  std::string text;
+  for (const std::size_t number : {9U, 2U, 1U}) {
+    if (text.empty()) text = part(number).text();
+  }
   set_if(made, "text", text);
   return made.size() == 0 ? Json() : made;
+}
+
+}  // namespace
+
+Json codeable_concept(Mapping& mapping, const Piece& field) {
+  if (!field.has_value()) return {};
+  return concept_of(mapping, [&](std::size_t number) { return field.component(number); });
+}
+
+Json subcomponent_concept(Mapping& mapping, const Piece& component) {
+  if (!component.has_value()) return {};
+  return concept_of(mapping, [&](std::size_t number) { return component.subcomponent(number); });
+}
+
+std::string text_of_code(const Piece& component) {
+  const std::string text = component.subcomponent(2).text();
+  return text.empty() ? component.subcomponent(1).text() : text;
 }
 
 Json table_concept(Mapping& mapping, const Piece& field, std::string_view table) {
@@ -66,6 +87,31 @@ Json table_concept(Mapping& mapping, const Piece& field, std::string_view table)
   Json one = coding_of(cat("http://terminology.hl7.org/CodeSystem/v2-", table), code);
   set_if(one, "display", field.component(2).text());
   return Json::object({{"coding", Json::array({one})}});
+}
+
+Json coded_by_table(Mapping& mapping, const Piece& field, std::string_view table) {
+  return field.component(3).has_value() ? codeable_concept(mapping, field)
+                                        : table_concept(mapping, field, table);
+}
+
+Json mapped_concept(Mapping& mapping, const Piece& field, std::string_view table, CodeTable map) {
+  Json made = table_concept(mapping, field, table);
+  const std::string mapped = code_of(map, field.first());
+  const auto hash = mapped.find('#');
+  if (hash == std::string::npos) return made;
+  Json codings =
+      Json::array({coding_of(cat("http://terminology.hl7.org/CodeSystem/", mapped.substr(0, hash)),
+                             mapped.substr(hash + 1))});
+  const Json sent = made["coding"];
+  for (const Json& one : sent.items()) codings.add(one);
+  made.set("coding", std::move(codings));
+  return made;
+}
+
+std::int64_t whole_number(const std::string& text) {
+  std::int64_t number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return code == std::errc() && end == text.data() + text.size() ? number : 0;
 }
 
 std::string authority_system(const Piece& namespace_id, const Piece& universal_id,
@@ -144,90 +190,50 @@ std::vector<sync::BusinessId> business_ids(const Json& identifiers) {
   return ids;
 }
 
-Json human_name(const Piece& field) {
-  if (!field.has_value()) return {};
-  Json name = Json::object();
-  set_if(name, "use", code_of(kNameUse, field.component(7).text()));
-  set_if(name, "family", field.component(1).subcomponent(1).text());
-  Json given = Json::array();
-  for (const std::size_t number : {2U, 3U}) {
-    if (const std::string part = field.component(number).text(); !part.empty()) given.add(part);
-  }
-  set_if(name, "given", std::move(given));
-  if (const std::string prefix = field.component(5).text(); !prefix.empty())
-    name.set("prefix", Json::array({prefix}));
-  Json suffix = Json::array();
-  for (const std::size_t number : {4U, 6U}) {
-    if (const std::string part = field.component(number).text(); !part.empty()) suffix.add(part);
-  }
-  set_if(name, "suffix", std::move(suffix));
-  const bool is_named = !name["family"].is_null() || !name["given"].is_null();
-  return is_named ? name : Json();
-}
+namespace {
 
-Json address(const Piece& field) {
-  if (!field.has_value()) return {};
-  Json made = Json::object();
-  const std::string kind = field.component(7).text();
-  set_if(made, "use", code_of(kAddressUse, kind));
-  set_if(made, "type", code_of(kAddressType, kind));
-  Json lines = Json::array();
-  for (const Piece& line : {field.component(1).subcomponent(1), field.component(2)}) {
-    if (const std::string text = line.text(); !text.empty()) lines.add(text);
-  }
-  set_if(made, "line", std::move(lines));
-  set_if(made, "city", field.component(3).text());
-  set_if(made, "district", field.component(9).text());
-  set_if(made, "state", field.component(4).text());
-  set_if(made, "postalCode", field.component(5).text());
-  set_if(made, "country", field.component(6).text());
-  return made.size() == 0 ? Json() : made;
-}
-
-Json contact_point(const Piece& field) {
-  if (!field.has_value()) return {};
-  const std::string equipment = field.component(3).text();
-  std::string value = field.component(4).text();
-  const bool is_mail = !value.empty();
-  if (value.empty()) value = field.component(12).text();
-  if (value.empty()) value = field.component(1).text();
-  if (value.empty()) {
-    for (const std::size_t number : {5U, 6U, 7U}) {
-      const std::string part = field.component(number).text();
-      if (!part.empty()) value += cat(value.empty() ? "" : " ", part);
-    }
-  }
-  if (value.empty()) return {};
-  const std::string system = code_of(kContactSystem, equipment);
-  Json made = Json::object();
-  made.set("system", is_mail ? "email" : system.empty() ? "phone" : system);
-  made.set("value", value);
-  std::string use = code_of(kContactUse, field.component(2).text());
-  if (equipment == "CP") use = "mobile";
-  set_if(made, "use", use);
-  return made;
-}
-
-Json practitioner_reference(Mapping& mapping, const Piece& field) {
-  const std::string id = field.component(1).text();
+/// XCN or CNN, its parts by `part`; `authority` names the system of its id.
+template <class Part, class Authority>
+Json person_reference(Mapping& mapping, const Part& part, const Authority& authority) {
+  const std::string id = part(1).text();
   std::string display;
   for (const std::size_t number : {6U, 3U, 4U, 2U}) {
-    const std::string part = field.component(number).subcomponent(1).text();
-    if (!part.empty()) display += cat(display.empty() ? "" : " ", part);
+    const std::string word = part(number).text();
+    if (!word.empty()) display += cat(display.empty() ? "" : " ", word);
   }
   if (id.empty() && display.empty()) return {};
   Json made = Json::object({{"type", "Practitioner"}});
   if (!id.empty()) {
-    const Piece authority = field.component(9);
     const std::string base =
         cat("urn:clinic-gateway:device:", core::net::url_encode(mapping.device().name));
-    std::string system = authority_system(authority.subcomponent(1), authority.subcomponent(2),
-                                          authority.subcomponent(3), base);
+    const std::string system = authority(base);
     made.set("identifier",
              Json::object({{"system", system.empty() ? base + ":staff" : system}, {"value", id}}));
   }
   set_if(made, "display", display.empty() ? id : display);
   return made;
+}
+
+}  // namespace
+
+Json practitioner_reference(Mapping& mapping, const Piece& field) {
+  const auto part = [&](std::size_t number) {
+    // An id is whole, a name's first part is the name.
+    return number == 1 ? field.component(1) : field.component(number).subcomponent(1);
+  };
+  return person_reference(mapping, part, [&](std::string_view base) {
+    const Piece authority = field.component(9);
+    return authority_system(authority.subcomponent(1), authority.subcomponent(2),
+                            authority.subcomponent(3), base);
+  });
+}
+
+Json interpreter_reference(Mapping& mapping, const Piece& field) {
+  const Piece person = field.component(1);
+  const auto part = [&](std::size_t number) { return person.subcomponent(number); };
+  return person_reference(mapping, part, [&](std::string_view base) {
+    return authority_system(part(9), part(10), part(11), base);
+  });
 }
 
 Json organization_reference(const Piece& field) {
@@ -246,24 +252,40 @@ Json location_reference(const Piece& field) {
   return Json::object({{"type", "Location"}, {"display", display}});
 }
 
-void set_unit(Mapping& mapping, Json& made, const Piece& units) {
-  const std::string name = units.component(2).text();
-  const std::string sent = mapping::power_of_ten(units.component(1).text(), name);
+namespace {
+
+/// A unit's id and, where a sender gives none, its text.
+void set_unit(Mapping& mapping, Json& made, const Piece& id, const Piece& text,
+              const Piece& system) {
+  const std::string name = text.text();
+  std::string sent = mapping::power_of_ten(id.text(), name);
+  if (sent.empty()) sent = name;
   if (sent.empty()) return;
   made.set("unit", sent);
-  const bool is_ucum = mapping::coding_system_uri(units.component(3).text()) == kUcum;
+  const bool is_ucum = mapping::coding_system_uri(system.text()) == kUcum;
   const std::string code = is_ucum ? sent : mapping::ucum_code(sent);
   if (code.empty()) {
-    mapping.gap("unit", units.component(3).text(), sent, name);
+    mapping.gap("unit", system.text(), sent, name);
     return;
   }
   made.set("system", kUcum);
   made.set("code", code);
 }
 
+}  // namespace
+
 Json quantity(Mapping& mapping, std::string_view number, const Piece& units) {
   Json made = mapping::quantity(number);
-  if (!made.is_null()) set_unit(mapping, made, units);
+  if (!made.is_null())
+    set_unit(mapping, made, units.component(1), units.component(2), units.component(3));
+  return made;
+}
+
+Json composite_quantity(Mapping& mapping, const Piece& field) {
+  const Piece unit = field.component(2);
+  Json made = mapping::quantity(field.component(1).text());
+  if (!made.is_null())
+    set_unit(mapping, made, unit.subcomponent(1), unit.subcomponent(2), unit.subcomponent(3));
   return made;
 }
 

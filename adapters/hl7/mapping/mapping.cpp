@@ -92,27 +92,27 @@ void map_family(Mapping& mapping, Family family, std::string_view event) {
     case Family::adt:
       mapping.out().patient.updates = true;
       map_visit(mapping, event);
-      return count_unread(mapping, {"MSH", "EVN", "PID", "NK1", "PV1"});
+      return count_unread(mapping, {"MSH", "EVN", "PID", "PD1", "NK1", "PV1"});
     case Family::merge:
       map_merge(mapping);
-      return count_unread(mapping, {"MSH", "EVN", "PID", "MRG", "PV1"});
+      return count_unread(mapping, {"MSH", "EVN", "PID", "PD1", "MRG", "PV1"});
     case Family::result:
       return map_results(mapping);
     case Family::order:
       return map_orders(mapping);
     case Family::referral:
       map_referral(mapping, event);
-      return count_unread(mapping, {"MSH", "PID", "NK1", "RF1", "PRD", "PV1"});
+      return count_unread(mapping, {"MSH", "PID", "PD1", "NK1", "RF1", "PRD", "PV1"});
     case Family::document:
       map_document(mapping, event);
-      return count_unread(mapping, {"MSH", "EVN", "PID", "PV1", "TXA", "OBX"});
+      return count_unread(mapping, {"MSH", "EVN", "PID", "PD1", "PV1", "TXA", "OBX"});
     case Family::appointment:
       map_appointment(mapping, event);
-      return count_unread(mapping,
-                          {"MSH", "PID", "PV1", "SCH", "TQ1", "RGS", "AIS", "AIG", "AIL", "AIP"});
+      return count_unread(mapping, {"MSH", "PID", "PD1", "PV1", "SCH", "TQ1", "NTE", "RGS", "AIS",
+                                    "AIG", "AIL", "AIP"});
     case Family::immunization:
       map_immunizations(mapping);
-      return count_unread(mapping, {"MSH", "PID", "NK1", "PV1", "ORC", "RXA", "RXR"});
+      return count_unread(mapping, {"MSH", "PID", "PD1", "NK1", "PV1", "ORC", "RXA", "RXR"});
     case Family::query:
       return count_unread(mapping, {"MSH", "SFT", "QPD", "RCP", "DSC"});
   }

@@ -76,8 +76,12 @@ Json device_reference(Mapping& mapping, const Segment& obx) {
 void set_performers(Mapping& mapping, const Segment& obx, Json& body) {
   Json performers = each_repetition(
       obx.field(16), [&](const Piece& one) { return practitioner_reference(mapping, one); });
-  if (Json organization = organization_reference(obx.field(23)); !organization.is_null())
-    performers.add(std::move(organization));
+  // OBX-15, a code and its text, is where the laboratory stood before there was OBX-23.
+  Json organization = organization_reference(obx.field(23));
+  const std::string producer = obx.field(15).component(2).text();
+  if (organization.is_null() && !producer.empty())
+    organization = Json::object({{"type", "Organization"}, {"display", producer}});
+  if (!organization.is_null()) performers.add(std::move(organization));
   set_if(body, "performer", std::move(performers));
 }
 
@@ -112,7 +116,7 @@ std::string add_observation(Mapping& mapping, const ObservationGroup& group,
   set_performers(mapping, obx, body);
   if (!set_profiled_value(mapping, obx, body)) set_observation_value(mapping, obx, body);
   set_interpretation(mapping, obx, body);
-  set_if(body, "note", annotations(group.notes));
+  set_if(body, "note", annotations(mapping, group.notes));
   set_if(body, "bodySite", codeable_concept(mapping, obx.field(20)));
   set_if(body, "method", codeable_concept(mapping, obx.field(17)));
   if (!context.specimen.empty())

@@ -46,7 +46,8 @@ class Grouping {
 
  private:
   static bool is_read_elsewhere(std::string_view name) {
-    return name == "MSH" || name == "PID" || name == "PV1" || name == "NK1" || name == "EVN";
+    return name == "MSH" || name == "PID" || name == "PD1" || name == "PV1" || name == "NK1" ||
+           name == "EVN";
   }
 
   /// What an order quotes of earlier results (OML_O21 PRIOR_RESULT): a patient once more, or an ORC

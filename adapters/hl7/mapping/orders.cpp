@@ -32,22 +32,43 @@ std::string order_status(Mapping& mapping, const OrderGroup& group) {
 std::string priority_of(const OrderGroup& group) {
   std::string sent = group.obr->field(5).first();
   if (sent.empty() && group.timing != nullptr) sent = group.timing->field(9).first();
+  // Where 2.1 to 2.4 have it.
+  if (sent.empty() && group.orc != nullptr) sent = group.orc->field(7).component(6).text();
   if (sent.empty()) sent = group.obr->field(27).component(6).text();
   return code_of(kOrderPriority, sent);
 }
 
 Json requester_of(Mapping& mapping, const OrderGroup& group) {
-  Json person = practitioner_reference(mapping, group.obr->field(16).repetition(0));
-  if (person.is_null() && group.orc != nullptr)
-    person = practitioner_reference(mapping, group.orc->field(12).repetition(0));
+  const Piece ordering = group.orc == nullptr ? Piece() : group.orc->field(12);
+  Json person = practitioner_reference(mapping, ordering.repetition(0));
+  if (person.is_null())
+    person = practitioner_reference(mapping, group.obr->field(16).repetition(0));
   if (person.is_null() && group.orc != nullptr) return organization_reference(group.orc->field(21));
   return person;
 }
 
+/// When it is wanted: TQ1-7, else OBR-6, else where 2.1 to 2.4 have it (ORC-7, OBR-27).
+FhirTime wanted_at(const Mapping& mapping, const OrderGroup& group) {
+  const Piece timing = group.timing == nullptr ? Piece() : group.timing->field(7);
+  const Piece of_control = group.orc == nullptr ? Piece() : group.orc->field(7).component(4);
+  for (const Piece& told :
+       {timing, group.obr->field(6), of_control, group.obr->field(27).component(4)}) {
+    FhirTime at = fhir_time(mapping, told);
+    if (!at.text.empty()) return at;
+  }
+  return {};
+}
+
+/// The order's notes, and what TQ1-11 says in words of when and how.
+Json order_notes(Mapping& mapping, const OrderGroup& group) {
+  Json notes = annotations(mapping, group.notes);
+  const std::string told = group.timing == nullptr ? "" : group.timing->field(11).text();
+  if (!told.empty()) notes.add(Json::object({{"text", told}}));
+  return notes;
+}
+
 void set_times(Mapping& mapping, const OrderGroup& group, Json& body) {
-  const FhirTime wanted =
-      fhir_time(mapping, group.timing != nullptr ? group.timing->field(7) : group.obr->field(6));
-  set_time(body, "occurrenceDateTime", wanted);
+  set_time(body, "occurrenceDateTime", wanted_at(mapping, group));
   if (group.orc != nullptr && group.orc->field(1).first() == "NW")
     set_time(body, "authoredOn", fhir_time(mapping, group.orc->field(9)));
 }
@@ -77,13 +98,14 @@ void map_order(Mapping& mapping, const OrderGroup& group, bool is_number_shared,
   set_if(body, "reasonCode", each_repetition(group.obr->field(31), [&](const Piece& one) {
            return codeable_concept(mapping, one);
          }));
-  set_if(body, "note", annotations(group.notes));
+  set_if(body, "note", order_notes(mapping, group));
   if (group.orc != nullptr) {
     set_if(body, "requisition", ei_identifier(mapping, group.orc->field(4), "PGN"));
   }
   Json specimens = Json::array();
   for (const Segment* spm : group.specimens)
-    specimens.add(Json::object({{"reference", add_specimen(mapping, *spm, seed, Piece())}}));
+    specimens.add(
+        Json::object({{"reference", add_specimen(mapping, *spm, group.obr, seed, Piece())}}));
   set_if(body, "specimen", std::move(specimens));
   ObservationContext context;
   context.obr = group.obr;
@@ -198,7 +220,7 @@ void map_referral(Mapping& mapping, std::string_view event) {
   Json performers = Json::array();
   for (const Segment& segment : mapping.message().segments()) {
     if (segment.name != "PRD") continue;
-    Json name = human_name(segment.field(2));
+    Json name = human_name(mapping, segment.field(2).repetition(0));
     if (name.is_null()) continue;
     std::string display(name["family"].text());
     for (const Json& given : name["given"].items()) display = cat(given.text(), " ", display);

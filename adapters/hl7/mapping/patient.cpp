@@ -1,11 +1,11 @@
-// PID and NK1 to Patient (v2-to-FHIR IG, PID[Patient], NK1[Patient]); who it is, is decided in
-// sync.
+// PID to Patient (v2-to-FHIR IG, PID[Patient]); who it is, is decided in sync.
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "adapters/hl7/mapping/code_tables.h"
 #include "adapters/hl7/mapping/datatypes.h"
-#include "adapters/profiles/message_parts.h"
+#include "adapters/hl7/mapping/patient_parts.h"
 #include "core/civil_time.h"
 #include "core/text.h"
 #include "sync/fhir/person_name.h"
@@ -15,6 +15,8 @@ namespace {
 
 using core::cat;
 using core::Json;
+
+constexpr std::string_view kBirthTime = "http://hl7.org/fhir/StructureDefinition/patient-birthTime";
 
 /// Numbers that name an account or a visit, not a person.
 bool names_a_patient(std::string_view type) {
@@ -26,6 +28,12 @@ std::string today(const Mapping& mapping) {
   return utc_instant(mapping, mapping.message().header().field(7)).substr(0, 10);
 }
 
+/// Over before the message was sent; a time that is told as a year or a month is over with its end.
+bool is_over(std::string_view end, std::string_view today) {
+  const std::string_view day = end.substr(0, 10);
+  return !day.empty() && !today.empty() && day < today.substr(0, day.size());
+}
+
 /// Ids that count for recognising the patient: with an issuer, in their time.
 std::vector<sync::PatientId> patient_ids(Mapping& mapping, const Piece& field, Json& identifiers) {
   std::vector<sync::PatientId> ids;
@@ -34,8 +42,7 @@ std::vector<sync::PatientId> patient_ids(Mapping& mapping, const Piece& field, J
     const Piece one = field.repetition(i);
     Json identifier = cx_identifier(mapping, one);
     if (identifier.is_null()) continue;
-    const std::string_view end = identifier["period"]["end"].text();
-    const bool is_past = !end.empty() && !now.empty() && end.substr(0, 10) < now;
+    const bool is_past = is_over(identifier["period"]["end"].text(), now);
     if (is_past) identifier.set("use", "old");
     const std::string system(identifier["system"].text());
     if (!system.empty() && !is_past && names_a_patient(one.component(5).text()))
@@ -54,57 +61,76 @@ Piece id_field(const Segment& segment, std::size_t number, std::size_t former) {
   return segment.field(former);
 }
 
+/// A name whose time is over is an old one, where there is another; what somebody is called by
+/// (XPN-15) is one more.
+Json names_of(Mapping& mapping, const Segment& pid) {
+  Json current = Json::array();
+  Json former = Json::array();
+  const std::string now = today(mapping);
+  for (std::size_t i = 0; i < pid.field(5).repetitions(); ++i) {
+    const Piece one = pid.field(5).repetition(i);
+    Json name = human_name(mapping, one);
+    if (name.is_null()) continue;
+    const bool is_former = is_over(name["period"]["end"].text(), now);
+    (is_former ? former : current).add(std::move(name));
+    if (const std::string called = one.component(15).text(); !called.empty())
+      current.add(Json::object({{"use", "nickname"}, {"given", Json::array({called})}}));
+  }
+  if (current.size() == 0) return former;
+  for (Json name : former.items()) {
+    name.set("use", "old");
+    current.add(std::move(name));
+  }
+  return current;
+}
+
+/// PID-7, to the minute where it is told so: how many hours a newborn is old decides on its care.
+/// Midnight is what senders write who know the day alone.
+void set_birth(Mapping& mapping, const Segment& pid, sync::Draft& draft) {
+  const FhirTime born = fhir_time(mapping, pid.field(7));
+  const std::string day = born.text.substr(0, 10);
+  set_if(draft.body, "birthDate", day);
+  const bool is_timed = born.text.size() > 10 && born.text.substr(11, 8) != "00:00:00";
+  if (is_timed) {
+    Json extension = Json::object({{"url", kBirthTime}});
+    set_time(extension, "valueDateTime", born);
+    draft.body.set("_birthDate", Json::object({{"extension", Json::array({extension})}}));
+  } else if (!day.empty()) {
+    draft.erased.emplace_back("_birthDate");  // of another day, perhaps
+  }
+}
+
+/// PID-25, which of them it is, else PID-24; the first of one (N, 1) is no multiple birth. Only one
+/// of the two elements may stand there.
+void set_multiple_birth(const Segment& pid, sync::Draft& draft) {
+  const std::int64_t place = whole_number(pid.field(25).first());
+  const std::optional<bool> is_multiple = yes_or_no(pid.field(24));
+  if (place > 1 || (place == 1 && is_multiple.value_or(true))) {
+    draft.body.set("multipleBirthInteger", place);
+    draft.erased.emplace_back("multipleBirthBoolean");
+  } else if (is_multiple) {
+    draft.body.set("multipleBirthBoolean", *is_multiple);
+    draft.erased.emplace_back("multipleBirthInteger");
+  }
+}
+
 void set_death(const Mapping& mapping, const Segment& pid, Json& body) {
   const FhirTime at = fhir_time(mapping, pid.field(29));
-  const std::string flag = pid.field(30).first();
+  const std::optional<bool> is_dead = yes_or_no(pid.field(30));
   if (!at.text.empty()) {
     set_time(body, "deceasedDateTime", at);
-  } else if (flag == "Y" || flag == "N") {
-    body.set("deceasedBoolean", flag == "Y");
+  } else if (is_dead) {
+    body.set("deceasedBoolean", *is_dead);
   }
-}
-
-/// Table 0001, in either case, or its words; anything else is counted.
-std::string gender_of(Mapping& mapping, const Piece& field) {
-  const std::string sent = field.first();
-  std::string gender = code_of(kGender, to_upper_letter(sent));
-  if (gender.empty()) gender = profiles::gender_of(sent);
-  if (gender.empty() && !sent.empty()) mapping.gap("code", "HL70001", sent);
-  return gender;
-}
-
-void set_contacts(Mapping& mapping, Json& body) {
-  Json contacts = Json::array();
-  for (const Segment& segment : mapping.message().segments()) {
-    if (segment.name != "NK1") continue;
-    Json contact = Json::object();
-    if (Json kind = table_concept(mapping, segment.field(3), "0063"); !kind.is_null())
-      contact.set("relationship", Json::array({kind}));
-    set_if(contact, "name", human_name(segment.field(2).repetition(0)));
-    set_if(contact, "telecom", each_repetition(segment.field(5), contact_point));
-    set_if(contact, "address", address(segment.field(4).repetition(0)));
-    set_if(contact, "gender", gender_of(mapping, segment.field(15)));
-    if (contact.size() > 0) contacts.add(std::move(contact));
-  }
-  set_if(body, "contact", std::move(contacts));
-}
-
-Json telecoms(const Segment& pid) {
-  Json all = Json::array();
-  for (const auto& [number, use] : {std::pair{13U, "home"}, std::pair{14U, "work"}}) {
-    const Json points = each_repetition(pid.field(number), contact_point);
-    for (Json point : points.items()) {
-      if (point["use"].is_null()) point.set("use", use);
-      all.add(std::move(point));
-    }
-  }
-  return all.size() == 0 ? Json() : all;
 }
 
 /// `""` deletes; a field that is merely empty says nothing.
 void set_erased(const Segment& pid, sync::Draft& draft) {
-  constexpr std::array<std::pair<std::size_t, const char*>, 10> kElements{
+  constexpr std::array<std::pair<std::size_t, const char*>, 13> kElements{
       {{7, "birthDate"},
+       {7, "_birthDate"},
+       {24, "multipleBirthBoolean"},
+       {25, "multipleBirthInteger"},
        {29, "deceasedDateTime"},
        {29, "_deceasedDateTime"},
        {30, "deceasedDateTime"},
@@ -156,22 +182,21 @@ void map_patient(Mapping& mapping) {
   Json identifiers = Json::array();
   patient.ids = patient_ids(mapping, patient_id_field(*pid), identifiers);
   set_if(body, "identifier", std::move(identifiers));
-  set_if(body, "name", each_repetition(pid->field(5), human_name));
-  set_if(body, "telecom", telecoms(*pid));
+  set_if(body, "name", names_of(mapping, *pid));
+  set_if(body, "telecom", patient_telecoms(mapping, *pid));
   set_if(body, "gender", gender_of(mapping, pid->field(8)));
-  const std::string born = fhir_time(mapping, pid->field(7)).text.substr(0, 10);
-  set_if(body, "birthDate", born);
+  set_birth(mapping, *pid, patient.draft);
   set_death(mapping, *pid, body);
-  set_if(body, "address", each_repetition(pid->field(11), address));
-  set_if(body, "maritalStatus", table_concept(mapping, pid->field(16), "0002"));
-  if (const std::string flag = pid->field(24).first(); flag == "Y" || flag == "N")
-    body.set("multipleBirthBoolean", flag == "Y");
-  set_contacts(mapping, body);
-  if (Json language = codeable_concept(mapping, pid->field(15)); !language.is_null())
+  set_if(body, "address", patient_addresses(mapping, *pid));
+  set_if(body, "maritalStatus", mapped_concept(mapping, pid->field(16), "0002", kMaritalStatus));
+  set_multiple_birth(*pid, patient.draft);
+  set_if(body, "contact", patient_contacts(mapping));
+  if (Json language = patient_language(mapping, *pid); !language.is_null())
     body.set("communication", Json::array({Json::object({{"language", language}})}));
+  set_if(body, "generalPractitioner", general_practitioners(mapping));
   set_erased(*pid, patient.draft);
   patient.facts.name = sync::fhir::pn_from_human_names(body["name"]);
-  patient.facts.birth_date = core::to_dicom_date(born);
+  patient.facts.birth_date = core::to_dicom_date(body["birthDate"].text());
   patient.facts.sex = sync::fhir::sex_from_gender(body["gender"].text());
 }
 

@@ -2,7 +2,6 @@
 // (v2-to-FHIR IG, TXA[DocumentReference], SCH/AIx[Appointment], RXA[Immunization]).
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "adapters/hl7/mapping/code_tables.h"
@@ -82,10 +81,18 @@ Json appointment_participants(Mapping& mapping) {
   return all;
 }
 
-std::int64_t whole_number(const std::string& text) {
-  std::int64_t number = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return code == std::errc() && end == text.data() + text.size() ? number : 0;
+/// NTE behind SCH; those behind what is booked are counted, for FHIR has no place for them.
+std::string appointment_comment(Mapping& mapping) {
+  std::string comment;
+  bool is_of_appointment = true;
+  for (const Segment& segment : mapping.message().segments()) {
+    if (segment.name == "RGS" || segment.name == "PID") is_of_appointment = false;
+    if (segment.name != "NTE") continue;
+    if (!is_of_appointment) mapping.not_mapped(segment);
+    const std::string text = is_of_appointment ? segment.field(3).text() : std::string();
+    if (!text.empty()) comment += cat(comment.empty() ? "" : "\n", text);
+  }
+  return comment;
 }
 
 /// What is booked, with when it begins and how long it lasts: of a service (AIS), a thing, a place
@@ -113,15 +120,15 @@ Booked first_booked(const Message& message) {
 // Nobody is booked for longer; a time that it is added to stays one.
 constexpr std::int64_t kMinutesMax = 366LL * 24 * 60;
 
-/// Minutes by SCH-9 and -10, or those of what is booked; 0: not told.
+/// Minutes by SCH-9 and -10, or those of what is booked; 0: not told. Seconds are no length of an
+/// appointment: who sends them left the unit as it was shipped.
 std::int64_t minutes_of(const Segment& schedule, const Booked& booked) {
   const auto in_minutes = [](const Piece& number, const Piece& unit) -> std::int64_t {
     const std::string name = core::to_lower_ascii(unit.first());
     const std::int64_t value = whole_number(number.first());
     if (value > kMinutesMax) return 0;
     if (name.empty() || name.starts_with("min") || name == "m") return value;
-    if (name.starts_with("h")) return value * 60;
-    return name.starts_with("s") ? value / 60 : 0;
+    return name.starts_with("h") ? value * 60 : 0;
   };
   const std::int64_t told = in_minutes(schedule.field(9), schedule.field(10));
   return std::min(told > 0 ? told : in_minutes(booked.duration, booked.units), kMinutesMax);
@@ -174,18 +181,43 @@ void set_dose(Mapping& mapping, const Segment& rxa, Json& body) {
   set_if(body, "doseQuantity", quantity(mapping, amount, rxa.field(7)));
 }
 
+/// ORC-2 or -3. 9999 is what the guides have registries send of every vaccine that was not given.
+Json vaccination_number(Mapping& mapping, const Administration& given, std::size_t number,
+                        std::string_view type) {
+  if (given.orc == nullptr) return {};
+  Json made = ei_identifier(mapping, given.orc->field(number), type);
+  return made["value"].text() == "9999" ? Json() : made;
+}
+
+/// Who gave it (RXA-10) and who ordered it (ORC-12), by v2-0443.
+Json vaccination_performers(Mapping& mapping, const Administration& given) {
+  const Piece ordering = given.orc == nullptr ? Piece() : given.orc->field(12);
+  Json all = Json::array();
+  for (const auto& [role, field] :
+       {std::pair{"AP", given.rxa->field(10)}, std::pair{"OP", ordering}}) {
+    Json person = practitioner_reference(mapping, field.repetition(0));
+    if (person.is_null()) continue;
+    const Json coding =
+        Json::object({{"system", "http://terminology.hl7.org/CodeSystem/v2-0443"}, {"code", role}});
+    Json performer =
+        Json::object({{"function", Json::object({{"coding", Json::array({coding})}})}});
+    performer.set("actor", std::move(person));
+    all.add(std::move(performer));
+  }
+  return all;
+}
+
 void map_immunization(Mapping& mapping, const Administration& given) {
   const Segment& rxa = *given.rxa;
   sync::Draft draft;
   Json& body = draft.body;
   body = Json::object({{"resourceType", "Immunization"}});
   Json identifiers = Json::array();
-  if (given.orc != nullptr) {
-    // 9999 is what the guides have registries send of every vaccine that was not given.
-    Json filler = ei_identifier(mapping, given.orc->field(3), "FILL");
-    if (!filler.is_null() && filler["value"].text() != "9999") identifiers.add(std::move(filler));
+  const Json filler = vaccination_number(mapping, given, 3, "FILL");
+  for (const Json& one : {vaccination_number(mapping, given, 2, "PLAC"), filler}) {
+    if (!one.is_null()) identifiers.add(one);
   }
-  set_if(body, "identifier", identifiers);
+  set_if(body, "identifier", std::move(identifiers));
   const std::string status = code_of(kImmunizationStatus, rxa.field(20).first());
   const bool is_deleted = rxa.field(21).first() == "D";
   body.set("status", is_deleted ? "entered-in-error" : status.empty() ? "completed" : status);
@@ -214,12 +246,16 @@ void map_immunization(Mapping& mapping, const Administration& given) {
     set_if(body, "site", codeable_concept(mapping, given.route->field(2)));
   }
   set_dose(mapping, rxa, body);
-  if (Json person = practitioner_reference(mapping, rxa.field(10).repetition(0)); !person.is_null())
-    body.set("performer", Json::array({Json::object({{"actor", std::move(person)}})}));
-  draft.seed = identifiers.size() > 0
-                   ? cat("immunization|", identifiers[0]["system"].text(), "|",
-                         identifiers[0]["value"].text())
-                   : cat("immunization|", rxa.field(3).raw(), "|", rxa.field(5).first());
+  set_if(body, "location",
+         location_reference(rxa.field(27).has_value() ? rxa.field(27) : rxa.field(11)));
+  set_if(body, "encounter", encounter_reference(mapping));
+  set_if(body, "performer", vaccination_performers(mapping, given));
+  set_if(body, "reasonCode", each_repetition(rxa.field(19), [&](const Piece& one) {
+           return codeable_concept(mapping, one);
+         }));
+  draft.seed = filler.is_null()
+                   ? cat("immunization|", rxa.field(3).raw(), "|", rxa.field(5).first())
+                   : cat("immunization|", filler["system"].text(), "|", filler["value"].text());
   mapping.add(std::move(draft));
 }
 
@@ -237,7 +273,9 @@ void map_document(Mapping& mapping, std::string_view /*event*/) {
   Json number = ei_identifier(mapping, document->field(12), "");
   set_if(body, "masterIdentifier", number);
   set_document_status(mapping, *document, body);
-  set_if(body, "type", codeable_concept(mapping, document->field(2)));
+  set_if(body, "type", coded_by_table(mapping, document->field(2), "0270"));
+  if (Json label = table_concept(mapping, document->field(18), "0272"); !label.is_null())
+    body.set("securityLabel", Json::array({std::move(label)}));
   body.set("subject", patient_reference());
   if (const FhirTime at = fhir_time(mapping, document->field(6)); at.text.size() > 10)
     set_time(body, "date", at);
@@ -253,6 +291,8 @@ void map_document(Mapping& mapping, std::string_view /*event*/) {
   }
   set_if(body, "description", document->field(25).text());
   body.set("content", document_contents(mapping));
+  if (Json encounter = encounter_reference(mapping); !encounter.is_null())
+    body.set("context", Json::object({{"encounter", Json::array({std::move(encounter)})}}));
   draft.seed = cat("document|", document->field(12).raw());
   if (number.is_null()) draft.seed += mapping.message().header().field(10).raw();
   mapping.add(std::move(draft));
@@ -286,6 +326,7 @@ void map_appointment(Mapping& mapping, std::string_view event) {
     if (Json kind = codeable_concept(mapping, service->field(3)); !kind.is_null())
       body.set("serviceType", Json::array({std::move(kind)}));
   }
+  set_if(body, "comment", appointment_comment(mapping));
   body.set("participant", appointment_participants(mapping));
   draft.seed = cat("appointment|", schedule->field(1).raw(), "|", schedule->field(2).raw());
   // Without a number its time tells it from the patient's other ones.

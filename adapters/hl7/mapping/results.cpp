@@ -122,14 +122,16 @@ void add_report(Mapping& mapping, const OrderGroup& group, const ObservationCont
   // An instant has a time of day; a date alone is kept in the raw message.
   if (const FhirTime issued = fhir_time(mapping, obr.field(22)); issued.text.size() > 10)
     set_time(body, "issued", issued);
-  set_if(body, "resultsInterpreter", interpreters(obr.field(32)));
+  set_if(body, "resultsInterpreter", each_repetition(obr.field(32), [&](const Piece& one) {
+           return interpreter_reference(mapping, one);
+         }));
   set_if(body, "specimen", parts.specimens);
   set_if(body, "result", parts.results);
   // What was withdrawn, or was another patient's, must not go on standing there.
   if (parts.forms.is_null() && std::ranges::any_of(group.observations, withdraws_document))
     draft.erased.emplace_back("presentedForm");
   set_if(body, "presentedForm", parts.forms);
-  set_if(body, "extension", report_notes(group.notes));
+  set_if(body, "extension", report_notes(mapping, group.notes));
   draft.is_released = !group.observations.empty();
   for (const ObservationGroup& one : group.observations) {
     draft.is_released =
@@ -160,10 +162,16 @@ void map_group(Mapping& mapping, const OrderGroup& group, std::string seed, cons
   if (is_specimen_known) parts.specimens.add(Json::object({{"reference", context.specimen}}));
   for (const Segment* spm : group.specimens) {
     if (is_specimen_known) break;
-    const std::string reference = add_specimen(
-        mapping, *spm, context.seed, group.obr == nullptr ? Piece() : group.obr->field(7));
+    const std::string reference =
+        add_specimen(mapping, *spm, group.obr, context.seed,
+                     group.obr == nullptr ? Piece() : group.obr->field(7));
     if (context.specimen.empty()) context.specimen = reference;
     parts.specimens.add(Json::object({{"reference", reference}}));
+  }
+  if (group.specimens.empty() && group.obr != nullptr) {
+    context.specimen = add_specimen_of_order(mapping, *group.obr, context.seed);
+    if (!context.specimen.empty())
+      parts.specimens.add(Json::object({{"reference", context.specimen}}));
   }
   const std::size_t first = mapping.out().drafts.size();
   mapping::Replicates replicates;

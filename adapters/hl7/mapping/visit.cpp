@@ -4,6 +4,7 @@
 
 #include "adapters/hl7/mapping/code_tables.h"
 #include "adapters/hl7/mapping/datatypes.h"
+#include "adapters/hl7/mapping/visit_details.h"
 #include "core/text.h"
 
 namespace gateway::adapters::hl7 {
@@ -138,6 +139,7 @@ void map_visit(Mapping& mapping, std::string_view event) {
     draft.erased.emplace_back("period.end");
   if (Json place = location_reference(visit->field(3)); !place.is_null())
     body.set("location", Json::array({Json::object({{"location", std::move(place)}})}));
+  set_visit_details(mapping, *visit, body);
   mapping.add(std::move(draft));
 }
 
