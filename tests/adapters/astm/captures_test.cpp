@@ -1,13 +1,12 @@
-// The captures of other projects pass.
+// The captures of other projects pass, and become what was reviewed
+// (tests/adapters/expected_outcome.h).
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 
 #include "adapters/astm/rehearsal.h"
-#include "adapters/profiles/difference.h"
+#include "tests/adapters/expected_outcome.h"
 
 namespace gateway::adapters::astm {
 namespace {
@@ -18,23 +17,27 @@ struct Capture {
   std::size_t resources;
 };
 
+const std::filesystem::path kExpected = GATEWAY_EXPECTED;
+
 class Captures : public ::testing::TestWithParam<Capture> {};
 
-TEST_P(Captures, BecomeResourcesAndLoseNoResult) {
-  const std::string path = std::string(GATEWAY_SAMPLE_CAPTURES) + "/" + GetParam().file;
+TEST_P(Captures, BecomeWhatWasReviewedAndLoseNoResult) {
+  const std::filesystem::path path =
+      std::filesystem::path(GATEWAY_SAMPLE_CAPTURES) / GetParam().file;
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no sample captures here";
   std::ifstream stream(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(stream), {}};
   core::Files& files = core::system_files();
-  const auto profile =
+  auto profile =
       profiles::load_profile(files, std::string(GATEWAY_PROFILES) + "/" + GetParam().profile);
   ASSERT_TRUE(profile.ok()) << profile.error().message();
+  profile->revision = "(revision)";
   const auto made = rehearse(*profile, bytes);
   ASSERT_TRUE(made.ok()) << made.error().message();
   const core::Json& message = (*made)["messages"][std::size_t{0}];
   EXPECT_EQ(message["dead_because"].text(), "");
   EXPECT_EQ(message["resources"].size(), GetParam().resources);
-  if (std::getenv("SHOW_CAPTURES") != nullptr) std::cout << profiles::pretty(*made);
+  expect_outcome(kExpected / (path.stem().string() + ".json"), *made);
 }
 
 INSTANTIATE_TEST_SUITE_P(Astm, Captures,
@@ -49,6 +52,17 @@ INSTANTIATE_TEST_SUITE_P(Astm, Captures,
                            std::string name = one.param.file;
                            return name.substr(0, name.find('.'));
                          });
+
+TEST(CapturesKept, EachIsReviewed) {
+  if (!std::filesystem::exists(GATEWAY_SAMPLE_CAPTURES)) GTEST_SKIP() << "no sample captures here";
+  std::set<std::string> names;
+  for (const auto& file : std::filesystem::directory_iterator(GATEWAY_SAMPLE_CAPTURES)) {
+    names.insert(file.path().stem());
+    EXPECT_TRUE(std::filesystem::exists(kExpected / (file.path().stem().string() + ".json")))
+        << file.path() << " has no expected outcome: name it and its profile above";
+  }
+  expect_no_other(kExpected, names);
+}
 
 }  // namespace
 }  // namespace gateway::adapters::astm
