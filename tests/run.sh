@@ -9,8 +9,8 @@
 #                               fuzzing for each target, offline edits under faults against a hub and HAPI, the package with
 #                               lintian, and its life in booted Debian 12 and 13 trees (needs root)
 #
-# Four cases need npm and packages of its registry, and are skipped where it is not installed: Sparkplug B, tus, dicomweb-client's
-# peers. Those with samples of other projects read ../shared/data, and are skipped without it.
+# Five cases need npm and packages of its registry, and are skipped where it is not installed: Sparkplug B, tus, dicomweb-client's
+# peers, node-hl7-client. Those with samples of other projects read ../shared/data, and are skipped without it.
 # Installs what is missing (packaging/install-deps.sh; as root), builds the preset dev into build/dev, ends with ctest's
 # summary and its exit code.
 set -euo pipefail
