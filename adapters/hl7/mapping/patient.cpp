@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "adapters/hl7/mapping/code_tables.h"
 #include "adapters/hl7/mapping/datatypes.h"
@@ -64,24 +65,26 @@ Piece id_field(const Segment& segment, std::size_t number, std::size_t former) {
 /// A name whose time is over is an old one, where there is another; what somebody is called by
 /// (XPN-15) is one more.
 Json names_of(Mapping& mapping, const Segment& pid) {
-  Json current = Json::array();
+  Json names = Json::array();
   Json former = Json::array();
+  Json called = Json::array();
   const std::string now = today(mapping);
   for (std::size_t i = 0; i < pid.field(5).repetitions(); ++i) {
     const Piece one = pid.field(5).repetition(i);
     Json name = human_name(mapping, one);
     if (name.is_null()) continue;
     const bool is_former = is_over(name["period"]["end"].text(), now);
-    (is_former ? former : current).add(std::move(name));
-    if (const std::string called = one.component(15).text(); !called.empty())
-      current.add(Json::object({{"use", "nickname"}, {"given", Json::array({called})}}));
+    (is_former ? former : names).add(std::move(name));
+    if (const std::string word = one.component(15).text(); !word.empty())
+      called.add(Json::object({{"use", "nickname"}, {"given", Json::array({word})}}));
   }
-  if (current.size() == 0) return former;
+  if (names.size() == 0) std::swap(names, former);
+  for (const Json& name : called.items()) names.add(name);
   for (Json name : former.items()) {
     name.set("use", "old");
-    current.add(std::move(name));
+    names.add(std::move(name));
   }
-  return current;
+  return names;
 }
 
 /// PID-7, to the minute where it is told so: how many hours a newborn is old decides on its care.

@@ -94,6 +94,14 @@ TEST_F(Hl7PatientDetails, ANameWhoseTimeIsOverIsAnOldOne) {
       << "FHIR refuses a period that ends before it begins";
 }
 
+TEST_F(Hl7PatientDetails, WhatSomebodyIsCalledByTakesNoNamesPlace) {
+  EXPECT_EQ(patient("Poe^Ann^^^^^L^^^^^20000101^20101231^^Jay")["name"].dump(),
+            R"([{"use":"official","family":"Poe","given":["Ann"],)"
+            R"("period":{"start":"2000-01-01","end":"2010-12-31"}},)"
+            R"({"use":"nickname","given":["Jay"]}])")
+      << "there is no name that is not over";
+}
+
 TEST_F(Hl7PatientDetails, AnIdOrANameLastsAsLongAsTheYearItEndsWith) {
   const Json made = patient("Roe^Jane^^^^^L^^^^^2000^2026");
   EXPECT_EQ(made["name"][kFirst]["use"].text(), "official");
