@@ -274,10 +274,13 @@ void set_unit(Mapping& mapping, Json& made, const Piece& id, const Piece& text,
 
 }  // namespace
 
+void set_unit(Mapping& mapping, Json& made, const Piece& units) {
+  set_unit(mapping, made, units.component(1), units.component(2), units.component(3));
+}
+
 Json quantity(Mapping& mapping, std::string_view number, const Piece& units) {
   Json made = mapping::quantity(number);
-  if (!made.is_null())
-    set_unit(mapping, made, units.component(1), units.component(2), units.component(3));
+  if (!made.is_null()) set_unit(mapping, made, units);
   return made;
 }
 

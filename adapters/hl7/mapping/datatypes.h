@@ -85,6 +85,8 @@ core::Wall seed_time(const Mapping& mapping, const Piece& field);
 /// Number and unit as sent. A text that is no FHIR decimal answers null; "065.88" becomes 65.88
 /// with what was sent beside.
 core::Json quantity(Mapping& mapping, std::string_view number, const Piece& units);
+/// The unit alone: unit, and system and code where it is UCUM.
+void set_unit(Mapping& mapping, core::Json& quantity, const Piece& units);
 /// CQ: number and unit, the unit's parts in subcomponents.
 core::Json composite_quantity(Mapping& mapping, const Piece& field);
 /// A whole number; 0: it is none.
