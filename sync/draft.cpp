@@ -48,7 +48,8 @@ Json united(const Json& held, const Json& sent) {
   return all;
 }
 
-/// What one message tells of a period, beside what another told: a discharge tells the end alone.
+/// What one message tells of a stay, beside what another told: a discharge tells the end and where
+/// to, and not the beginning and where from.
 Json spanned(const Json& held, const Json& sent) {
   Json all = held;
   for (const char* side : {"start", "end"}) {
@@ -113,7 +114,8 @@ Json updated(const Json& held, const Draft& draft, const Json& sent) {
   drop_other_choices(body, sent);
   for (const auto& [member, value] : sent.members()) {
     const Json& was = held[std::string_view(member)];
-    const bool is_span = member == "period" && was.is_object() && value.is_object();
+    const bool is_span =
+        (member == "period" || member == "hospitalization") && was.is_object() && value.is_object();
     body.set(member, is_union(member) ? united(was, value) : is_span ? spanned(was, value) : value);
   }
   for (const std::string& path : draft.erased) erase(body, path, sent);

@@ -145,6 +145,22 @@ void add_report(Mapping& mapping, const OrderGroup& group, const ObservationCont
   mapping.add(std::move(draft));
 }
 
+/// By the analyzer's profile, else by SPM, else by the order (OBR-15).
+void add_specimens(Mapping& mapping, const OrderGroup& group, ObservationContext& context,
+                   ReportParts& parts) {
+  const auto refer = [&](const std::string& specimen) {
+    if (specimen.empty()) return;
+    if (context.specimen.empty()) context.specimen = specimen;
+    parts.specimens.add(Json::object({{"reference", specimen}}));
+  };
+  if (set_profiled_specimen(mapping, group, context)) return refer(context.specimen);
+  const Piece collected = group.obr == nullptr ? Piece() : group.obr->field(7);
+  for (const Segment* spm : group.specimens)
+    refer(add_specimen(mapping, *spm, group.obr, context.seed, collected));
+  if (group.specimens.empty() && group.obr != nullptr)
+    refer(add_specimen_of_order(mapping, *group.obr, context.seed));
+}
+
 void map_group(Mapping& mapping, const OrderGroup& group, std::string seed, const Json& encounter,
                const std::string& device) {
   ObservationContext context;
@@ -158,21 +174,7 @@ void map_group(Mapping& mapping, const OrderGroup& group, std::string seed, cons
     if (context.fallback_status == "partial") context.fallback_status = "preliminary";
   }
   ReportParts parts;
-  const bool is_specimen_known = set_profiled_specimen(mapping, group, context);
-  if (is_specimen_known) parts.specimens.add(Json::object({{"reference", context.specimen}}));
-  for (const Segment* spm : group.specimens) {
-    if (is_specimen_known) break;
-    const std::string reference =
-        add_specimen(mapping, *spm, group.obr, context.seed,
-                     group.obr == nullptr ? Piece() : group.obr->field(7));
-    if (context.specimen.empty()) context.specimen = reference;
-    parts.specimens.add(Json::object({{"reference", reference}}));
-  }
-  if (group.specimens.empty() && group.obr != nullptr) {
-    context.specimen = add_specimen_of_order(mapping, *group.obr, context.seed);
-    if (!context.specimen.empty())
-      parts.specimens.add(Json::object({{"reference", context.specimen}}));
-  }
+  add_specimens(mapping, group, context, parts);
   const std::size_t first = mapping.out().drafts.size();
   mapping::Replicates replicates;
   for (const ObservationGroup& one : group.observations) {

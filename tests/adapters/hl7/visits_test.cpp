@@ -94,6 +94,21 @@ TEST_F(Hl7Visits, ACancelledDischargeTakesItsEndBack) {
   EXPECT_TRUE(resource("Encounter")["period"]["end"].is_null());
 }
 
+TEST_F(Hl7Visits, ADischargeKeepsWhereThePatientCameFrom) {
+  const auto stay = [&](std::string_view event, std::string_view id, std::string_view source,
+                        std::string_view left_to) {
+    const std::string at = cat("202603011015", id, "+0100");
+    take(cat(header(cat("ADT^", event), id, at), "EVN|", event, "|", at, "\r", kPid, "PV1|1|I|W",
+             std::string(11, '|'), source, std::string(5, '|'), "V1", std::string(17, '|'), left_to,
+             "\r"));
+  };
+  stay("A01", "11", "7", "");
+  stay("A03", "12", "", "01");
+  const core::Json told = resource("Encounter")["hospitalization"];
+  EXPECT_FALSE(told["admitSource"].is_null());
+  EXPECT_FALSE(told["dischargeDisposition"].is_null());
+}
+
 TEST_F(Hl7Visits, TheDischargeThatIsCancelledIsTheLastOne) {
   adt("A01", "1", "20260301080000+0100");
   adt("A03", "2", "", "20260301100000+0100");
