@@ -30,7 +30,7 @@ std::optional<std::string> message_of(const Json& result) {
 
 bool is_vital_sign(const Json& result) {
   return std::ranges::any_of(result["category"].items(), [](const Json& category) {
-    return category["coding"].items().size() > 0 &&
+    return !category["coding"].items().empty() &&
            category["coding"].items()[0]["code"].text() == "vital-signs";
   });
 }

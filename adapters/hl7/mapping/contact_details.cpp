@@ -40,7 +40,7 @@ std::string composed_number(const Piece& field) {
 
 /// XTN-12; else the parts, where they are whole; else what stood in XTN-1 before there were parts.
 std::string phone_number(const Piece& field) {
-  if (const std::string unformatted = field.component(12).text(); !unformatted.empty())
+  if (std::string unformatted = field.component(12).text(); !unformatted.empty())
     return unformatted;
   const std::string composed = composed_number(field);
   const bool is_whole = field.component(6).has_value() && field.component(7).has_value();

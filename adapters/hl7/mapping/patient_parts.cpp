@@ -8,7 +8,6 @@
 namespace gateway::adapters::hl7 {
 namespace {
 
-using core::cat;
 using core::Json;
 
 /// All of the field; `use`: of those that name none.
