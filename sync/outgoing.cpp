@@ -77,7 +77,9 @@ core::Result<std::optional<Outgoing>> load_outgoing(Connection& connection, Hold
     // What the hospital added to it stays, but not of what was withdrawn since.
     GW_TRY(const auto known, read_resource(connection, key));
     Json body = known ? known->body : Json::object();
-    for (const char* ours : {"modality", "series"}) body.erase(ours);
+    for (const char* ours : {"modality", "series"}) {
+      if (made[ours].is_null()) body.erase(ours);
+    }
     for (const auto& [member, value] : made.members()) body.set(member, value);
     // Made anew each time: its own record of the patient must not undo what the hospital merged.
     GW_TRY(auto aimed, aimed_at_survivor(connection, uplink, body));

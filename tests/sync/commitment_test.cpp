@@ -123,7 +123,7 @@ TEST_F(CommitmentTest, ALargeRequestThatWaitsKeepsNobodyElseWaiting) {
         "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2999)"
         " INSERT INTO dicom_instance SELECT NULL, '1.2.4.' || i, 0, study_uid, series_uid,"
         " sop_class_uid, transfer_syntax_uid, '', '', 'o' || i, size, data_set_offset,"
-        " calling_ae_title, received_at, 'held', '', 0, '' FROM n, dicom_instance");
+        " calling_ae_title, received_at, 'held', '', 0, '', 0 FROM n, dicom_instance");
   });
   ASSERT_TRUE(ask(std::move(study), "2.25.1").ok());
   ASSERT_TRUE(ask({{kCt, "1.2.3.1"}}, "2.25.2").ok());
